@@ -1,0 +1,58 @@
+# Every target sets up what it needs, on a fresh Debian machine too: see tests/tools/setup.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# `make test` ends with what takes longest, so that a slip is seen early.
+CHECK := lint units sanity
+TEST := $(CHECK) sanity-newest molecule
+
+GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
+
+.PHONY: help setup demo test check $(TEST) lab lab-down lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
+
+demo: setup ## a small fleet of real gateways, protected by the site playbook, and a table of them
+	@tests/tools/demo
+
+test: setup ## everything: check, sanity on the newest ansible-core, every molecule scenario
+	@tests/tools/stages $(TEST)
+
+check: setup ## the quick part of test: lint, units, sanity
+	@tests/tools/stages $(CHECK)
+
+lint: setup ## ansible-lint (profile production), ruff, shellcheck, documentation, changelog
+	@tests/tools/lint
+
+units: setup ## unit tests, on each Python at hand
+	@tests/tools/units
+
+sanity: setup ## ansible-test sanity, without an ignore file
+	@tests/tools/sanity .venv
+
+sanity-newest: setup ## the same on the newest ansible-core, where its Python is at hand
+	@tests/tools/sanity .venv-newest
+
+molecule: setup ## every scenario in extensions/molecule
+	@tests/tools/molecule
+
+lab: setup ## start the lab: three small VPSes with real gateways
+	@tests/lab/lab up
+
+lab-down: setup ## remove the lab
+	@tests/lab/lab down
+
+build/hermes-guard: $(GUARD_SOURCES) ## the on-host program as one file
+	@tests/tools/link
+	@mkdir -p build
+	PYTHONPATH=.build/collections python3 -m ansible_collections.hermes_ops.gateway.plugins.module_utils._program $@
+
+setup: ## system packages, Python environments, the collection's import path
+	@tests/tools/setup
+
+lock: setup ## renew requirements.lock from pyproject.toml
+	@tests/tools/lock
+
+clean: ## remove what make made, but for the lab (`make lab-down`)
+	rm -rf .build build .venv .venv-* .ansible .hypothesis tests/output

@@ -1,0 +1,8 @@
+# Sourced by the scripts beside it: the checkout's own tools first on the path, and the collection importable.
+# shellcheck shell=bash
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+export PATH="$PWD/.venv/bin:$PATH"
+export ANSIBLE_COLLECTIONS_PATH="$PWD/.build/collections"
+# Colours only for a person: a log with escape codes cannot be searched.
+[[ -t 1 ]] || export ANSIBLE_NOCOLOR=1 NO_COLOR=1

@@ -1,0 +1,18 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the checkout importable as ansible_collections.hermes_ops.gateway, on every Python from 3.8 on and without ansible-core."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+COLLECTIONS = CHECKOUT / ".build/collections"
+
+# In front, but for an installed `ansible_collections` with an __init__.py, which Python would prefer from anywhere on the path.
+sys.path.insert(0, str(COLLECTIONS))
+_spec = importlib.util.find_spec("ansible_collections.hermes_ops.gateway")
+if _spec is None or CHECKOUT not in [Path(place).resolve() for place in _spec.submodule_search_locations]:
+    raise RuntimeError("the tests would not import this checkout: run them with `make units`, in an environment without the package `ansible`")
