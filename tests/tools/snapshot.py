@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Copies what git knows, and what it would be told of, to .build/snapshot/ansible_collections/hermes_ops/gateway.
 
 ansible-test wants the collection in a folder of that name, and every other tool is spared the virtual environments.
