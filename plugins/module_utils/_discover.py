@@ -22,7 +22,7 @@ PROPERTIES = (
     "FragmentPath", "UnitFileState", "NRestarts", "Restart",
 )
 OWN_UNITS = "hermes*.service"
-SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9:_.\\@-]{0,200}$")
+SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}$")
 SAFE_HOME = re.compile(r"^/[^\x00-\x1f\x7f\"'\\%$;]{1,400}$")
 PROFILE = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 
@@ -161,13 +161,28 @@ def find_gateways():
     return sorted(found, key=lambda gateway: gateway.name)
 
 
-def reload(gateway):
-    """The gateway as it is now, or None where its unit is gone. One call to systemd; ``gateway`` needs name, scope, unit, user."""
-    manager = manager_of(gateway)
-    for properties in manager.show([gateway.unit], PROPERTIES):
-        if properties.get("LoadState") != "not-found":
-            return _from_unit(manager, properties, home=gateway.home)
-    return None
+def reload(wanted):
+    """The gateways of ``wanted`` (objects with name, scope, unit, account and home) as they are now, by name.
+
+    One call to each systemd manager concerned. A gateway whose unit is gone, or whose manager does not answer, is not in it.
+    """
+    by_manager = {}
+    for one in wanted:
+        if one.unit:
+            by_manager.setdefault((one.scope, one.account.pw_uid if one.scope == "user" else 0), []).append(one)
+    found = {}
+    for group in by_manager.values():
+        units = {one.unit: one for one in group}
+        try:
+            manager = manager_of(group[0])
+            blocks = manager.show(list(units), PROPERTIES)
+        except _systemd.SystemdError:
+            continue
+        for properties in blocks:
+            one = units.get(properties.get("Id"))
+            if one is not None and properties.get("LoadState") != "not-found":
+                found[one.name] = _from_unit(manager, properties, home=one.home)
+    return {name: gateway for name, gateway in found.items() if gateway is not None}
 
 
 def manager_of(gateway):

@@ -1,0 +1,335 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One part of the guard on this host: its files and units, brought to the wanted state in one round trip.
+
+A role hands over its whole wanted state, rendered but for the gateways, whose names only the host knows: a path or unit with @NAME@
+in it stands for one of each gateway. What was installed is remembered in a manifest, so that what is wanted no longer is removed,
+and so that a file that somebody else wrote is never replaced.
+"""
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+
+from . import _conf, _discover, _files, _program, _systemd, _timers
+
+MARK = b"hermes_ops.gateway"
+MANIFESTS = os.path.join(_conf.STATE, "installed")
+BASE = "guard"
+NOT_HERE = "no Hermes gateway on this host"
+
+
+class ApplyError(Exception):
+    """The wanted state is wrong or cannot be reached; nothing, or nothing lasting, was changed."""
+
+
+class Wanted:
+    """The wanted state of one part, for the gateways of this host: ``files`` {path: (bytes, mode)} and ``units`` (names to enable and start)."""
+
+    def __init__(self, parameters, gateways):
+        self.files = {}
+        self.units = []
+        secrets = {"@%s@" % name: value for name, value in (parameters.get("secrets") or {}).items()}
+        if parameters["program"] and gateways:
+            self.files[_program.PATH] = (_program.build(), 0o755)
+        for file in parameters["files"] if gateways else ():
+            mode = int(file["mode"], 8)
+            if "@NAME@" in file["path"]:
+                for gateway in gateways:
+                    self._add(_fill(file["path"], gateway), _fill(file["content"], gateway), secrets, mode)
+            else:
+                sections = "".join(_fill(file["gateway_content"], gateway) for gateway in gateways) if file["gateway_content"] else ""
+                self._add(file["path"], file["content"] + sections, secrets, mode)
+        for unit in parameters["units"] if gateways else ():
+            self.units += [_fill(unit, gateway) for gateway in gateways] if "@NAME@" in unit else [unit]
+
+    def _add(self, path, text, secrets, mode):
+        for token, value in secrets.items():
+            if any(letter in value for letter in "\r\n\0"):
+                raise ApplyError("%s has a line break in it; allowed: one line" % token.strip("@").lower())
+            text = text.replace(token, value)
+        if path in self.files:
+            raise ApplyError("two gateways of this host would share the file %s: name those to guard in hermes_guard_gateways" % path)
+        self.files[path] = (text.encode("utf-8"), mode)
+
+
+def apply(parameters, check_mode=False):
+    """Bring one part to its wanted state; ``parameters`` is the guard module's. Returns what that module returns (dict).
+
+    Raises ApplyError, before anything is changed where the input is wrong, and after everything was put back where a step failed.
+    """
+    part = parameters["part"]
+    gateways = _gateways(parameters["gateways"]) if parameters["state"] == "present" else []
+    wanted = Wanted(parameters, gateways)
+    _validate(parameters, wanted)
+    parts = [part] if parameters["state"] == "present" or part != BASE else _parts_installed()
+    before = {name: _manifest(name) for name in parts}
+    owned = set().union(*(manifest["files"] for manifest in before.values()))
+    old_units = [unit for manifest in before.values() for unit in manifest["units"]]
+    plan = _plan(wanted, owned)
+    _check_writable(plan)
+    live = _live(sorted(set(wanted.units) | {os.path.basename(path) for path in wanted.files if _is_unit(path)}))
+    to_start = [unit for unit in wanted.units if not _running(live.get(unit), unit)]
+    obsolete = [unit for unit in old_units if unit not in wanted.units]
+    # Of what an earlier run left half-finished, systemd may not have heard yet.
+    reload_needed = any(_is_unit(path) for path in plan) or any(block.get("NeedDaemonReload") == "yes" for block in live.values())
+    clear_state = parameters["state"] == "absent" and part == BASE and os.path.lexists(_conf.STATE)
+    result = {
+        "changed": bool(plan or to_start or obsolete or reload_needed or clear_state),
+        "diff": [_diff(path, change) for path, change in sorted(plan.items())],
+        "gateways": [gateway.name for gateway in gateways],
+        "restart_needed": [],
+        "next_elapse": {},
+        "psutil": importlib.util.find_spec("psutil") is not None,
+    }
+    if parameters["state"] == "present" and not gateways:
+        result["skipped_because"] = NOT_HERE
+    if result["changed"] and not check_mode:
+        if plan or to_start or obsolete or reload_needed:
+            _carry_out(part, parts, before, wanted, plan, obsolete, to_start, reload_needed)
+        if clear_state:
+            shutil.rmtree(_conf.STATE)
+    if not check_mode:
+        result["next_elapse"] = _verified(wanted)
+    result["restart_needed"] = [gateway.name for gateway in gateways if _older_than_drop_ins(gateway, wanted)]
+    return result
+
+
+def _gateways(names):
+    """The gateways to guard: those named, else all that systemd runs. ApplyError for a name that does not exist, or a home that is not safe."""
+    there = {gateway.name: gateway for gateway in _discover.find_gateways()}
+    units = {name: gateway for name, gateway in there.items() if gateway.scope != "manual"}
+    for name in names:
+        if name not in units:
+            why = "is run by hand, so that nothing can restart it" if name in there else "is no gateway of this host"
+            raise ApplyError("hermes_guard_gateways: %r %s; allowed here: %s" % (name, why, ", ".join(sorted(units)) or "none, there is no gateway"))
+    chosen = [units[name] for name in sorted(set(names) or units)]
+    for gateway in chosen:
+        if gateway.problem:
+            raise ApplyError("hermes_guard_gateways: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user" % (gateway.name, gateway.problem))
+    return chosen
+
+
+def _fill(text, gateway):
+    for token, value in (
+        ("@NAME@", gateway.name), ("@UNIT@", gateway.unit), ("@SCOPE@", gateway.scope), ("@USER@", gateway.user), ("@HOME@", gateway.home),
+        ("@PYTHON@", gateway.python or ""),
+    ):
+        text = text.replace(token, value)
+    return text
+
+
+def _validate(parameters, wanted):
+    for option, expressions in sorted((parameters.get("calendars") or {}).items()):
+        for expression in expressions:
+            problem = _timers.calendar_problem(str(expression))
+            if problem:
+                raise ApplyError(
+                    '%s: %r is no calendar event: %s; allowed: what "systemd-analyze calendar" takes, such as "04:00" (in quotes) or "Mon *-*-* 03:30"'
+                    % (option, str(expression), problem)
+                )
+    for path, (content, _mode) in wanted.files.items():
+        if path.startswith(_conf.FOLDER + "/"):
+            try:
+                _conf.check_text(content.decode("utf-8"), path)
+            except _conf.ConfError as exc:
+                raise ApplyError(str(exc)) from exc
+
+
+def _is_unit(path):
+    return path.startswith("/etc/systemd/")
+
+
+def _manifest(part):
+    """What an earlier run installed of ``part``: ``files`` (paths), ``units`` (names) and ``folders`` (those that it made)."""
+    try:
+        content = _files.read_json(os.path.join(MANIFESTS, part + ".json"), owners={0, os.geteuid()}) or {}
+    except _files.FileError as exc:
+        raise ApplyError("what was installed is not known: %s" % exc) from exc
+    return {name: [str(item) for item in content.get(name) or []] for name in ("files", "units", "folders")}
+
+
+def _parts_installed():
+    try:
+        names = sorted(name[:-len(".json")] for name in os.listdir(MANIFESTS) if name.endswith(".json"))
+    except OSError:
+        names = []
+    # The base goes last: the units of the others run its program.
+    return [name for name in names if name != BASE] + [BASE]
+
+
+def _plan(wanted, owned):
+    """{path: (bytes before or None, mode before or None, bytes after or None, mode after or None)} of all that differs."""
+    plan = {}
+    for path, (content, mode) in wanted.files.items():
+        before, mode_before = _present(path)
+        if before is not None and path not in owned and MARK not in before:
+            raise ApplyError("%s is there already and was not written by this collection: move it away, or leave that gateway out" % path)
+        if before != content or mode_before != mode:
+            plan[path] = (before, mode_before, content, mode)
+    for path in owned.difference(wanted.files):
+        before, mode_before = _present(path)
+        if before is not None:
+            plan[path] = (before, mode_before, None, None)
+    return plan
+
+
+def _present(path):
+    try:
+        content = _files.read_bytes(path, owners={0, os.geteuid()}, max_bytes=4 << 20)
+        return content, None if content is None else os.stat(path).st_mode & 0o7777
+    except (_files.FileError, OSError) as exc:
+        raise ApplyError(str(exc)) from exc
+
+
+def _check_writable(plan):
+    """ApplyError, before anything is changed, where a folder that is concerned cannot be written."""
+    for path in sorted(list(plan) + ([os.path.join(MANIFESTS, "x")] if plan else [])):
+        folder = os.path.dirname(path)
+        while not os.path.isdir(folder):
+            folder = os.path.dirname(folder)
+        if not os.access(folder, os.W_OK) or os.statvfs(folder).f_flag & os.ST_RDONLY:
+            raise ApplyError("%s cannot be written, so %s cannot be changed: it needs a folder that root can write" % (folder, path))
+
+
+def _live(units):
+    """systemd's word on the units, by name."""
+    blocks = _systemd.Manager().show(units, ["Id", "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload"])
+    return {block["Id"]: block for block in blocks if block.get("LoadState") != "not-found"}
+
+
+def _running(block, unit):
+    if block is None or block.get("UnitFileState") != "enabled" or block.get("ActiveState") != "active":
+        return False
+    return not unit.endswith(".timer") or _timers.next_elapse([unit])[unit] is not None
+
+
+def _diff(path, change):
+    before, mode_before, after, mode_after = change
+    return {
+        "before_header": "%s%s" % (path, "" if before is None else " (mode %04o)" % mode_before),
+        "after_header": "%s%s" % (path, "" if after is None else " (mode %04o)" % mode_after),
+        "before": _readable(path, before), "after": _readable(path, after),
+    }
+
+
+def _readable(path, content):
+    if content is None:
+        return ""
+    return "(the program hermes-guard, %d bytes)\n" % len(content) if path == _program.PATH else content.decode("utf-8", "replace")
+
+
+def _carry_out(part, parts, manifests, wanted, plan, obsolete, to_start, reload_needed):
+    manager = _systemd.Manager()
+    made = sorted(set().union(*(manifest["folders"] for manifest in manifests.values())) | set(_missing_folders(plan)))
+    everything = sorted(set(wanted.files).union(*(manifest["files"] for manifest in manifests.values())))
+    # First what may be there from now on, at the end what is: a run that is cut short knows what it left.
+    _write_manifest(part, everything, sorted(set(wanted.units) | set(obsolete)), made)
+    _stop(manager, obsolete + [os.path.basename(path) for path, change in plan.items() if change[2] is None and path.endswith(".service")])
+    done = []
+    try:
+        for path, change in sorted(plan.items()):
+            done.append(path)
+            _put(path, change[2], change[3])
+        if reload_needed:
+            manager.call("daemon-reload")
+        if to_start:
+            manager.call("enable", "--now", "--", *to_start)
+        changed_timers = [os.path.basename(path) for path in plan if path.endswith(".timer") and os.path.basename(path) in wanted.units]
+        stale = [unit for unit in changed_timers if unit not in to_start]
+        if stale:
+            # A timer takes up its new times only when it is itself restarted; that does not start its service.
+            manager.call("restart", "--", *stale)
+    except (OSError, _systemd.SystemdError) as exc:
+        _put_back(manager, plan, done, reload_needed)
+        raise ApplyError("%s; everything was put back as it was" % exc) from exc
+    for name in parts:
+        if name != part or not wanted.files:
+            _forget(name)
+    if wanted.files:
+        _write_manifest(part, sorted(wanted.files), wanted.units, made)
+    else:
+        for folder in sorted(made, reverse=True):
+            _remove_if_empty(folder)
+
+
+def _missing_folders(plan):
+    missing = set()
+    for path, change in plan.items():
+        folder = os.path.dirname(path)
+        while change[2] is not None and not os.path.isdir(folder):
+            missing.add(folder)
+            folder = os.path.dirname(folder)
+    return missing
+
+
+def _write_manifest(part, files, units, folders):
+    os.makedirs(MANIFESTS, mode=0o755, exist_ok=True)
+    _files.write_atomic(
+        os.path.join(MANIFESTS, part + ".json"), json.dumps({"files": files, "units": units, "folders": folders}, indent=1, sort_keys=True) + "\n",
+    )
+
+
+def _forget(part):
+    try:
+        os.unlink(os.path.join(MANIFESTS, part + ".json"))
+    except FileNotFoundError:
+        pass
+    for folder in (MANIFESTS, _conf.STATE):
+        _remove_if_empty(folder)
+
+
+def _remove_if_empty(folder):
+    try:
+        os.rmdir(folder)
+    except OSError:
+        # Somebody else's file is in it, so it stays.
+        pass
+
+
+def _put(path, content, mode):
+    if content is None:
+        if os.path.lexists(path):
+            os.unlink(path)
+        return
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    _files.write_atomic(path, content, mode)
+
+
+def _put_back(manager, plan, done, reload_needed):
+    for path in reversed(done):
+        _put(path, plan[path][0], plan[path][1])
+    if reload_needed:
+        manager.systemctl("daemon-reload")
+
+
+def _stop(manager, units):
+    """Stop and disable the units, timers first: a timer must not start again what is being stopped."""
+    for unit in sorted(set(units), key=lambda name: (not name.endswith(".timer"), name)):
+        if unit.endswith(".timer"):
+            manager.systemctl("disable", "--now", "--", unit)
+        else:
+            manager.systemctl("stop", "--", unit, timeout=90)
+        manager.systemctl("reset-failed", "--", unit)
+
+
+def _verified(wanted):
+    """When each wanted timer fires next (dict of epoch seconds); ApplyError where one is not active or never does."""
+    timers = [unit for unit in wanted.units if unit.endswith(".timer")]
+    live = _live(timers)
+    elapse = _timers.next_elapse(timers)
+    for unit in timers:
+        state = live.get(unit, {}).get("ActiveState")
+        if state != "active" or elapse[unit] is None:
+            raise ApplyError("%s was installed but does not work: it is %s and its next elapse is %s" % (unit, state or "not loaded", elapse[unit] or "infinite"))
+    return elapse
+
+
+def _older_than_drop_ins(gateway, wanted):
+    """Whether the gateway's process started before the newest of the drop-ins that this part keeps for it."""
+    folder = "/%s.d/" % gateway.unit
+    times = [os.stat(path).st_mtime for path in wanted.files if folder in path and os.path.exists(path)]
+    return bool(times) and gateway.start_time is not None and gateway.start_time < max(times)

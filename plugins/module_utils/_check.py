@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The watchdog's check: sample every gateway, keep the history, decide, and at most ask the arbiter for a restart."""
+from __future__ import annotations
+
+from . import _arbiter, _discover, _history, _ledger, _notify, _proc, _quantity, _run, _sample, _systemd
+
+# Above this share of what there is, waiting for a quiet moment risks the kernel's OOM killer.
+EMERGENCY = 0.95
+
+
+def check(every):
+    """Check the gateways of ``every`` (list of Settings).
+
+    Returns (lines, ok): a line (str) for each thing that was done, and whether all could be checked. A gateway that cannot be
+    checked, because its history cannot be written for one, does not keep the others from being checked.
+    """
+    now = _discover.reload(every)
+    lines = []
+    ok = True
+    for settings in every:
+        try:
+            lines += ["%s: %s" % (settings.name, line) for line in _one(settings, now.get(settings.name))]
+        except (OSError, _run.RunError) as exc:
+            lines.append("%s: cannot be checked: %s" % (settings.name, exc))
+            ok = False
+    return lines, ok
+
+
+def _one(settings, gateway):
+    lines = []
+    if _arbiter.clean(settings, gateway):
+        lines.append("removed a drain marker that an interrupted restart had left")
+    if gateway is None or gateway.problem or gateway.pid is None or gateway.active_state != "active":
+        return lines
+    row = _sample.take(gateway, settings)
+    if row is None:
+        return lines
+    kept = None
+    try:
+        _history.append(settings.folder, row)
+        _history.prune(settings.folder, settings.history_days)
+    except OSError as exc:
+        # A full disk is no reason to let the gateway run out of memory: decide first.
+        kept = exc
+    done = _decide(settings, gateway, row)
+    if kept is not None:
+        raise kept
+    return lines + [done] if done else lines
+
+
+def breached(settings, gateway, row):
+    """How many of the last samples of this life of the gateway, ``row`` being the newest, lie above the threshold: (count, looked at)."""
+    past = [one for one in _history.tail(settings.folder, settings.breaches[1]) if _same_life(one, gateway) and one["timestamp"] != row["timestamp"]]
+    samples = (past + [row])[-settings.breaches[1]:]
+    return len([one for one in samples if _sample.footprint(one) > settings.threshold]), len(samples)
+
+
+def limit_bytes(gateway):
+    """What the gateway must stay below, in bytes: its cgroup's limit, else the RAM of the host."""
+    return _proc.cgroup_memory(gateway.control_group)["cgroup_max_bytes"] or _proc.host_memory()["total_bytes"]
+
+
+def _same_life(row, gateway):
+    return row["invocation_id"] == gateway.invocation_id if gateway.invocation_id else row["pid"] == gateway.pid
+
+
+def _decide(settings, gateway, row):
+    if settings.threshold is None or _sample.footprint(row) <= settings.threshold:
+        return None
+    count, seen = breached(settings, gateway, row)
+    if count < settings.breaches[0]:
+        return None
+    reason = "%s is above the threshold of %s in %d of the last %d samples (RSS %s, with children %s, swap %s)" % (
+        _quantity.megabytes(_sample.footprint(row)), _quantity.megabytes(settings.threshold), count, seen,
+        _quantity.megabytes(row["rss_bytes"]), _quantity.megabytes(row["tree_rss_bytes"]), _quantity.megabytes(row["swap_bytes"]),
+    )
+    if settings.action == "alert":
+        return _alert(settings, gateway, row, "threshold", reason)
+    refused = _arbiter.refusal(settings, gateway, "watchdog")
+    if refused is None:
+        return _ask(settings, gateway, row, reason)
+    if refused[0] == "daily-cap":
+        return _alert(settings, gateway, row, refused[0], "%s; %s" % (reason, refused[1]))
+    _ledger.write(settings.folder, "refused", refused[0], refused[1], trigger="watchdog", asked=reason, invocation_id=gateway.invocation_id)
+    return "%s, but no restart: %s" % (reason, refused[1])
+
+
+def _ask(settings, gateway, row, reason):
+    """Start the restart unit and do not wait: the other gateways are sampled while this one waits for a quiet moment."""
+    _arbiter.request(settings, reason, emergency=_sample.footprint(row) > EMERGENCY * limit_bytes(gateway))
+    try:
+        _systemd.Manager().call("start", "--no-block", settings.restart_unit)
+    except _systemd.SystemdError as exc:
+        return _alert(settings, gateway, row, "no-unit", "%s; the restart could not be asked for: %s" % (reason, exc))
+    _notify.send(settings, "restart", reason, row)
+    return "%s: a restart is asked for" % reason
+
+
+def _alert(settings, gateway, row, code, reason):
+    """Raise the alarm once for each life of the gateway: when the ledger takes it as new."""
+    entry = _ledger.write(settings.folder, "alert", code, reason, trigger="watchdog", invocation_id=gateway.invocation_id, before=row)
+    if entry.get("new"):
+        _notify.send(settings, "alert", reason, row)
+    return "ALERT: " + reason

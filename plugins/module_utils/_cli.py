@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line of hermes-guard."""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+from . import _arbiter, _check, _conf, _doctor, _quantity, _run, _status, _systemd
+
+VERSION = "0.1.0"
+REFUSED = 3
+
+
+def main(arguments=None):
+    """Run hermes-guard with ``arguments`` (list of str) and return the exit code: 0 done, 1 a fault, 2 wrong usage, 3 refused."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options, _chosen(options))
+    except (_conf.ConfError, _run.RunError, _systemd.SystemdError, OSError) as exc:
+        print("hermes-guard: %s" % exc, file=sys.stderr)
+        return 1
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="hermes-guard", description="Keeps the Hermes gateways of this host from running out of memory.")
+    parser.add_argument("--version", action="version", version="hermes-guard " + VERSION)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    one = commands.add_parser("check", help="sample, append to the history, decide, and at most ask for a restart")
+    one.add_argument("--gateway", metavar="NAME", help="this one only")
+    one.set_defaults(run=_run_check)
+    one = commands.add_parser("restart", help="restart one gateway, without cutting a conversation short")
+    one.add_argument("--gateway", metavar="NAME", required=True)
+    one.add_argument("--reason", metavar="TEXT", required=True, help="why; it is kept in the ledger")
+    one.add_argument("--now", action="store_true", help="do not wait for a quiet moment")
+    one.add_argument("--json", action="store_true", help="print the ledger's entry")
+    one.add_argument("--scheduled", action="store_true", help=argparse.SUPPRESS)
+    one.add_argument("--clean", action="store_true", help=argparse.SUPPRESS)
+    one.set_defaults(run=_run_restart)
+    one = commands.add_parser("status", help="every gateway: memory, state, next timers, last restart and why")
+    one.add_argument("--json", action="store_true")
+    one.set_defaults(run=_run_status, gateway=None)
+    one = commands.add_parser("doctor", help="what is wrong with this host's set-up, one line each")
+    one.set_defaults(run=_run_doctor, gateway=None)
+    return parser
+
+
+def _chosen(options):
+    every = _conf.load()
+    if options.gateway is None:
+        return [every[name] for name in sorted(every)]
+    if options.gateway not in every:
+        raise _conf.ConfError("--gateway: %r is not configured; there are: %s" % (options.gateway, ", ".join(sorted(every)) or "none"))
+    return [every[options.gateway]]
+
+
+def _run_check(_options, every):
+    lines, good = _check.check(every)
+    for line in lines:
+        print(line)
+    return 0 if good else 1
+
+
+def _run_restart(options, every):
+    settings = every[0]
+    if options.clean:
+        gateway = _arbiter.find(settings)
+        if _arbiter.clean(settings, gateway):
+            print("removed a drain marker that an interrupted restart had left")
+        return 0
+
+    def say(text):
+        if not options.json:
+            print(text, flush=True)
+
+    outcome = _arbiter.restart(settings, options.reason, "timer" if options.scheduled else "operator", options.now, say)
+    if options.json:
+        print(json.dumps(outcome.entry, sort_keys=True))
+    else:
+        print("%s: %s: %s" % (settings.name, outcome.event, outcome.reason))
+    return {"restart": 0, "refused": REFUSED}.get(outcome.event, 1)
+
+
+def _run_status(options, every):
+    answer = _status.status(every)
+    if options.json:
+        print(json.dumps(answer, sort_keys=True))
+        return 0
+    if not every:
+        print("no gateway is configured on this host")
+    for one in answer["gateways"]:
+        last = one["last_restart"]
+        print("%s  %s  RSS %s  up %s  threshold %s  next restart %s  last restart %s" % (
+            one["name"], one["state"], _quantity.megabytes(one["sample"] and one["sample"]["rss_bytes"]), _quantity.span(one["uptime_seconds"]),
+            _quantity.megabytes(one["threshold_bytes"]), _when(one["next_restart"]), "%s, %s" % (_when(last["time"]), last["reason"]) if last else "never",
+        ))
+    return 0
+
+
+def _when(epoch):
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch)) if epoch else "never"
+
+
+def _run_doctor(_options, every):
+    found = _doctor.problems(every)
+    for line in found:
+        print(line)
+    return 1 if found else 0

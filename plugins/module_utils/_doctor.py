@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong with this host's set-up, one line each."""
+from __future__ import annotations
+
+import os
+import time
+
+from . import _conf, _discover, _drain, _history, _status, _systemd, _timers
+
+OLDEST_SYSTEMD = 247
+
+
+def problems(every):
+    """The faults (list of str) of this host, whose configured gateways are ``every`` (list of Settings); empty where all is well."""
+    found = []
+    version = _systemd.version()
+    if version is None or version < OLDEST_SYSTEMD:
+        found.append("systemd %s is older than %d, the oldest that this is made for" % (version, OLDEST_SYSTEMD))
+    there = {gateway.name: gateway for gateway in _discover.find_gateways()}
+    configured = {settings.name for settings in every}
+    for name in sorted(set(there) - configured):
+        found.append("%s runs on this host but %s does not name it: run the playbook again" % (name, os.path.join(_conf.FOLDER, "guard.conf")))
+    timers = _installed([settings.name + "-restart.timer" for settings in every] + [_status.WATCHDOG])
+    for settings in every:
+        found += ["%s: %s" % (settings.name, text) for text in _gateway(settings, there.get(settings.name), timers)]
+    elapse = _timers.next_elapse(sorted(timers))
+    for unit, properties in sorted(timers.items()):
+        if properties.get("UnitFileState") != "enabled":
+            found.append("%s is %s, so it does not come back after a reboot" % (unit, properties.get("UnitFileState") or "not enabled"))
+        if elapse[unit] is None:
+            found.append("%s never fires: its next elapse is infinite" % unit)
+    return found
+
+
+def _installed(units):
+    properties = _systemd.Manager().show(units, ["Id", "LoadState", "UnitFileState", "ActiveState"])
+    return {block["Id"]: block for block in properties if block.get("LoadState") == "loaded"}
+
+
+def _gateway(settings, gateway, timers):
+    if gateway is None:
+        return ["%s is no longer there: run the playbook again" % settings.unit]
+    found = []
+    if gateway.problem:
+        found.append(gateway.problem)
+    elif gateway.pid is not None and _drain.ours(gateway):
+        found.append("a drain marker lies in %s: unless a restart is under way, the gateway takes no messages" % gateway.home)
+    if not os.path.isdir(settings.folder) or not os.access(settings.folder, os.W_OK):
+        found.append("%s cannot be written" % settings.folder)
+    last = (_history.tail(settings.folder, 1) or [None])[-1]
+    if _status.WATCHDOG in timers and gateway.uptime_seconds is not None:
+        silence = None if last is None else _age(last)
+        late = 3 * settings.interval + 60
+        if gateway.uptime_seconds > late and (silence is None or silence > late):
+            found.append("no memory sample for longer than three intervals: see journalctl -u hermes-mem-watchdog")
+    return found
+
+
+def _age(row):
+    return abs(time.time() - row["timestamp"])

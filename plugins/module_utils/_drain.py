@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hermes's drain marker: while it lies in the home, the gateway finishes its turns and takes no new ones (Hermes 0.18.2 and later).
+
+Left behind it wedges the gateway, so whoever writes it removes it again, and what a killed arbiter left is removed by the unit's
+ExecStopPost and by the next check. It is written and removed as the gateway's user.
+"""
+from __future__ import annotations
+
+import os
+import re
+
+from . import _files, _run
+
+NAME = ".drain_request.json"
+PRINCIPAL = "hermes-guard"
+_WRITE = (
+    "import pathlib, sys; from gateway.drain_control import write_drain_request; "
+    "write_drain_request(principal=sys.argv[2], home=pathlib.Path(sys.argv[1]))"
+)
+
+
+def supported(version):
+    """Whether Hermes ``version`` (str or None) knows the marker: 0.18.2 and later."""
+    found = re.match(r"^(\d+)\.(\d+)(?:\.(\d+))?", version or "")
+    return bool(found) and tuple(int(part or 0) for part in found.groups()) >= (0, 18, 2)
+
+
+def write(gateway):
+    """Ask the Gateway to drain, through Hermes's own code; False where that did not work."""
+    try:
+        done = _run.run([gateway.python, "-c", _WRITE, gateway.home, PRINCIPAL], user=gateway.account, env={"HERMES_HOME": gateway.home}, timeout=60)
+    except _run.RunError:
+        return False
+    return done.rc == 0 and ours(gateway)
+
+
+def ours(gateway):
+    """Whether a marker of ours lies in the home. Another's (the dashboard's, an operator's) is none of our business."""
+    try:
+        content = _files.read_json(os.path.join(gateway.home, NAME), owners={gateway.uid})
+    except _files.FileError:
+        return False
+    return content is not None and content.get("principal") == PRINCIPAL
+
+
+def remove(gateway):
+    """Remove our marker where there is one; True where it was there. Raises _run.RunError where it cannot be removed."""
+    if not ours(gateway):
+        return False
+    done = _run.run(["rm", "-f", "--", os.path.join(gateway.home, NAME)], user=gateway.account)
+    if done.rc != 0:
+        raise _run.RunError("the drain marker in %s cannot be removed: %s" % (gateway.home, done.err.strip()))
+    return True

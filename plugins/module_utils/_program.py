@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program hermes-guard, one file, made of the same sources that the modules run.
+
+A zipapp (PEP 441) whose bytes depend on nothing but the sources: stored, not compressed, with fixed times and order, so that every
+host and every checkout makes the same file. ``python3 -m ansible_collections.hermes_ops.gateway.plugins.module_utils._program OUTFILE``
+makes it from a checkout.
+"""
+from __future__ import annotations
+
+import importlib.util
+import io
+import sys
+import zipfile
+
+# The guard module is shipped with what it imports, and no more: this import is what brings the program's sources to the host.
+from . import (  # pylint: disable=unused-import
+    _arbiter, _check, _cli, _conf, _discover, _doctor, _drain, _files, _hermes, _hermes_side, _history, _idle, _ledger, _notify, _proc,
+    _quantity, _run, _runtime, _sample, _status, _systemd, _timers,
+)
+
+PATH = "/usr/local/bin/hermes-guard"
+MODULES = (
+    "_arbiter", "_check", "_cli", "_conf", "_discover", "_doctor", "_drain", "_files", "_hermes", "_hermes_side", "_history", "_idle", "_ledger",
+    "_notify", "_proc", "_quantity", "_run", "_runtime", "_sample", "_status", "_systemd", "_timers",
+)
+# Isolated and without site: a check that runs every minute must not pay for, or be changed by, what lies in site-packages.
+SHEBANG = b"#!/usr/bin/python3 -ISB\n"
+MAIN = "# hermes-guard, the program on the host of the collection hermes_ops.gateway\nimport sys\n\nfrom hermes_guard._cli import main\n\nsys.exit(main())\n"
+
+
+def build():
+    """The program (bytes)."""
+    files = {"__main__.py": MAIN, "hermes_guard/__init__.py": ""}
+    for name in MODULES:
+        files["hermes_guard/%s.py" % name] = source(name)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as out:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            out.writestr(entry, files[name])
+    return SHEBANG + archive.getvalue()
+
+
+def source(name):
+    """The text of the sibling module ``name``, wherever it was imported from: a checkout, or the archive that a module is shipped in."""
+    spec = importlib.util.find_spec("%s.%s" % (__package__, name))
+    return spec.loader.get_source(spec.name)
+
+
+def main(arguments):
+    """Write the program to the file that ``arguments`` name."""
+    with open(arguments[0], "wb") as handle:
+        handle.write(build())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

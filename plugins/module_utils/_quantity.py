@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Amounts as operators write them: memory ("50%", "2048M"), time ("5min", "12h") and breaches ("3 of 5")."""
+from __future__ import annotations
+
+import re
+
+MB = 1 << 20
+_SIZES = {"k": 1 << 10, "": MB, "m": MB, "g": 1 << 30, "t": 1 << 40}
+_TIMES = {
+    "s": 1, "sec": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60, "minutes": 60,
+    "h": 3600, "hr": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400, "days": 86400, "": 1,
+}
+ALLOWED_SIZE = 'a share of RAM from "1%" to "100%", or an amount such as "2048M" or "2G" (K, M, G, T; a bare number means MB)'
+ALLOWED_TIME = 'a time such as "90s", "5min", "12h", "1h 30min" or "2d" (a bare number means seconds)'
+ALLOWED_BREACHES = '"N of M" with 1 <= N <= M <= 60, such as "3 of 5"'
+
+
+def size(text, total_bytes):
+    """The bytes (int) that ``text`` means on a host with ``total_bytes`` of RAM; ValueError with what is allowed."""
+    found = re.match(r"^(\d+(?:\.\d+)?) ?(?:(%)|(?:([KMGT])(?:i?B)?)?)$", str(text).strip(), re.I)
+    if found:
+        value = float(found.group(1))
+        if found.group(2):
+            if 1 <= value <= 100:
+                return int(total_bytes * value / 100)
+        elif value > 0:
+            return int(value * _SIZES[(found.group(3) or "").lower()])
+    raise ValueError("%r is no amount of memory; allowed: %s" % (str(text), ALLOWED_SIZE))
+
+
+def seconds(text):
+    """The seconds (int) that ``text`` means; ValueError with what is allowed."""
+    words = re.findall(r"(\d+) ?([a-z]*)", str(text).strip().lower())
+    rest = re.sub(r"(\d+) ?([a-z]*)", "", str(text).strip().lower()).strip()
+    if words and not rest and all(unit in _TIMES for _amount, unit in words):
+        return sum(int(amount) * _TIMES[unit] for amount, unit in words)
+    raise ValueError("%r is no time; allowed: %s" % (str(text), ALLOWED_TIME))
+
+
+def breaches(text):
+    """(n, m) of "n of m"; ValueError with what is allowed."""
+    found = re.match(r"^(\d{1,3}) of (\d{1,3})$", str(text).strip())
+    if found:
+        need, among = int(found.group(1)), int(found.group(2))
+        if 1 <= need <= among <= 60:
+            return need, among
+    raise ValueError("%r is no count of breaches; allowed: %s" % (str(text), ALLOWED_BREACHES))
+
+
+def megabytes(value):
+    """``value`` bytes for a person: "2048 MB", where a MB is 2**20 bytes; "?" for None."""
+    return "?" if value is None else "%d MB" % round(value / MB)
+
+
+def span(value):
+    """``value`` seconds for a person: "45 s", "12 min", "3.5 h", "2.1 d"; "?" for None."""
+    if value is None:
+        return "?"
+    if value < 90:
+        return "%d s" % value
+    if value < 5400:
+        return "%d min" % round(value / 60)
+    return "%.1f h" % (value / 3600) if value < 172800 else "%.1f d" % (value / 86400)

@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What there is to say of every configured gateway of this host: memory, state, next timers, last restart and why."""
+from __future__ import annotations
+
+from . import _discover, _history, _ledger, _proc, _runtime, _sample, _timers
+
+WATCHDOG = "hermes-mem-watchdog.timer"
+
+
+def status(every):
+    """The state of the gateways of ``every`` (list of Settings): a dict, ready for JSON; sizes in bytes, times in epoch seconds."""
+    timers = _timers.next_elapse([WATCHDOG] + [settings.name + "-restart.timer" for settings in every])
+    now = _discover.reload(every)
+    return {
+        "host": _proc.host_memory(),
+        "next_check": timers[WATCHDOG],
+        "gateways": [_one(settings, now.get(settings.name), timers[settings.name + "-restart.timer"]) for settings in every],
+    }
+
+
+def _one(settings, gateway, next_restart):
+    running = gateway is not None and gateway.pid is not None
+    row = _sample.take(gateway, settings) if running and not gateway.problem else None
+    last = (_history.tail(settings.folder, 1) or [None])[-1]
+    restarts = [entry for entry in _ledger.read(settings.folder, 200) if entry["event"] in ("restart", "failed")]
+    decisions = _ledger.read(settings.folder, 1)
+    return {
+        "name": settings.name,
+        "unit": settings.unit,
+        "scope": settings.scope,
+        "user": settings.user,
+        "home": settings.home,
+        "state": "gone" if gateway is None else (_runtime.runtime(gateway)["state"] or gateway.active_state) if running else gateway.active_state,
+        "problem": None if gateway is None else gateway.problem,
+        "pid": gateway.pid if running else None,
+        "invocation_id": gateway.invocation_id if running else None,
+        "uptime_seconds": int(gateway.uptime_seconds) if running and gateway.uptime_seconds is not None else None,
+        "version": (row or last or {}).get("version"),
+        "sample": row,
+        "footprint_bytes": _sample.footprint(row) if row else None,
+        "threshold_bytes": settings.threshold,
+        "action": settings.action if settings.threshold is not None else None,
+        "last_sample": last["timestamp"] if last else None,
+        "next_restart": next_restart,
+        "last_restart": restarts[-1] if restarts else None,
+        "last_decision": decisions[-1] if decisions else None,
+    }

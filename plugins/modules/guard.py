@@ -1,0 +1,188 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: guard
+short_description: Bring one part of the guard on a host to its wanted state
+version_added: 0.1.0
+description:
+  - Installs, changes or removes the files and units of one role of this collection, in one round trip, and verifies them.
+  - A role hands over its whole wanted state. What an earlier run installed and what is wanted no longer is removed.
+  - Installing or changing a timer starts neither its service nor a gateway.
+  - On a host without a Hermes gateway nothing is installed, and what was installed earlier is removed.
+author:
+  - hermes_ops contributors (@hermes-ops)
+extends_documentation_fragment:
+  - hermes_ops.gateway.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  platform:
+    platforms: systemd
+options:
+  part:
+    description:
+      - The part of the guard that is meant. What was installed is remembered under this name.
+      - V(guard) is the part on which the others stand; removing it removes them, and the history.
+    type: str
+    required: true
+    choices:
+      - guard
+      - watchdog
+      - restart_timer
+  state:
+    description:
+      - Whether the part shall be there.
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
+  gateways:
+    description:
+      - The names of the gateways that are guarded, as M(hermes_ops.gateway.gateway_info) returns them.
+      - All that systemd runs on the host, in system scope or user scope, where the list is empty.
+    type: list
+    elements: str
+    default: []
+  program:
+    description:
+      - Whether the part has the program C(/usr/local/bin/hermes-guard), which is built on the host from this module's own sources.
+    type: bool
+    default: false
+  files:
+    description:
+      - The files of the part.
+      - C(@NAME@), C(@UNIT@), C(@SCOPE@), C(@USER@), C(@HOME@) and C(@PYTHON@) stand for what belongs to a gateway.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - The absolute path. With C(@NAME@) in it, it stands for one file for each gateway.
+        type: path
+        required: true
+      content:
+        description:
+          - The content.
+        type: str
+        required: true
+      gateway_content:
+        description:
+          - What is added to O(files[].content) for each gateway.
+        type: str
+        default: ""
+      mode:
+        description:
+          - The permissions, in octal.
+        type: str
+        default: "0644"
+  units:
+    description:
+      - The units that are enabled and started, timers as a rule. With C(@NAME@) in it, a name stands for one unit for each gateway.
+    type: list
+    elements: str
+    default: []
+  calendars:
+    description:
+      - Calendar events by the name of the option that they come from; each is tried with C(systemd-analyze calendar) before anything is changed.
+    type: dict
+    default: {}
+  secrets:
+    description:
+      - Values that take the place of C(@KEY@) in the content of the files and are shown nowhere.
+    type: dict
+    default: {}
+notes:
+  - The roles of this collection use this module; a playbook hardly needs it.
+seealso:
+  - module: hermes_ops.gateway.gateway_info
+"""
+
+EXAMPLES = r"""
+- name: Have a timer for each gateway of the host
+  hermes_ops.gateway.guard:
+    part: restart_timer
+    files:
+      - path: /etc/systemd/system/@NAME@-restart.timer
+        content: "{{ lookup('ansible.builtin.template', 'restart.timer.j2') }}"
+    units:
+      - "@NAME@-restart.timer"
+    calendars:
+      hermes_restart_timer_at:
+        - "04:00"
+"""
+
+RETURN = r"""
+gateways:
+  description: The names of the gateways that are guarded.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - hermes-gateway
+    - hermes-gateway-coder@ada
+restart_needed:
+  description: The names of the gateways whose process is older than a drop-in of this part, so that it is in force after a restart only.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+next_elapse:
+  description: When each timer of the part fires next, in epoch seconds by its unit's name. Empty in check mode.
+  returned: success
+  type: dict
+  sample:
+    hermes-gateway-restart.timer: 1785542580
+psutil:
+  description: Whether the Python library psutil, which M(hermes_ops.gateway.gateway_info) needs, is on the host.
+  returned: success
+  type: bool
+  sample: true
+skipped_because:
+  description: Why nothing is installed on this host.
+  returned: when there is no gateway
+  type: str
+  sample: no Hermes gateway on this host
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hermes_ops.gateway.plugins.module_utils import _apply, _run, _systemd
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "part": {"type": "str", "required": True, "choices": ["guard", "watchdog", "restart_timer"]},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "gateways": {"type": "list", "elements": "str", "default": []},
+            "program": {"type": "bool", "default": False},
+            "files": {
+                "type": "list", "elements": "dict", "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "content": {"type": "str", "required": True},
+                    "gateway_content": {"type": "str", "default": ""},
+                    "mode": {"type": "str", "default": "0644"},
+                },
+            },
+            "units": {"type": "list", "elements": "str", "default": []},
+            "calendars": {"type": "dict", "default": {}},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**_apply.apply(module.params, module.check_mode))
+    except (_apply.ApplyError, _run.RunError, _systemd.SystemdError, OSError) as exc:
+        module.fail_json(msg=str(exc))
+
+
+if __name__ == "__main__":
+    main()
