@@ -1,0 +1,130 @@
+"""The container engine: which one works here, and with which flags."""
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+
+import paths
+from say import LabError, run, say, step
+
+# Packages of the tools that the lab can install by itself on a Debian where it is root.
+PACKAGES = {"podman": "podman", "runc": "runc", "iptables": "iptables", "debootstrap": "debootstrap",
+            "ssh": "openssh-client", "ssh-keygen": "openssh-client"}
+
+
+def install(tools):
+    """Install what is missing of these tools where we may, else say what to install."""
+    missing = sorted({PACKAGES[tool] for tool in tools if not shutil.which(tool)})
+    if not missing:
+        return
+    if os.geteuid() or not shutil.which("apt-get"):
+        raise LabError("please install: %s" % " ".join(missing))
+    with step("installing %s" % " ".join(missing)):
+        env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+        run(["apt-get", "update", "-q"], env=env)
+        run(["apt-get", "install", "-y", "-q", "--no-install-recommends"] + missing, env=env)
+
+
+class Engine:
+    """A working engine: how to call it, and what it needs on `run` and `build`."""
+
+    def __init__(self, name):
+        self.name = name
+        self.version = None
+        self.variant = "plain"
+
+    def answers(self):
+        """True when there is an engine behind the client: a docker client alone is not enough."""
+        if not shutil.which(self.name):
+            return False
+        field = "{{.Version.Version}}" if self.name == "podman" else "{{.ServerVersion}}"
+        done = run([self.name, "info", "--format", field], check=False, timeout=60)
+        self.version = done.stdout.strip()
+        return done.returncode == 0 and bool(self.version)
+
+    @property
+    def argv(self):
+        """The client with its global options."""
+        if self.variant == "restricted":
+            return [self.name, "--runtime", "runc", "--cgroup-manager", "cgroupfs"]
+        return [self.name]
+
+    @property
+    def run_flags(self):
+        """What every container gets. Privileged: units with ProtectSystem= and the like make mount namespaces."""
+        flags = ["--privileged"]
+        if self.name == "podman":
+            flags += ["--systemd=always"]
+        else:
+            flags += ["--cgroupns=private", "--tmpfs", "/run", "--tmpfs", "/run/lock", "-e", "container=docker"]
+        if self.variant == "restricted":
+            for name, kind in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
+                hard = resource.getrlimit(kind)[1]
+                limit = 16384 if hard == resource.RLIM_INFINITY else min(hard, 16384)
+                flags += ["--ulimit", "%s=%d:%d" % (name, limit, limit)]
+        return flags
+
+    @property
+    def build_flags(self):
+        """What every build gets; no intermediate images, so that `down --images` has nothing to miss."""
+        flags = ["--layers=false"] if self.name == "podman" else []
+        if self.variant == "restricted":
+            flags += ["--isolation=chroot", "--network=host"]
+        return flags
+
+    def __call__(self, *args, **kwargs):
+        return run(self.argv + list(args), **kwargs)
+
+    def settle(self, image):
+        """Find the flags that this machine needs, with a container that does nothing, and remember them."""
+        known = remembered()
+        if known.get("engine") == self.name and known.get("version") == self.version:
+            self.variant = known["variant"]
+            return
+        failures = []
+        for self.variant in ("plain", "restricted") if self.name == "podman" else ("plain",):
+            if self.variant == "restricted":
+                if os.geteuid() == 0 and shutil.which("apt-get"):
+                    install(["runc", "iptables"])
+            done = self("run", "--rm", *self.run_flags, "-p", "127.0.0.1::22", image, "true", check=False, timeout=120)
+            if done.returncode == 0:
+                if self.variant != "plain":
+                    say("%s starts containers here only with the flags of a restricted machine" % self.name)
+                paths.write(paths.cache("engine.json"), json.dumps({"engine": self.name, "version": self.version, "variant": self.variant}))
+                return
+            failures.append((done.stderr.strip().splitlines() or ["exit %d" % done.returncode])[-1])
+        raise LabError("%s cannot start a container here: %s" % (self.name, "; with restricted flags: ".join(failures)))
+
+
+def remembered():
+    """The engine and flags that worked last time, or nothing."""
+    try:
+        with open(paths.cache("engine.json"), encoding="utf-8") as handle:
+            return json.load(handle)
+    except (OSError, ValueError):
+        return {}
+
+
+def forget():
+    """Probe again next time."""
+    with paths.ignoring_missing():
+        os.unlink(paths.cache("engine.json"))
+
+
+def find(may_install=True):
+    """The first engine that answers, with the flags remembered for it."""
+    for attempt in (0, 1):
+        for name in ("podman", "docker"):
+            engine = Engine(name)
+            if engine.answers():
+                known = remembered()
+                if known.get("engine") == name and known.get("version") == engine.version:
+                    engine.variant = known["variant"]
+                return engine
+        if attempt or not may_install:
+            break
+        say("no working container engine found")
+        install(["podman", "runc", "iptables"])
+    raise LabError("no working container engine: podman or docker has to be installed and running")

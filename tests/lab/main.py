@@ -1,0 +1,88 @@
+"""Small VPSes with booted systemd, sshd and real Hermes gateways, as containers.
+
+  lab up [HOST ...]         make them (default: alpha beta gamma); safe to repeat
+  lab down [HOST ...]       remove them; with --images the cached images as well
+  lab status                what runs
+  lab ssh HOST [CMD ...]    over ssh, as Ansible goes
+  lab exec HOST CMD ...     through the container engine
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+import engine as engines
+import hosts
+import images
+import paths
+from fleet import Fleet
+from say import LabError
+
+
+def parse(argv):
+    """The command line."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--prefix", default=argparse.SUPPRESS, metavar="NAME", help="names of containers start so (default hermes-lab)")
+    common.add_argument("--state", default=argparse.SUPPRESS, metavar="DIR", help="key, inventory, ssh config (default .lab/PREFIX in the checkout)")
+    parser = argparse.ArgumentParser(prog="lab", description=__doc__, parents=[common], formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="up|down|status|ssh|exec")
+    for name in ("up", "down"):
+        command = commands.add_parser(name, parents=[common])
+        command.add_argument("hosts", nargs="*", metavar="HOST")
+        if name == "down":
+            command.add_argument("--images", action="store_true", help="remove the cached images as well")
+    commands.add_parser("status", parents=[common])
+    for name in ("ssh", "exec"):
+        command = commands.add_parser(name, parents=[common])
+        command.add_argument("host", metavar="HOST")
+        command.add_argument("argv", nargs=argparse.REMAINDER, metavar="CMD")
+    args = parser.parse_args(argv)
+    args.prefix, args.state = getattr(args, "prefix", "hermes-lab"), getattr(args, "state", None)
+    if args.command == "exec" and not args.argv:
+        parser.error("exec: a command is needed")
+    return args
+
+
+def check(names):
+    """Only hosts of the table."""
+    for name in names:
+        if name not in hosts.HOSTS:
+            raise LabError("unknown host %s: there are %s" % (name, ", ".join(hosts.HOSTS)))
+    return list(dict.fromkeys(names))
+
+
+def main(argv):
+    """One command."""
+    args = parse(argv)
+    names = check(getattr(args, "hosts", None) or ([args.host] if "host" in args else []))
+    if args.command == "up":
+        engines.install(["ssh", "ssh-keygen"])
+    engine = engines.find(may_install=args.command == "up")
+    fleet = Fleet(engine, args.prefix, args.state)
+    if args.command == "up":
+        with paths.locked(args.prefix):
+            fleet.up(names or list(hosts.FLEET))
+    elif args.command == "down":
+        with paths.locked(args.prefix):
+            fleet.down(names or fleet.members())
+            if args.images:
+                images.remove(engine)
+    elif args.command == "status":
+        print("\n".join(fleet.table()))
+    else:
+        if fleet.status(names[0]) != "running":
+            raise LabError("%s is not up: `lab up %s`" % (names[0], names[0]))
+        line = fleet.ssh(names[0], *args.argv)
+        if args.command == "exec":
+            line = engine.argv + ["exec", "-it" if sys.stdin.isatty() and sys.stdout.isatty() else "-i", fleet.container(names[0])] + args.argv
+        os.execvp(line[0], line)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except LabError as error:
+        sys.exit("lab: %s" % error)
+    except KeyboardInterrupt:
+        sys.exit("lab: interrupted; run it again to go on, or `lab down`")
