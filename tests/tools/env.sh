@@ -6,3 +6,10 @@ export PATH="$PWD/.venv/bin:$PATH"
 export ANSIBLE_COLLECTIONS_PATH="$PWD/.build/collections"
 # Colours only for a person: a log with escape codes cannot be searched.
 [[ -t 1 ]] || export ANSIBLE_NOCOLOR=1 NO_COLOR=1
+
+# snapshot NAME: into a copy of the sources of that name, made anew; who wants the same one at the same time waits.
+snapshot() {
+  exec 8>".build/snapshot-$1.lock"
+  flock 8
+  cd "$(python3 tests/tools/snapshot.py "$1")" || exit
+}

@@ -1,4 +1,6 @@
-"""Copies what git knows, and what it would be told of, to .build/snapshot/ansible_collections/hermes_ops/gateway.
+"""Copies what git knows, and what it would be told of, to .build/snapshot-NAME/ansible_collections/hermes_ops/gateway.
+
+Usage: python3 snapshot.py NAME; prints where the copy is.
 
 ansible-test wants the collection in a folder of that name, and every other tool is spared the virtual environments.
 The copy is a git repository of its own: inside the checkout's ignored .build, tools that ask git would see no file at all.
@@ -6,10 +8,11 @@ The copy is a git repository of its own: inside the checkout's ignored .build, t
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-COPY = TOP / ".build/snapshot/ansible_collections/hermes_ops/gateway"
+COPY = TOP / ".build" / ("snapshot-" + sys.argv[1]) / "ansible_collections/hermes_ops/gateway"
 
 listed = subprocess.run(
     ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
