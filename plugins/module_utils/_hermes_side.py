@@ -51,10 +51,11 @@ def same(one, other):
 
 
 def inline(value):
-    """``value`` as YAML on one line: JSON, which is YAML too but for the exponent of a float."""
+    """``value`` as YAML on one line: JSON, which is YAML too but for the exponent of a float and some characters."""
     if isinstance(value, float):
         return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value, allow_nan=False))
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return re.sub("[\x7f-\xa0\u2028\u2029\ufeff]", lambda found: "\\u%04x" % ord(found.group()), text)
 
 
 def _copy(value):
