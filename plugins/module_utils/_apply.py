@@ -19,6 +19,7 @@ from . import _conf, _discover, _files, _program, _systemd, _timers
 MARK = b"hermes_ops.gateway"
 MANIFESTS = os.path.join(_conf.STATE, "installed")
 BASE = "guard"
+PSUTIL_PACKAGE = "python3-psutil"
 NOT_HERE = "no Hermes gateway on this host"
 
 
@@ -85,6 +86,10 @@ def apply(parameters, check_mode=False):
         "next_elapse": {},
         "psutil": importlib.util.find_spec("psutil") is not None,
     }
+    if check_mode and parameters["program"] and gateways and not result["psutil"]:
+        # The package modules cannot say this on a bare host: they need a library there themselves.
+        result["changed"] = True
+        result["diff"].append({"before_header": "packages", "after_header": "packages", "before": "", "after": PSUTIL_PACKAGE + "\n"})
     if parameters["state"] == "present" and not gateways:
         result["skipped_because"] = NOT_HERE
     if result["changed"] and not check_mode:

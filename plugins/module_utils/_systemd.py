@@ -54,7 +54,10 @@ class Manager:
 
     def unit_files(self, pattern):
         """The names of the unit files of type service that match glob ``pattern``, loaded or not."""
-        done = self.call("list-unit-files", "--type=service", "--no-legend", "--plain", "--", pattern)
+        done = self.systemctl("list-unit-files", "--type=service", "--no-legend", "--plain", "--", pattern)
+        # No match is an exit code of 1 with not a word in some versions.
+        if done.rc != 0 and done.err.strip():
+            raise SystemdError("systemctl list-unit-files failed (%d): %s" % (done.rc, done.err.strip()))
         return [line.split()[0] for line in done.out.splitlines() if line.strip()]
 
 

@@ -179,9 +179,12 @@ def main():
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**_apply.apply(module.params, module.check_mode))
+        result = _apply.apply(module.params, module.check_mode)
     except (_apply.ApplyError, _run.RunError, _systemd.SystemdError, OSError) as exc:
         module.fail_json(msg=str(exc))
+    if "skipped_because" in result:
+        module.warn("%s: nothing is installed" % result["skipped_because"])
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":
