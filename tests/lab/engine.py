@@ -16,15 +16,19 @@ PACKAGES = {"podman": "podman", "runc": "runc", "iptables": "iptables", "deboots
 
 def install(tools):
     """Install what is missing of these tools where we may, else say what to install."""
-    missing = sorted({PACKAGES[tool] for tool in tools if not shutil.which(tool)})
-    if not missing:
-        return
+    packages = sorted({PACKAGES[tool] for tool in tools if not shutil.which(tool)})
+    if packages:
+        apt(packages)
+
+
+def apt(packages):
+    """Install Debian packages, or tell the user to."""
     if os.geteuid() or not shutil.which("apt-get"):
-        raise LabError("please install: %s" % " ".join(missing))
-    with step("installing %s" % " ".join(missing)):
+        raise LabError("please install: %s" % " ".join(packages))
+    with step("installing %s" % " ".join(packages)):
         env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
         run(["apt-get", "update", "-q"], env=env)
-        run(["apt-get", "install", "-y", "-q", "--no-install-recommends"] + missing, env=env)
+        run(["apt-get", "install", "-y", "-q", "--no-install-recommends"] + packages, env=env)
 
 
 class Engine:
@@ -85,9 +89,8 @@ class Engine:
             return
         failures = []
         for self.variant in ("plain", "restricted") if self.name == "podman" else ("plain",):
-            if self.variant == "restricted":
-                if os.geteuid() == 0 and shutil.which("apt-get"):
-                    install(["runc", "iptables"])
+            if self.variant == "restricted" and os.geteuid() == 0 and shutil.which("apt-get"):
+                install(["runc", "iptables"])
             done = self("run", "--rm", *self.run_flags, "-p", "127.0.0.1::22", image, "true", check=False, timeout=120)
             if done.returncode == 0:
                 if self.variant != "plain":

@@ -1,13 +1,13 @@
 """The hosts of one lab: containers, keys, gateways, inventory."""
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import engine as engines
 import hosts
 import images
 import paths
@@ -73,16 +73,14 @@ class Fleet:
         with ThreadPoolExecutor(4) as pool:
             for job in [pool.submit(self.provision, host, fresh[host.name]) for host in wanted]:
                 job.result()
-        self.describe()
-        for name in names:
-            self.knock(name)
+            self.describe()
+            for job in [pool.submit(self.knock, name) for name in names]:
+                job.result()
         say("up: %s; inventory: %s" % (" ".join(names), self.file("inventory.yml")))
 
     def key(self):
         """The key pair of this lab."""
         os.makedirs(self.state, mode=0o700, exist_ok=True)
-        if self.state == paths.default_state(self.prefix):
-            paths.write(os.path.join(os.path.dirname(self.state), ".gitignore"), "*\n")
         if not (os.path.exists(self.file("id_ed25519")) and os.path.exists(self.file("id_ed25519.pub"))):
             with paths.ignoring_missing():
                 os.unlink(self.file("id_ed25519"))
@@ -104,8 +102,13 @@ class Fleet:
             # Never started: an earlier run ended half-way.
             self.engine("rm", "-f", "-v", self.container(host.name))
         with step("creating %s (%s)" % (host.name, host.suite)):
-            self.engine("run", "-d", "--name", self.container(host.name), "--hostname", host.name, "--label", "hermes-lab-prefix=" + self.prefix,
-                        "-p", "127.0.0.1::22", *self.engine.run_flags, images.tag(host))
+            try:
+                self.engine("run", "-d", "--name", self.container(host.name), "--hostname", host.name, "--label", "hermes-lab-prefix=" + self.prefix,
+                            "-p", "127.0.0.1::22", *self.engine.run_flags, images.tag(host), what="starting a container for %s" % host.name)
+            except LabError:
+                # The machine may have changed under us: the next run looks again which flags it needs.
+                engines.forget()
+                raise
         return True
 
     def provision(self, host, fresh):
@@ -208,13 +211,10 @@ class Fleet:
         for name in FILES:
             with paths.ignoring_missing():
                 os.unlink(self.file(name))
-        with paths.ignoring_missing(), contextlib.suppress(OSError):
+        for folder in (self.state, os.path.dirname(paths.default_state(self.prefix))):
             # A folder with somebody else's files in it stays.
-            os.rmdir(self.state)
-        above = os.path.dirname(paths.default_state(self.prefix))
-        if self.state.startswith(above + os.sep) and os.path.isdir(above) and os.listdir(above) == [".gitignore"]:
-            os.unlink(os.path.join(above, ".gitignore"))
-            os.rmdir(above)
+            if os.path.isdir(folder) and not os.listdir(folder):
+                os.rmdir(folder)
         say("down: nothing of %s is left but cached images" % self.prefix)
 
     def table(self):

@@ -24,6 +24,8 @@ BASE = "localhost/hermes-lab-base"
 LABEL = "hermes-lab=image"
 # The first answer (is there a registry?) holds for the rest of the run.
 REGISTRY = {"lock": threading.Lock(), "reachable": None}
+FIRST = threading.Lock()
+PIP = threading.Lock()
 
 
 def lock_file(hermes):
@@ -63,11 +65,14 @@ def scratch(name):
     try:
         yield folder
     finally:
-        with open("/proc/self/mounts", encoding="utf-8") if os.path.exists("/proc/self/mounts") else open(os.devnull, encoding="utf-8") as handle:
-            mounted = [line.split()[1] for line in handle if line.split()[1].startswith(folder + "/")]
-        for point in sorted(mounted, reverse=True):
-            run(["umount", point])
-        run(["rm", "-rf", "--one-file-system", folder] if sys.platform.startswith("linux") else ["rm", "-rf", folder])
+        if sys.platform.startswith("linux"):
+            with open("/proc/self/mounts", encoding="utf-8") as handle:
+                mounted = [line.split()[1] for line in handle if line.split()[1].startswith(folder + "/")]
+            for point in sorted(mounted, reverse=True):
+                run(["umount", point])
+            run(["rm", "-rf", "--one-file-system", folder])
+        else:
+            shutil.rmtree(folder)
 
 
 def base(engine, suite):
@@ -116,8 +121,9 @@ def wheels(engine, hermes, python):
     for name in tags + ["any"]:
         argv += ["--platform", name]
     with step("downloading Hermes %s for Python %s" % (hermes, python)):
-        if run([sys.executable, "-m", "pip", "--version"], check=False).returncode:
-            argv[0] = pip_python()
+        with PIP:
+            if run([sys.executable, "-m", "pip", "--version"], check=False).returncode:
+                argv[0] = pip_python()
         run(argv, "pip download")
         paths.write(complete, "")
     return folder
@@ -127,48 +133,56 @@ def pip_python():
     """A Python with pip, in the cache, for a host whose own has none."""
     folder = os.path.dirname(paths.cache("pip", "x"))
     python = os.path.join(folder, "bin", "python")
-    if run([python, "-m", "pip", "--version"], check=False).returncode if os.path.exists(python) else True:
-        if os.geteuid() == 0 and shutil.which("apt-get"):
-            run(["apt-get", "install", "-y", "-q", "--no-install-recommends", "python3-venv"], env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
-        run([sys.executable, "-m", "venv", "--clear", folder], "making a venv with pip (python3-venv is needed)")
+    if not os.path.exists(python) or run([python, "-m", "pip", "--version"], check=False).returncode:
+        if run([sys.executable, "-c", "import ensurepip"], check=False).returncode:
+            engines.apt(["python3-venv"])
+        run([sys.executable, "-m", "venv", "--clear", folder], "making a venv with pip")
     return python
 
 
-def build(engine, host):
-    """One image."""
+def build(engine, host, found):
+    """One image; `found` is the coming folder of wheels, or None."""
     source = base(engine, host.suite)
-    with contextlib.ExitStack() as stack:
-        context = stack.enter_context(scratch("context"))
+    with FIRST:
+        # The first base image that is ready shows which flags the engine needs.
+        engine.settle(source)
+    with scratch("context") as context:
         for path in glob.glob(os.path.join(RECIPE, "*")):
             shutil.copy(path, context)
-        if host.hermes != "none":
-            found = wheels(engine, host.hermes, hosts.PYTHONS[host.suite])
-            shutil.copytree(found, os.path.join(context, "wheels"))
+        if found:
+            shutil.copytree(found.result(), os.path.join(context, "wheels"))
             shutil.copy(lock_file(host.hermes), os.path.join(context, "hermes.txt"))
-        stack.enter_context(step("building the %s image (Hermes: %s)" % (host.suite, host.hermes)))
-        engine("build", *engine.build_flags, "--build-arg", "BASE=" + source, "--build-arg", "HERMES=" + host.hermes,
-               "-f", os.path.join(context, "Containerfile"), "-t", tag(host), context, what="building the %s image" % host.suite, timeout=1800)
+        with step("building the %s image (Hermes: %s)" % (host.suite, host.hermes)):
+            engine("build", *engine.build_flags, "--build-arg", "BASE=" + source, "--build-arg", "HERMES=" + host.hermes,
+                   "-f", os.path.join(context, "Containerfile"), "-t", tag(host), context, what="building the %s image" % host.suite, timeout=1800)
 
 
 def ensure(engine, wanted):
-    """All images that these hosts need, two at a time; `engine` learns its flags from the first base image."""
+    """All images that these hosts need, side by side: debootstrap wants the processor, pip the network."""
     with paths.locked("images"):
-        missing = {}
-        for host in wanted:
-            if not exists(engine, tag(host)):
-                missing.setdefault(tag(host), host)
-        first = next(iter(missing.values()), None)
-        engine.settle(base(engine, first.suite) if first else tag(wanted[0]))
-        with ThreadPoolExecutor(2) as pool:
-            for job in [pool.submit(build, engine, host) for host in missing.values()]:
+        missing = {tag(host): host for host in wanted if not exists(engine, tag(host))}
+        if not missing:
+            engine.settle(tag(wanted[0]))
+            return
+        with ThreadPoolExecutor(8) as pool:
+            downloads = {}
+            for host in missing.values():
+                key = (host.hermes, hosts.PYTHONS[host.suite])
+                if host.hermes != "none" and key not in downloads:
+                    downloads[key] = pool.submit(wheels, engine, *key)
+            builds = [pool.submit(build, engine, host, downloads.get((host.hermes, hosts.PYTHONS[host.suite]))) for host in missing.values()]
+            for job in builds:
                 job.result()
 
 
 def remove(engine):
     """All images of the lab, built and base, and what was remembered of the engine."""
+    users = engine("ps", "-a", "--filter", "label=hermes-lab-prefix", "--format", "{{.Names}}").stdout.split()
+    if users:
+        raise LabError("the images stay: other labs use them (%s); take those down first" % ", ".join(users))
     for name in (NAME, BASE):
-        listed = engine("images", "-q", "--no-trunc", name).stdout.split()
+        listed = sorted(set(engine("images", "--format", "{{.Repository}}:{{.Tag}}", name).stdout.split()))
         if listed:
-            engine("rmi", *sorted(set(listed)), what="removing the images (are other labs up?)")
-            say("removed %d image(s) %s" % (len(set(listed)), name))
+            engine("rmi", *listed, what="removing the images")
+            say("removed %s" % " ".join(listed))
     engines.forget()

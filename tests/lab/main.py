@@ -61,13 +61,14 @@ def main(argv):
     engine = engines.find(may_install=args.command == "up")
     fleet = Fleet(engine, args.prefix, args.state)
     if args.command == "up":
-        with paths.locked(args.prefix):
+        with paths.locked("prefix-" + args.prefix):
             fleet.up(names or list(hosts.FLEET))
     elif args.command == "down":
-        with paths.locked(args.prefix):
+        with paths.locked("prefix-" + args.prefix):
             fleet.down(names or fleet.members())
             if args.images:
-                images.remove(engine)
+                with paths.locked("images"):
+                    images.remove(engine)
     elif args.command == "status":
         print("\n".join(fleet.table()))
     else:

@@ -50,6 +50,8 @@ if ! ctl cat "$unit" > /dev/null 2>&1; then
     if [ "$scope" = user ]; then
         as_user hermes "${select[@]}" gateway install --start-now --start-on-login
     else
+        # Hermes as root makes the missing folders of the home for root, and the gateway cannot start: the user comes first.
+        as_user hermes config show > /dev/null
         hermes "${select[@]}" gateway install --system --run-as-user "$user" --start-now --start-on-login < /dev/null
     fi
 elif ! ctl is-active --quiet "$unit"; then

@@ -9,4 +9,7 @@ pip=$(echo "$here"/wheels/pip-*.whl)
 PYTHONPATH=$pip /opt/hermes/venv/bin/python -m pip install -q --no-index --no-deps --no-cache-dir --root-user-action=ignore \
     --find-links "$here/wheels" -r "$here/hermes.txt"
 ln -s /opt/hermes/venv/bin/hermes /usr/local/bin/hermes
-hermes --version
+# It has to start; its home of this one run is thrown away.
+home=$(mktemp -d)
+HERMES_HOME=$home hermes --version
+rm -rf "$home"
