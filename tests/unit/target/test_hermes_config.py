@@ -15,11 +15,17 @@ import pytest
 
 yaml = pytest.importorskip("yaml")
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils import _hermes, _hermes_config as config
+from ansible_collections.hermes_ops.gateway.plugins.module_utils import _hermes, _hermes_config as config, _run
 
 IS_ROOT = os.geteuid() == 0
 USER = pwd.getpwnam("nobody") if IS_ROOT else pwd.getpwuid(os.geteuid())
 LIMIT = "compression.hygiene_hard_message_limit"
+
+# Our own Python may lie where the other user cannot reach it.
+PYTHON = next(
+    python for python in (os.path.realpath(sys.executable), "/usr/bin/python3", "/usr/local/bin/python3")
+    if os.access(python, os.X_OK) and _run.run([python, "-c", ""], user=USER).rc == 0)
+PYTHON_VERSION = _run.run([PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2], end='')"]).out
 
 CONFIG_PY = """
 DEFAULT_CONFIG = {"compression": {"enabled": True, "hygiene_hard_message_limit": 400, "threshold": 0.5}, "agent": {"max_turns": 9}, %s}
@@ -69,21 +75,22 @@ class Host:
     def hermes(self, version, managed=True, extra=""):
         """The path of a Python that has a Hermes of this version."""
         prefix = os.path.join(self.root, "hermes-" + version)
-        packages = os.path.join(prefix, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
+        packages = os.path.join(prefix, "lib", "python" + PYTHON_VERSION, "site-packages")
         for folder in (os.path.join(prefix, "bin"), os.path.join(packages, "hermes_cli"), os.path.join(packages, "gateway")):
             os.makedirs(folder, exist_ok=True)
-        files = {"hermes_cli/__init__.py": "__version__ = %r\n" % version, "hermes_cli/config.py": CONFIG_PY % extra, "gateway/run.py": RUN_PY,
-                 "yaml.pth": os.path.dirname(os.path.dirname(yaml.__file__)) + "\n"}
+        files = {"hermes_cli/__init__.py": "__version__ = %r\n" % version, "hermes_cli/config.py": CONFIG_PY % extra, "gateway/run.py": RUN_PY}
+        if not os.path.exists(os.path.join(packages, "yaml")):
+            shutil.copytree(os.path.dirname(yaml.__file__), os.path.join(packages, "yaml"))
         if managed:
             files["hermes_cli/managed_scope.py"] = MANAGED_PY % self.managed
         for name, text in files.items():
             with open(os.path.join(packages, name), "w", encoding="utf-8") as stream:
                 stream.write(text)
         with open(os.path.join(prefix, "pyvenv.cfg"), "w", encoding="utf-8") as stream:
-            stream.write("home = %s\n" % os.path.dirname(os.path.realpath(sys.executable)))
+            stream.write("home = %s\n" % os.path.dirname(PYTHON))
         python = os.path.join(prefix, "bin", "python")
         if not os.path.lexists(python):
-            os.symlink(os.path.realpath(sys.executable), python)
+            os.symlink(PYTHON, python)
         return python
 
     def gateway(self, name="hermes-gateway", python=None, text=None, mode=0o640):
@@ -153,10 +160,10 @@ def test_managed_scope_there_and_back(host):
     assert yaml.safe_load(read(host.file)) == {"compression": {"enabled": True, "hygiene_hard_message_limit": 50}}
     assert stat.S_IMODE(os.stat(host.file).st_mode) == 0o644
     assert stat.S_IMODE(os.stat(os.path.join(host.state, config.STATE_FILE)).st_mode) == 0o600
+    rows = {"file": host.file, "gateways": ["hermes-gateway"], "before": None, "reads": True, "live": True}
     assert done["applied"] == [
-        {"asked": "session_max_messages", "key": LIMIT, "file": host.file, "gateways": ["hermes-gateway"], "before": None, "after": 50, "reads": True, "live": True},
-        {"asked": "auto_compress", "key": "compression.enabled", "file": host.file, "gateways": ["hermes-gateway"], "before": None, "after": True,
-         "reads": True, "live": True},
+        dict(rows, asked="session_max_messages", key=LIMIT, after=50),
+        dict(rows, asked="auto_compress", key="compression.enabled", after=True),
     ]
     assert done["diff"][0]["before"] == "" and done["diff"][0]["after"] == read(host.file)
     again = run(**BOTH)
