@@ -33,7 +33,9 @@ fi
 
 # A file that the user owns and nobody else reads, unless there is one already.
 put() {
-    [ -e "$1" ] || printf '%s\n' "$2" | runuser -u "$user" -- sh -c 'umask 077; cat > "$1.new" && mv "$1.new" "$1"' put "$1"
+    [ ! -e "$1" ] || return 0
+    runuser -u "$user" -- install -m 600 /dev/stdin "$1.new" <<< "$2"
+    runuser -u "$user" -- mv "$1.new" "$1"
 }
 
 runuser -u "$user" -- mkdir -p -m 700 "$home/.hermes"
