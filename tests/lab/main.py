@@ -74,6 +74,8 @@ def main(argv):
     else:
         if fleet.status(names[0]) != "running":
             raise LabError("%s is not up: `lab up %s`" % (names[0], names[0]))
+        if args.command == "ssh" and not os.path.exists(fleet.file("ssh_config")):
+            raise LabError("%s is not ready: `lab up` has not come to its end" % names[0])
         line = fleet.ssh(names[0], *args.argv)
         if args.command == "exec":
             line = engine.argv + ["exec", "-it" if sys.stdin.isatty() and sys.stdout.isatty() else "-i", fleet.container(names[0])] + args.argv

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # gateway.sh SCOPE USER PROFILE PORT UNIT: one gateway with Hermes's own commands, then wait until it runs.
 # Runs as root on the lab host; CONFIG and DOTENV hold the two files. Safe to repeat: what is there stays.
 set -euo pipefail
@@ -34,7 +34,8 @@ fi
 # A file that the user owns and nobody else reads, unless there is one already.
 put() {
     [ ! -e "$1" ] || return 0
-    runuser -u "$user" -- install -m 600 /dev/stdin "$1.new" <<< "$2"
+    runuser -u "$user" -- install -m 600 /dev/null "$1.new"
+    printf '%s\n' "$2" | runuser -u "$user" -- tee "$1.new" > /dev/null
     runuser -u "$user" -- mv "$1.new" "$1"
 }
 
