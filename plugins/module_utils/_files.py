@@ -73,7 +73,8 @@ def read_json(path, owners=None, max_bytes=MAX_BYTES):
         return None
     try:
         value = json.loads(text)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
+        # A thousand opening brackets are no ValueError.
         raise FileError("%s is not JSON: %s" % (path, exc)) from exc
     if not isinstance(value, dict):
         raise FileError("%s holds a JSON %s, not an object" % (path, type(value).__name__))
@@ -126,7 +127,10 @@ def append_line(path, line, mode=0o644):
     try:
         size = os.fstat(fd).st_size
         torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
-        os.write(fd, ("\n" if torn else "").encode() + line.encode("utf-8") + b"\n")
+        data = (b"\n" if torn else b"") + line.encode("utf-8") + b"\n"
+        if os.write(fd, data) != len(data):
+            # A disk that is full in the middle of the line says so at the next write only.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -19,29 +19,32 @@ ALLOWED_BREACHES = '"N of M" with 1 <= N <= M <= 60, such as "3 of 5"'
 
 def size(text, total_bytes):
     """The bytes (int) that ``text`` means on a host with ``total_bytes`` of RAM; ValueError with what is allowed."""
-    found = re.match(r"^(\d+(?:\.\d+)?) ?(?:(%)|(?:([KMGT])(?:i?B)?)?)$", str(text).strip(), re.I)
+    found = re.match(r"^([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(?:(%)|(?:([KMGT])(?:i?B)?)?)$", str(text).strip(), re.I)
     if found:
         value = float(found.group(1))
         if found.group(2):
             if 1 <= value <= 100:
                 return int(total_bytes * value / 100)
-        elif value > 0:
-            return int(value * _SIZES[(found.group(3) or "").lower()])
+        else:
+            amount = int(value * _SIZES[(found.group(3) or "").lower()])
+            if amount > 0:
+                return amount
     raise ValueError("%r is no amount of memory; allowed: %s" % (str(text), ALLOWED_SIZE))
 
 
 def seconds(text):
     """The seconds (int) that ``text`` means; ValueError with what is allowed."""
-    words = re.findall(r"(\d+) ?([a-z]*)", str(text).strip().lower())
-    rest = re.sub(r"(\d+) ?([a-z]*)", "", str(text).strip().lower()).strip()
-    if words and not rest and all(unit in _TIMES for _amount, unit in words):
+    lower = str(text).strip().lower()
+    words = re.findall(r"([0-9]+) ?([a-z]*)", lower)
+    rest = re.sub(r"([0-9]+) ?([a-z]*)", "", lower).strip()
+    if words and not rest and len(lower) <= 40 and all(unit in _TIMES for _amount, unit in words):
         return sum(int(amount) * _TIMES[unit] for amount, unit in words)
     raise ValueError("%r is no time; allowed: %s" % (str(text), ALLOWED_TIME))
 
 
 def breaches(text):
     """(n, m) of "n of m"; ValueError with what is allowed."""
-    found = re.match(r"^(\d{1,3}) of (\d{1,3})$", str(text).strip())
+    found = re.match(r"^([0-9]{1,3}) of ([0-9]{1,3})$", str(text).strip())
     if found:
         need, among = int(found.group(1)), int(found.group(2))
         if 1 <= need <= among <= 60:
