@@ -8,7 +8,7 @@ TEST := $(CHECK) sanity-newest molecule
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
-.PHONY: help setup demo test check $(TEST) lab lab-down lock clean
+.PHONY: help setup setup-every demo test check $(TEST) lab lab-down lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -16,22 +16,22 @@ help: ## this list
 demo: setup ## a small fleet of real gateways, protected by the site playbook, and a table of them
 	@tests/tools/demo
 
-test: setup ## everything: check, sanity on the newest ansible-core, every molecule scenario
+test: setup-every ## everything: check, sanity on the newest ansible-core, every molecule scenario
 	@tests/tools/stages $(TEST)
 
-check: setup ## the quick part of test: lint, units, sanity
+check: setup-every ## the quick part of test: lint, units, sanity
 	@tests/tools/stages $(CHECK)
 
 lint: setup ## ansible-lint (profile production), ruff, shellcheck, documentation, changelog
 	@tests/tools/lint
 
-units: setup ## unit tests, on each Python at hand
+units: setup-every ## unit tests, on each Python at hand
 	@tests/tools/units
 
 sanity: setup ## ansible-test sanity, without an ignore file
 	@tests/tools/sanity .venv
 
-sanity-newest: setup ## the same on the newest ansible-core, where its Python is at hand
+sanity-newest: setup-every ## the same on the newest ansible-core, where its Python is at hand
 	@tests/tools/sanity .venv-newest
 
 molecule: setup ## every scenario in extensions/molecule
@@ -50,6 +50,9 @@ build/hermes-guard: $(GUARD_SOURCES) ## the on-host program as one file
 
 setup: ## system packages, Python environments, the collection's import path
 	@tests/tools/setup
+
+setup-every:
+	@tests/tools/setup every
 
 lock: setup ## renew requirements.lock from pyproject.toml
 	@tests/tools/lock
