@@ -15,16 +15,19 @@ import re
 import stat
 import time
 
-from . import _proc, _systemd
+from . import _proc, _run, _systemd
 
 PROPERTIES = (
     "Id", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "InvocationID", "User", "ExecStart", "Environment", "ControlGroup",
     "FragmentPath", "UnitFileState", "NRestarts", "Restart",
 )
 OWN_UNITS = "hermes*.service"
-SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}$")
-SAFE_HOME = re.compile(r"^/[^\x00-\x1f\x7f\"'\\%$;]{1,400}$")
-PROFILE = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
+# With \Z: "$" also takes a line break at the end, and what these let through becomes a line of a unit and of guard.conf.
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}\Z")
+SAFE_HOME = re.compile(r"/[^\x00-\x1f\x7f\"'\\%$;]{1,400}\Z")
+SAFE_UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z")
+PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
+_PYTHON = re.compile(r"python[0-9.]*\Z")
 
 
 class Gateway:
@@ -69,10 +72,12 @@ def is_gateway(argv):
 
 def _hermes_arguments(argv):
     """What follows the program in a Hermes command line, or None where it is none."""
-    if argv and re.match(r"^python[0-9.]*$", os.path.basename(argv[0])):
+    if argv and _PYTHON.match(os.path.basename(argv[0])):
         index = 1
         while index < len(argv) and argv[index].startswith("-") and argv[index] != "-m":
-            index += 1
+            if argv[index] == "-c":
+                return None
+            index += 2 if argv[index] in ("-W", "-X") else 1
         if argv[index:index + 2] == ["-m", "hermes_cli.main"]:
             return argv[index + 2:]
         argv = argv[index:]
@@ -110,7 +115,8 @@ def profile_of(argv, home):
 def python_of(argv, pid):
     """The path of the Python that runs the gateway, by which its packages are found; None where it is not known."""
     for words in (_proc.argv(pid) if pid else [], list(argv)):
-        if words and words[0].startswith("/") and re.match(r"^python[0-9.]*$", os.path.basename(words[0])):
+        # A process writes its own command line as it likes, and this word goes into guard.conf.
+        if words and SAFE_HOME.match(words[0]) and _PYTHON.match(os.path.basename(words[0])):
             return words[0]
     return None
 
@@ -168,8 +174,13 @@ def reload(wanted):
     """
     by_manager = {}
     for one in wanted:
+        try:
+            key = one.account.pw_uid if one.scope == "user" else None
+        except _run.RunError:
+            # A user who was removed must not hide the gateways of all others.
+            continue
         if one.unit:
-            by_manager.setdefault((one.scope, one.account.pw_uid if one.scope == "user" else 0), []).append(one)
+            by_manager.setdefault(key, []).append(one)
     found = {}
     for group in by_manager.values():
         units = {one.unit: one for one in group}
@@ -200,7 +211,11 @@ def _of_manager(manager):
 
 def _from_unit(manager, properties, home=None):
     argv = _systemd.exec_argv(properties.get("ExecStart"))
-    pid = int(properties.get("MainPID") or 0) or None
+    unit = properties.get("Id", "")
+    if not SAFE_UNIT.match(unit):
+        return None
+    word = properties.get("MainPID", "")
+    pid = int(word) or None if re.match(r"[0-9]{1,9}\Z", word) else None
     if manager.user is not None and pid is not None and _proc.owner(pid) != manager.user.pw_uid:
         pid = None
     if home is None and not is_gateway(argv) and not (pid and is_gateway(_proc.argv(pid))):
@@ -211,7 +226,6 @@ def _from_unit(manager, properties, home=None):
         if user is None:
             return None
     variables = _systemd.environment(properties.get("Environment"))
-    unit = properties["Id"]
     name = unit[:-len(".service")] + ("" if manager.user is None else "@" + user.pw_name)
     if home is None:
         home = (_proc.environ(pid).get("HERMES_HOME") if pid else None) or variables.get("HERMES_HOME") or _default_home(user, argv)
@@ -240,7 +254,7 @@ def _unit_files_of(user):
         return []
     found = []
     for unit in sorted(names):
-        match = re.match(r"^hermes-gateway(?:-([a-z0-9][a-z0-9_-]{0,63}))?\.service$", unit)
+        match = re.match(r"hermes-gateway(?:-([a-z0-9][a-z0-9_-]{0,63}))?\.service\Z", unit)
         if match:
             profile = match.group(1)
             argv = ["hermes"] + (["--profile", profile] if profile else []) + ["gateway", "run"]
