@@ -206,6 +206,8 @@ class Record:
             # Where it still is what was set last time, what was there before that is what counts.
             if old is None or not _hermes_side.same(told["before"].get("value"), old["was"]):
                 old = {name: told[name] for name in ("raw", "depth") if name in told}
+                if "depth" in old:
+                    old["depth"] = _depth(key, old["depth"], entry["keys"])
             entry["keys"][key] = dict(old, was=change["value"], option=options[key])
 
     def forget(self, plan):
@@ -229,6 +231,16 @@ class Record:
             _files.write_atomic(self.path, _dump({"files": self.files}), mode=0o600)
         else:
             _remove(self.path, True)
+
+
+def _depth(key, depth, others):
+    """How many parts of ``key`` there were before any of the ``others``, which this module set, was there."""
+    parts = key.split(".")
+    for other, kept in others.items():
+        shared = kept.get("depth", len(parts))
+        if shared < depth and other.split(".")[:shared + 1] == parts[:shared + 1]:
+            depth = shared
+    return depth
 
 
 def _dump(value):
@@ -284,46 +296,62 @@ def plan_absent(params, gateways, record):
     wanted = asked(params)
     options = {ask.option for ask in wanted} - {"settings"}
     settings = {ask.keys[0] for ask in wanted if ask.option == "settings"}
-    by_home = {gateway.home: gateway for gateway in gateways}
     homes = {gateway.home for gateway in chosen(params["gateways"], gateways)} if params["gateways"] else None
+    asked_once = _Lookup(gateways, sorted({key for entry in record.files.values() for key in entry["keys"]}))
     plans, applied = [], []
     for path, entry in sorted(record.files.items()):
         if homes is not None and entry["home"] not in homes:
+            continue
+        if entry["home"] and not os.path.isdir(entry["home"]):
+            # The home went away, and what was set in it too.
+            del record.files[path]
             continue
         plan = Plan(path, [], None)
         plan.changes = [
             undo_change(key, kept) for key, kept in sorted(entry["keys"].items())
             if not wanted or kept["option"] in options or kept["option"] == "settings" and key in settings
         ]
-        if entry["home"]:
-            gateway = by_home.get(entry["home"])
-            if gateway is None and not os.path.isdir(entry["home"]):
-                # The home went away, and what was set in it too.
-                del record.files[path]
-                continue
-            plan.home = Installed(gateway, [change["key"] for change in plan.changes]) if gateway else _Gone(entry)
-            plan.gateways = [plan.home] if gateway else []
-        else:
-            plan.gateways = _readers(path, gateways, [change["key"] for change in plan.changes])
         if not plan.changes:
             continue
+        if entry["home"]:
+            plan.gateways = asked_once.of_home(entry["home"])
+            plan.home = plan.gateways[0] if plan.gateways else _Gone(entry)
+        else:
+            plan.gateways = asked_once.of_managed(path)
         fill(plan, record)
         applied += [_entry(plan, change, entry["keys"][change["key"]]["option"]) for change in plan.changes]
         plans.append(plan)
     return plans, applied
 
 
-def _readers(path, gateways, keys):
-    """Those of ``gateways`` that read the managed file ``path``. One that cannot be asked must not keep it from being removed."""
-    found = []
-    for gateway in gateways:
-        try:
-            one = Installed(gateway, keys)
-        except ConfigError:
-            continue
-        if path == os.path.join(one.managed_dir or MANAGED_DIR, "config.yaml"):
-            found.append(one)
-    return found
+class _Lookup:
+    """The Installed of gateways, each asked at most once."""
+
+    def __init__(self, gateways, keys):
+        self.gateways = gateways
+        self.keys = keys
+        self.known = {}
+
+    def installed(self, gateway):
+        if gateway.name not in self.known:
+            self.known[gateway.name] = Installed(gateway, self.keys)
+        return self.known[gateway.name]
+
+    def of_home(self, home):
+        return [self.installed(gateway) for gateway in self.gateways if gateway.home == home]
+
+    def of_managed(self, path):
+        """Those that read the managed file ``path``. One that cannot be asked must not keep it from being removed."""
+        found = []
+        for gateway in self.gateways:
+            try:
+                one = self.installed(gateway)
+            except ConfigError:
+                continue
+            old = one.info is not None and not one.info["managed_support"]
+            if not old and path == os.path.join(one.managed_dir or MANAGED_DIR, "config.yaml"):
+                found.append(one)
+        return found
 
 
 class _Gone:
@@ -341,8 +369,8 @@ def _entry(plan, change, option):
     return {
         "asked": option, "key": change["key"], "file": plan.path, "gateways": [one.gateway.name for one in plan.gateways],
         "before": told["before"].get("value") if told else value, "after": told["after"].get("value") if told else value,
-        "reads": _all(one.reads(change["key"]) for one in plan.gateways if "value" in change),
-        "live": bool(plan.gateways) and all(one.live(change["key"]) for one in plan.gateways if "value" in change),
+        "reads": _all(one.reads(change["key"]) for one in plan.gateways),
+        "live": bool(plan.gateways) and all(one.live(change["key"]) for one in plan.gateways),
     }
 
 
@@ -419,21 +447,19 @@ def _edit_home(plan, request):
 
 def _check_managed(folder):
     """ConfigError unless root can write in ``folder`` (or make it) and nobody else can."""
-    try:
+    why = "scope is managed (home would need no folder of root's), but "
+    if os.path.lexists(folder):
         info = os.lstat(folder)
-    except FileNotFoundError:
-        _check_writable(folder)
-        return
-    if not stat.S_ISDIR(info.st_mode) or info.st_uid != ROOT or info.st_mode & 0o022:
-        raise ConfigError("%s must be a folder of root that nobody else can write in, not a link: the managed scope is for every user" % folder)
-    _check_writable(folder)
+        if not stat.S_ISDIR(info.st_mode) or info.st_uid != ROOT or info.st_mode & 0o022:
+            raise ConfigError("%s%s is not a folder of root that nobody else can write in" % (why, folder))
+    _check_writable(folder, why)
 
 
-def _check_writable(folder):
+def _check_writable(folder, why=""):
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError("%s cannot be written (is it mounted read-only?); nothing was changed" % folder)
+        raise ConfigError("%s%s cannot be written (is it mounted read-only?); nothing was changed" % (why, folder))
 
 
 # ----------------------------------------------------------------------------------------------------- writing
@@ -569,10 +595,12 @@ def _configure(params, check_mode):
     changed = [plan for plan in plans if plan.changed]
     if changed or record.changed():
         _check_writable(STATE_DIR)
-    result["gateways"] = sorted(
-        ({"name": one.gateway.name, "restart_required": restart_required(plan, one)} for plan in plans for one in plan.gateways),
-        key=lambda row: row["name"])
-    names = [row["name"] for row in result["gateways"] if row["restart_required"]]
+    needs = {}
+    for plan in plans:
+        for one in plan.gateways:
+            needs[one.gateway.name] = restart_required(plan, one) or needs.get(one.gateway.name, False)
+    result["gateways"] = [{"name": name, "restart_required": needs[name]} for name in sorted(needs)]
+    names = sorted(name for name in needs if needs[name])
     result["restart_required"] = bool(names)
     result["restarted"] = waiting_for_restart(names, params["restart"]) if params["restart"] != "never" else []
     result["diff"] = [diff(plan) for plan in changed]

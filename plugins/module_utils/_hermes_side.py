@@ -142,11 +142,10 @@ def _only_this(before, after, change):
         as_asked = found["present"] and same(_copy(found["value"]), _copy(change["value"]))
     else:
         as_asked = found["present"] == ("raw" in change)
-    depth = change.get("depth", change["key"].count(".") + 1)
-    return as_asked and same(_without(before, change["key"], depth), _without(after, change["key"], depth))
+    return as_asked and same(_without(before, change["key"]), _without(after, change["key"]))
 
 
-def _without(data, dotted, depth):
+def _without(data, dotted):
     """A copy of ``data`` without the key, and without the sections around it that are empty then."""
     copy = _copy(data) or {}
     trail = []

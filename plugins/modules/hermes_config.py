@@ -209,6 +209,8 @@ def main():
         module.fail_json(msg=missing_required_lib("PyYAML (python3-yaml)", reason="to edit %s, which somebody else wrote" % exc))
     except ConfigError as exc:
         module.fail_json(msg=str(exc))
+    if "skipped_because" in result:
+        module.warn("%s: nothing is set" % result["skipped_because"])
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(**result)

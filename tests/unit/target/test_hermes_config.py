@@ -190,6 +190,16 @@ def test_home_scope_there_and_back(host):
     assert host.listing() == before
 
 
+@pytest.mark.parametrize("first", ["session_reset.mode", "session_reset.idle_minutes"])
+def test_a_section_that_we_made_goes_with_its_last_key(host, first):
+    one = host.gateway(text="a: 1\n")
+    run(scope="home", settings={"session_reset": {"mode": "idle", "idle_minutes": 60}})
+    run(state="absent", settings={first: None})
+    assert "session_reset" in read(one.config)
+    run(state="absent")
+    assert read(one.config) == "a: 1\n"
+
+
 def test_home_without_a_file(host):
     one = host.gateway()
     before = host.listing()
@@ -378,7 +388,7 @@ def test_bad_managed_files(host, monkeypatch):
         run(**BOTH)
     os.unlink(host.file)
     os.chmod(host.managed, 0o777)
-    with pytest.raises(config.ConfigError, match="nobody else can write"):
+    with pytest.raises(config.ConfigError, match="scope is managed.*nobody else can write"):
         run(**BOTH)
     os.chmod(host.managed, 0o755)
     monkeypatch.setattr(config.os, "access", lambda path, mode: False)
