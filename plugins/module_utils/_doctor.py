@@ -21,7 +21,10 @@ def problems(every):
     there = {gateway.name: gateway for gateway in _discover.find_gateways()}
     configured = {settings.name for settings in every}
     for name in sorted(set(there) - configured):
-        found.append("%s runs on this host but %s does not name it: run the playbook again" % (name, os.path.join(_conf.FOLDER, "guard.conf")))
+        if there[name].scope == "manual":
+            found.append("%s is run by hand, so that nothing restarts it when it leaks: install it as a service" % name)
+        else:
+            found.append("%s is on this host but %s does not name it: run the playbook again" % (name, os.path.join(_conf.FOLDER, "guard.conf")))
     timers = _installed([settings.name + "-restart.timer" for settings in every] + [_status.WATCHDOG])
     for settings in every:
         found += ["%s: %s" % (settings.name, text) for text in _gateway(settings, there.get(settings.name), timers)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import time
 
@@ -21,6 +22,8 @@ COLUMNS = (
     "oom_kills", "active_agents", "provider", "model", "version",
 )
 _WHOLE = COLUMNS[2:11]
+# Three words of a user, 100 letters of up to 4 bytes each, and eleven numbers.
+_LONGEST = 2048
 
 
 def append(folder, row):
@@ -43,7 +46,7 @@ def tail(folder, count):
         return []
     with open(path, "rb") as handle:
         size = os.fstat(handle.fileno()).st_size
-        handle.seek(max(0, size - 512 * (count + 1)))
+        handle.seek(max(0, size - _LONGEST * (count + 1)))
         lines = handle.read().replace(b"\0", b"").decode("utf-8", "replace").split("\n")
     return [row for row in (_row(header, line) for line in lines[1:]) if row][-count:]
 
@@ -76,14 +79,16 @@ def _row(header, line):
         return None
     try:
         values = next(csv.reader([line]))
+        # Where the header itself was destroyed, the lines are most likely ours.
+        header = header or COLUMNS
         row = dict.fromkeys(COLUMNS)
         row.update(zip(header, (value or None for value in values)))
         row["timestamp"] = float(row["timestamp"])
         for name in _WHOLE:
             row[name] = None if row[name] is None else int(float(row[name]))
-    except (csv.Error, StopIteration, TypeError, ValueError):
+    except (csv.Error, StopIteration, TypeError, ValueError, OverflowError):
         return None
-    return row if len(values) == len(header) else None
+    return row if len(values) == len(header) and math.isfinite(row["timestamp"]) else None
 
 
 def _line(row):

@@ -12,19 +12,21 @@ from . import _files
 
 NAME = "ledger.jsonl"
 _KEEP_BYTES = 1 << 20
+_LOOK_BACK = 200
 
 
 def write(folder, event, code, reason, **figures):
     """Add a decision and return it (dict).
 
     ``event`` is restart, refused, alert or failed; ``code`` a word for programs ("cooldown"), ``reason`` a sentence for
-    people. A refusal or alarm that only repeats the last entry of the same life of the gateway is not written again; what is
-    returned then says "new": False.
+    people. A refusal that only repeats the last entry, and an alarm that repeats any of the same life of the gateway, is not
+    written again; what is returned then says "new": False.
     """
     entry = dict({"time": round(time.time(), 3), "event": event, "code": code, "reason": reason}, **figures)
-    last = (read(folder, 1) or [{}])[-1]
-    if event in ("refused", "alert") and all(last.get(key) == entry.get(key) for key in ("event", "code", "invocation_id", "trigger")):
-        return dict(entry, new=False)
+    looked_at = {"refused": 1, "alert": _LOOK_BACK}.get(event)
+    for past in read(folder, looked_at) if looked_at else ():
+        if all(past.get(key) == entry.get(key) for key in ("event", "code", "invocation_id", "trigger")):
+            return dict(entry, new=False)
     os.makedirs(folder, mode=0o755, exist_ok=True)
     path = os.path.join(folder, NAME)
     _files.append_line(path, json.dumps(entry, sort_keys=True))
@@ -37,7 +39,7 @@ def read(folder, count):
     """The last ``count`` entries, oldest first; lines that are no JSON objects are passed over."""
     try:
         with open(os.path.join(folder, NAME), "rb") as handle:
-            handle.seek(max(0, os.fstat(handle.fileno()).st_size - 4096 * count))
+            handle.seek(max(0, os.fstat(handle.fileno()).st_size - 8192 * count))
             lines = handle.read().split(b"\n")
     except FileNotFoundError:
         return []
@@ -45,7 +47,7 @@ def read(folder, count):
     for line in lines:
         try:
             entry = json.loads(line.decode("utf-8", "replace"))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(entry, dict) and isinstance(entry.get("time"), (int, float)):
             entries.append(entry)
@@ -54,7 +56,7 @@ def read(folder, count):
 
 def restarts_since(folder, since):
     """The entries of restarts, also failed ones, at or after epoch second ``since``, oldest first."""
-    return [entry for entry in read(folder, 200) if entry.get("event") in ("restart", "failed") and entry["time"] >= since]
+    return [entry for entry in read(folder, _KEEP_BYTES) if entry.get("event") in ("restart", "failed") and entry["time"] >= since]
 
 
 def _halve(path):

@@ -8,6 +8,7 @@ import os
 
 from . import _files, _proc
 
+MAX_AGENTS = 1000000
 STATES = ("starting", "running", "degraded", "draining", "stopped", "startup_failed")
 
 
@@ -29,7 +30,7 @@ def runtime(gateway):
     platforms = content.get("platforms")
     return {
         "state": content.get("gateway_state") if content.get("gateway_state") in STATES else None,
-        "active_agents": agents if isinstance(agents, int) and not isinstance(agents, bool) and agents >= 0 else None,
+        "active_agents": agents if isinstance(agents, int) and not isinstance(agents, bool) and 0 <= agents < MAX_AGENTS else None,
         "platforms": {
             str(name)[:40]: str(value.get("state"))[:40] for name, value in list(platforms.items())[:40] if isinstance(value, dict)
         } if isinstance(platforms, dict) else {},

@@ -47,7 +47,7 @@ def take(gateway, settings):
 
 def footprint(row):
     """The bytes that count against a threshold: resident memory and swap of the whole tree."""
-    return (row["tree_rss_bytes"] or row["rss_bytes"]) + (row["swap_bytes"] or 0)
+    return (row["tree_rss_bytes"] or row["rss_bytes"] or 0) + (row["swap_bytes"] or 0)
 
 
 def identity(gateway, settings):
@@ -60,8 +60,12 @@ def identity(gateway, settings):
         known = {}
     if known.get("key") != key:
         known = dict({"key": key}, **_ask(gateway))
-        os.makedirs(settings.folder, mode=0o755, exist_ok=True)
-        _files.write_atomic(path, json.dumps(known))
+        try:
+            os.makedirs(settings.folder, mode=0o755, exist_ok=True)
+            _files.write_atomic(path, json.dumps(known))
+        except OSError:
+            # Only a cache: a disk that is full must not keep the watchdog from deciding.
+            pass
     return {name: known.get(name) for name in ("provider", "model", "version")}
 
 

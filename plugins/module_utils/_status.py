@@ -24,7 +24,7 @@ def _one(settings, gateway, next_restart):
     running = gateway is not None and gateway.pid is not None
     row = _sample.take(gateway, settings) if running and not gateway.problem else None
     last = (_history.tail(settings.folder, 1) or [None])[-1]
-    restarts = [entry for entry in _ledger.read(settings.folder, 200) if entry["event"] in ("restart", "failed")]
+    restarts = [entry for entry in _ledger.read(settings.folder, 200) if entry.get("event") in ("restart", "failed")]
     decisions = _ledger.read(settings.folder, 1)
     return {
         "name": settings.name,
