@@ -72,6 +72,8 @@ def apply(parameters, check_mode=False):
     old_units = [unit for manifest in before.values() for unit in manifest["units"]]
     plan = _plan(wanted, owned)
     _check_writable(plan)
+    if wanted.files and part != BASE and not check_mode and not os.path.exists(_program.PATH):
+        raise ApplyError("%s is not there: the role hermes_guard comes first, and was left out of this run" % _program.PATH)
     live = _live(sorted(set(wanted.units) | {os.path.basename(path) for path in wanted.files if _is_unit(path)}))
     to_start = [unit for unit in wanted.units if not _running(live.get(unit), unit)]
     obsolete = [unit for unit in old_units if unit not in wanted.units]
@@ -128,6 +130,12 @@ def _fill(text, gateway):
 
 
 def _validate(parameters, wanted):
+    """ApplyError for what is wrong in the part itself, and in the options of the roles that are still to come in the play."""
+    for option, value in sorted((parameters.get("options") or {}).items()):
+        try:
+            _conf.check_option(option, value)
+        except _conf.ConfError as exc:
+            raise ApplyError(str(exc)) from exc
     for option, expressions in sorted((parameters.get("calendars") or {}).items()):
         for expression in expressions:
             problem = _timers.calendar_problem(str(expression))

@@ -72,7 +72,7 @@ def _decide(settings, gateway, row):
     count, seen = breached(settings, gateway, row)
     if count < settings.breaches[0]:
         return None
-    reason = "%s is above the threshold of %s in %d of the last %d samples (RSS %s, with children %s, swap %s)" % (
+    reason = "%s is above the threshold of %s in %d of %d samples (RSS %s, with children %s, swap %s)" % (
         _quantity.megabytes(_sample.footprint(row)), _quantity.megabytes(settings.threshold), count, seen,
         _quantity.megabytes(row["rss_bytes"]), _quantity.megabytes(row["tree_rss_bytes"]), _quantity.megabytes(row["swap_bytes"]),
     )

@@ -32,6 +32,7 @@ KEYS = {
     "wait_idle": ("hermes_restart_timer_wait_idle", "10min", "time"),
 }
 ACTIONS = ("restart", "alert")
+EVERY = ("6h", "12h", "24h")
 
 
 class ConfError(Exception):
@@ -68,7 +69,7 @@ class Settings:
 
 
 def value_of(key, text, where):
-    """``text`` of setting ``key`` as a value; ConfError names the role variable, ``where`` and what is allowed."""
+    """``text`` of setting ``key`` as a value; ConfError names the role variable, ``where`` (None: nowhere yet) and what is allowed."""
     option, _default, kind = KEYS[key]
     text = str(text).strip()
     try:
@@ -86,7 +87,23 @@ def value_of(key, text, where):
             raise ValueError("%r is no action; allowed: %s" % (text, ", ".join(ACTIONS)))
         return text
     except ValueError as exc:
-        raise ConfError("%s (%s in %s): %s" % (option, key, where, exc)) from exc
+        raise ConfError("%s: %s" % (option if where is None else "%s (%s in %s)" % (option, key, where), exc)) from exc
+
+
+def check_option(option, value):
+    """Raise ConfError where ``value`` of role variable ``option`` is not right, whichever role it belongs to."""
+    for key, (name, _default, _kind) in KEYS.items():
+        if name == option:
+            value_of(key, value, None)
+            return
+    if option == "hermes_restart_timer_every":
+        if str(value) not in EVERY:
+            raise ConfError("%s: %r is no period; allowed: %s" % (option, str(value), ", ".join(EVERY)))
+    elif option == "hermes_session_max_messages":
+        if not str(value).isdigit() or int(value) < 1:
+            raise ConfError("%s: %r is no number of messages; allowed: a whole number from 1 up" % (option, str(value)))
+    else:
+        raise ConfError("%s is not known" % option)
 
 
 def check_text(text, where):

@@ -14,16 +14,10 @@ description:
   - Installing or changing a timer starts neither its service nor a gateway.
   - On a host without a Hermes gateway nothing is installed, and what was installed earlier is removed.
 author:
-  - hermes_ops contributors (@hermes-ops)
+  - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
   - hermes_ops.gateway.attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  platform:
-    platforms: systemd
+  - hermes_ops.gateway.attributes.changes
 options:
   part:
     description:
@@ -92,6 +86,12 @@ options:
   calendars:
     description:
       - Calendar events by the name of the option that they come from; each is tried with C(systemd-analyze calendar) before anything is changed.
+    type: dict
+    default: {}
+  options:
+    description:
+      - Variables of other roles of the collection, by their names. They are checked before anything is changed, so that a slip in one that
+        comes later in the play does not leave half of it done.
     type: dict
     default: {}
   secrets:
@@ -174,6 +174,7 @@ def main():
             },
             "units": {"type": "list", "elements": "str", "default": []},
             "calendars": {"type": "dict", "default": {}},
+            "options": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
         },
         supports_check_mode=True,

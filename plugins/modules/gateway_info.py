@@ -1,0 +1,195 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gateway_info
+short_description: Find the Hermes gateways of a host and read their memory
+version_added: 0.1.0
+description:
+  - Finds every gateway through systemd, in system scope and in each user's scope, profiles included, and those that were started by hand.
+  - A gateway is known by the command that its unit starts, never by a search in command lines, which misses a real one and finds the shell
+    that searches.
+  - Memory is read with psutil, and from the cgroup (v2 or v1) where the unit has memory accounting.
+author:
+  - Hermes Ops (@hermes-ops)
+extends_documentation_fragment:
+  - hermes_ops.gateway.attributes
+  - hermes_ops.gateway.attributes.info
+options:
+  names:
+    description:
+      - The names of the gateways that are wanted. All of the host where the list is empty.
+    type: list
+    elements: str
+    default: []
+requirements:
+  - psutil (C(python3-psutil)), which the role P(hermes_ops.gateway.hermes_guard#role) installs
+notes:
+  - Run it as root. Other users see their own gateways and those of the system scope only.
+seealso:
+  - module: hermes_ops.gateway.guard
+"""
+
+EXAMPLES = r"""
+- name: Find the gateways
+  hermes_ops.gateway.gateway_info:
+  register: found
+
+- name: Show what they take
+  ansible.builtin.debug:
+    msg: "{{ item.name }}: {{ (item.memory.tree_rss_bytes or 0) | human_readable }}"
+  loop: "{{ found.gateways }}"
+"""
+
+RETURN = r"""
+gateways:
+  description: The gateways, sorted by name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The unit's name without C(.service), with C(@USER) behind it in user scope.
+      type: str
+      sample: hermes-gateway-coder@ada
+    unit:
+      description: The unit's name, null for a gateway that was started by hand.
+      type: str
+      sample: hermes-gateway-coder.service
+    scope:
+      description: Whose systemd runs it, V(system) or V(user), or V(manual) where none does.
+      type: str
+      sample: user
+    user:
+      description: The user that it runs as.
+      type: str
+      sample: ada
+    home:
+      description: Its HERMES_HOME.
+      type: str
+      sample: /home/ada/.hermes/profiles/coder
+    profile:
+      description: The name of its profile, empty for the default one.
+      type: str
+      sample: coder
+    pid:
+      description: The main process, null where it is stopped.
+      type: int
+      sample: 4711
+    invocation_id:
+      description: systemd's id of this life of the unit, null where it is stopped or no unit.
+      type: str
+      sample: f24c0f0edb864eb7a01b7162e762e92b
+    uptime_seconds:
+      description: How long the process has run, in seconds.
+      type: int
+      sample: 86400
+    version:
+      description: The version of Hermes that is installed.
+      type: str
+      sample: 0.19.0
+    provider:
+      description: The provider of the model in effect.
+      type: str
+      sample: openrouter
+    model:
+      description: The model in effect.
+      type: str
+      sample: anthropic/claude-sonnet-4.6
+    channels:
+      description: The platforms that it last reported as connected or connecting.
+      type: list
+      elements: str
+      sample: [telegram]
+    state:
+      description:
+        - What it says of itself, V(starting), V(running), V(degraded), V(draining), V(stopped) or V(startup_failed). V(stopped) where no
+          process of it runs.
+      type: str
+      sample: running
+    active_state:
+      description: systemd's ActiveState of the unit.
+      type: str
+      sample: active
+    active_agents:
+      description: How many turns are under way, null where it does not say.
+      type: int
+      sample: 0
+    problem:
+      description: Why it cannot be read or guarded, null where it can.
+      type: str
+      sample:
+    memory:
+      description: Its memory in bytes; a value that cannot be known is null.
+      type: dict
+      contains:
+        rss_bytes:
+          description: Resident set size of the main process.
+          type: int
+          sample: 98664448
+        pss_bytes:
+          description: Proportional set size of the main process, where a shared page counts in parts.
+          type: int
+          sample: 91226112
+        uss_bytes:
+          description: Unique set size of the main process, which its end would free.
+          type: int
+          sample: 88424448
+        swap_bytes:
+          description: Swapped-out memory of the main process.
+          type: int
+          sample: 0
+        tree_rss_bytes:
+          description: Resident set size of the main process and all that it started, summed up.
+          type: int
+          sample: 98664448
+        cgroup_bytes:
+          description: Memory that is charged to the unit's cgroup.
+          type: int
+          sample: 112304128
+        cgroup_peak_bytes:
+          description: The highest value of it so far.
+          type: int
+          sample: 231211008
+        cgroup_max_bytes:
+          description: The cgroup's limit, null for none.
+          type: int
+          sample:
+host:
+  description: The memory of the host in bytes.
+  returned: success
+  type: dict
+  contains:
+    total_bytes:
+      description: RAM.
+      type: int
+      sample: 4104298496
+    available_bytes:
+      description: RAM that can be had without swapping.
+      type: int
+      sample: 2876043264
+    swap_total_bytes:
+      description: Swap space.
+      type: int
+      sample: 0
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.hermes_ops.gateway.plugins.module_utils import _gateways, _run, _systemd
+
+
+def main():
+    module = AnsibleModule(argument_spec={"names": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True)
+    if _gateways.psutil is None:
+        module.fail_json(msg=missing_required_lib("psutil"), exception=_gateways.PSUTIL_ERROR)
+    try:
+        module.exit_json(changed=False, **_gateways.collect(module.params["names"]))
+    except (_gateways.UnknownGateway, _run.RunError, _systemd.SystemdError) as exc:
+        module.fail_json(msg=str(exc))
+
+
+if __name__ == "__main__":
+    main()
