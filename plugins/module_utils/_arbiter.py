@@ -8,21 +8,26 @@ wait until the new process is up; write the ledger. What Hermes does with each s
 """
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import time
 
-from . import _discover, _drain, _files, _idle, _ledger, _notify, _proc, _quantity, _runtime, _sample, _systemd
+from . import _discover, _drain, _files, _idle, _ledger, _notify, _proc, _quantity, _run, _runtime, _sample, _systemd
 
 REQUEST = "request.json"
 REQUEST_SECONDS = 3600
+# A check that removes a marker holds the lock for a moment: no reason to leave out a scheduled restart.
+LOCK_SECONDS = 3
 # Hermes suspends a session that was active in three restarts in a row, and counts starts within 120 s: keep well away from both.
 FLOOR_SECONDS = 600
 DRAIN_SECONDS = 120
 DELIVERY_SECONDS = 5
 EXIT_SECONDS = 120
 UP_SECONDS = 240
+# What Restart= must say so that systemd starts a process again that has ended with code 75.
+RESTARTING = ("always", "on-failure")
 
 
 class Outcome:
@@ -52,18 +57,23 @@ def refusal(settings, gateway, trigger, now=None):
     if gateway.uptime_seconds is not None and gateway.uptime_seconds < young:
         return "young", "it has run for %s only, less than %s" % (_quantity.span(gateway.uptime_seconds), _quantity.span(young))
     rest = max(settings.cooldown, FLOOR_SECONDS) if trigger == "watchdog" else FLOOR_SECONDS
-    # A clock that was set back leaves entries in the future: they count as just now.
-    recent = _ledger.restarts_since(settings.folder, now - 86400)
-    if recent and now - recent[-1]["time"] < rest:
-        return "cooldown", "the last restart was %s ago, less than %s" % (_quantity.span(max(0, now - recent[-1]["time"])), _quantity.span(rest))
+    # A clock that was set back leaves entries in the future. They count as just now, but not for ever: not where the process has run for
+    # longer than the rest by the clock of the boot, and not where they lie more than a day ahead.
+    recent = [entry for entry in _ledger.restarts_since(settings.folder, now - 86400) if entry["time"] < now + 86400]
+    ago = now - recent[-1]["time"] if recent else rest
+    if ago < rest and not (ago < 0 and (gateway.uptime_seconds or 0) >= rest):
+        return "cooldown", "the last restart was %s ago, less than %s" % (_quantity.span(max(0, ago)), _quantity.span(rest))
     if trigger == "watchdog" and len([entry for entry in recent if entry.get("trigger") == "watchdog"]) >= settings.daily_cap:
         return "daily-cap", "the watchdog has restarted it %d times in 24 h already: somebody must look at it" % settings.daily_cap
     return None
 
 
-def request(settings, reason, emergency=False):
-    """Leave word for the arbiter why the watchdog wants a restart; it is taken up by the unit NAME-restart.service."""
-    text = json.dumps({"time": time.time(), "reason": reason, "emergency": emergency})
+def request(settings, gateway, reason, emergency=False):
+    """Leave word for the arbiter why the watchdog wants a restart of this life of the gateway.
+
+    The unit NAME-restart.service takes it up; a restart that waits for a quiet moment already waits no longer in an emergency.
+    """
+    text = json.dumps({"time": time.time(), "reason": reason, "emergency": emergency, "invocation_id": gateway.invocation_id})
     _files.write_atomic(os.path.join(settings.folder, REQUEST), text)
 
 
@@ -71,16 +81,13 @@ def restart(settings, reason, trigger="operator", emergency=False, say=None):
     """Restart one gateway, or refuse to, and return an Outcome. ``say`` is called with each step (str)."""
     say = say or (lambda text: None)
     os.makedirs(settings.folder, mode=0o755, exist_ok=True)
-    asked = _take_request(settings)
-    if asked is not None and trigger != "operator":
-        trigger, reason, emergency = "watchdog", asked["reason"], bool(asked.get("emergency"))
-    fd = os.open(os.path.join(settings.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+    with _locked(settings, LOCK_SECONDS) as ours:
+        if not ours:
             return Outcome(_ledger.write(settings.folder, "refused", "busy", "another restart of it is under way", trigger=trigger, asked=reason))
         gateway = find(settings)
+        asked = _take_request(settings, gateway) if trigger == "timer" else None
+        if asked is not None:
+            trigger, reason, emergency = "watchdog", asked["reason"], bool(asked.get("emergency"))
         refused = refusal(settings, gateway, trigger)
         if refused is not None:
             return Outcome(_ledger.write(
@@ -88,6 +95,24 @@ def restart(settings, reason, trigger="operator", emergency=False, say=None):
                 invocation_id=gateway.invocation_id if gateway else None,
             ))
         return _Restart(settings, gateway, reason, trigger, emergency, say).run()
+
+
+@contextlib.contextmanager
+def _locked(settings, patience=0.0):
+    """The gateway's lock, held by one process at a time: whether we got it, within ``patience`` seconds. The kernel frees it when we die."""
+    fd = os.open(os.path.join(settings.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    deadline = time.monotonic() + patience
+    try:
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                ours = True
+            except OSError:
+                ours = False
+            if ours or time.monotonic() >= deadline:
+                break
+            time.sleep(0.05)
+        yield ours
     finally:
         os.close(fd)
 
@@ -99,25 +124,22 @@ def find(settings):
 
 def busy(settings):
     """Whether a restart of the gateway is under way in some process."""
-    try:
-        fd = os.open(os.path.join(settings.folder, "lock"), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
+    if not os.path.lexists(os.path.join(settings.folder, "lock")):
         return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    with _locked(settings) as ours:
+        return not ours
 
 
 def clean(settings, gateway):
     """Remove the drain marker that a killed arbiter left behind; True where there was one."""
-    return gateway is not None and gateway.problem is None and not busy(settings) and _drain.remove(gateway)
+    if gateway is None or gateway.problem is not None or not _drain.ours(gateway):
+        return False
+    os.makedirs(settings.folder, mode=0o755, exist_ok=True)
+    with _locked(settings) as ours:
+        return ours and _drain.remove(gateway)
 
 
-def _take_request(settings):
+def _take_request(settings, gateway):
     path = os.path.join(settings.folder, REQUEST)
     try:
         content = _files.read_json(path)
@@ -125,9 +147,12 @@ def _take_request(settings):
             os.unlink(path)
     except (_files.FileError, OSError):
         return None
-    if content is None or not isinstance(content.get("reason"), str):
+    if content is None or not isinstance(content.get("reason"), str) or not isinstance(content.get("time"), (int, float)):
         return None
-    return content if abs(time.time() - float(content.get("time") or 0)) < REQUEST_SECONDS else None
+    if gateway is None or content.get("invocation_id") != gateway.invocation_id:
+        # It was for a process that is no more.
+        return None
+    return content if abs(time.time() - content["time"]) < REQUEST_SECONDS else None
 
 
 class _Restart:
@@ -141,6 +166,7 @@ class _Restart:
         self.trigger = trigger
         self.emergency = emergency
         self.say = say
+        self.process = (gateway.pid, _proc.start_ticks(gateway.pid))
         self.before = _sample.take(gateway, settings)
         self.waited = 0.0
         self.mode = "emergency" if emergency else "resume"
@@ -154,14 +180,20 @@ class _Restart:
         if not self.emergency:
             self._wait_idle()
             self.waited = time.monotonic() - start
-            changed = self._changed()
-            if changed is not None:
-                return self._outcome("refused", "changed", changed)
-            self._drain()
+        changed = self._changed()
         try:
-            self._stimulus()
+            if changed is None and not self.emergency:
+                self._drain()
+                # It took up to two minutes, in which an operator may have come.
+                changed = self._changed()
+            if changed is None:
+                self._stimulus()
+        except (_run.RunError, _systemd.SystemdError) as exc:
+            return self._outcome("failed", "error", str(exc))
         finally:
             _drain.remove(self.gateway)
+        if changed is not None:
+            return self._outcome("refused", "changed", changed)
         if self._wait_up():
             return self._outcome("restart", "restarted", self.reason)
         return self._second_try()
@@ -171,6 +203,11 @@ class _Restart:
         deadline = time.monotonic() + self.settings.wait_idle
         self.say("waiting for a quiet moment, %s at most" % _quantity.span(self.settings.wait_idle))
         while True:
+            asked = _take_request(self.settings, self.gateway)
+            if asked is not None and asked.get("emergency"):
+                self.emergency = True
+                self.mode = "emergency"
+                return
             agents = _runtime.runtime(self.gateway)["active_agents"]
             if not agents:
                 silence = _idle.seconds_since_message(self.gateway)
@@ -195,14 +232,10 @@ class _Restart:
         if self.gateway.python is None or not _drain.supported((self.before or {}).get("version")):
             return
         self.say("draining")
-        try:
-            if _drain.write(self.gateway) and self._drained():
-                self.drained = True
-                self.mode = "drain"
-                time.sleep(DELIVERY_SECONDS)
-        except BaseException:
-            _drain.remove(self.gateway)
-            raise
+        if _drain.write(self.gateway) and self._drained():
+            self.drained = True
+            self.mode = "drain"
+            time.sleep(DELIVERY_SECONDS)
 
     def _drained(self):
         deadline = time.monotonic() + DRAIN_SECONDS
@@ -218,16 +251,17 @@ class _Restart:
         self.say("sending SIGUSR1")
         # Marker first: a gateway that boots beside it would refuse every turn.
         _drain.remove(self.gateway)
-        if self.gateway.restart_policy == "no":
-            self.manager.call("try-restart", "--no-block", self.gateway.unit)
-        else:
+        if self.gateway.restart_policy in RESTARTING:
             self.manager.call("kill", "--kill-who=main", "--signal=SIGUSR1", self.gateway.unit)
+        else:
+            # It would end and stay down.
+            self.manager.call("try-restart", "--no-block", self.gateway.unit)
 
     def _wait_up(self):
         """Whether a new process runs and says so; notes when the old one went down and the new one was up."""
-        old = (self.gateway.pid, _proc.start_ticks(self.gateway.pid))
+        pid, started = self.process
         deadline = time.monotonic() + EXIT_SECONDS
-        while _proc.start_ticks(old[0]) == old[1] and old[1] is not None:
+        while started is not None and _proc.start_ticks(pid) == started:
             if time.monotonic() >= deadline:
                 self.say("the old process has not ended after %s" % _quantity.span(EXIT_SECONDS))
                 return False
@@ -259,10 +293,14 @@ class _Restart:
         now = find(self.settings)
         if now is None or now.active_state == "inactive":
             return self._outcome("failed", "stopped", "it was stopped by somebody else in the middle of the restart; it is left stopped")
+        if now.active_state == "failed":
+            # What an operator's stop leaves where a turn was under way, because Hermes then ends with code 1. By itself systemd would go on trying.
+            return self._outcome("failed", "stopped", "it failed or was stopped by somebody else in the middle of the restart; it is left as it is")
         self.say("it did not come up: restarting the unit")
         self.mode = "second-try"
         try:
-            self.manager.call("restart", self.gateway.unit, timeout=UP_SECONDS)
+            # "try-": an operator may stop it between the question and the answer.
+            self.manager.call("try-restart", self.gateway.unit, timeout=UP_SECONDS)
         except _systemd.SystemdError as exc:
             self.say(str(exc))
         if self._wait_up():
@@ -281,4 +319,3 @@ class _Restart:
         if event == "failed":
             _notify.send(self.settings, "failed", reason, self.before)
         return Outcome(_ledger.write(self.settings.folder, event, code, reason, **figures))
-

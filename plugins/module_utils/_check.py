@@ -4,7 +4,7 @@
 """The watchdog's check: sample every gateway, keep the history, decide, and at most ask the arbiter for a restart."""
 from __future__ import annotations
 
-from . import _arbiter, _discover, _history, _ledger, _notify, _proc, _quantity, _run, _sample, _systemd
+from . import _arbiter, _discover, _history, _ledger, _notify, _proc, _quantity, _sample, _systemd
 
 # Above this share of what there is, waiting for a quiet moment risks the kernel's OOM killer.
 EMERGENCY = 0.95
@@ -22,7 +22,8 @@ def check(every):
     for settings in every:
         try:
             lines += ["%s: %s" % (settings.name, line) for line in _one(settings, now.get(settings.name))]
-        except (OSError, _run.RunError) as exc:
+        except Exception as exc:  # pylint: disable=broad-except
+            # Much of what is read is a user's: whatever one of them thought of, the others are watched.
             lines.append("%s: cannot be checked: %s" % (settings.name, exc))
             ok = False
     return lines, ok
@@ -44,7 +45,7 @@ def _one(settings, gateway):
     except OSError as exc:
         # A full disk is no reason to let the gateway run out of memory: decide first.
         kept = exc
-    done = _decide(settings, gateway, row)
+    done = _decide(settings, gateway, row, blind=kept is not None)
     if kept is not None:
         raise kept
     return lines + [done] if done else lines
@@ -66,11 +67,16 @@ def _same_life(row, gateway):
     return row["invocation_id"] == gateway.invocation_id if gateway.invocation_id else row["pid"] == gateway.pid
 
 
-def _decide(settings, gateway, row):
+def _urgent(gateway, row):
+    return _sample.footprint(row) > EMERGENCY * limit_bytes(gateway)
+
+
+def _decide(settings, gateway, row, blind=False):
+    """What was done (str), or None. ``blind``: samples cannot be kept and so not be counted, and one near the limit is enough."""
     if settings.threshold is None or _sample.footprint(row) <= settings.threshold:
         return None
     count, seen = breached(settings, gateway, row)
-    if count < settings.breaches[0]:
+    if count < settings.breaches[0] and not (blind and _urgent(gateway, row)):
         return None
     reason = "%s is above the threshold of %s in %d of %d samples (RSS %s, with children %s, swap %s)" % (
         _quantity.megabytes(_sample.footprint(row)), _quantity.megabytes(settings.threshold), count, seen,
@@ -89,7 +95,16 @@ def _decide(settings, gateway, row):
 
 def _ask(settings, gateway, row, reason):
     """Start the restart unit and do not wait: the other gateways are sampled while this one waits for a quiet moment."""
-    _arbiter.request(settings, reason, emergency=_sample.footprint(row) > EMERGENCY * limit_bytes(gateway))
+    urgent = _urgent(gateway, row)
+    waiting = _arbiter.busy(settings)
+    if urgent or not waiting:
+        try:
+            _arbiter.request(settings, gateway, reason, urgent)
+        except OSError:
+            # A full disk: the arbiter then takes it for a scheduled restart, which is better than none.
+            pass
+    if waiting:
+        return "%s: a restart is under way" % reason
     try:
         _systemd.Manager().call("start", "--no-block", settings.restart_unit)
     except _systemd.SystemdError as exc:
@@ -100,7 +115,12 @@ def _ask(settings, gateway, row, reason):
 
 def _alert(settings, gateway, row, code, reason):
     """Raise the alarm once for each life of the gateway: when the ledger takes it as new."""
-    entry = _ledger.write(settings.folder, "alert", code, reason, trigger="watchdog", invocation_id=gateway.invocation_id, before=row)
+    try:
+        entry = _ledger.write(settings.folder, "alert", code, reason, trigger="watchdog", invocation_id=gateway.invocation_id, before=row)
+    except OSError:
+        # Better told twice than not at all.
+        _notify.send(settings, "alert", reason, row)
+        raise
     if entry.get("new"):
         _notify.send(settings, "alert", reason, row)
     return "ALERT: " + reason

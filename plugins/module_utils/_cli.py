@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 
@@ -76,6 +77,9 @@ def _run_restart(options, every):
         if not options.json:
             print(text, flush=True)
 
+    # So that what must be undone is undone when a unit or a session ends in the middle of it.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     outcome = _arbiter.restart(settings, options.reason, "timer" if options.scheduled else "operator", options.now, say)
     if options.json:
         print(json.dumps(outcome.entry, sort_keys=True))

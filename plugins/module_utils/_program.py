@@ -15,16 +15,16 @@ import sys
 import zipfile
 
 # The guard module is shipped with what it imports, and no more: this import is what brings the program's sources to the host.
-from . import (  # pylint: disable=unused-import
+from . import (
     _arbiter, _check, _cli, _conf, _discover, _doctor, _drain, _files, _hermes, _hermes_side, _history, _idle, _ledger, _notify, _proc,
     _quantity, _run, _runtime, _sample, _status, _systemd, _timers,
 )
 
 PATH = "/usr/local/bin/hermes-guard"
-MODULES = (
-    "_arbiter", "_check", "_cli", "_conf", "_discover", "_doctor", "_drain", "_files", "_hermes", "_hermes_side", "_history", "_idle", "_ledger",
-    "_notify", "_proc", "_quantity", "_run", "_runtime", "_sample", "_status", "_systemd", "_timers",
-)
+MODULES = tuple(module.__name__.rpartition(".")[2] for module in (
+    _arbiter, _check, _cli, _conf, _discover, _doctor, _drain, _files, _hermes, _hermes_side, _history, _idle, _ledger, _notify, _proc,
+    _quantity, _run, _runtime, _sample, _status, _systemd, _timers,
+))
 # Isolated and without site: a check that runs every minute must not pay for, or be changed by, what lies in site-packages.
 SHEBANG = b"#!/usr/bin/python3 -ISB\n"
 MAIN = "# hermes-guard, the program on the host of the collection hermes_ops.gateway\nimport sys\n\nfrom hermes_guard._cli import main\n\nsys.exit(main())\n"
