@@ -603,6 +603,8 @@ def _configure(params, check_mode):
     names = sorted(name for name in needs if needs[name])
     result["restart_required"] = bool(names)
     result["restarted"] = waiting_for_restart(names, params["restart"]) if params["restart"] != "never" else []
+    if names and params["restart"] == "never":
+        result["warnings"].append("a restart is needed before it takes over what is set: %s" % ", ".join(names))
     result["diff"] = [diff(plan) for plan in changed]
     result["changed"] = bool(changed or result["restarted"])
     if not check_mode:

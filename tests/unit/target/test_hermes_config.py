@@ -290,7 +290,7 @@ def test_restart_is_required_for_what_is_read_at_the_start_only(host):
     planned = run(check=True, settings={"agent.max_turns": 5})
     done = run(settings={"agent.max_turns": 5})
     assert planned["restart_required"] and done["restart_required"] and done["gateways"] == [{"name": "hermes-gateway", "restart_required": True}]
-    assert run(settings={"agent.max_turns": 5})["restart_required"]
+    assert "hermes-gateway" in run(settings={"agent.max_turns": 5})["warnings"][0]
     one.start_time = time.time() + 5
     assert not run(settings={"agent.max_turns": 5})["restart_required"]
 
