@@ -12,11 +12,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 
 from . import _conf, _discover, _files, _program, _systemd, _timers
 
 MARK = b"hermes_ops.gateway"
+UNITS = "/etc/systemd/"
 MANIFESTS = os.path.join(_conf.STATE, "installed")
 BASE = "guard"
 PSUTIL_PACKAGE = "python3-psutil"
@@ -28,16 +30,23 @@ class ApplyError(Exception):
 
 
 class Wanted:
-    """The wanted state of one part, for the gateways of this host: ``files`` {path: (bytes, mode)} and ``units`` (names to enable and start)."""
+    """The wanted state of one part, for the gateways of this host: ``files`` {path: (bytes, mode)} and ``units`` (names to enable and start).
+
+    ``hidden`` {path: beginnings of the lines that hold a secret}.
+    """
 
     def __init__(self, parameters, gateways):
         self.files = {}
         self.units = []
+        self.hidden = {}
         secrets = {"@%s@" % name: value for name, value in (parameters.get("secrets") or {}).items()}
         if parameters["program"] and gateways:
             self.files[_program.PATH] = (_program.build(), 0o755)
         for file in parameters["files"] if gateways else ():
-            mode = int(file["mode"], 8)
+            try:
+                mode = int(file["mode"], 8)
+            except ValueError as exc:
+                raise ApplyError("files: %s has the mode %r; allowed: an octal number such as 0644" % (file["path"], file["mode"])) from exc
             if "@NAME@" in file["path"]:
                 for gateway in gateways:
                     self._add(_fill(file["path"], gateway), _fill(file["content"], gateway), secrets, mode)
@@ -48,6 +57,7 @@ class Wanted:
             self.units += [_fill(unit, gateway) for gateway in gateways] if "@NAME@" in unit else [unit]
 
     def _add(self, path, text, secrets, mode):
+        self.hidden[path] = [line.partition(token)[0] for line in text.split("\n") for token in secrets if token in line]
         for token, value in secrets.items():
             if any(letter in value for letter in "\r\n\0"):
                 raise ApplyError("%s has a line break in it; allowed: one line" % token.strip("@").lower())
@@ -66,7 +76,8 @@ def apply(parameters, check_mode=False):
     gateways = _gateways(parameters["gateways"]) if parameters["state"] == "present" else []
     wanted = Wanted(parameters, gateways)
     _validate(parameters, wanted)
-    parts = [part] if parameters["state"] == "present" or part != BASE else _parts_installed()
+    # Without the base the others cannot work: they go with it, also where the last gateway has gone.
+    parts = _parts_installed() if part == BASE and not gateways else [part]
     before = {name: _manifest(name) for name in parts}
     owned = set().union(*(manifest["files"] for manifest in before.values()))
     old_units = [unit for manifest in before.values() for unit in manifest["units"]]
@@ -74,15 +85,17 @@ def apply(parameters, check_mode=False):
     _check_writable(plan)
     if wanted.files and part != BASE and not check_mode and not os.path.exists(_program.PATH):
         raise ApplyError("%s is not there: the role hermes_guard comes first, and was left out of this run" % _program.PATH)
-    live = _live(sorted(set(wanted.units) | {os.path.basename(path) for path in wanted.files if _is_unit(path)}))
-    to_start = [unit for unit in wanted.units if not _running(live.get(unit), unit)]
     obsolete = [unit for unit in old_units if unit not in wanted.units]
+    live = _live(sorted(set(wanted.units + obsolete) | {os.path.basename(path) for path in wanted.files if _is_unit(path)}))
+    to_start = [unit for unit in wanted.units if not _running(live.get(unit), unit)]
     # Of what an earlier run left half-finished, systemd may not have heard yet.
     reload_needed = any(_is_unit(path) for path in plan) or any(block.get("NeedDaemonReload") == "yes" for block in live.values())
+    # A run that was cut short at its very beginning leaves a manifest and nothing else.
+    forget = not wanted.files and any(os.path.exists(os.path.join(MANIFESTS, name + ".json")) for name in parts)
     clear_state = parameters["state"] == "absent" and part == BASE and os.path.lexists(_conf.STATE)
     result = {
-        "changed": bool(plan or to_start or obsolete or reload_needed or clear_state),
-        "diff": [_diff(path, change) for path, change in sorted(plan.items())],
+        "changed": bool(plan or to_start or obsolete or reload_needed or forget or clear_state),
+        "diff": [_diff(path, change, wanted.hidden.get(path)) for path, change in sorted(plan.items())],
         "gateways": [gateway.name for gateway in gateways],
         "restart_needed": [],
         "next_elapse": {},
@@ -95,9 +108,9 @@ def apply(parameters, check_mode=False):
     if parameters["state"] == "present" and not gateways:
         result["skipped_because"] = NOT_HERE
     if result["changed"] and not check_mode:
-        if plan or to_start or obsolete or reload_needed:
-            _carry_out(part, parts, before, wanted, plan, obsolete, to_start, reload_needed)
-        if clear_state:
+        if plan or to_start or obsolete or reload_needed or forget:
+            _carry_out(part, parts, before, wanted, plan, live, obsolete, to_start, reload_needed)
+        if clear_state and os.path.lexists(_conf.STATE):
             shutil.rmtree(_conf.STATE)
     if not check_mode:
         result["next_elapse"] = _verified(wanted)
@@ -116,17 +129,19 @@ def _gateways(names):
     chosen = [units[name] for name in sorted(set(names) or units)]
     for gateway in chosen:
         if gateway.problem:
-            raise ApplyError("hermes_guard_gateways: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user" % (gateway.name, gateway.problem))
+            raise ApplyError(
+                "hermes_guard_gateways: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user" % (gateway.name, gateway.problem)
+            )
     return chosen
 
 
 def _fill(text, gateway):
-    for token, value in (
-        ("@NAME@", gateway.name), ("@UNIT@", gateway.unit), ("@SCOPE@", gateway.scope), ("@USER@", gateway.user), ("@HOME@", gateway.home),
-        ("@PYTHON@", gateway.python or ""),
-    ):
-        text = text.replace(token, value)
-    return text
+    values = {
+        "@NAME@": gateway.name, "@UNIT@": gateway.unit, "@SCOPE@": gateway.scope, "@USER@": gateway.user, "@HOME@": gateway.home,
+        "@PYTHON@": gateway.python or "",
+    }
+    # All at once: a home with @PYTHON@ in its name is a home.
+    return re.sub("|".join(values), lambda found: values[found.group()], text)
 
 
 def _validate(parameters, wanted):
@@ -153,7 +168,7 @@ def _validate(parameters, wanted):
 
 
 def _is_unit(path):
-    return path.startswith("/etc/systemd/")
+    return path.startswith(UNITS)
 
 
 def _manifest(part):
@@ -220,13 +235,25 @@ def _running(block, unit):
     return not unit.endswith(".timer") or _timers.next_elapse([unit])[unit] is not None
 
 
-def _diff(path, change):
+def _diff(path, change, hidden):
+    """The change for a person; ``hidden`` are the beginnings of lines that hold a secret, None where they are not known."""
     before, mode_before, after, mode_after = change
+    old, new = _readable(path, before), _readable(path, after)
+    same = _hide(old, hidden or (), "")[1] in ([], _hide(new, hidden or (), "")[1])
+    if hidden is None and before is not None and not mode_before & 0o004:
+        old = "(not shown: only its owner may read it)\n"
     return {
         "before_header": "%s%s" % (path, "" if before is None else " (mode %04o)" % mode_before),
         "after_header": "%s%s" % (path, "" if after is None else " (mode %04o)" % mode_after),
-        "before": _readable(path, before), "after": _readable(path, after),
+        "before": _hide(old, hidden or (), "(hidden)")[0], "after": _hide(new, hidden or (), "(hidden)" if same else "(hidden, another one)")[0],
     }
+
+
+def _hide(text, prefixes, word):
+    """(``text`` with ``word`` for what follows one of the ``prefixes`` in its lines, the lines that were concerned)."""
+    lines = text.split("\n")
+    secret = {index: prefix for index, line in enumerate(lines) for prefix in prefixes if line.startswith(prefix) and line != prefix}
+    return "\n".join(secret[index] + word if index in secret else line for index, line in enumerate(lines)), [lines[index] for index in secret]
 
 
 def _readable(path, content):
@@ -235,7 +262,7 @@ def _readable(path, content):
     return "(the program hermes-guard, %d bytes)\n" % len(content) if path == _program.PATH else content.decode("utf-8", "replace")
 
 
-def _carry_out(part, parts, manifests, wanted, plan, obsolete, to_start, reload_needed):
+def _carry_out(part, parts, manifests, wanted, plan, live, obsolete, to_start, reload_needed):
     manager = _systemd.Manager()
     made = sorted(set().union(*(manifest["folders"] for manifest in manifests.values())) | set(_missing_folders(plan)))
     everything = sorted(set(wanted.files).union(*(manifest["files"] for manifest in manifests.values())))
@@ -257,8 +284,10 @@ def _carry_out(part, parts, manifests, wanted, plan, obsolete, to_start, reload_
             # A timer takes up its new times only when it is itself restarted; that does not start its service.
             manager.call("restart", "--", *stale)
     except (OSError, _systemd.SystemdError) as exc:
-        _put_back(manager, plan, done, reload_needed)
-        raise ApplyError("%s; everything was put back as it was" % exc) from exc
+        new = {os.path.basename(path) for path in done if plan[path][0] is None}
+        old = [unit for unit in obsolete if live.get(unit, {}).get("UnitFileState") == "enabled" and live[unit].get("ActiveState") == "active"]
+        left = _put_back(manager, plan, done, [unit for unit in to_start if unit in new], old, reload_needed)
+        raise ApplyError("%s; %s" % (exc, "not all could be put back: " + "; ".join(left) if left else "everything was put back as it was")) from exc
     for name in parts:
         if name != part or not wanted.files:
             _forget(name)
@@ -312,11 +341,24 @@ def _put(path, content, mode):
     _files.write_atomic(path, content, mode)
 
 
-def _put_back(manager, plan, done, reload_needed):
-    for path in reversed(done):
-        _put(path, plan[path][0], plan[path][1])
-    if reload_needed:
-        manager.systemctl("daemon-reload")
+def _put_back(manager, plan, done, new_units, old_units, reload_needed):
+    """Undo what was done, as far as it goes, and return what could not be undone (list of str)."""
+    left = []
+    try:
+        if new_units:
+            manager.systemctl("disable", "--now", "--", *new_units)
+        for path in reversed(done):
+            try:
+                _put(path, plan[path][0], plan[path][1])
+            except OSError as exc:
+                left.append("%s: %s" % (path, exc.strerror))
+        if reload_needed:
+            manager.systemctl("daemon-reload")
+        if old_units:
+            manager.call("enable", "--now", "--", *old_units)
+    except _systemd.SystemdError as exc:
+        left.append(str(exc))
+    return left
 
 
 def _stop(manager, units):
@@ -337,7 +379,9 @@ def _verified(wanted):
     for unit in timers:
         state = live.get(unit, {}).get("ActiveState")
         if state != "active" or elapse[unit] is None:
-            raise ApplyError("%s was installed but does not work: it is %s and its next elapse is %s" % (unit, state or "not loaded", elapse[unit] or "infinite"))
+            raise ApplyError(
+                "%s was installed but does not work: it is %s and its next elapse is %s" % (unit, state or "not loaded", elapse[unit] or "infinite")
+            )
     return elapse
 
 
