@@ -35,7 +35,7 @@ fi
 put() {
     [ ! -e "$1" ] || return 0
     runuser -u "$user" -- install -m 600 /dev/null "$1.new"
-    printf '%s\n' "$2" | runuser -u "$user" -- tee "$1.new" > /dev/null
+    printf '%s' "$2" | runuser -u "$user" -- tee "$1.new" > /dev/null
     runuser -u "$user" -- mv "$1.new" "$1"
 }
 
