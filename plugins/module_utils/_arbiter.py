@@ -239,7 +239,7 @@ class _Restart:
 
     def _drained(self):
         deadline = time.monotonic() + DRAIN_SECONDS
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and _proc.start_ticks(self.process[0]) == self.process[1]:
             now = _runtime.runtime(self.gateway)
             if now["state"] == "draining" and now["active_agents"] == 0:
                 return True

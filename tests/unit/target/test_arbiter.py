@@ -1,0 +1,394 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The arbiter: what it refuses, and the order of its steps on a real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils import _arbiter, _drain, _files, _ledger, _run, _runtime
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+UNIT = "hermes-gateway.service"
+
+
+class Stub:
+    """A gateway as refusal() sees it."""
+
+    def __init__(self, **changed):
+        self.problem = None
+        self.active_state = "active"
+        self.sub_state = "running"
+        self.pid = 1
+        self.uptime_seconds = 100000.0
+        self.invocation_id = "a"
+        self.__dict__.update(changed)
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize(("trigger", "gateway", "code"), [
+    ("operator", None, "gone"),
+    ("operator", Stub(problem="the home belongs to somebody else"), "unsafe"),
+    ("operator", Stub(active_state="inactive", pid=None), "stopped"),
+    ("operator", Stub(active_state="failed", pid=None), "stopped"),
+    ("operator", Stub(active_state="deactivating"), "stopped"),
+    ("operator", Stub(active_state="activating"), "starting"),
+    ("operator", Stub(active_state="reloading"), "starting"),
+    ("operator", Stub(pid=None), "starting"),
+    ("timer", Stub(uptime_seconds=7199), "young"),
+    ("timer", Stub(uptime_seconds=7200), None),
+    ("watchdog", Stub(uptime_seconds=599), "young"),
+    ("watchdog", Stub(uptime_seconds=600), None),
+    ("operator", Stub(uptime_seconds=1), None),
+])
+def test_refusals(systemd, settings, trigger, gateway, code):
+    found = _arbiter.refusal(settings(startup_grace="10min"), gateway, trigger)
+    assert (found and found[0]) == code
+
+
+def entry(settings, when, trigger="watchdog", event="restart"):
+    with open(os.path.join(settings.folder, "ledger.jsonl"), "a") as out:
+        out.write(json.dumps({"time": when, "event": event, "trigger": trigger}) + "\n")
+
+
+@pytest.mark.parametrize(("trigger", "ago", "uptime", "code"), [
+    ("watchdog", 1799, 100000, "cooldown"),
+    ("watchdog", 1801, 100000, None),
+    ("timer", 599, 100000, "cooldown"),
+    ("operator", 599, 100000, "cooldown"),
+    ("operator", 601, 100000, None),
+    # The clock was set back after the restart: just now for a young process, long ago for an old one.
+    ("watchdog", -3600, 900, "cooldown"),
+    ("watchdog", -3600, 1801, None),
+    ("watchdog", -90000, 700, None),
+])
+def test_cooldown(systemd, settings, trigger, ago, uptime, code):
+    one = settings(min_uptime="0s")
+    now = time.time()
+    entry(one, now - ago)
+    found = _arbiter.refusal(one, Stub(uptime_seconds=uptime), trigger, now)
+    assert (found and found[0]) == code
+
+
+def test_daily_cap_is_the_watchdogs_alone(systemd, settings):
+    one = settings(daily_cap="2", min_uptime="0s")
+    now = time.time()
+    entry(one, now - 90000)
+    entry(one, now - 8000)
+    entry(one, now - 7000, trigger="timer")
+    assert _arbiter.refusal(one, Stub(), "watchdog", now) is None
+    entry(one, now - 6000, event="failed")
+    assert _arbiter.refusal(one, Stub(), "watchdog", now)[0] == "daily-cap"
+    assert _arbiter.refusal(one, Stub(), "timer", now) is None
+
+
+def test_graceful_restart(systemd, settings, home):
+    systemd.add_gateway(home)
+    before = systemd.pid()
+    said = []
+    outcome = _arbiter.restart(settings(), "it leaks", say=said.append)
+    assert (outcome.event, outcome.entry["mode"], outcome.entry["pid"]) == ("restart", "drain", before)
+    assert outcome.entry["new_pid"] == systemd.pid() != before
+    assert systemd.calls == ["kill " + UNIT]
+    # The marker was there, and was gone before the signal.
+    assert "draining" in said
+    assert (home / "signals").read_text() == "SIGUSR1 clean\n"
+    assert not (home / ".drain_request.json").exists()
+    assert [one["reason"] for one in _ledger.read(settings().folder, 9)] == ["it leaks"]
+
+
+def test_second_restart_within_ten_minutes_is_refused(systemd, settings, home):
+    systemd.add_gateway(home)
+    assert _arbiter.restart(settings(), "one", emergency=True).event == "restart"
+    outcome = _arbiter.restart(settings(), "two", emergency=True)
+    assert (outcome.event, outcome.entry["code"]) == ("refused", "cooldown")
+    assert len(systemd.calls) == 1
+
+
+@pytest.mark.parametrize("policy", ["no", "on-abnormal"])
+def test_unit_that_would_stay_down_is_restarted_by_systemd(systemd, settings, home, policy):
+    systemd.add_gateway(home, restart=policy)
+    assert _arbiter.restart(settings(), "it leaks", emergency=True).event == "restart"
+    assert systemd.calls == ["try-restart " + UNIT]
+
+
+def test_stopped_gateway_is_not_started(systemd, settings, home):
+    systemd.add_gateway(home, start=False)
+    outcome = _arbiter.restart(settings(), "it leaks", trigger="timer")
+    assert (outcome.event, outcome.entry["code"]) == ("refused", "stopped")
+    assert systemd.calls == []
+
+
+def test_stop_during_the_wait(systemd, settings, home, monkeypatch):
+    systemd.add_gateway(home)
+    asked = []
+
+    def operator(gateway):
+        if not asked:
+            systemd.stop(UNIT)
+        asked.append(gateway)
+        return {"state": "running", "active_agents": 1}
+
+    monkeypatch.setattr(_arbiter._runtime, "runtime", operator)
+    outcome = _arbiter.restart(settings(wait_idle="10min"), "it leaks")
+    assert (outcome.event, outcome.entry["code"]) == ("refused", "changed")
+    assert systemd.calls == []
+
+
+def test_stop_while_it_drains(systemd, settings, home, monkeypatch):
+    systemd.add_gateway(home)
+    real = _drain.write
+
+    def operator(gateway):
+        try:
+            return real(gateway)
+        finally:
+            systemd.stop(UNIT)
+
+    monkeypatch.setattr(_arbiter._drain, "write", operator)
+    outcome = _arbiter.restart(settings(), "it leaks")
+    assert (outcome.event, outcome.entry["code"]) == ("refused", "changed")
+    assert systemd.calls == []
+    assert not (home / ".drain_request.json").exists()
+
+
+@pytest.mark.parametrize("state", ["inactive", "failed"])
+def test_stop_after_the_signal(systemd, settings, home, state):
+    systemd.add_gateway(home)
+    # As a stop leaves it where a turn was under way: Hermes ends with code 1, and the unit is failed.
+    systemd.during = lambda verb: systemd.stop(UNIT, state)
+    systemd.fails.add("kill")
+    outcome = _arbiter.restart(settings(), "it leaks", emergency=True)
+    assert outcome.event == "failed"
+    systemd.fails.clear()
+    assert systemd.calls == ["kill " + UNIT]
+    assert systemd.units[UNIT]["ActiveState"] == state
+
+
+@pytest.mark.parametrize("state", ["inactive", "failed"])
+def test_stop_before_the_second_try(systemd, settings, home, state):
+    systemd.add_gateway(home)
+    (home / "mode").write_text("hang")
+    stopper = threading.Timer(1, lambda: systemd.stop(UNIT, state))
+    stopper.start()
+    outcome = _arbiter.restart(settings(), "it leaks", emergency=True)
+    stopper.join()
+    assert (outcome.event, outcome.entry["code"]) == ("failed", "stopped")
+    assert systemd.calls == ["kill " + UNIT]
+
+
+@pytest.mark.parametrize("mode", ["hang", "deaf"])
+def test_one_more_try_and_no_loop(systemd, settings, home, monkeypatch, mode, tmp_path):
+    monkeypatch.setattr(_arbiter, "UP_SECONDS", 0.8)
+    if mode == "deaf":
+        home.mkdir()
+        (home / "mode").write_text(mode)
+    systemd.add_gateway(home)
+    (home / "mode").write_text("hang")
+    told = tmp_path / "told"
+    one = settings(notify_command="""sh -c 'echo "$HERMES_GUARD_EVENT $HERMES_GUARD_GATEWAY" >> %s'""" % told)
+    outcome = _arbiter.restart(one, "it leaks", emergency=True)
+    assert (outcome.event, outcome.entry["code"]) == ("failed", "not-up")
+    assert systemd.calls == ["kill " + UNIT, "try-restart " + UNIT]
+    assert told.read_text() == "failed hermes-gateway\n"
+    # The failure counts as a restart: the next one has to wait.
+    assert _arbiter.restart(one, "it leaks", emergency=True).entry["code"] == "cooldown"
+
+
+def test_gateway_that_comes_up_at_the_second_try(systemd, settings, home, monkeypatch):
+    home.mkdir()
+    (home / "mode").write_text("deaf")
+    systemd.add_gateway(home)
+    (home / "mode").write_text("up")
+    outcome = _arbiter.restart(settings(), "it leaks", emergency=True)
+    assert (outcome.event, outcome.entry["mode"]) == ("restart", "second-try")
+
+
+def test_two_at_once(systemd, settings, home):
+    systemd.add_gateway(home)
+    events = []
+    threads = [threading.Thread(target=lambda: events.append(_arbiter.restart(settings(), "now", emergency=True).entry)) for _one in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one["event"] for one in events) == ["refused", "restart"]
+    assert [one["code"] for one in events if one["event"] == "refused"] == ["busy"]
+    assert systemd.calls == ["kill " + UNIT]
+
+
+def test_lock_is_held_between_processes(systemd, settings, home):
+    systemd.add_gateway(home)
+    one = settings()
+    code = "import fcntl, sys; lock = open(sys.argv[1], 'w'); fcntl.flock(lock, fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, os.path.join(one.folder, "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as other:
+        other.stdout.readline()
+        assert _arbiter.busy(one)
+        assert _arbiter.restart(one, "now").entry["code"] == "busy"
+        other.kill()
+    assert not _arbiter.busy(one)
+
+
+def test_timer_has_patience_for_a_check_that_cleans(systemd, settings, home, monkeypatch):
+    monkeypatch.setattr(_arbiter, "LOCK_SECONDS", 2)
+    systemd.add_gateway(home, start=False)
+    one = settings()
+    with _arbiter._locked(one) as ours:
+        assert ours
+        outcomes = []
+        waiting = threading.Thread(target=lambda: outcomes.append(_arbiter.restart(one, "now")))
+        waiting.start()
+        time.sleep(0.2)
+    waiting.join()
+    assert outcomes[0].entry["code"] == "stopped"
+
+
+def test_systemd_that_refuses_leaves_no_marker(systemd, settings, home):
+    systemd.add_gateway(home)
+    systemd.fails.add("kill")
+    outcome = _arbiter.restart(settings(), "it leaks")
+    assert (outcome.event, outcome.entry["code"]) == ("failed", "error")
+    assert "no luck" in outcome.reason
+    assert not (home / ".drain_request.json").exists()
+
+
+def test_exception_in_the_middle_leaves_no_marker(systemd, settings, home, monkeypatch):
+    systemd.add_gateway(home)
+
+    def drained(restart):
+        assert (home / ".drain_request.json").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_arbiter._Restart, "_drained", drained)
+    with pytest.raises(KeyboardInterrupt):
+        _arbiter.restart(settings(), "it leaks")
+    assert not (home / ".drain_request.json").exists()
+    assert not _arbiter.busy(settings())
+    assert systemd.calls == []
+
+
+# The command line itself, in a process of its own that is killed while it drains; systemctl is a script that knows one unit.
+KILLED = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.hermes_ops.gateway.plugins.module_utils import _arbiter, _cli, _conf, _run
+_conf.FOLDER, _conf.STATE, show = sys.argv[2:5]
+_conf.load.__defaults__ = (_conf.FOLDER,)
+real = _run.run
+_run.run = lambda argv, *rest, **named: _run.Result(0, open(show).read(), "") if argv[0] == "systemctl" else real(argv, *rest, **named)
+_arbiter._Restart._drained = lambda restart: print("drains", flush=True) or __import__("time").sleep(30)
+sys.exit(_cli.main(["restart", "--gateway", "hermes-gateway", "--reason", "x", "--json"] + sys.argv[5:]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_killed_while_it_drains(systemd, settings, home, tmp_path, number):
+    systemd.add_gateway(home)
+    one = settings()
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/guard.conf").write_text("[hermes-gateway]\nunit = %s\nuser = %s\nhome = %s\nwait_idle = 0s\n" % (UNIT, one.user, home))
+    (tmp_path / "show").write_text("".join("%s=%s\n" % pair for pair in systemd.units[UNIT].items()))
+    command = [
+        sys.executable, "-c", KILLED, str(CHECKOUT / ".build/collections"), str(tmp_path / "etc"), str(tmp_path / "state"), str(tmp_path / "show"),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as arbiter:
+        assert arbiter.stdout.readline() == b"drains\n"
+        assert (home / ".drain_request.json").exists()
+        arbiter.send_signal(number)
+    # Nobody can clean up after SIGKILL but the next one: the unit's ExecStopPost, or the check.
+    assert (home / ".drain_request.json").exists() == (number == signal.SIGKILL)
+    subprocess.run(command + ["--clean"], check=True)
+    assert not (home / ".drain_request.json").exists()
+    assert not (home / "signals").exists()
+
+
+def test_clean_leaves_the_marker_of_a_restart_under_way_and_of_others(systemd, settings, home):
+    systemd.add_gateway(home)
+    one = settings()
+    gateway = _arbiter.find(one)
+    marker = home / ".drain_request.json"
+    marker.write_text('{"principal": "dashboard"}')
+    assert not _arbiter.clean(one, gateway)
+    marker.write_text('{"principal": "hermes-guard"}')
+    with _arbiter._locked(one):
+        assert not _arbiter.clean(one, gateway)
+    assert marker.exists()
+    assert _arbiter.clean(one, gateway)
+    assert not marker.exists()
+
+
+def test_request_gives_the_units_start_its_reason(systemd, settings, home):
+    systemd.add_gateway(home)
+    one = settings()
+    _arbiter.request(one, _arbiter.find(one), "3 GB", emergency=True)
+    # An operator in between has a reason of their own and does not take the word away.
+    systemd.units[UNIT]["ActiveState"] = "activating"
+    assert _arbiter.restart(one, "mine").entry["asked"] == "mine"
+    systemd.units[UNIT]["ActiveState"] = "active"
+    outcome = _arbiter.restart(one, "scheduled restart", trigger="timer")
+    assert [outcome.entry[key] for key in ("event", "trigger", "reason", "mode")] == ["restart", "watchdog", "3 GB", "emergency"]
+
+
+@pytest.mark.parametrize("content", [
+    {"reason": "old", "time": 0}, {"reason": "another life", "invocation_id": "x"}, {"reason": 1}, {"time": "now", "reason": "x"},
+])
+def test_request_that_is_not_for_now(systemd, settings, home, content):
+    systemd.add_gateway(home)
+    one = settings()
+    gateway = _arbiter.find(one)
+    _files.write_atomic(
+        os.path.join(one.folder, "request.json"), json.dumps(dict({"time": time.time(), "invocation_id": gateway.invocation_id}, **content)),
+    )
+    outcome = _arbiter.restart(one, "scheduled restart", trigger="timer")
+    # As for any timer: a gateway that has just started is left alone.
+    assert (outcome.entry["trigger"], outcome.entry["code"]) == ("timer", "young")
+
+
+def test_emergency_ends_the_wait(systemd, settings, home):
+    home.mkdir()
+    (home / "mode").write_text("busy")
+    systemd.add_gateway(home)
+    one = settings(wait_idle="10min")
+    _arbiter.request(one, _arbiter.find(one), "3 GB", emergency=True)
+    outcome = _arbiter.restart(one, "mine")
+    assert (outcome.event, outcome.entry["mode"]) == ("restart", "emergency")
+
+
+def test_marker_that_cannot_be_removed_keeps_the_signal_back(systemd, settings, home, monkeypatch):
+    systemd.add_gateway(home)
+
+    def stuck(gateway):
+        raise _run.RunError("the drain marker cannot be removed")
+
+    monkeypatch.setattr(_arbiter._drain, "remove", stuck)
+    with pytest.raises(_run.RunError):
+        _arbiter.restart(settings(), "it leaks", emergency=True)
+    assert systemd.calls == []
+    assert _ledger.read(settings().folder, 1)[0]["event"] == "failed"
+
+
+def test_runtime_of_another_life_says_nothing(systemd, settings, home):
+    systemd.add_gateway(home)
+    gateway = _arbiter.find(settings())
+    assert _runtime.runtime(gateway)["state"] == "running"
+    state = json.loads((home / "gateway_state.json").read_text())
+    for change in ({"pid": 1}, {"start_time": 5}, {"gateway_state": ["running"]}):
+        (home / "gateway_state.json").write_text(json.dumps(dict(state, **change)))
+        assert _runtime.runtime(gateway)["state"] is None
+    (home / "gateway_state.json").write_text(json.dumps(dict(state, active_agents=10**300)))
+    assert _runtime.runtime(gateway)["active_agents"] is None
