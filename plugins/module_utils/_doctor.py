@@ -50,8 +50,10 @@ def _gateway(settings, gateway, timers):
         found.append(gateway.problem)
     elif gateway.pid is not None and _drain.ours(gateway):
         found.append("a drain marker lies in %s: unless a restart is under way, the gateway takes no messages" % gateway.home)
-    if not os.path.isdir(settings.folder) or not os.access(settings.folder, os.W_OK):
-        found.append("%s cannot be written" % settings.folder)
+    # The gateway's own folder is made with its first sample.
+    folder = settings.folder if os.path.isdir(settings.folder) else _conf.STATE
+    if not os.access(folder, os.W_OK):
+        found.append("%s cannot be written" % folder)
     last = (_history.tail(settings.folder, 1) or [None])[-1]
     if _status.WATCHDOG in timers and gateway.uptime_seconds is not None:
         silence = None if last is None else _age(last)

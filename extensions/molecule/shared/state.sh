@@ -1,0 +1,28 @@
+#!/bin/bash
+# state.sh processes|files|configs: what must stay as it is while this collection comes and goes.
+set -euo pipefail
+
+user_units() {
+  local runtime uid
+  for runtime in /run/user/*; do
+    uid=${runtime##*/}
+    [[ -S $runtime/systemd/private && $uid != 0 ]] || continue
+    setpriv --reuid="$uid" --regid="$uid" --clear-groups env XDG_RUNTIME_DIR="$runtime" systemctl --user show --property=Id,MainPID,InvocationID 'hermes-gateway*.service'
+  done
+}
+
+case $1 in
+  processes)
+    systemctl show --property=Id,MainPID,InvocationID hermes-gateway.service
+    user_units
+    ;;
+  files)
+    # All but logs, packages, Hermes's own files, and what changes on any machine that runs.
+    find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /dev -o -path /tmp -o -path /var/tmp -o -path /root -o -path /var/log -o -path /var/cache \
+      -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path '/home/*/.hermes' -o -path '/home/*/.local' -o -path '/home/*/.cache' \
+      -o -path '/usr/lib/python3*' -o -path /usr/share -o -name __pycache__ \) -prune -o -printf '%p %M %u:%g %l\n' | sort
+    ;;
+  configs)
+    sha256sum /home/*/.hermes/config.yaml /home/*/.hermes/profiles/*/config.yaml 2>/dev/null || true
+    ;;
+esac
