@@ -8,6 +8,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import hypothesis
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 COLLECTIONS = CHECKOUT / ".build/collections"
 
@@ -16,3 +18,7 @@ sys.path.insert(0, str(COLLECTIONS))
 _spec = importlib.util.find_spec("ansible_collections.hermes_ops.gateway")
 if _spec is None or CHECKOUT not in [Path(place).resolve() for place in _spec.submodule_search_locations]:
     raise RuntimeError("the tests would not import this checkout: run them with `make units`, in an environment without the package `ansible`")
+
+# The machine is shared and the legs run side by side: how long an example takes says nothing.
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
