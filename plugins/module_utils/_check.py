@@ -53,7 +53,11 @@ def _one(settings, gateway):
 
 def breached(settings, gateway, row):
     """How many of the last samples of this life of the gateway, ``row`` being the newest, lie above the threshold: (count, looked at)."""
-    past = [one for one in _history.tail(settings.folder, settings.breaches[1]) if _same_life(one, gateway) and one["timestamp"] != row["timestamp"]]
+    try:
+        past = _history.tail(settings.folder, settings.breaches[1])
+    except OSError:
+        past = []
+    past = [one for one in past if _same_life(one, gateway) and one["timestamp"] != row["timestamp"]]
     samples = (past + [row])[-settings.breaches[1]:]
     return len([one for one in samples if _sample.footprint(one) > settings.threshold]), len(samples)
 
