@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 # `make test` ends with what takes longest, so that a slip is seen early.
 CHECK := lint units sanity
-TEST := $(CHECK) sanity-newest molecule
+TEST := $(CHECK) units-others sanity-newest molecule
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
@@ -16,7 +16,7 @@ help: ## this list
 demo: setup ## a small fleet of real gateways, protected by the site playbook, and a table of them
 	@tests/tools/demo
 
-test: setup-every ## everything: check, sanity on the newest ansible-core, every molecule scenario
+test: setup-every ## everything: check, the other Pythons, the newest ansible-core, every molecule scenario
 	@tests/tools/stages $(TEST)
 
 check: setup-every ## the quick part of test: lint, units, sanity
@@ -25,8 +25,11 @@ check: setup-every ## the quick part of test: lint, units, sanity
 lint: setup ## ansible-lint (profile production), ruff, shellcheck, documentation, changelog
 	@tests/tools/lint
 
-units: setup-every ## unit tests, on each Python at hand
-	@tests/tools/units
+units: setup-every ## unit tests; those of what runs on a managed host on Python 3.8 too
+	@tests/tools/units first
+
+units-others: setup-every ## the same on every other Python at hand, the newest ansible-core among them
+	@tests/tools/units others
 
 sanity: setup ## ansible-test sanity, without an ignore file
 	@tests/tools/sanity .venv
