@@ -39,7 +39,7 @@ class Wanted:
         self.files = {}
         self.units = []
         self.hidden = {}
-        secrets = {"@%s@" % name: value for name, value in (parameters.get("secrets") or {}).items()}
+        secrets = {"@%s@" % name: str(value) for name, value in (parameters.get("secrets") or {}).items()}
         if parameters["program"] and gateways:
             self.files[_program.PATH] = (_program.build(), 0o755)
         for file in parameters["files"] if gateways else ():

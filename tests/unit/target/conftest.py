@@ -99,9 +99,9 @@ class FakeSystemd:
         """As Restart= says, and not after an operator's stop."""
         code = process.wait()
         with self.lock:
-            properties = self.units[unit]
             if self.processes.get(unit) is not process or self.dead:
                 return
+            properties = self.units[unit]
             if properties["Restart"] == "always":
                 self.start(unit)
             else:

@@ -1,0 +1,374 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A part brought to its wanted state: what is refused, what is undone, what is removed, and that nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import stat
+
+import pytest
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils import _apply, _conf, _files, _program
+
+GATEWAY = "hermes-gateway.service"
+TIMER = "hermes-gateway-restart.timer"
+GUARD = "# hermes_ops.gateway\n[DEFAULT]\nhistory_days = 30\n"
+SECTION = "\n[@NAME@]\nunit = @UNIT@\nscope = @SCOPE@\nuser = @USER@\nhome = @HOME@\npython = @PYTHON@\n"
+
+
+@pytest.fixture
+def host(tmp_path, systemd, monkeypatch):
+    """A host with one gateway: its folder, below which everything lies."""
+    root = tmp_path / "host"
+    for name in ("units", "bin"):
+        (root / name).mkdir(parents=True)
+    monkeypatch.setattr(_conf, "FOLDER", str(root / "etc"))
+    monkeypatch.setattr(_conf, "STATE", str(root / "state"))
+    monkeypatch.setattr(_apply, "UNITS", str(root / "units") + "/")
+    monkeypatch.setattr(_apply, "MANIFESTS", str(root / "state/installed"))
+    monkeypatch.setattr(_program, "PATH", str(root / "bin/hermes-guard"))
+    # Those of the machine that the tests run on are not of this host.
+    monkeypatch.setattr(_apply._discover, "_by_hand", lambda found: [])
+    systemd.add_gateway(tmp_path / "home")
+    return root
+
+
+@pytest.fixture
+def guard(host):
+    """The parameters of the part guard; call it with what differs."""
+    def make(**changed):
+        files = [
+            {"path": str(host / "etc/guard.conf"), "content": GUARD, "gateway_content": SECTION, "mode": "0644"},
+            {"path": str(host / "units/@NAME@-restart.service"), "content": "# hermes_ops.gateway @NAME@\n", "gateway_content": "", "mode": "0644"},
+        ]
+        return dict({"part": "guard", "state": "present", "gateways": [], "program": True, "files": files, "units": [], "calendars": {}}, **changed)
+    return make
+
+
+@pytest.fixture
+def timer(host):
+    """The parameters of the part restart_timer."""
+    def make(times="04:00", **changed):
+        files = [
+            {"path": str(host / "units/@NAME@-restart.timer"), "content": "# hermes_ops.gateway\n%s\n" % times, "gateway_content": "", "mode": "0644"},
+            {"path": str(host / "etc/guard.conf.d/timer.conf"), "content": "[DEFAULT]\nsplay = 1h\n", "gateway_content": "", "mode": "0644"},
+        ]
+        return dict({"part": "restart_timer", "state": "present", "gateways": [], "program": False, "files": files, "units": ["@NAME@-restart.timer"],
+                     "calendars": {"hermes_restart_timer_at": [times]}}, **changed)
+    return make
+
+
+@pytest.fixture
+def watchdog(host):
+    """The parameters of the part watchdog, with a secret in its file."""
+    def make(command="curl -H token:tok-1", threshold="50%", **changed):
+        content = "[DEFAULT]\n# hermes_ops.gateway\nthreshold = %s\nnotify_command = @NOTIFY_COMMAND@\n" % threshold
+        files = [{"path": str(host / "etc/guard.conf.d/watchdog.conf"), "content": content, "gateway_content": "", "mode": "0600"}]
+        return dict({"part": "watchdog", "state": "present", "gateways": [], "program": False, "files": files, "units": [], "calendars": {},
+                     "secrets": {"NOTIFY_COMMAND": command}}, **changed)
+    return make
+
+
+def everything(root):
+    """Every file below ``root`` with its mode, content and inode, and every folder."""
+    found = {}
+    for folder, _folders, names in os.walk(str(root)):
+        found[folder] = None
+        for name in names:
+            path = os.path.join(folder, name)
+            info = os.lstat(path)
+            found[path] = (stat.S_IMODE(info.st_mode), info.st_ino, _files.read_bytes(path, max_bytes=1 << 30) if stat.S_ISREG(info.st_mode) else None)
+    return found
+
+
+def refused(parameters, root, systemd, *words):
+    """Applying is refused with ``words``, and nothing has changed."""
+    before = everything(root)
+    systemd.calls.clear()
+    with pytest.raises(_apply.ApplyError) as caught:
+        _apply.apply(parameters)
+    for word in words:
+        assert word in str(caught.value)
+    assert everything(root) == before
+    assert systemd.calls == []
+
+
+def test_first_run_second_run_and_removal(host, guard, timer, systemd):
+    pid = systemd.pid()
+    before = everything(host)
+    for check_mode in (True, False):
+        result = _apply.apply(guard(), check_mode)
+        assert (result["changed"], result["gateways"], len(result["diff"]) >= 3) == (True, ["hermes-gateway"], True)
+        if check_mode:
+            assert everything(host) == before
+            assert systemd.calls == []
+    assert os.access(_program.PATH, os.X_OK)
+    settings = _conf.load(str(host / "etc"))["hermes-gateway"]
+    assert (settings.unit, settings.home, settings.python) == (GATEWAY, systemd.homes[GATEWAY], systemd.python)
+    assert systemd.calls == ["daemon-reload"]
+    result = _apply.apply(timer())
+    assert result["next_elapse"][TIMER] > 4000000000
+    assert systemd.calls == ["daemon-reload", "daemon-reload", "enable " + TIMER]
+
+    installed = everything(host)
+    systemd.calls.clear()
+    for parameters in (guard(), timer()):
+        for check_mode in (True, False):
+            result = _apply.apply(parameters, check_mode)
+            assert (result["changed"], result["diff"]) == (False, [])
+    assert (everything(host), systemd.calls) == (installed, [])
+
+    for check_mode in (True, False):
+        assert _apply.apply(timer(state="absent"), check_mode)["changed"]
+    assert TIMER not in systemd.units
+    assert os.path.exists(_program.PATH)
+    _apply.apply(guard(state="absent"))
+    assert everything(host) == before
+    assert _apply.apply(guard(state="absent"))["changed"] is False
+    assert systemd.pid() == pid
+
+
+def test_changed_timer_starts_no_service(host, guard, timer, systemd):
+    pid = systemd.pid()
+    _apply.apply(guard())
+    _apply.apply(timer())
+    systemd.calls.clear()
+    result = _apply.apply(timer(times="05:00"))
+    assert [one["after"] for one in result["diff"]] == ["# hermes_ops.gateway\n05:00\n"]
+    assert systemd.calls == ["daemon-reload", "restart " + TIMER]
+    assert systemd.pid() == pid
+
+
+def test_removing_the_base_removes_the_others(host, guard, timer, watchdog, systemd):
+    before = everything(host)
+    for parameters in (guard(), timer(), watchdog()):
+        _apply.apply(parameters)
+    os.mkdir(str(host / "state/hermes-gateway"))
+    (host / "state/hermes-gateway/memory.csv").write_text("timestamp\n")
+    assert _apply.apply(guard(state="absent"))["changed"]
+    assert everything(host) == before
+
+
+def test_last_gateway_is_gone(host, guard, timer, systemd):
+    _apply.apply(guard())
+    _apply.apply(timer())
+    systemd.close()
+    systemd.units = {TIMER: systemd.units[TIMER]}
+    result = _apply.apply(guard())
+    assert (result["changed"], result["skipped_because"]) == (True, "no Hermes gateway on this host")
+    # What stands on the program goes with it.
+    assert (os.listdir(str(host / "units")), os.path.exists(_program.PATH), systemd.units) == ([], False, {})
+    assert _apply.apply(guard())["changed"] is False
+
+
+def test_one_gateway_less(host, guard, timer, systemd, tmp_path):
+    systemd.add_gateway(tmp_path / "coder", unit="hermes-gateway-coder.service", start=False)
+    _apply.apply(guard())
+    _apply.apply(timer())
+    result = _apply.apply(timer(gateways=["hermes-gateway"]))
+    assert (result["changed"], result["gateways"]) == (True, ["hermes-gateway"])
+    assert "hermes-gateway-coder-restart.timer" not in systemd.units
+    assert (host / "units/hermes-gateway-coder-restart.service").exists()
+    assert not (host / "units/hermes-gateway-coder-restart.timer").exists()
+
+
+def test_foreign_file(host, guard, systemd):
+    (host / "units/hermes-gateway-restart.service").write_text("somebody's own\n")
+    refused(guard(), host, systemd, "hermes-gateway-restart.service", "not written by this collection")
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_what_is_no_file_in_the_place_of_one(host, guard, systemd, kind):
+    path = host / "units/hermes-gateway-restart.service"
+    path.symlink_to("/dev/null") if kind == "link" else path.mkdir()
+    refused(guard(), host, systemd, str(path))
+
+
+def test_gateway_that_is_not_there(host, guard, systemd):
+    refused(guard(gateways=["hermes-gateway", "nonesuch"]), host, systemd, "hermes_guard_gateways", "'nonesuch'", "allowed here: hermes-gateway")
+
+
+def test_home_of_somebody_else(host, guard, systemd):
+    systemd.units[GATEWAY]["User"] = "nobody"
+    refused(guard(), host, systemd, "hermes_guard_gateways", "belongs to uid", "allowed: a home that belongs to the gateway's user")
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_calendar(host, guard, timer, systemd):
+    _apply.apply(guard())
+    refused(timer(times="25:00"), host, systemd, "hermes_restart_timer_at", "'25:00'", "allowed: ", "04:00")
+
+
+def test_calendar_as_systemd_sees_it(host, guard, timer, systemd, monkeypatch):
+    _apply.apply(guard())
+    monkeypatch.setattr(_apply._timers, "calendar_problem", lambda expression: "no such day")
+    refused(timer(), host, systemd, "hermes_restart_timer_at", "no such day")
+
+
+@pytest.mark.parametrize(("threshold", "why"), [("2048Q", "no amount of memory"), ("150%", "no amount of memory")])
+def test_setting(host, guard, watchdog, systemd, threshold, why):
+    _apply.apply(guard())
+    refused(watchdog(threshold=threshold), host, systemd, "hermes_watchdog_threshold", threshold, why, "allowed: ")
+
+
+def test_slip_in_a_role_that_is_still_to_come(host, guard, systemd):
+    refused(guard(options={"hermes_watchdog_breaches": "6 of 5"}), host, systemd, "hermes_watchdog_breaches", "6 of 5", "3 of 5")
+
+
+def test_mode_and_line_break(host, guard, watchdog, systemd):
+    parameters = guard()
+    parameters["files"][0]["mode"] = "rw-r--r--"
+    refused(parameters, host, systemd, "mode", "rw-r--r--", "0644")
+    _apply.apply(guard())
+    refused(watchdog(command="a\nthreshold = 1%"), host, systemd, "notify_command", "line break")
+
+
+def test_part_without_its_base(host, timer, systemd):
+    refused(timer(), host, systemd, "hermes_guard comes first")
+
+
+@pytest.mark.parametrize("folder", ["units", "bin"])
+def test_folder_that_cannot_be_written(host, guard, systemd, folder, monkeypatch):
+    # Root may write what is read-only by its mode: what counts is the kernel's answer.
+    real = os.access
+    monkeypatch.setattr(_apply.os, "access", lambda path, mode: False if path == str(host / folder) else real(path, mode))
+    refused(guard(), host, systemd, str(host / folder), "cannot be written")
+
+
+def test_rollback(host, guard, timer, systemd, tmp_path):
+    _apply.apply(guard())
+    systemd.add_gateway(tmp_path / "coder", unit="hermes-gateway-coder.service", start=False)
+    _apply.apply(timer(gateways=["hermes-gateway"]))
+    before = {path: value and (value[0], value[2]) for path, value in everything(host / "units").items()}
+    pid = systemd.pid()
+    # From one gateway to another: a timer goes, a timer comes, and systemd fails in between.
+    systemd.fails.add("daemon-reload")
+    with pytest.raises(_apply.ApplyError, match=r"no luck; everything was put back as it was"):
+        _apply.apply(timer(gateways=["hermes-gateway-coder"]))
+    systemd.fails.clear()
+    assert {path: value and (value[0], value[2]) for path, value in everything(host / "units").items()} == before
+    # The timer that had been stopped for it runs again.
+    assert systemd.units[TIMER]["ActiveState"] == "active"
+    assert systemd.pid() == pid
+    # The manifest still names both, and the next run puts it right.
+    _apply.apply(timer(gateways=["hermes-gateway"]))
+    assert _apply.apply(timer(gateways=["hermes-gateway"]))["changed"] is False
+
+
+def test_rollback_of_a_timer_that_cannot_be_started(host, guard, timer, systemd):
+    _apply.apply(guard())
+    before = sorted(everything(host / "units"))
+    systemd.fails.add("enable")
+    with pytest.raises(_apply.ApplyError, match="put back"):
+        _apply.apply(timer())
+    systemd.fails.clear()
+    assert sorted(everything(host / "units")) == before
+    assert "disable " + TIMER in systemd.calls
+
+
+def test_rollback_of_a_file_that_cannot_be_written(host, guard, systemd, monkeypatch):
+    before = everything(host / "units")
+    real = _files.write_atomic
+
+    def full(path, *rest, **named):
+        if path.endswith("restart.service"):
+            raise OSError(28, "No space left on device")
+        real(path, *rest, **named)
+
+    monkeypatch.setattr(_files, "write_atomic", full)
+    with pytest.raises(_apply.ApplyError, match="No space left"):
+        _apply.apply(guard())
+    assert (everything(host / "units"), os.path.exists(_program.PATH)) == (before, False)
+
+
+@pytest.mark.parametrize("after", range(6))
+def test_killed_in_the_middle_and_removed(host, guard, timer, systemd, monkeypatch, after):
+    before = everything(host)
+    _apply.apply(guard())
+    base = sorted(everything(host))
+    real = _files.write_atomic
+    count = []
+
+    def killed(path, *rest, **named):
+        if len(count) >= after:
+            raise KeyboardInterrupt
+        count.append(path)
+        real(path, *rest, **named)
+
+    monkeypatch.setattr(_files, "write_atomic", killed)
+    try:
+        _apply.apply(timer())
+    except KeyboardInterrupt:
+        pass
+    monkeypatch.setattr(_files, "write_atomic", real)
+    # The next run takes it up where it is, or removes it.
+    assert _apply.apply(timer(state="absent"))["changed"] == (after > 0)
+    assert sorted(everything(host)) == base
+    _apply.apply(guard(state="absent"))
+    assert everything(host) == before
+
+
+def test_manifest_that_is_no_manifest(host, guard, systemd):
+    _apply.apply(guard())
+    (host / "state/installed/guard.json").write_text("[]")
+    refused(guard(), host, systemd, "what was installed is not known")
+
+
+def test_secrets_are_in_the_file_and_nowhere_else(host, guard, watchdog, systemd):
+    _apply.apply(guard())
+    path = host / "etc/guard.conf.d/watchdog.conf"
+    seen = []
+    for check_mode in (True, False):
+        seen.append(_apply.apply(watchdog(), check_mode))
+    assert "notify_command = curl -H token:tok-1\n" in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "notify_command = (hidden)\n" in seen[0]["diff"][0]["after"]
+    # The token of an earlier run is none of this run's values, so that Ansible itself does not know it.
+    changed = _apply.apply(watchdog(command="curl -H token:tok-2", threshold="60%"), True)
+    assert (changed["diff"][0]["before"], changed["diff"][0]["after"]) == (
+        "[DEFAULT]\n# hermes_ops.gateway\nthreshold = 50%\nnotify_command = (hidden)\n",
+        "[DEFAULT]\n# hermes_ops.gateway\nthreshold = 60%\nnotify_command = (hidden, another one)\n",
+    )
+    assert _apply.apply(watchdog(command=""), True)["diff"][0]["after"].endswith("notify_command = \n")
+    same = _apply.apply(watchdog(threshold="60%"), True)["diff"][0]
+    assert same["after"].endswith("notify_command = (hidden)\n")
+    seen += [changed, same, _apply.apply(watchdog(state="absent", command=""), True), _apply.apply(guard(state="absent"), True)]
+    assert "tok-" not in json.dumps(seen)
+    assert "threshold" not in seen[-1]["diff"][-1]["before"]
+
+
+def test_program_is_not_in_the_diff(host, guard):
+    program = [one for one in _apply.apply(guard(), True)["diff"] if one["after_header"].startswith(_program.PATH)][0]
+    assert program["after"].startswith("(the program hermes-guard, ")
+
+
+def test_drop_in_that_is_younger_than_the_process(host, guard, systemd):
+    parameters = guard()
+    path = str(host / "units/@NAME@.service.d/memory.conf")
+    parameters["files"].append({"path": path, "content": "# hermes_ops.gateway\n", "gateway_content": "", "mode": "0644"})
+    assert _apply.apply(parameters)["restart_needed"] == ["hermes-gateway"]
+    os.utime(path.replace("@NAME@", "hermes-gateway"), (1, 1))
+    assert _apply.apply(parameters)["restart_needed"] == []
+
+
+def test_values_are_filled_in_at_once():
+    gateway = type("Gateway", (), dict.fromkeys(("name", "unit", "scope", "user", "python"), "x"))()
+    gateway.home = "/home/@PYTHON@"
+    assert _apply._fill("home = @HOME@ @PYTHON@ @OTHER@", gateway) == "home = /home/@PYTHON@ x @OTHER@"
+
+
+def test_users_unit_is_named_with_its_user(host, guard, tmp_path, monkeypatch):
+    user = pwd.getpwuid(os.getuid())
+    folder = tmp_path / "hermit/.config/systemd/user"
+    folder.mkdir(parents=True)
+    (tmp_path / "hermit/.hermes").mkdir()
+    (folder / "hermes-gateway.service").touch()
+    entry = pwd.struct_passwd((user.pw_name, "x", user.pw_uid, user.pw_gid, "", str(tmp_path / "hermit"), "/bin/sh"))
+    monkeypatch.setattr(_apply._discover.pwd, "getpwall", lambda: [entry])
+    result = _apply.apply(guard())
+    assert result["gateways"] == ["hermes-gateway", "hermes-gateway@" + user.pw_name]
+    assert (host / ("units/hermes-gateway@%s-restart.service" % user.pw_name)).exists()
