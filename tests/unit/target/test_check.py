@@ -138,7 +138,7 @@ def test_grace_is_said_once(systemd, settings, home, clock):
 
 def test_cooldown(systemd, settings, home, clock):
     systemd.add_gateway(home)
-    one = settings(threshold="1M", breaches="1 of 1", cooldown="30min")
+    one = settings(threshold="1M", breaches="1 of 1", cooldown="28min")
     _ledger.write(one.folder, "restart", "restarted", "leak", trigger="timer")
     assert "but no restart: the last restart was 25 min ago" in check(clock, one, count=5)[0][0]
     assert systemd.calls == []
