@@ -22,7 +22,7 @@ def main(arguments=None):
     try:
         return options.run(options, _chosen(options))
     except (_conf.ConfError, _run.RunError, _systemd.SystemdError, OSError) as exc:
-        print("hermes-guard: %s" % exc, file=sys.stderr)
+        sys.stderr.write("hermes-guard: %s\n" % exc)
         return 1
 
 
@@ -61,7 +61,7 @@ def _chosen(options):
 def _run_check(_options, every):
     lines, good = _check.check(every)
     for line in lines:
-        print(line)
+        _print(line)
     return 0 if good else 1
 
 
@@ -70,34 +70,34 @@ def _run_restart(options, every):
     if options.clean:
         gateway = _arbiter.find(settings)
         if _arbiter.clean(settings, gateway):
-            print("removed a drain marker that an interrupted restart had left")
+            _print("removed a drain marker that an interrupted restart had left")
         return 0
 
     def say(text):
         if not options.json:
-            print(text, flush=True)
+            _print(text)
 
     # So that what must be undone is undone when a unit or a session ends in the middle of it.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+        signal.signal(number, lambda received, _frame: _leave(128 + received))
     outcome = _arbiter.restart(settings, options.reason, "timer" if options.scheduled else "operator", options.now, say)
     if options.json:
-        print(json.dumps(outcome.entry, sort_keys=True))
+        _print(json.dumps(outcome.entry, sort_keys=True))
     else:
-        print("%s: %s: %s" % (settings.name, outcome.event, outcome.reason))
+        _print("%s: %s: %s" % (settings.name, outcome.event, outcome.reason))
     return {"restart": 0, "refused": REFUSED}.get(outcome.event, 1)
 
 
 def _run_status(options, every):
     answer = _status.status(every)
     if options.json:
-        print(json.dumps(answer, sort_keys=True))
+        _print(json.dumps(answer, sort_keys=True))
         return 0
     if not every:
-        print("no gateway is configured on this host")
+        _print("no gateway is configured on this host")
     for one in answer["gateways"]:
         last = one["last_restart"]
-        print("%s  %s  RSS %s  up %s  threshold %s  next restart %s  last restart %s" % (
+        _print("%s  %s  RSS %s  up %s  threshold %s  next restart %s  last restart %s" % (
             one["name"], one["state"], _quantity.megabytes(one["sample"] and one["sample"]["rss_bytes"]), _quantity.span(one["uptime_seconds"]),
             _quantity.megabytes(one["threshold_bytes"]), _when(one["next_restart"]), "%s, %s" % (_when(last["time"]), last["reason"]) if last else "never",
         ))
@@ -111,5 +111,15 @@ def _when(epoch):
 def _run_doctor(_options, every):
     found = _doctor.problems(every)
     for line in found:
-        print(line)
+        _print(line)
     return 1 if found else 0
+
+
+def _print(text):
+    """A line to standard output, at once: it may be a journal that somebody follows."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _leave(code):
+    raise SystemExit(code)

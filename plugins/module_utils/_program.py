@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import sys
 import zipfile
 
@@ -55,6 +56,7 @@ def main(arguments):
     """Write the program to the file that ``arguments`` name."""
     with open(arguments[0], "wb") as handle:
         handle.write(build())
+        os.fchmod(handle.fileno(), 0o755)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ def run(argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
     full = as_user(argv, user)
     deadline = time.monotonic() + timeout
     try:
+        # pylint: disable-next=ansible-bad-function  # the program on the host runs without Ansible's own run_command
         process = subprocess.Popen(
             full, env=environment(user, env), cwd=cwd, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True, start_new_session=True,
@@ -153,6 +154,7 @@ def _end(process, user):
 
 def _kill_as(user, group):
     try:
+        # pylint: disable-next=ansible-bad-function  # as above
         subprocess.run(
             as_user(["kill", "-KILL", "--", "-%d" % group], user), env=environment(user), cwd="/", timeout=5, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -88,7 +88,8 @@ class Engine:
             self.variant = known["variant"]
             return
         failures = []
-        for self.variant in ("plain", "restricted") if self.name == "podman" else ("plain",):
+        for variant in ("plain", "restricted") if self.name == "podman" else ("plain",):
+            self.variant = variant
             if self.variant == "restricted" and os.geteuid() == 0 and shutil.which("apt-get"):
                 install(["runc", "iptables"])
             done = self("run", "--rm", *self.run_flags, "-p", "127.0.0.1::22", image, "true", check=False, timeout=120)

@@ -138,7 +138,7 @@ class Fleet:
     def gateway(self, name, gateway):
         """One gateway of a host, through the script that runs there."""
         texts = {}
-        for key, path in (("script", "gateway.sh"), ("CONFIG", "config.yaml"), ("DOTENV", "env")):
+        for key, path in (("script", "gateway.sh"), ("CONFIG", "config.yaml.txt"), ("DOTENV", "env")):
             with open(os.path.join(paths.LAB, "host", path), encoding="utf-8") as handle:
                 texts[key] = handle.read()
         with step("%s: %s of %s (%s scope)" % (name, gateway.unit, gateway.user, gateway.scope)):

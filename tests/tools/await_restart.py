@@ -14,9 +14,8 @@ COOLDOWN = 1800
 
 def ledger(host, gateway):
     """The ledger of the gateway (list of dict)."""
-    done = subprocess.run(
-        ["tests/lab/lab", "ssh", host, "cat", "/var/lib/hermes-guard/%s/ledger.jsonl" % gateway], check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )
+    command = ["tests/lab/lab", "ssh", host, "cat", "/var/lib/hermes-guard/%s/ledger.jsonl" % gateway]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -1,5 +1,5 @@
-#!/bin/bash
-# state.sh processes|files|configs: what must stay as it is while this collection comes and goes.
+#!/usr/bin/env bash
+# state.sh note|same processes|files|configs...: note what must stay as it is while this collection comes and goes, or compare with it.
 set -euo pipefail
 
 user_units() {
@@ -11,18 +11,29 @@ user_units() {
   done
 }
 
-case $1 in
-  processes)
-    systemctl show --property=Id,MainPID,InvocationID hermes-gateway.service
-    user_units
-    ;;
-  files)
-    # All but logs, packages, Hermes's own files, and what changes on any machine that runs.
-    find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /dev -o -path /tmp -o -path /var/tmp -o -path /root -o -path /var/log -o -path /var/cache \
-      -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path '/home/*/.hermes' -o -path '/home/*/.local' -o -path '/home/*/.cache' \
-      -o -path '/usr/lib/python3*' -o -path /usr/share -o -name __pycache__ \) -prune -o -printf '%p %M %u:%g %l\n' | sort
-    ;;
-  configs)
-    sha256sum /home/*/.hermes/config.yaml /home/*/.hermes/profiles/*/config.yaml 2>/dev/null || true
-    ;;
-esac
+state() {
+  case $1 in
+    processes)
+      systemctl show --property=Id,MainPID,InvocationID hermes-gateway.service
+      user_units
+      ;;
+    files)
+      # All but logs, packages, Hermes's own files, and what changes on any machine that runs.
+      find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /dev -o -path /tmp -o -path /var/tmp -o -path /root -o -path /var/log -o -path /var/cache \
+        -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path '/home/*/.hermes' -o -path '/home/*/.local' -o -path '/home/*/.cache' \
+        -o -path '/usr/lib/python3*' -o -path /usr/share -o -name __pycache__ \) -prune -o -printf '%p %M %u:%g %l\n' | sort
+      ;;
+    configs)
+      sha256sum /home/*/.hermes/config.yaml /home/*/.hermes/profiles/*/config.yaml 2>/dev/null || true
+      ;;
+  esac
+}
+
+action=$1
+shift
+for what; do
+  case $action in
+    note) state "$what" > "/root/$what.before" ;;
+    same) diff "/root/$what.before" <(state "$what") ;;
+  esac
+done

@@ -149,7 +149,9 @@ class FakeSystemd:
         return "".join(lines)
 
     def _kill(self, rest):
-        os.kill(self.pid(rest[-1]), signal.SIGUSR1)
+        # Never 0, which would be our own process group.
+        if self.pid(rest[-1]):
+            os.kill(self.pid(rest[-1]), signal.SIGUSR1)
 
     def _try_restart(self, rest):
         if self.units[rest[-1]]["ActiveState"] in ("active", "activating"):
