@@ -22,7 +22,7 @@ def check(every):
     for settings in every:
         try:
             lines += ["%s: %s" % (settings.name, line) for line in _one(settings, now.get(settings.name))]
-        except Exception as exc:  # pylint: disable=broad-except
+        except Exception as exc:  # pylint: disable=broad-exception-caught
             # Much of what is read is a user's: whatever one of them thought of, the others are watched.
             lines.append("%s: cannot be checked: %s" % (settings.name, exc))
             ok = False

@@ -285,8 +285,10 @@ def test_rollback_of_a_file_that_cannot_be_written(host, guard, systemd, monkeyp
     assert (everything(host / "units"), os.path.exists(_program.PATH)) == (before, False)
 
 
-@pytest.mark.parametrize("after", range(6))
-def test_killed_in_the_middle_and_removed(host, guard, timer, systemd, monkeypatch, after):
+@pytest.mark.parametrize("part", ["timer", "watchdog"])
+@pytest.mark.parametrize("after", range(4))
+def test_killed_in_the_middle_and_removed(host, guard, request, monkeypatch, part, after):
+    wanted = request.getfixturevalue(part)
     before = everything(host)
     _apply.apply(guard())
     base = sorted(everything(host))
@@ -301,12 +303,12 @@ def test_killed_in_the_middle_and_removed(host, guard, timer, systemd, monkeypat
 
     monkeypatch.setattr(_files, "write_atomic", killed)
     try:
-        _apply.apply(timer())
+        _apply.apply(wanted())
     except KeyboardInterrupt:
         pass
     monkeypatch.setattr(_files, "write_atomic", real)
     # The next run takes it up where it is, or removes it.
-    assert _apply.apply(timer(state="absent"))["changed"] == (after > 0)
+    assert _apply.apply(wanted(state="absent"))["changed"] == (after > 0)
     assert sorted(everything(host)) == base
     _apply.apply(guard(state="absent"))
     assert everything(host) == before

@@ -76,9 +76,9 @@ def test_zeroed_and_wild_lines_cost_themselves_only(folder, file):
 def test_zeros_before_a_good_line(folder, file):
     _history.append(str(folder), row(1))
     with open(str(file), "ab") as out:
-        out.write(b"\0" * 100)
-    _history.append(str(folder), row(2))
-    assert times(folder)[-1] == 2
+        out.write(b"\0" * 100 + b"2,a" + b"," * 12 + b"\n" + b"\0" * 100)
+    _history.append(str(folder), row(3))
+    assert times(folder) == [1, 2, 3]
 
 
 def test_other_order_and_other_columns(folder, file):
