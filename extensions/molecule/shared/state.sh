@@ -18,9 +18,9 @@ state() {
       user_units
       ;;
     files)
-      # All but logs, packages, Hermes's own files, and what changes on any machine that runs.
+      # All but logs, packages, Hermes's own files, what Ansible leaves in a home, and what changes on any machine that runs.
       find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /dev -o -path /tmp -o -path /var/tmp -o -path /root -o -path /var/log -o -path /var/cache \
-        -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path '/home/*/.hermes' -o -path '/home/*/.local' -o -path '/home/*/.cache' \
+        -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path '/home/*/.hermes' -o -path '/home/*/.local' -o -path '/home/*/.ansible' -o -path '/home/*/.cache' \
         -o -path '/usr/lib/python3*' -o -path /usr/share -o -name __pycache__ \) -prune -o -printf '%p %M %u:%g %l\n' | sort
       ;;
     configs)
