@@ -25,16 +25,22 @@ class UnknownGateway(Exception):
     """A name that was asked for is no gateway's on this host."""
 
 
-def collect(names=()):
-    """``gateways`` (list of dict, sorted by name; only those of ``names`` where there are any) and ``host`` (dict of bytes)."""
+def find(names=()):
+    """The gateways of this host (list of Gateway, sorted by name), only those of ``names`` where there are any. UnknownGateway for a name that is none's."""
     found = _discover.find_gateways()
     unknown = sorted(set(names).difference(gateway.name for gateway in found))
     if unknown:
         raise UnknownGateway("names: %r is no gateway on this host; allowed here: %s" % (
             unknown[0], ", ".join(gateway.name for gateway in found) or "none, there is no gateway"))
+    return [gateway for gateway in found if not names or gateway.name in names]
+
+
+def collect(names=()):
+    """``gateways`` (list of dict, sorted by name; only those of ``names`` where there are any) and ``host`` (dict of bytes)."""
+    found = find(names)
     host = psutil.virtual_memory()
     return {
-        "gateways": [_describe(gateway) for gateway in found if not names or gateway.name in names],
+        "gateways": [_describe(gateway) for gateway in found],
         "host": {"total_bytes": host.total, "available_bytes": host.available, "swap_total_bytes": psutil.swap_memory().total},
     }
 
