@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 # `make test` ends with what takes longest, so that a slip is seen early.
 CHECK := lint units sanity
-TEST := $(CHECK) units-others sanity-newest molecule
+TEST := $(CHECK) units-others sanity-newest budget molecule
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
@@ -36,6 +36,9 @@ sanity: setup ## ansible-test sanity, without an ignore file
 
 sanity-newest: setup-every ## the same on the newest ansible-core, where its Python is at hand
 	@tests/tools/sanity .venv-newest
+
+budget: setup ## task results and remote modules of the site playbook on a host; fails above the budget
+	@python3 tests/bench/budget.py
 
 molecule: setup ## every scenario in extensions/molecule
 	@tests/tools/molecule

@@ -100,6 +100,7 @@ def apply(parameters, check_mode=False):
         "restart_needed": [],
         "next_elapse": {},
         "psutil": importlib.util.find_spec("psutil") is not None,
+        "package_manager": "apt" if os.path.exists("/usr/bin/apt-get") and os.path.isdir("/var/lib/dpkg") else "auto",
     }
     if check_mode and parameters["program"] and gateways and not result["psutil"]:
         # The package modules cannot say this on a bare host: they need a library there themselves.

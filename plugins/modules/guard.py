@@ -140,6 +140,11 @@ next_elapse:
   type: dict
   sample:
     hermes-gateway-restart.timer: 1785542580
+package_manager:
+  description: What M(ansible.builtin.package) should use on the host, which without it gathers facts to find out. V(auto) where it must.
+  returned: success
+  type: str
+  sample: apt
 psutil:
   description: Whether the Python library psutil, which M(hermes_ops.gateway.gateway_info) needs, is on the host.
   returned: success
