@@ -20,7 +20,7 @@ STATE = "/var/lib/hermes-guard"
 KEYS = {
     "history_days": ("hermes_guard_history_days", "30", "whole"),
     "threshold": ("hermes_watchdog_threshold", "", "size"),
-    "interval": ("hermes_watchdog_interval", "5min", "time"),
+    "interval": ("hermes_watchdog_interval", "5min", "interval"),
     "breaches": ("hermes_watchdog_breaches", "3 of 5", "breaches"),
     "action": ("hermes_watchdog_action", "restart", "action"),
     "notify_command": ("hermes_watchdog_notify_command", "", "text"),
@@ -29,8 +29,10 @@ KEYS = {
     "daily_cap": ("hermes_watchdog_daily_cap", "6", "whole"),
     "min_uptime": ("hermes_restart_timer_min_uptime", "2h", "time"),
     "splay": ("hermes_restart_timer_splay", "15min", "time"),
+    "trend_scale": ("trend_scale", "1", "whole"),
     "wait_idle": ("hermes_restart_timer_wait_idle", "10min", "time"),
 }
+SHORTEST_INTERVAL = 5
 ACTIONS = ("restart", "alert")
 EVERY = ("6h", "12h", "24h")
 
@@ -75,8 +77,12 @@ def value_of(key, text, where):
     try:
         if kind == "size":
             return _quantity.size(text, _proc.host_memory()["total_bytes"]) if text else None
-        if kind == "time":
-            return _quantity.seconds(text)
+        if kind in ("time", "interval"):
+            value = _quantity.seconds(text)
+            # A timer with no time in between would never stop firing.
+            if kind == "interval" and value < SHORTEST_INTERVAL:
+                raise ValueError("%r is too short; allowed: %d s or more" % (text, SHORTEST_INTERVAL))
+            return value
         if kind == "breaches":
             return _quantity.breaches(text)
         if kind == "whole":

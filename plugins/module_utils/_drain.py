@@ -30,7 +30,7 @@ def supported(version):
 def write(gateway):
     """Ask the Gateway to drain, through Hermes's own code; False where that did not work."""
     try:
-        done = _run.run([gateway.python, "-c", _WRITE, gateway.home, PRINCIPAL], user=gateway.account, env={"HERMES_HOME": gateway.home}, timeout=60)
+        done = _run.run([gateway.python, "-I", "-B", "-c", _WRITE, gateway.home, PRINCIPAL], user=gateway.account, env={"HERMES_HOME": gateway.home}, timeout=60)
     except _run.RunError:
         return False
     return done.rc == 0 and ours(gateway)

@@ -52,12 +52,19 @@ def tail(folder, count):
 
 
 def prune(folder, days, now=None):
-    """Drop what is older than ``days``, once a day at most: when the oldest sample is a day beyond it."""
+    """Drop what is older than ``days``, once a day at most: when the oldest sample is a day beyond it.
+
+    The history's own clock counts: a wall clock that jumps a year ahead, as on a machine that boots without the right time, must not
+    cost the history, so the newest sample but one may be at most a day behind.
+    """
     path = os.path.join(folder, NAME)
-    now = time.time() if now is None else now
     header = _header(path)
     if header is None:
         return
+    now = time.time() if now is None else now
+    last = tail(folder, 2)
+    if last:
+        now = min(now, last[0]["timestamp"] + 86400)
     with open(path, "rb") as handle:
         handle.readline(4096)
         first = _row(header, handle.readline(4096).decode("utf-8", "replace"))

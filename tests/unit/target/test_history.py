@@ -101,16 +101,26 @@ def test_destroyed_header_costs_the_header(folder, file):
 
 def test_prune_keeps_the_young(folder, file):
     now = 100 * DAY
-    for age in (40, 31, 29, 1):
+    for age in (40, 31, 29, 1, 0):
         _history.append(str(folder), row(now - age * DAY))
     _history.prune(str(folder), 30, now)
-    assert times(folder) == [now - 29 * DAY, now - DAY]
+    assert times(folder) == [now - 29 * DAY, now - DAY, now]
     before = file.stat().st_ino
     # Not again before the oldest is a day beyond: writing the whole file costs more than a sample.
     _history.prune(str(folder), 30, now + 1.5 * DAY)
     assert file.stat().st_ino == before
-    _history.prune(str(folder), 30, now + 2.5 * DAY)
-    assert times(folder) == [now - DAY]
+    for later in (2, 3):
+        _history.append(str(folder), row(now + later * DAY))
+    _history.prune(str(folder), 30, now + 3 * DAY)
+    assert times(folder) == [now - DAY, now, now + 2 * DAY, now + 3 * DAY]
+
+
+def test_a_clock_that_jumps_ahead_does_not_cost_the_history(folder):
+    now = 100 * DAY
+    for timestamp in (now - 29 * DAY, now, now + 365 * DAY):
+        _history.append(str(folder), row(timestamp))
+    _history.prune(str(folder), 30, now + 365 * DAY)
+    assert times(folder) == [now - 29 * DAY, now, now + 365 * DAY]
 
 
 def test_prune_with_a_clock_at_1970(folder):
