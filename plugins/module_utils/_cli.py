@@ -10,8 +10,6 @@ import signal
 import sys
 import time
 
-from . import _arbiter, _check, _conf, _doctor, _quantity, _run, _status, _systemd
-
 VERSION = "0.1.0"
 REFUSED = 3
 
@@ -19,8 +17,12 @@ REFUSED = 3
 def main(arguments=None):
     """Run hermes-guard with ``arguments`` (list of str) and return the exit code: 0 done, 1 a fault, 2 wrong usage, 3 refused."""
     options = _parser().parse_args(arguments)
+    if options.run is _run_trend and options.samples is not None:
+        return _run_samples(options)
+    # Each command imports what it needs: a check that runs every minute does not pay for the others.
+    from . import _conf, _run, _systemd
     try:
-        return options.run(options, _chosen(options))
+        return options.run(options, _chosen(options, _conf))
     except (_conf.ConfError, _run.RunError, _systemd.SystemdError, OSError) as exc:
         sys.stderr.write("hermes-guard: %s\n" % exc)
         return 1
@@ -41,6 +43,12 @@ def _parser():
     one.add_argument("--scheduled", action="store_true", help=argparse.SUPPRESS)
     one.add_argument("--clean", action="store_true", help=argparse.SUPPRESS)
     one.set_defaults(run=_run_restart)
+    one = commands.add_parser("trend", help="is it a leak? the verdict on a history, and the numbers to act on")
+    which = one.add_mutually_exclusive_group()
+    which.add_argument("--gateway", metavar="NAME", help="this one only")
+    which.add_argument("--samples", metavar="FILE", help="a CSV file with at least the columns timestamp, invocation_id and rss_bytes, in any order")
+    one.add_argument("--json", action="store_true")
+    one.set_defaults(run=_run_trend)
     one = commands.add_parser("status", help="every gateway: memory, state, next timers, last restart and why")
     one.add_argument("--json", action="store_true")
     one.set_defaults(run=_run_status, gateway=None)
@@ -49,7 +57,7 @@ def _parser():
     return parser
 
 
-def _chosen(options):
+def _chosen(options, _conf):
     every = _conf.load()
     if options.gateway is None:
         return [every[name] for name in sorted(every)]
@@ -59,6 +67,7 @@ def _chosen(options):
 
 
 def _run_check(_options, every):
+    from . import _check
     lines, good = _check.check(every)
     for line in lines:
         _print(line)
@@ -66,6 +75,7 @@ def _run_check(_options, every):
 
 
 def _run_restart(options, every):
+    from . import _arbiter
     settings = every[0]
     if options.clean:
         gateway = _arbiter.find(settings)
@@ -89,6 +99,7 @@ def _run_restart(options, every):
 
 
 def _run_status(options, every):
+    from . import _quantity, _status
     answer = _status.status(every)
     if options.json:
         _print(json.dumps(answer, sort_keys=True))
@@ -108,7 +119,33 @@ def _when(epoch):
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch)) if epoch else "never"
 
 
+def _run_samples(options):
+    from . import _proc, _series, _trend, _wording
+    try:
+        series = _series.of_file(options.samples)
+    except _series.SeriesError as exc:
+        sys.stderr.write("hermes-guard: --samples: %s\n" % exc)
+        return 1
+    answer = _trend.trend(series, _proc.host_memory()["available_bytes"], limit_from="the RAM that is available on this host")
+    _print(json.dumps(answer) if options.json else "\n".join(_wording.text(answer)))
+    return 0
+
+
+def _run_trend(options, every):
+    from . import _verdicts, _wording
+    answers = _verdicts.of_gateways(every)
+    if options.json:
+        _print(json.dumps(answers if options.gateway is None else answers[options.gateway]))
+        return 0
+    for name, answer in answers.items():
+        _print("\n  ".join([name] + _wording.text(answer)))
+    if not answers:
+        _print("no gateway is configured on this host")
+    return 0
+
+
 def _run_doctor(_options, every):
+    from . import _doctor
     found = _doctor.problems(every)
     for line in found:
         _print(line)

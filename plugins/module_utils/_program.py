@@ -17,14 +17,14 @@ import zipfile
 
 # The guard module is shipped with what it imports, and no more: this import is what brings the program's sources to the host.
 from . import (
-    _arbiter, _check, _cli, _conf, _discover, _doctor, _drain, _files, _hermes, _hermes_side, _history, _idle, _ledger, _notify, _proc,
-    _quantity, _run, _runtime, _sample, _status, _systemd, _timers,
+    _arbiter, _check, _cli, _conf, _discover, _doctor, _drain, _files, _hermes, _hermes_side, _history, _idle, _judge, _leaks, _ledger,
+    _notify, _outlook, _proc, _quantity, _run, _runtime, _sample, _series, _stats, _status, _systemd, _timers, _trend, _verdicts, _wording,
 )
 
 PATH = "/usr/local/bin/hermes-guard"
 MODULES = tuple(module.__name__.rpartition(".")[2] for module in (
-    _arbiter, _check, _cli, _conf, _discover, _doctor, _drain, _files, _hermes, _hermes_side, _history, _idle, _ledger, _notify, _proc,
-    _quantity, _run, _runtime, _sample, _status, _systemd, _timers,
+    _arbiter, _check, _cli, _conf, _discover, _doctor, _drain, _files, _hermes, _hermes_side, _history, _idle, _judge, _leaks, _ledger,
+    _notify, _outlook, _proc, _quantity, _run, _runtime, _sample, _series, _stats, _status, _systemd, _timers, _trend, _verdicts, _wording,
 ))
 # Isolated and without site: a check that runs every minute must not pay for, or be changed by, what lies in site-packages.
 SHEBANG = b"#!/usr/bin/python3 -ISB\n"

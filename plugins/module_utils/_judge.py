@@ -1,0 +1,250 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is it a leak? The verdict on a history. docs/trend.md has the method, each threshold with its reason, and how often it errs."""
+from __future__ import annotations
+
+import math
+
+from . import _stats
+
+MB = 1 << 20
+HOUR = 3600.0
+
+# All times below are divided by the scale: at scale 60, a minute counts for an hour.
+WARM_UP = 1.0
+BIN = 0.5
+FLOOR = 0.2
+SURE_LIFE = 24.0
+CARRY_LIVES, CARRY_LIFE, CARRY_TOTAL = 4, 6.0, 48.0
+LEAST_HOURS = 6.0
+LEAST_BINS = 8
+P = 0.01
+SLOPE = 1.0
+KNOWN_SLOPE = 100.0
+LATE_SHARE = 0.35
+GIVEN_BACK = 0.6
+PAIRS = 70000
+REACH = 3
+SHAPE = 30.0
+SPIKES = 0.1
+
+
+class Segment:
+    """A life after its warm-up, in bins: ``times`` in hours of its age, ``floors`` and ``tops`` in MB."""
+
+    def __init__(self):
+        self.times, self.floors, self.tops = [], [], []
+
+    @property
+    def hours(self):
+        """From the first to the last bin."""
+        return self.times[-1] - self.times[0] if self.times else 0.0
+
+    @property
+    def pair(self):
+        """As _stats has it."""
+        return self.times, self.floors
+
+    def close(self, ages, values):
+        """Take the samples of a bin."""
+        if values:
+            self.times.append(sum(ages) / len(ages))
+            self.floors.append(_stats.quantile(values, FLOOR) / MB)
+            self.tops.append(max(values) / MB)
+
+
+class Evidence:
+    """What the tests say of some segments: ``slope``, ``low``, ``high`` in MB/h, ``p``; ``climbs`` for a rise that is no chance."""
+
+    def __init__(self, pairs):
+        pairs = [pair for pair in pairs if len(pair[0]) > 1]
+        total, variance = _stats.score(pairs)
+        ordered = _stats.slopes(pairs)
+        self.slope = self.low = self.high = None
+        self.p = 1.0
+        self.total = total
+        if ordered:
+            middle = _stats.sen(ordered, 0.0)[0]
+            variance *= max(1.0, _stats.inflation(pairs, middle))
+            self.slope, self.low, self.high = _stats.sen(ordered, variance)
+            self.p = _stats.p_value(total, variance)
+
+    def climbs(self, p=P):
+        return self.total > 0 and self.p < p and self.low > 0
+
+
+def segments(series, values, scale, width=BIN, start=0, end=None):
+    """The Segments of samples ``start`` to ``end`` of ``series`` (a _series.Series), by ``values`` (one of its columns), in hours times ``scale``."""
+    found = []
+    bounds = [life[0] for life in series.lives] + [len(series)]
+    end = len(series) if end is None else end
+    for number, (first, age, dummy) in enumerate(series.lives):
+        last = min(bounds[number + 1], end)
+        if last <= max(first, start):
+            continue
+        born = series.time[first] - (age or 0.0)
+        segment = Segment()
+        place, ages, held = None, [], []
+        for index in range(max(first, start), last):
+            at = (series.time[index] - born) * scale / HOUR
+            if at < WARM_UP:
+                continue
+            if int(at / width) != place:
+                segment.close(ages, held)
+                place, ages, held = int(at / width), [], []
+            ages.append(at)
+            held.append(values[index])
+        segment.close(ages, held)
+        found.append(segment)
+    return found
+
+
+def binned(series, values, scale):
+    """(Segments, length of a bin in hours): as long as needed for PAIRS pairs at most, for Sen's slope takes time by their number."""
+    width = BIN
+    found = segments(series, values, scale, width)
+    if max([one.hours for one in found], default=0.0) < LEAST_HOURS:
+        width /= 3
+        found = segments(series, values, scale, width)
+    while sum(len(one.times) * (len(one.times) - 1) // 2 for one in found) > PAIRS:
+        width *= 2
+        found = segments(series, values, scale, width)
+    return found, width
+
+
+def late_half(pair):
+    """The second half of a segment."""
+    times, floors = pair
+    middle = (times[0] + times[-1]) / 2
+    keep = [index for index, at in enumerate(times) if at >= middle]
+    return [times[index] for index in keep], [floors[index] for index in keep]
+
+
+def jumps(floors):
+    """Where a segment jumps, as (index, MB): at most three places that stand out from its usual ups and downs."""
+    found = []
+    for index in range(REACH, len(floors) - REACH + 1):
+        before, after = sorted(floors[index - REACH:index]), sorted(floors[index:index + REACH])
+        found.append((abs(after[REACH // 2] - before[REACH // 2]), index, after[REACH // 2] - before[REACH // 2]))
+    if len(found) < REACH:
+        return []
+    usual = sorted(found)[len(found) // 2][0]
+    places = []
+    for height, index, jump in sorted(found, reverse=True):
+        if len(places) == 3 or height < 4 * usual:
+            break
+        if all(abs(index - other) >= 2 * REACH for other, dummy in places):
+            places.append((index, jump))
+    return sorted(places)
+
+
+def cut(pair):
+    """The segment cut where it jumps: what a step leaves of a trend."""
+    times, floors = pair
+    pieces, start = [], 0
+    for index in [index for index, dummy in jumps(floors)] + [len(floors)]:
+        pieces.append((times[start:index], floors[start:index]))
+        start = index
+    return pieces
+
+
+def given_back(pair):
+    """The deepest fall from an earlier high, in MB, of a segment whose lone outliers are smoothed away."""
+    floors = pair[1]
+    smooth = [sorted(floors[max(0, index - 1):index + 2])[min(1, index, len(floors) - 1)] for index in range(len(floors))]
+    high, fall = -math.inf, 0.0
+    for value in smooth:
+        high = max(high, value)
+        fall = max(fall, high - value)
+    return fall
+
+
+class Judgement:
+    """The verdict and what it stands on. ``evidence`` is that of the whole, ``late`` of the second halves, ``pieces`` of what is left between jumps."""
+
+    def __init__(self, series, scale=1.0):
+        self.on = "anon" if len(series) and not any(math.isnan(value) for value in series.anon) else "rss"
+        self.series = series
+        self.scale = scale
+        values = getattr(series, self.on)
+        self.all, self.width = binned(series, values, scale)
+        self.used = [one for one in self.all if len(one.times) > 1]
+        self.pairs = [one.pair for one in self.used]
+        self.hours = sum(one.hours for one in self.used)
+        self.bins = sum(len(one.times) for one in self.used)
+        self.whole = Evidence(self.pairs)
+        self.late = Evidence([late_half(pair) for pair in self.pairs])
+        self.pieces = Evidence([piece for pair in self.pairs for piece in cut(pair)])
+        self.fall = sum(given_back(pair) for pair in self.pairs)
+        self.rise = (self.whole.slope or 0.0) * self.hours
+        self.verdict = self._verdict()
+
+    def sure(self):
+        """Whether there is enough for the word leak: a long life, or many shorter ones that carry each other."""
+        long_lives = [one for one in self.used if one.hours + WARM_UP >= CARRY_LIFE]
+        return max([one.hours for one in self.used], default=0.0) + WARM_UP >= SURE_LIFE or (
+            len(long_lives) >= CARRY_LIVES and sum(one.hours for one in long_lives) + WARM_UP * len(long_lives) >= CARRY_TOTAL)
+
+    def _verdict(self):
+        whole = self.whole
+        grows = whole.slope is not None and whole.climbs() and whole.slope >= SLOPE
+        if self.bins < LEAST_BINS or self.hours + WARM_UP < LEAST_HOURS:
+            return "insufficient"
+        if grows:
+            if self.pieces.slope is None or not self.pieces.climbs(0.05) or self.pieces.slope < LATE_SHARE * whole.slope:
+                return "step"
+            if self.late.slope is None or not self.late.climbs(0.05) or self.late.slope < LATE_SHARE * whole.slope:
+                return "saturating"
+            if self.fall > GIVEN_BACK * self.rise:
+                return "sawtooth"
+            return "leak" if self.sure() else "suspected"
+        return self._shape()
+
+    def fresh(self):
+        """What the gateway takes after its warm-up, in MB: the median over the lives."""
+        firsts, start = [], [life[0] for life in self.series.lives] + [len(self.series)]
+        for first, end in zip(start, start[1:]):
+            young = [self.series.footprint[index] for index in range(first, end)
+                     if (self.series.time[index] - self.series.time[first]) * self.scale <= 2 * WARM_UP * HOUR]
+            firsts.append(_stats.quantile(young, 0.5))
+        return _stats.quantile(firsts, 0.5) / MB
+
+    def deepest(self):
+        """The deepest fall in a life, in MB."""
+        return max([given_back(pair) for pair in self.pairs], default=0.0)
+
+    def rough(self):
+        """MB/h between the ends of what was seen, for what is too little for more; None where there is but one point.
+
+        Lives that were seen once each, as by what systemd says at a stop, are points of one curve, by their age.
+        """
+        series = self.series
+        bounds = [life[0] for life in series.lives] + [len(series)]
+        pairs = [([series.time[start], series.time[end - 1]], [series.rss[start], series.rss[end - 1]]) for start, end in zip(bounds, bounds[1:])]
+        hours = sum(times[1] - times[0] for times, dummy in pairs) / HOUR
+        if hours > 0:
+            return sum(values[1] - values[0] for dummy, values in pairs) / MB / hours
+        points = sorted((age / HOUR, values[0] / MB) for (dummy, age, dummy), (dummy, values) in zip(series.lives, pairs) if age is not None)
+        found = _stats.sen(_stats.slopes([([at for at, dummy in points], [value for dummy, value in points])]), 0.0)
+        return found and found[0]
+
+    def _shape(self):
+        """What it is where it does not grow."""
+        found = [jump for one in self.used for dummy, jump in jumps(one.floors)]
+        late = [value for pair in self.pairs for value in late_half(pair)[1]]
+        usual = _spread(late)
+        if self.pieces.slope is not None and self.pieces.climbs(0.05) and any(jump < -max(SHAPE, 0.3 * self.fall) for jump in found):
+            return "sawtooth"
+        if any(abs(jump) > max(SHAPE, 4 * usual) for jump in found):
+            return "step"
+        if sum(1 for one in self.used if _stats.quantile(late_half(one.pair)[1], 0.5) - one.floors[0] > max(SHAPE, 4 * usual)) * 2 > len(self.used):
+            return "saturating"
+        spikes = sum(1 for one in self.used for floor, top in zip(one.floors, one.tops) if top - floor > max(SHAPE, 0.2 * floor))
+        return "spiky" if spikes > SPIKES * self.bins else "flat"
+
+
+def _spread(values):
+    """The median distance from the median."""
+    middle = _stats.quantile(values, 0.5)
+    return _stats.quantile([abs(value - middle) for value in values], 0.5)

@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A history, read for judging: from any CSV with at least the columns timestamp, invocation_id and rss_bytes, in any order.
+
+What is read may be torn, ten million lines long, or written while the clock was wrong: each costs a sentence in ``notes`` and as
+little else as possible. Memory is bounded: beyond MAX_SAMPLES every second sample is let go, so that those which stay cover it all.
+"""
+from __future__ import annotations
+
+import csv
+from array import array
+
+MAX_SAMPLES = 100000
+# The column of a reader that knows only the three; one of a life's own, for it to be told from the next, is invocation_id or pid.
+NEEDED = ("timestamp", "invocation_id", "rss_bytes")
+_LINE = 1 << 16
+NAN = float("nan")
+
+
+class SeriesError(Exception):
+    """A history cannot be read at all; the text names the file and the reason."""
+
+
+class Series:
+    """Samples in the order in which they were taken, as columns.
+
+    ``time`` is seconds that run on within a life whatever the clock did, ``clock`` what the clock said; ``rss``, ``anon`` (with
+    swap; NaN where unknown) and ``footprint`` are bytes. ``lives`` is a list of (index of the first sample, age in seconds of the
+    process at it or None, invocation id); ``identities`` one of (index, (provider, model, version)) wherever one of the three changed.
+    """
+
+    def __init__(self):
+        self.time, self.clock, self.rss, self.anon, self.footprint = (array("d") for dummy in range(5))
+        self.lives = []
+        self.identities = []
+        self.kills = 0
+        self.notes = []
+        self.step = 1
+        self.bad = 0
+        self.set_back = 0
+        self.torn = False
+        self._shift = 0.0
+        self._born = None
+        self._last_life = None
+        self._last_kills = None
+
+    def __len__(self):
+        return len(self.time)
+
+    def add(self, clock, life, rss, uptime=None, anon=None, swap=None, tree=None, cgroup=None, kills=None, identity=(None, None, None)):
+        """Take a sample, of numbers or their text, None or "" for unknown; one that is none is counted in ``bad``."""
+        clock, rss = _number(clock), _number(rss)
+        if clock is None or rss is None:
+            self.bad += 1
+            return
+        self._place(life, clock, _number(uptime))
+        swap, anon, tree = _number(swap) or 0.0, _number(anon), _number(tree)
+        self.clock.append(clock)
+        self.rss.append(rss)
+        # What is swapped out was not given back: a leak goes on there when the host is short of memory.
+        self.anon.append(NAN if anon is None else anon + swap)
+        self.footprint.append(tree + swap if tree else _number(cgroup) or rss + swap)
+        if not self.identities or self.identities[-1][1] != identity:
+            self.identities.append((len(self) - 1, identity))
+        kills = _number(kills)
+        if kills is not None:
+            self.kills += max(0, int(kills - (self._last_kills or 0)))
+            self._last_kills = kills
+        if len(self) > MAX_SAMPLES:
+            self._thin()
+
+    def _place(self, life, clock, uptime):
+        new = life != self._last_life
+        if new:
+            self.lives.append((len(self), uptime, str(life)))
+            self._last_life = life
+            self._shift = 0.0
+            self._born = None if uptime is None else clock - uptime
+            self._last_kills = None
+        # The age of the process is told by the boot clock, which nobody sets.
+        now = self._shift + (clock if uptime is None or self._born is None else self._born + uptime)
+        if not new and now < self.time[-1]:
+            self.set_back += 1
+            self._shift += self.time[-1] - now
+            now = self.time[-1]
+        self.time.append(now)
+
+    def _thin(self):
+        self.step *= 2
+        for name in ("time", "clock", "rss", "anon", "footprint"):
+            setattr(self, name, getattr(self, name)[::2])
+        self.lives = [((one[0] + 1) // 2,) + one[1:] for one in self.lives]
+        self.identities = [((one[0] + 1) // 2,) + one[1:] for one in self.identities]
+
+    def finish(self):
+        """Say in ``notes`` what had to be left out; returns self."""
+        if self.bad:
+            self.notes.append("%d lines are no samples, because they are torn or hold what is no number, and were left out" % self.bad)
+        if self.torn:
+            self.notes.append("the last line has no end, as when it is cut short or still being written, and was left out")
+        if self.set_back:
+            self.notes.append("the clock was set back %d times; the samples after it are taken to follow on" % self.set_back)
+        if self.step > 1:
+            self.notes.append("a long history: one sample in %d was used" % self.step)
+        return self
+
+
+_ORDER = ("timestamp", "invocation_id", "rss_bytes", "uptime_seconds", "anon_bytes", "swap_bytes", "tree_rss_bytes", "cgroup_bytes", "oom_kills")
+_IDENTITY = ("provider", "model", "version")
+
+
+def of_rows(rows):
+    """The Series of ``rows``, dicts by column."""
+    series = Series()
+    for row in rows:
+        values = [row.get(name) for name in _ORDER]
+        values[1] = values[1] or row.get("pid") or ""
+        series.add(*values, identity=tuple(row.get(name) or None for name in _IDENTITY))
+    return series.finish()
+
+
+def of_file(path):
+    """The Series of the CSV file ``path``; SeriesError where it cannot be read or lacks a column that is needed."""
+    try:
+        with open(path, "rb") as handle:
+            return _of_lines(handle, path)
+    except OSError as exc:
+        raise SeriesError("%s cannot be read: %s" % (path, exc.strerror)) from exc
+
+
+def _of_lines(handle, path):
+    series = Series()
+    lines = _lines(handle, series)
+    header = [name.strip().strip('"').lower() for name in _text(next(lines, b"")).lstrip("\ufeff").split(",")]
+    missing = [name for name in NEEDED if name not in header]
+    if missing:
+        raise SeriesError("%s has no column %s; needed are %s in the first line, and it has: %s" % (
+            path, " and no column ".join(missing), ", ".join(NEEDED), ", ".join(header)[:200] or "nothing"))
+    width = len(header)
+    # An unknown value stands at the end of the list of values, for each column that is missing.
+    places = [header.index(name) if name in header else width for name in _ORDER]
+    life, pid = places[1], header.index("pid") if "pid" in header else width
+    labels = [header.index(name) if name in header else width for name in _IDENTITY]
+    skipped = nul = 0
+    for line in lines:
+        skipped += 1
+        if skipped < series.step:
+            continue
+        skipped = 0
+        if b"\0" in line:
+            nul += 1
+        text = _text(line)
+        if not text:
+            continue
+        values = _quoted(text) if '"' in text else text.split(",")
+        if len(values) != width:
+            series.bad += 1
+            continue
+        values.append("")
+        values[life] = values[life] or values[pid]
+        series.add(*[values[place] for place in places], identity=tuple(values[place] or None for place in labels))
+    if nul:
+        series.notes.append("%d lines hold NUL bytes, as a failing disk or a power loss leaves them; the bytes were passed over" % nul)
+    unknown = [name for name in header if name not in _ORDER + _IDENTITY + ("pid", "active_agents")]
+    if unknown:
+        series.notes.append("columns that are not known were passed over: %s" % ", ".join(unknown)[:200])
+    return series.finish()
+
+
+def _lines(handle, series):
+    """The lines of ``handle``, without their ends; one that never ends is cut, not kept in memory, and the last needs its end."""
+    rest = b""
+    while True:
+        block = handle.read(_LINE)
+        if not block:
+            break
+        lines = (rest + block).split(b"\n")
+        rest = lines.pop()[:_LINE]
+        for line in lines:
+            yield line
+    # The start of a number looks like a number.
+    series.torn = bool(rest)
+
+
+def _text(line):
+    return line.replace(b"\0", b"").decode("utf-8", "replace").rstrip("\r")
+
+
+def _quoted(text):
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error:
+        return []
+
+
+def _number(value):
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if 0 <= number < 1e18 else None

@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What there is to say of a history: the verdict, its evidence, and the numbers to act on."""
+from __future__ import annotations
+
+from . import _judge, _leaks, _outlook, _series, _stats, _wording
+
+
+def trend(samples, limit_bytes=None, now=None, scale=1.0, limit_from=None):
+    """The verdict on ``samples`` (a _series.Series, or dicts by column of _history.COLUMNS, oldest first): a dict, ready for JSON.
+
+    ``limit_bytes`` is what the gateway must stay below and ``limit_from`` a word for where that is said; ``now`` (epoch seconds)
+    tells how old the history is. ``scale`` is how many hours an hour counts for in every threshold of time.
+    """
+    series = samples if isinstance(samples, _series.Series) else _series.of_rows(samples)
+    judged = _judge.Judgement(series, scale)
+    answer = _figures(judged, limit_bytes)
+    answer["limit_from"] = limit_from if limit_bytes else None
+    answer["providers"], answer["provider_switch"] = _providers(judged)
+    answer["advice"] = _advice(judged, answer)
+    answer["why"] = _wording.why(judged, answer)
+    answer["what_would_settle_it"] = _wording.settle(judged, answer, now)
+    answer["notes"] = _notes(judged, now)
+    return answer
+
+
+def _figures(judged, limit_bytes):
+    series, whole = judged.series, judged.whole
+    bounds = [life[0] for life in series.lives] + [len(series)]
+    grows = judged.verdict in ("leak", "suspected")
+    slope, interval, chance = judged.rough(), None, None
+    if judged.verdict != "insufficient":
+        slope, interval, chance = whole.slope * judged.scale, [whole.low * judged.scale, whole.high * judged.scale], whole.p
+    limit = limit_bytes / _judge.MB if limit_bytes else None
+    answer = {
+        "verdict": judged.verdict,
+        "slope_mb_per_hour": _round(slope),
+        "slope_ci": interval and [_round(value) for value in interval],
+        "p_value": None if chance is None else float("%.3g" % chance),
+        "observed_hours": _round(sum(series.time[end - 1] - series.time[start] for start, end in zip(bounds, bounds[1:])) / _judge.HOUR),
+        "segments": len(series.lives),
+        "samples": len(series),
+        "rss_mb": _round(series.rss[-1] / _judge.MB) if len(series) else None,
+        "limit_mb": _round(limit),
+        "hours_to_limit": None,
+        "hours_to_limit_ci": None,
+        "recommended_restart_hours": None,
+        "faster_than_known": bool(slope and slope > _judge.KNOWN_SLOPE),
+        "bigger_box": [],
+        "oom_kills": series.kills,
+        "version": series.identities[-1][1][2] if series.identities else None,
+        "judged_on": judged.on + "_bytes",
+    }
+    if grows:
+        fresh = judged.fresh()
+        answer["bigger_box"] = _outlook.boxes(fresh, slope)
+        if limit:
+            hours, between = _outlook.hours_to(limit, series.footprint[-1] / _judge.MB, slope, interval)
+            answer["hours_to_limit"], answer["hours_to_limit_ci"] = _round(hours), [_round(value) for value in between]
+            answer["recommended_restart_hours"] = _outlook.cadence(limit, fresh, interval[1])[0]
+    return answer
+
+
+def _providers(judged):
+    """(slope of each provider, the sentence whether a leak survives a switch from one to another or None)."""
+    series = judged.series
+    values = getattr(series, judged.on)
+    pairs, models = {}, {}
+    changes = series.identities + [(len(series), None)]
+    for (start, identity), (end, dummy) in zip(changes, changes[1:]):
+        provider = identity[0]
+        if provider:
+            pairs.setdefault(provider, []).extend(one.pair for one in _judge.segments(series, values, judged.scale, judged.width, start, end))
+            models.setdefault(provider, set()).add(identity[1])
+    found = []
+    for provider in sorted(pairs):
+        of_it = [pair for pair in pairs[provider] if len(pair[0]) > 1]
+        evidence = _judge.Evidence(of_it)
+        hours = sum(pair[0][-1] - pair[0][0] for pair in of_it)
+        enough = hours >= _judge.LEAST_HOURS and sum(len(pair[0]) for pair in of_it) >= _judge.LEAST_BINS
+        found.append({
+            "provider": provider, "models": sorted(model for model in models[provider] if model), "hours": _round(hours / judged.scale),
+            "slope_mb_per_hour": _round(evidence.slope * judged.scale) if enough else None,
+            "slope_ci": [_round(evidence.low * judged.scale), _round(evidence.high * judged.scale)] if enough else None,
+            "grows": bool(enough and evidence.climbs() and evidence.slope >= _judge.SLOPE) if enough else None,
+        })
+    return found, _switch(found) if len(found) > 1 else None
+
+
+def _switch(found):
+    known = [one for one in found if one["grows"] is not None]
+    if len(known) < 2:
+        return "Too little was seen with %s to say whether growth survives the switch of the provider." % " and ".join(
+            one["provider"] for one in found if one["grows"] is None)
+    said = ", ".join("%s with %s" % (_wording.rate(one["slope_mb_per_hour"], one["slope_ci"]), one["provider"]) for one in known)
+    growing = [one["provider"] for one in known if one["grows"]]
+    if len(growing) == len(known):
+        return "The leak survives the switch of the provider (%s), so the provider is not the cause." % said
+    if growing:
+        return "Memory grows with %s only (%s): the leak does not survive the switch." % (" and ".join(growing), said)
+    return "Memory grows with no provider (%s)." % said
+
+
+def _advice(judged, answer):
+    known = _leaks.known(answer["version"])
+    grows = answer["verdict"] in ("leak", "suspected")
+    found = []
+    if known and (not known["bound"] or answer["verdict"] in ("leak", "suspected", "saturating")):
+        found.append(known["text"])
+    if grows and answer["limit_mb"]:
+        hours = _outlook.cadence(answer["limit_mb"], judged.fresh(), answer["slope_ci"][1])[1]
+        every = answer["recommended_restart_hours"]
+        if every is None:
+            found.append("no restarts are needed: from a fresh start it would take %s to reach %d %% of the limit" % (
+                _outlook.span(hours), 100 * _outlook.USABLE))
+        else:
+            found.append("restart it every %d h" % every + (
+                ", which is late: from a fresh start %d %% of the limit is reached in %s, so the watchdog must stand by" % (
+                    100 * _outlook.USABLE, _outlook.span(hours)) if hours < every else ""))
+    if grows:
+        if answer["faster_than_known"]:
+            found.append("above %d _judge.MB/h it is not the leak that is known: collect evidence and report it" % _judge.KNOWN_SLOPE)
+        found.append("a bigger server only buys time: " + ", ".join("%d GB: %s" % (box["ram_gb"], _outlook.span(box["hours"])) for box in answer["bigger_box"]))
+    if answer["verdict"] == "saturating":
+        found.append("leave room for what it keeps, it does not grow on")
+    return found
+
+
+def _notes(judged, now):
+    notes = list(judged.series.notes)
+    if now is not None and len(judged.series) and now - judged.series.clock[-1] > 2 * 86400:
+        notes.append("the last sample is %d days old" % ((now - judged.series.clock[-1]) / 86400))
+    if judged.scale != 1:
+        notes.append("every threshold of time is divided by the scale, %g: this is for a lab" % judged.scale)
+    return notes
+
+
+def _round(value):
+    return None if value is None else round(value, 3)
+
+
+def chart(series, points, scale=1.0):
+    """At most ``points`` of the history for a chart, each [timestamp, rss_bytes, floor_bytes, number of the life], and what happened when.
+
+    Equal parts of the history, each with its highest RSS, so that no burst is lost, and its floor.
+    """
+    bounds = [life[0] for life in series.lives] + [len(series)]
+    size = max(1, -(-len(series) // points))
+    rows = []
+    life = 0
+    for start in range(0, len(series), size):
+        part = series.rss[start:start + size]
+        while bounds[life + 1] <= start:
+            life += 1
+        rows.append([int(series.clock[start]), int(max(part)), int(_stats.quantile(part, _judge.FLOOR)), life])
+    return {
+        "points": rows,
+        "restarts": [int(series.clock[start]) for start in bounds[1:-1]][-points:],
+        "providers": [[int(series.clock[index])] + list(identity) for index, identity in series.identities][-points:],
+    }

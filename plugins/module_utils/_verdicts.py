@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verdict on each gateway of this host: its history and its limit, brought together."""
+from __future__ import annotations
+
+import os
+import time
+
+from . import _discover, _history, _proc, _sample, _series, _trend
+
+
+def of_gateways(every, points=0):
+    """What _trend.trend says of each of ``every`` (list of Settings), by name; with up to ``points`` of its history for a chart where asked."""
+    now = _discover.reload(every)
+    return {settings.name: _one(settings, now.get(settings.name), points) for settings in every}
+
+
+def _one(settings, gateway, points):
+    running = gateway is not None and gateway.pid is not None and not gateway.problem
+    series, problem = _read(settings)
+    if not len(series) and running:
+        # The first day: what can be seen now is a start.
+        row = _sample.take(gateway, settings)
+        problem = problem or "there is no history yet; the figures are those of now"
+        series = _series.of_rows([row] if row else [])
+    if problem:
+        series.notes.append(problem)
+    limit_bytes, limit_from = limit(settings, gateway if running else None, series)
+    answer = _trend.trend(series, limit_bytes, time.time(), settings.trend_scale, limit_from)
+    if points:
+        answer["chart"] = _trend.chart(series, points, settings.trend_scale)
+    return answer
+
+
+def _read(settings):
+    path = os.path.join(settings.folder, _history.NAME)
+    if not os.path.exists(path):
+        return _series.of_rows([]), None
+    try:
+        return _series.of_file(path), None
+    except _series.SeriesError as exc:
+        # The other gateways, and what can be seen of this one now, are the rest of the answer.
+        return _series.of_rows([]), str(exc)
+
+
+def limit(settings, gateway, series):
+    """(bytes that the gateway must stay below, where that is said): its cgroup's limit, else the watchdog's threshold, else the RAM that is left to it."""
+    most = _proc.cgroup_memory(gateway.control_group)["cgroup_max_bytes"] if gateway else None
+    if most:
+        return most, "MemoryMax"
+    if settings.threshold is not None:
+        return settings.threshold, "the watchdog's threshold"
+    own = series.footprint[-1] if gateway and len(series) else 0
+    return int(_proc.host_memory()["available_bytes"] + own), "available RAM"

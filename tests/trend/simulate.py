@@ -1,0 +1,133 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Made-up histories of a gateway's memory whose truth is known, from a seed, with the standard library alone.
+
+Every one of them has what a real one has: an import and cache warm-up in the first hour of each life, users who are awake by day,
+a daily cycle that follows them, noise that remembers (AR(1), an hour or so), bursts that are given back, samples that are late or
+missing, and hours without any. A leak grows with the traffic, so by day more than by night, and its rate is the mean of both.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+MB = 1 << 20
+STEP = 5 / 60
+START = 1_790_000_000
+
+
+def series(kind, seed):
+    """(rows as dicts by column, the true MB/h of the leak) of scenario ``kind``."""
+    chance = random.Random("%s %d" % (kind, seed))
+    return SCENARIOS[kind][0](chance)
+
+
+def history(chance, hours, rate=0.0, lives=None, cycle=None, bursts=None, extra=None):
+    """The rows of a gateway that leaks ``rate`` MB/h and is restarted after each of ``lives`` hours (default: one life).
+
+    ``extra(age, clock)`` are MB on top, ``cycle`` the MB between night and day, ``bursts`` how many a day.
+    """
+    base = chance.uniform(100, 160)
+    warm = chance.uniform(60, 140)
+    speed = chance.uniform(0.1, 0.35)
+    cycle = chance.uniform(5, 20) if cycle is None else cycle
+    bursts = chance.uniform(2, 10) if bursts is None else bursts
+    noise = chance.uniform(2, 8)
+    memory = chance.uniform(0.3, 2.0)
+    dawn = chance.uniform(0, 24)
+    uneven = chance.uniform(0.0, 0.6)
+    keep = math.exp(-STEP / memory)
+    rows = []
+    clock = 0.0
+    number = 0
+    silent_until = 0.0
+    lives = lives or [hours]
+    while clock < hours:
+        end = min(hours, clock + lives[number % len(lives)])
+        born = clock
+        drift = chance.gauss(0, noise)
+        leaked = 0.0
+        burst_until, burst = 0.0, 0.0
+        while clock < end:
+            awake = 1 + math.sin(2 * math.pi * (clock - dawn) / 24)
+            drift = keep * drift + math.sqrt(1 - keep * keep) * chance.gauss(0, noise)
+            leaked += rate * STEP * (1 + uneven * (awake - 1))
+            if chance.random() < bursts / 24 * STEP * awake:
+                burst_until = clock + chance.expovariate(1 / 0.2)
+                burst = chance.expovariate(1 / 80)
+            age = clock - born
+            value = base + warm * (1 - math.exp(-age / speed)) + cycle * awake / 2 + drift + leaked + chance.gauss(0, 1)
+            value += burst if clock < burst_until else 0.0
+            value += extra(age, clock) if extra else 0.0
+            if chance.random() < STEP / 100:
+                silent_until = clock + chance.expovariate(1 / 1.0)
+            if chance.random() > 0.02 and clock >= silent_until:
+                rows.append({
+                    "timestamp": int(START + clock * 3600 + chance.uniform(0, 20)), "invocation_id": "%032x" % (number + 1),
+                    "pid": 1000 + number, "rss_bytes": int(max(50, value) * MB),
+                })
+            clock += STEP
+        number += 1
+    return rows, rate
+
+
+def _step(chance):
+    at, height = chance.uniform(2, 70), chance.choice([-1, 1]) * chance.uniform(50, 400)
+    return history(chance, 72, extra=lambda age, clock: max(height, -60) if age > at else 0.0)
+
+
+def _two_steps(chance):
+    first, second = sorted(chance.uniform(2, 70) for dummy in range(2))
+    height = chance.uniform(40, 250)
+    return history(chance, 72, extra=lambda age, clock: height * ((age > first) + (age > second)))
+
+
+def _sawtooth(chance):
+    """Climbs for a day or more and is then given back, without a restart, at least once in what is seen."""
+    period = chance.uniform(24, 60)
+    hours = max(72, period * chance.uniform(1.6, 3))
+    phase, height = chance.uniform(0, period), chance.uniform(40, 600)
+    return history(chance, hours, extra=lambda age, clock: height * ((age + phase) % period) / period)
+
+
+def _warm_up(chance):
+    """Fills its caches for hours: a plateau, after 1 to 8 times the warm-up that is left out."""
+    speed, height = chance.uniform(0.5, 8), chance.uniform(60, 400)
+    return history(chance, chance.choice([48, 72, 96]), extra=lambda age, clock: height * (1 - math.exp(-age / speed)))
+
+
+def _warm_up_restarts(chance):
+    speed, height = chance.uniform(0.3, 3), chance.uniform(60, 300)
+    return history(chance, 168, lives=[12], extra=lambda age, clock: height * (1 - math.exp(-age / speed)))
+
+
+def _slow_fill(chance):
+    """A cache that takes a day to fill, seen for four."""
+    speed, height = chance.uniform(16, 26), chance.uniform(100, 300)
+    return history(chance, 96, extra=lambda age, clock: height * (1 - math.exp(-age / speed)))
+
+
+# name: (what makes it, whether leak is false, whether leak is the right word)
+SCENARIOS = {
+    "flat 72 h": (lambda chance: history(chance, 72), True, False),
+    "flat 30 d": (lambda chance: history(chance, 720), True, False),
+    "flat, 12 h restarts, 7 d": (lambda chance: history(chance, 168, lives=[12]), True, False),
+    "flat, uneven restarts, 14 d": (lambda chance: history(chance, 336, lives=[3, 30, 9, 50, 15, 1]), True, False),
+    "bursts given back, 72 h": (lambda chance: history(chance, 72, bursts=chance.uniform(20, 60)), True, False),
+    "daily cycle, 30 h": (lambda chance: history(chance, 30, cycle=chance.uniform(40, 150)), True, False),
+    "daily cycle, 72 h": (lambda chance: history(chance, 72, cycle=chance.uniform(40, 150)), True, False),
+    "daily cycle, 12 h restarts, 7 d": (lambda chance: history(chance, 168, lives=[12], cycle=chance.uniform(40, 150)), True, False),
+    "warm-up": (_warm_up, True, False),
+    "warm-up, 12 h restarts, 7 d": (_warm_up_restarts, True, False),
+    "one step, 72 h": (_step, True, False),
+    "two steps, 72 h": (_two_steps, False, False),
+    "sawtooth of 24 h and more": (_sawtooth, True, False),
+    "slow fill, 96 h": (_slow_fill, False, False),
+    "leak 2 MB/h, 72 h": (lambda chance: history(chance, 72, 2.0), False, True),
+    "leak 5 MB/h, 7 d": (lambda chance: history(chance, 168, 5.0), False, True),
+    "leak 18 MB/h with bursts, 72 h": (lambda chance: history(chance, 72, 18.0, bursts=chance.uniform(20, 60)), False, True),
+    "leak 60 MB/h, 30 h": (lambda chance: history(chance, 30, 60.0), False, True),
+    "leak 40 MB/h, 12 h restarts, 7 d": (lambda chance: history(chance, 168, 40.0, lives=[12]), False, True),
+    "leak 18 MB/h, 12 h": (lambda chance: history(chance, 12, 18.0), True, False),
+}
