@@ -1,0 +1,134 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gateway_restart
+short_description: Restart Hermes gateways without cutting a conversation short
+version_added: 0.1.0
+description:
+  - Asks the arbiter, the program C(hermes-guard) that the role P(hermes_ops.gateway.hermes_guard#role) installs, for a restart, and waits
+    until the new process is up.
+  - The arbiter waits for a quiet moment, drains where the installed Hermes can, and sends one signal. It refuses for a gateway that an
+    operator stopped, one that is starting, and one that was restarted in the last ten minutes. A refusal is no failure.
+  - It is a failure where a gateway does not come up again.
+author:
+  - Hermes Ops (@hermes-ops)
+extends_documentation_fragment:
+  - hermes_ops.gateway.attributes
+  - hermes_ops.gateway.attributes.changes
+attributes:
+  diff_mode:
+    support: none
+  idempotent:
+    support: partial
+    details:
+      - A second restart within ten minutes is refused, a later one is done.
+options:
+  names:
+    description:
+      - The names of the gateways to restart, one after the other.
+      - All that are guarded on the host, where the list is empty.
+    type: list
+    elements: str
+    default: []
+  reason:
+    description:
+      - Why. It is kept in the gateway's ledger.
+    type: str
+    required: true
+  now:
+    description:
+      - Do not wait for a quiet moment. Hermes itself resumes what is under way.
+    type: bool
+    default: false
+seealso:
+  - module: hermes_ops.gateway.gateway_info
+"""
+
+EXAMPLES = r"""
+- name: Restart the gateways of the host when nobody talks to them
+  hermes_ops.gateway.gateway_restart:
+    reason: upgrade to 0.19.0
+
+- name: Restart one at once
+  hermes_ops.gateway.gateway_restart:
+    names:
+      - hermes-gateway-coder@ada
+    reason: its memory is at the limit
+    now: true
+"""
+
+RETURN = r"""
+restarts:
+  description: What came of it, gateway by gateway.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The gateway's name.
+      type: str
+      sample: hermes-gateway
+    restarted:
+      description: Whether a new process is up.
+      type: bool
+      sample: true
+    mode:
+      description:
+        - How it was restarted. With V(drain) all turns had ended and new ones were refused, with V(idle) no turn was under way, with
+          V(resume) Hermes resumes what was, V(emergency) did not wait, and V(second-try) needed systemd's help. Null where it was refused.
+      type: str
+      sample: drain
+    reason:
+      description: The reason that stands in the ledger.
+      type: str
+      sample: upgrade to 0.19.0
+    waited_seconds:
+      description: How long it waited for a quiet moment, in seconds.
+      type: float
+      sample: 12.5
+    downtime_seconds:
+      description: From the end of the old process until the new one was up, in seconds. Null where it was not restarted.
+      type: float
+      sample: 9.8
+    skipped_because:
+      description: Why it was refused, null where it was not.
+      type: str
+      sample:
+skipped_because:
+  description: Why nothing was done on this host.
+  returned: where no gateway is guarded
+  type: str
+  sample: no Hermes gateway is guarded on this host
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hermes_ops.gateway.plugins.module_utils import _conf, _restarts, _run, _systemd
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "default": []},
+            "reason": {"type": "str", "required": True},
+            "now": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = _restarts.restart(module.params["names"], module.params["reason"], module.params["now"], module.check_mode)
+    except (_conf.ConfError, _restarts.RestartsError, _run.RunError, _systemd.SystemdError, OSError) as exc:
+        module.fail_json(msg=str(exc))
+    if "skipped_because" in result:
+        module.warn("%s: nothing is restarted" % result["skipped_because"])
+    failed = result.pop("failures")
+    if failed:
+        module.fail_json(msg="; ".join(failed), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
