@@ -1,0 +1,27 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a fleet's gateways, from what memory_trend_info, oom_info and ``hermes-guard status --json`` said on each host."""
+from __future__ import annotations
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _fleet, _fleet_html, _fleet_text
+
+FORMS = {"table": _fleet_text.table, "json": _fleet_text.as_json, "csv": _fleet_text.as_csv, "html": _fleet_html.html}
+
+
+def fleet_report(answers, form="table"):
+    """The report of ``answers`` (list of dict: host, trend, oom, status) as ``form``: a list of lines for "table", else a text."""
+    if form not in FORMS:
+        raise AnsibleFilterError("fleet_report: %r is no form; allowed: %s" % (form, ", ".join(FORMS)))
+    if not isinstance(answers, list):
+        raise AnsibleFilterError("fleet_report takes a list of dicts with host, trend, oom and status, not %s" % type(answers).__name__)
+    return FORMS[form](_fleet.fleet(answers))
+
+
+class FilterModule:
+    """The filters of the collection."""
+
+    def filters(self):
+        """By name."""
+        return {"fleet_report": fleet_report}

@@ -1,0 +1,205 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the hosts of a fleet answered, as rows in the order of urgency.
+
+A host may be in somebody else's hands: whatever it says is a number, a short printable text or nothing, before anything else sees it.
+"""
+from __future__ import annotations
+
+import json
+import math
+import time
+
+HOUR = 3600
+DAY = 86400
+SOON_HOURS = 24
+WEEK_HOURS = 168
+MAX_POINTS = 600
+MAX_GATEWAYS = 1000
+# Those that somebody must look at come first; in each group what is worse does.
+GROUPS = {
+    "now": ("Act now", "killed for want of memory in the last 24 hours, or less than 24 hours from the limit"),
+    "soon": ("Act soon", "a leak, or less than a week from the limit"),
+    "watch": ("Watch", "suspected of a leak, a sawtooth, or killed before the last 24 hours"),
+    "silent": ("No answer", "hosts and gateways that could not be asked"),
+    "unknown": ("Too early to say", "not enough samples for a verdict yet"),
+    "healthy": ("Healthy", "flat, spiky, settling after a start, or one step: no trend that goes on"),
+    "none": ("No gateway", "hosts without a Hermes gateway"),
+}
+VERDICTS = ("leak", "suspected", "sawtooth", "step", "saturating", "spiky", "flat", "insufficient")
+WATCHED = ("suspected", "sawtooth")
+
+
+def number(value):
+    """``value`` as a finite float, else None."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) and abs(value) < 1e15 else None
+
+
+def text(value, most=300):
+    """``value`` as one line of printable text of at most ``most`` characters; a list of texts is joined, None is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, (list, tuple)):
+        value = "; ".join(text(one, most) for one in value[:20])
+    words = "".join(letter if letter.isprintable() else " " for letter in str(value)[:4 * most]).split()
+    line = " ".join(words)
+    return line if len(line) <= most else line[:most - 1].rstrip() + "…"
+
+
+def _dict(value):
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value):
+    return value if isinstance(value, (list, tuple)) else []
+
+
+def fleet(answers, now=None):
+    """The report of ``answers`` (list of dict: host, trend, oom, status, each a module's result): a dict, ready for JSON but for ``chart``."""
+    now = time.time() if now is None else now
+    rows = [row for answer in answers for row in _host(_dict(answer), now)]
+    rows.sort(key=_urgency)
+    for place, row in enumerate(rows):
+        row["id"] = "g%d" % (place + 1)
+    gateways = [row for row in rows if row["gateway"]]
+    growing = [row["hours_to_limit"] for row in gateways if row["hours_to_limit"] is not None]
+    return {
+        "generated": int(now),
+        "hosts": len(answers),
+        "gateways": len(gateways),
+        "groups": {group: len([row for row in rows if row["group"] == group]) for group in GROUPS},
+        "verdicts": {verdict: len([row for row in gateways if row["verdict"] == verdict]) for verdict in VERDICTS},
+        "oom_kills_24h": sum(row["oom_kills_24h"] for row in gateways),
+        "soonest_hours": min(growing) if growing else None,
+        "rows": rows,
+    }
+
+
+def _host(answer, now):
+    host = text(answer.get("host"))
+    trend, oom = _dict(answer.get("trend")), _dict(answer.get("oom"))
+    if trend.get("unreachable") or trend.get("failed") or not isinstance(trend.get("trends"), dict):
+        word = "unreachable" if trend.get("unreachable") else "could not be asked"
+        return [_blank(host, "silent", word, text(trend.get("msg") or trend.get("module_stderr") or "no word from it"))]
+    states = _states(_dict(answer.get("status")))
+    kills = [_dict(kill) for kill in _list(oom.get("kills"))[:MAX_GATEWAYS]]
+    notes = "its OOM kills are not known: %s" % text(oom.get("msg")) if oom.get("failed") or oom.get("unreachable") else ""
+    found = [
+        _gateway(host, str(name), _dict(trend["trends"][name]), [kill for kill in kills if kill.get("name") == name], states.get(name, {}), notes, now)
+        for name in list(trend["trends"])[:MAX_GATEWAYS]
+    ]
+    return found or [_blank(host, "none", "no gateway", "no Hermes gateway runs on this host")]
+
+
+def _states(status):
+    """What ``hermes-guard status --json`` says, by the gateway's name; nothing where the guard is not installed."""
+    try:
+        said = json.loads(status.get("stdout") or "")
+    except ValueError:
+        return {}
+    return {one["name"]: one for one in _list(_dict(said).get("gateways")) if isinstance(one, dict) and isinstance(one.get("name"), str)}
+
+
+def _blank(host, group, verdict, why):
+    return {
+        "host": host, "gateway": "", "group": group, "verdict": verdict, "slope_mb_per_hour": None, "slope_ci": None, "rss_mb": None, "limit_mb": None,
+        "hours_to_limit": None, "hours_to_limit_ci": None, "oom_kills_24h": 0, "recommended_restart_hours": None, "advice": why, "why": why,
+        "version": "", "provider": "", "model": "", "suspended_until": None, "observed_hours": None, "kills": [], "trend": {}, "chart": None,
+    }
+
+
+def _gateway(host, name, trend, kills, state, notes, now):
+    times = sorted(at for at in (number(kill.get("time")) for kill in kills) if at is not None)
+    sample = _dict(state.get("sample"))
+    rss = number(trend.get("rss_mb"))
+    verdict = trend.get("verdict")
+    until = number(state.get("suspended_until"))
+    row = _blank(host, "", verdict if verdict in VERDICTS else "insufficient", text(trend.get("why")))
+    row.update({
+        "gateway": text(name, 100),
+        "slope_mb_per_hour": number(trend.get("slope_mb_per_hour")),
+        "slope_ci": _pair(trend.get("slope_ci")),
+        "rss_mb": rss if rss is not None or number(sample.get("rss_bytes")) is None else sample["rss_bytes"] / (1 << 20),
+        "limit_mb": number(trend.get("limit_mb")),
+        "hours_to_limit": number(trend.get("hours_to_limit")),
+        "hours_to_limit_ci": _pair(trend.get("hours_to_limit_ci") or trend.get("hours_to_limit_interval")),
+        "oom_kills_24h": len([at for at in times if at > now - DAY]),
+        "recommended_restart_hours": number(trend.get("recommended_restart_hours")),
+        "advice": text([one for one in (text(trend.get("advice"), 500), notes) if one], 500),
+        "observed_hours": number(trend.get("observed_hours")),
+        "suspended_until": until if until is not None and until > now else None,
+        "version": text(sample.get("version") or state.get("version") or trend.get("version"), 40),
+        "provider": text(sample.get("provider") or trend.get("provider"), 100),
+        "model": text(sample.get("model") or trend.get("model"), 100),
+        "kills": [_kill(kill) for kill in kills if number(kill.get("time")) is not None],
+        "trend": {key: value for key, value in trend.items() if key != "points"},
+        "chart": {"points": trend.get("points"), "kills": times},
+    })
+    row["group"] = _group(row, bool(times))
+    return row
+
+
+def _kill(kill):
+    return {
+        "time": number(kill.get("time")), "pid": number(kill.get("pid")), "comm": text(kill.get("comm"), 40), "rss_bytes": number(kill.get("rss_bytes")),
+        "scope": text(kill.get("scope"), 40), "source": text(kill.get("source"), 40),
+    }
+
+
+def _pair(value):
+    pair = [number(one) for one in _list(value)[:2]]
+    return pair if len(pair) == 2 and None not in pair else None
+
+
+def _group(row, killed):
+    hours = row["hours_to_limit"]
+    if row["oom_kills_24h"] or (hours is not None and hours < SOON_HOURS):
+        return "now"
+    if row["verdict"] == "leak" or (hours is not None and hours < WEEK_HOURS):
+        return "soon"
+    if row["verdict"] in WATCHED or killed:
+        return "watch"
+    return "unknown" if row["verdict"] == "insufficient" else "healthy"
+
+
+def _urgency(row):
+    """The group; the kills; the hours that are left; the verdict; the slope: what is worse comes first."""
+    return (
+        list(GROUPS).index(row["group"]), -row["oom_kills_24h"], math.inf if row["hours_to_limit"] is None else row["hours_to_limit"],
+        VERDICTS.index(row["verdict"]) if row["verdict"] in VERDICTS else len(VERDICTS), -(row["slope_mb_per_hour"] or 0), row["host"], row["gateway"],
+    )
+
+
+def slope(row):
+    """``18.2 (16.9 to 19.4)``, or ``-``."""
+    if row["slope_mb_per_hour"] is None:
+        return "-"
+    interval = " (%s to %s)" % tuple(_short(one) for one in row["slope_ci"]) if row["slope_ci"] else ""
+    return _short(row["slope_mb_per_hour"]) + interval
+
+
+def _short(value):
+    shown = "%.1f" % value if abs(value) < 100 else "%.0f" % value
+    return shown[1:] if shown in ("-0.0", "-0") else shown
+
+
+def megabytes(value):
+    """``1,540 MB``, or ``-``."""
+    return "-" if value is None else "{:,.0f} MB".format(value)
+
+
+def hours(value):
+    """``22 h``, ``3.2 days``, or ``-``."""
+    if value is None:
+        return "-"
+    if value < 1:
+        return "%.0f min" % max(0, value * 60)
+    return "%.0f h" % value if value < 48 else "%.1f days" % (value / 24) if value < 240 else "%.0f days" % (value / 24)
+
+
+def moment(epoch):
+    """``2026-08-05 14:00 UTC``."""
+    return "-" if epoch is None else time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(epoch))

@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a fleet as one HTML file, from the template playbooks/templates/report.html.j2.
+
+In a Jinja2 environment of its own, not in Ansible's: this one escapes whatever it is given, and a text from a host is never a template.
+"""
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+
+import jinja2
+
+from . import _fleet, _plot
+
+FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "playbooks", "templates")
+# So many gateways have large charts, one below the other.
+FEW = 2
+_INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.S)
+
+
+def html(report):
+    """The page (str)."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )
+    environment.filters.update(megabytes=_fleet.megabytes, hours=_fleet.hours, moment=_fleet.moment, slope=_fleet.slope)
+    frame = _plot.LARGE if report["gateways"] <= FEW else _plot.SMALL
+    return environment.get_template("report.html.j2").render(
+        report=report, groups=_fleet.GROUPS, frame=frame, plot=lambda row: _plot.plot(row, frame), hashes=_hashes(environment),
+    )
+
+
+def _hashes(environment):
+    """What the page's policy lets in, its own style and script by their hashes: whatever got past the escaping would still not run."""
+    source = environment.loader.get_source(environment, "report.html.j2")[0]
+    return {
+        kind: "'sha256-%s'" % base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii") for kind, text in _INLINE.findall(source)
+    }

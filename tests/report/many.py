@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A report of N synthetic gateways: `tests/report/many.py N FOLDER`. Writes the three files, and prints how long it took and how large they are.
+
+With hostile names among them. Set the seed with SEED; the charts of the gateways look like what the lab and users have shown.
+"""
+from __future__ import annotations
+
+import math
+import os
+import random
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".build", "collections"))
+
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _fleet, _fleet_html, _fleet_text
+
+NOW = 1786900000
+HOSTILE = ("<script>alert(1)</script>", "{{ 7 * 7 }}", "=HYPERLINK(\"x\")", "a\x1b[31mred\r\nb", "\"><img src=x onerror=alert(2)>", "ünïcode 模型 🙂")
+
+
+def answers(count, seed=1):
+    """As the hosts would answer: list of dict for the filter fleet_report."""
+    rng = random.Random(seed)
+    found = []
+    number = 0
+    while number < count:
+        host = "vps-%04d.example" % (len(found) + 1)
+        trends, kills = {}, []
+        for name in ["hermes-gateway", "hermes-gateway-coder@ada"][:1 + (rng.random() < 0.25)]:
+            if number < count:
+                trends[name], died = _gateway(rng, number)
+                kills += [{"time": at, "name": name, "unit": name + ".service", "pid": 4711, "comm": "python3", "scope": "cgroup", "source": "kernel"} for at in died]
+                number += 1
+        found.append({"host": host, "trend": {"trends": trends}, "oom": {"kills": kills}, "status": {}})
+    if count > 1:
+        found.append({"host": "gone.example", "trend": {"unreachable": True, "msg": "Failed to connect to the host via ssh: Connection timed out"}})
+        found.append({"host": "empty.example", "trend": {"trends": {}}, "oom": {"kills": []}})
+        found.append({"host": "old.example", "trend": {"failed": True, "msg": "Python 3.6 is too old for this module"}})
+    return found
+
+
+def _gateway(rng, number):
+    kind = rng.choices(("flat", "leak", "suspected", "saturating", "sawtooth", "insufficient"), (70, 6, 6, 10, 4, 4))[0] if number > 5 else (
+        "leak", "flat", "suspected", "saturating", "sawtooth", "insufficient")[number]
+    days = 1.2 if kind in ("suspected", "insufficient") else rng.choice((7, 14, 30))
+    slope = {"leak": rng.uniform(3, 60), "suspected": rng.uniform(5, 30)}.get(kind, 0)
+    every = rng.choice((12, 24, 10000)) if kind in ("leak", "flat") else 10000
+    base, points, life, born = rng.uniform(110, 350), [], 1, 0.0
+    limit = rng.choice((2048.0, 1024.0, 3943.0, 7936.0))
+    floor = base
+    kills = []
+    for step in range(300 if kind != "insufficient" else 14):
+        hour = step / 300 * days * 24
+        if hour - born >= every:
+            life, born = life + 1, hour
+        age = hour - born
+        grown = slope * age if kind != "saturating" else 200 * (1 - math.exp(-age / 30))
+        if kind == "sawtooth":
+            grown = 25 * (age % 20)
+        floor = base + grown
+        if floor > limit:
+            kills.append(NOW - days * 86400 + hour * 3600)
+            life, born = life + 1, hour
+        rss = floor + max(0, rng.gauss(12, 10)) + (rng.uniform(40, 160) if rng.random() < 0.06 else 0)
+        points.append([round(NOW - days * 86400 + hour * 3600), round(rss, 1), round(floor + rng.gauss(2, 2), 1) if age > 1 else None, life])
+    left = max(0.0, limit - points[-1][1])
+    hours = left / slope if slope else None
+    verdict = kind
+    start = points[0][0]
+    identities = [[start, "openrouter", "anthropic/claude-sonnet-4.6", "0.19.0"]]
+    if number % 4 == 0:
+        identities.append([start + days * 43200, "openai", HOSTILE[number // 4 % len(HOSTILE)], "0.19.0"])
+    advice = {
+        "leak": "0.16.0 leaks without bound (#25315); upgrade to 0.17.0 or later. Until then restart it every %s." % ("6 h" if slope > 30 else "24 h"),
+        "suspected": "Run confirm.yml: 48 h without calendar restarts will settle it.", "sawtooth": "It gives memory back in big steps: another bug than the leak.",
+        "insufficient": "A verdict needs 23 more hours.", "flat": "No need for calendar restarts.", "saturating": "Settles after its start: nothing to do.",
+    }[kind]
+    why = {
+        "leak": "the floor climbs in %d of %d lives, and still does in their second halves" % (life, life), "flat": "no trend in %d days" % days,
+        "suspected": "it climbs, but has been seen for %.0f hours only" % (days * 24),
+    }.get(kind, "see the chart")
+    return {
+        "verdict": verdict, "slope_mb_per_hour": round(slope + rng.gauss(0, 0.2), 2) if kind != "insufficient" else None,
+        "slope_ci": [round(slope * 0.88 - 0.4, 2), round(slope * 1.13 + 0.4, 2)] if kind != "insufficient" else None, "p_value": 0.001,
+        "observed_hours": days * 24, "segments": life, "samples": int(days * 288), "rss_mb": points[-1][1], "limit_mb": limit, "hours_to_limit": hours,
+        "recommended_restart_hours": 24 if slope else None, "faster_than_known": slope > 100, "why": why, "advice": advice, "points": points,
+        "identities": identities, "version": "0.19.0", "provider": identities[-1][1], "model": identities[-1][2],
+    }, kills
+
+
+def main(arguments):
+    """Write the report of ``arguments``: how many gateways, into which folder."""
+    count, folder = int(arguments[0]), arguments[1]
+    os.makedirs(folder, exist_ok=True)
+    given = answers(count, int(os.environ.get("SEED", "1")))
+    start = time.monotonic()
+    report = _fleet.fleet(given, NOW + 60)
+    for name, make in (("html", _fleet_html.html), ("json", _fleet_text.as_json), ("csv", _fleet_text.as_csv)):
+        path = os.path.join(folder, "report." + name)
+        with open(path, "w", encoding="utf-8") as handle:
+            handle.write(make(report))
+        print("%s: %.2f MB, after %.1f s" % (name, os.path.getsize(path) / 1e6, time.monotonic() - start))
+    print("\n".join(line[:200] for line in _fleet_text.table(report)[:15]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
