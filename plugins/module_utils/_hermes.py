@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from . import _hermes_side, _run
+from . import _run
 
 MAX_ANSWER = 8 << 20
 
@@ -24,6 +24,8 @@ class HermesError(Exception):
 
 def ask(python, home, user_name, request, timeout=30.0, managed_dir=None):
     """The answer (dict) of _hermes_side to ``request``: run by ``python`` as user ``user_name`` with HERMES_HOME ``home``."""
+    # Seldom needed, and long.
+    from . import _hermes_side
     source = _hermes_side.__loader__.get_source(_hermes_side.__name__)
     env = {"HERMES_HOME": home}
     if managed_dir:
