@@ -16,6 +16,7 @@ DAY = 86400
 SOON_HOURS = 24
 WEEK_HOURS = 168
 MAX_POINTS = 600
+MB = 1 << 20
 MAX_GATEWAYS = 1000
 # Those that somebody must look at come first; in each group what is worse does.
 GROUPS = {
@@ -122,10 +123,10 @@ def _gateway(host, name, trend, kills, state, notes, now):
         "gateway": text(name, 100),
         "slope_mb_per_hour": number(trend.get("slope_mb_per_hour")),
         "slope_ci": _pair(trend.get("slope_ci")),
-        "rss_mb": rss if rss is not None or number(sample.get("rss_bytes")) is None else sample["rss_bytes"] / (1 << 20),
+        "rss_mb": rss if rss is not None or number(sample.get("rss_bytes")) is None else sample["rss_bytes"] / MB,
         "limit_mb": number(trend.get("limit_mb")),
         "hours_to_limit": number(trend.get("hours_to_limit")),
-        "hours_to_limit_ci": _pair(trend.get("hours_to_limit_ci") or trend.get("hours_to_limit_interval")),
+        "hours_to_limit_ci": _range(trend.get("hours_to_limit_ci")),
         "oom_kills_24h": len([at for at in times if at > now - DAY]),
         "recommended_restart_hours": number(trend.get("recommended_restart_hours")),
         "advice": text([one for one in (text(trend.get("advice"), 500), notes) if one], 500),
@@ -135,8 +136,8 @@ def _gateway(host, name, trend, kills, state, notes, now):
         "provider": text(sample.get("provider") or trend.get("provider"), 100),
         "model": text(sample.get("model") or trend.get("model"), 100),
         "kills": [_kill(kill) for kill in kills if number(kill.get("time")) is not None],
-        "trend": {key: value for key, value in trend.items() if key != "points"},
-        "chart": {"points": trend.get("points"), "kills": times},
+        "trend": {key: value for key, value in trend.items() if key != "chart"},
+        "chart": dict(_dict(trend.get("chart")), kills=times),
     })
     row["group"] = _group(row, bool(times))
     return row
@@ -152,6 +153,12 @@ def _kill(kill):
 def _pair(value):
     pair = [number(one) for one in _list(value)[:2]]
     return pair if len(pair) == 2 and None not in pair else None
+
+
+def _range(value):
+    """As _pair, but the second one may be unknown: growth that may be none has no latest hour."""
+    pair = [number(one) for one in _list(value)[:2]]
+    return pair if len(pair) == 2 and pair[0] is not None else None
 
 
 def _group(row, killed):

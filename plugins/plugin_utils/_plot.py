@@ -32,10 +32,10 @@ LARGE = Frame(1080, 340)
 
 def plot(row, frame):
     """The chart of ``row``, or None where there are fewer than two samples."""
-    points = _points(row["chart"]["points"]) if row["chart"] else []
+    points = _points(row["chart"].get("points")) if row["chart"] else []
     if len(points) < 2:
         return None
-    start, end = points[0][0], points[-1][0]
+    start, end = min(one[0] for one in points), max(one[0] for one in points)
     if end <= start:
         return None
     highest = max(max(one[1], one[2] or 0) for one in points)
@@ -50,14 +50,14 @@ def plot(row, frame):
         return frame.bottom - value / top * (frame.bottom - frame.top)
 
     lives = _lives(points)
-    restarts = [x(life[0][0]) for life in lives[1:]]
-    changes = _changes(row["trend"].get("identities"), start, end)
+    restarts = [x(at) for at in (_fleet.number(one) for one in _list(row["chart"].get("restarts"))) if at is not None and start <= at <= end]
+    changes = _changes(row["chart"].get("providers"), start, end)
     kills = [at for at in row["chart"]["kills"] if start <= at <= end + 0.02 * (end - start)]
     return {
         "frame": frame,
         "rss": "".join(_path([(x(one[0]), y(one[1])) for one in life]) for life in lives),
         "floor": "".join(_path([(x(one[0]), y(one[2])) for one in life if one[2] is not None]) for life in lives),
-        "fits": [fit for fit in (_fit(life, row, x, y, end - start) for life in lives) if fit] if row["slope_mb_per_hour"] is not None else [],
+        "fits": [fit for fit in (_fit(life, row, x, y, end - start) for life in lives) if fit] if row["slope_ci"] else [],
         "limit": None if shown is None else round(y(shown), 1),
         "beyond": limit is not None and shown is None,
         "restarts": [round(at, 1) for at in restarts],
@@ -71,15 +71,18 @@ def plot(row, frame):
 
 
 def _points(value):
-    """[(time, RSS in MB, floor in MB or None, number of the life)] in order of time, of what a host calls its points."""
+    """[(time, RSS in MB, floor in MB or None, number of the life)] in order of time in each life, of what a host calls its points, in bytes."""
     found = []
-    for point in (value if isinstance(value, (list, tuple)) else [])[:_fleet.MAX_POINTS]:
-        point = point if isinstance(point, (list, tuple)) else []
-        at, rss, floor, life = [_fleet.number(one) for one in (list(point) + [None] * 4)[:4]]
+    for point in _list(value):
+        at, rss, floor, life = [_fleet.number(one) for one in (list(_list(point)) + [None] * 4)[:4]]
         # What is not in this range no clock and no computer shows.
-        if at is not None and rss is not None and 0 < at < 1e11 and 0 <= rss < 1e9:
-            found.append((at, rss, floor if floor is None or 0 <= floor < 1e9 else None, life))
-    return sorted(found, key=lambda point: point[0])
+        if at is not None and rss is not None and 0 < at < 1e11 and 0 <= rss < 1e15:
+            found.append((at, rss / _fleet.MB, floor / _fleet.MB if floor is not None and 0 <= floor < 1e15 else None, life or 0))
+    return sorted(found, key=lambda point: (point[3], point[0]))
+
+
+def _list(value):
+    return value[:_fleet.MAX_POINTS] if isinstance(value, (list, tuple)) else []
 
 
 def _lives(points):
@@ -94,8 +97,8 @@ def _lives(points):
 def _changes(identities, start, end):
     """[(time, name)] where provider or model changed."""
     found, last = [], None
-    for one in (identities if isinstance(identities, (list, tuple)) else [])[:_fleet.MAX_POINTS]:
-        one = list(one) if isinstance(one, (list, tuple)) else []
+    for one in _list(identities):
+        one = list(_list(one))
         at = _fleet.number(one[0]) if one else None
         name = " / ".join(part for part in (_fleet.text(word, 60) for word in one[1:3]) if part) or "unknown"
         if at is None or name == last:

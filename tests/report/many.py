@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _fleet, _fleet_html, _fleet_text
 
 NOW = 1786900000
+MB = 1 << 20
 HOSTILE = ("<script>alert(1)</script>", "{{ 7 * 7 }}", "=HYPERLINK(\"x\")", "a\x1b[31mred\r\nb", "\"><img src=x onerror=alert(2)>", "ünïcode 模型 🙂")
 
 
@@ -65,11 +66,12 @@ def _gateway(rng, number):
             kills.append(NOW - days * 86400 + hour * 3600)
             life, born = life + 1, hour
         rss = floor + max(0, rng.gauss(12, 10)) + (rng.uniform(40, 160) if rng.random() < 0.06 else 0)
-        points.append([round(NOW - days * 86400 + hour * 3600), round(rss, 1), round(floor + rng.gauss(2, 2), 1) if age > 1 else None, life])
-    left = max(0.0, limit - points[-1][1])
+        points.append([round(NOW - days * 86400 + hour * 3600), round(rss * MB), round((floor + rng.gauss(2, 2)) * MB), life])
+    left = max(0.0, limit - points[-1][1] / MB)
     hours = left / slope if slope else None
     verdict = kind
     start = points[0][0]
+    restarts = [now[0] for before, now in zip(points, points[1:]) if before[3] != now[3]]
     identities = [[start, "openrouter", "anthropic/claude-sonnet-4.6", "0.19.0"]]
     if number % 4 == 0:
         identities.append([start + days * 43200, "openai", HOSTILE[number // 4 % len(HOSTILE)], "0.19.0"])
@@ -85,9 +87,9 @@ def _gateway(rng, number):
     return {
         "verdict": verdict, "slope_mb_per_hour": round(slope + rng.gauss(0, 0.2), 2) if kind != "insufficient" else None,
         "slope_ci": [round(slope * 0.88 - 0.4, 2), round(slope * 1.13 + 0.4, 2)] if kind != "insufficient" else None, "p_value": 0.001,
-        "observed_hours": days * 24, "segments": life, "samples": int(days * 288), "rss_mb": points[-1][1], "limit_mb": limit, "hours_to_limit": hours,
-        "recommended_restart_hours": 24 if slope else None, "faster_than_known": slope > 100, "why": why, "advice": advice, "points": points,
-        "identities": identities, "version": "0.19.0", "provider": identities[-1][1], "model": identities[-1][2],
+        "observed_hours": days * 24, "segments": life, "samples": int(days * 288), "rss_mb": points[-1][1] / MB, "limit_mb": limit, "hours_to_limit": hours,
+        "recommended_restart_hours": 24 if slope else None, "faster_than_known": slope > 100, "why": why, "advice": [advice],
+        "chart": {"points": points, "restarts": restarts, "providers": identities}, "version": "0.19.0", "provider": identities[-1][1], "model": identities[-1][2],
     }, kills
 
 
