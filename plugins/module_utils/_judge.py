@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 from . import _stats
 
@@ -23,9 +24,9 @@ P = 0.01
 SLOPE = 1.0
 KNOWN_SLOPE = 100.0
 LATE_SHARE = 0.35
-GIVEN_BACK = 0.6
-PAIRS = 70000
-REACH = 3
+GIVEN_BACK = 0.8
+PAIRS = 40000
+REACH = 5
 SHAPE = 30.0
 SPIKES = 0.1
 
@@ -66,7 +67,7 @@ class Evidence:
         self.total = total
         if ordered:
             middle = _stats.sen(ordered, 0.0)[0]
-            variance *= max(1.0, _stats.inflation(pairs, middle))
+            variance *= max((1.0,) + _stats.inflation(pairs, middle))
             self.slope, self.low, self.high = _stats.sen(ordered, variance)
             self.p = _stats.p_value(total, variance)
 
@@ -79,7 +80,7 @@ def segments(series, values, scale, width=BIN, start=0, end=None):
     found = []
     bounds = [life[0] for life in series.lives] + [len(series)]
     end = len(series) if end is None else end
-    for number, (first, age, dummy) in enumerate(series.lives):
+    for number, (first, age) in enumerate(series.lives):
         last = min(bounds[number + 1], end)
         if last <= max(first, start):
             continue
@@ -107,18 +108,21 @@ def binned(series, values, scale):
     if max([one.hours for one in found], default=0.0) < LEAST_HOURS:
         width /= 3
         found = segments(series, values, scale, width)
-    while sum(len(one.times) * (len(one.times) - 1) // 2 for one in found) > PAIRS:
-        width *= 2
+    while _pairs(found) > PAIRS:
+        width *= math.ceil(math.sqrt(_pairs(found) / PAIRS))
         found = segments(series, values, scale, width)
     return found, width
 
 
-def late_half(pair):
-    """The second half of a segment."""
+def _pairs(found):
+    return sum(len(one.times) * (len(one.times) - 1) // 2 for one in found)
+
+
+def halve(pair):
+    """The two halves of a segment, by time."""
     times, floors = pair
-    middle = (times[0] + times[-1]) / 2
-    keep = [index for index, at in enumerate(times) if at >= middle]
-    return [times[index] for index in keep], [floors[index] for index in keep]
+    middle = bisect_left(times, (times[0] + times[-1]) / 2)
+    return (times[:middle], floors[:middle]), (times[middle:], floors[middle:])
 
 
 def jumps(floors):
@@ -127,7 +131,7 @@ def jumps(floors):
     for index in range(REACH, len(floors) - REACH + 1):
         before, after = sorted(floors[index - REACH:index]), sorted(floors[index:index + REACH])
         found.append((abs(after[REACH // 2] - before[REACH // 2]), index, after[REACH // 2] - before[REACH // 2]))
-    if len(found) < REACH:
+    if not found:
         return []
     usual = sorted(found)[len(found) // 2][0]
     places = []
@@ -137,6 +141,11 @@ def jumps(floors):
         if all(abs(index - other) >= 2 * REACH for other, dummy in places):
             places.append((index, jump))
     return sorted(places)
+
+
+def lasting(floors, index):
+    """By how much, in MB, the rest of a segment from ``index`` on lies above what was before."""
+    return _stats.quantile(floors[index:], 0.5) - _stats.quantile(floors[:index], 0.5)
 
 
 def cut(pair):
@@ -152,7 +161,10 @@ def cut(pair):
 def given_back(pair):
     """The deepest fall from an earlier high, in MB, of a segment whose lone outliers are smoothed away."""
     floors = pair[1]
-    smooth = [sorted(floors[max(0, index - 1):index + 2])[min(1, index, len(floors) - 1)] for index in range(len(floors))]
+    smooth = []
+    for index in range(len(floors)):
+        near = sorted(floors[max(0, index - REACH // 2):index + REACH // 2 + 1])
+        smooth.append(near[len(near) // 2])
     high, fall = -math.inf, 0.0
     for value in smooth:
         high = max(high, value)
@@ -174,9 +186,11 @@ class Judgement:
         self.hours = sum(one.hours for one in self.used)
         self.bins = sum(len(one.times) for one in self.used)
         self.whole = Evidence(self.pairs)
-        self.late = Evidence([late_half(pair) for pair in self.pairs])
+        halves = [halve(pair) for pair in self.pairs]
+        self.early, self.late = Evidence([one[0] for one in halves]), Evidence([one[1] for one in halves])
         self.pieces = Evidence([piece for pair in self.pairs for piece in cut(pair)])
-        self.fall = sum(given_back(pair) for pair in self.pairs)
+        falls = [given_back(pair) for pair in self.pairs]
+        self.fall, self.deepest = sum(falls), max(falls, default=0.0)
         self.rise = (self.whole.slope or 0.0) * self.hours
         self.verdict = self._verdict()
 
@@ -190,11 +204,12 @@ class Judgement:
         whole = self.whole
         grows = whole.slope is not None and whole.climbs() and whole.slope >= SLOPE
         if self.bins < LEAST_BINS or self.hours + WARM_UP < LEAST_HOURS:
-            return "insufficient"
+            # Too early to be sure, too fast to wait.
+            return "suspected" if grows and whole.low > KNOWN_SLOPE else "insufficient"
         if grows:
             if self.pieces.slope is None or not self.pieces.climbs(0.05) or self.pieces.slope < LATE_SHARE * whole.slope:
-                return "step"
-            if self.late.slope is None or not self.late.climbs(0.05) or self.late.slope < LATE_SHARE * whole.slope:
+                return "saturating" if self._early_jump() else "step"
+            if self._levels_off():
                 return "saturating"
             if self.fall > GIVEN_BACK * self.rise:
                 return "sawtooth"
@@ -210,10 +225,6 @@ class Judgement:
             firsts.append(_stats.quantile(young, 0.5))
         return _stats.quantile(firsts, 0.5) / MB
 
-    def deepest(self):
-        """The deepest fall in a life, in MB."""
-        return max([given_back(pair) for pair in self.pairs], default=0.0)
-
     def rough(self):
         """MB/h between the ends of what was seen, for what is too little for more; None where there is but one point.
 
@@ -225,20 +236,31 @@ class Judgement:
         hours = sum(times[1] - times[0] for times, dummy in pairs) / HOUR
         if hours > 0:
             return sum(values[1] - values[0] for dummy, values in pairs) / MB / hours
-        points = sorted((age / HOUR, values[0] / MB) for (dummy, age, dummy), (dummy, values) in zip(series.lives, pairs) if age is not None)
+        points = sorted((age / HOUR, values[0] / MB) for (dummy, age), (dummy, values) in zip(series.lives, pairs) if age is not None)
         found = _stats.sen(_stats.slopes([([at for at, dummy in points], [value for dummy, value in points])]), 0.0)
         return found and found[0]
 
+    def _levels_off(self):
+        late, early = self.late, self.early
+        if late.slope is None or not late.climbs(0.05):
+            return True
+        return late.slope < LATE_SHARE * max(self.whole.slope, early.slope or 0.0)
+
+    def _early_jump(self):
+        """Whether what stands out most is a rise in the first quarter of a life, as when caches fill."""
+        found = [(jump, index / len(one.floors)) for one in self.used for index, jump in jumps(one.floors)]
+        return bool(found) and max(found)[0] > 0 and max(found)[1] <= 0.25
+
     def _shape(self):
         """What it is where it does not grow."""
-        found = [jump for one in self.used for dummy, jump in jumps(one.floors)]
-        late = [value for pair in self.pairs for value in late_half(pair)[1]]
-        usual = _spread(late)
-        if self.pieces.slope is not None and self.pieces.climbs(0.05) and any(jump < -max(SHAPE, 0.3 * self.fall) for jump in found):
+        late = [value for pair in self.pairs for value in halve(pair)[1][1]]
+        tall = max(SHAPE, 4 * _spread(late))
+        falls = [jump for one in self.used for dummy, jump in jumps(one.floors) if jump < -max(SHAPE, self.deepest / 2)]
+        if falls and self.pieces.slope is not None and self.pieces.climbs(0.05) and self.pieces.slope >= SLOPE:
             return "sawtooth"
-        if any(abs(jump) > max(SHAPE, 4 * usual) for jump in found):
-            return "step"
-        if sum(1 for one in self.used if _stats.quantile(late_half(one.pair)[1], 0.5) - one.floors[0] > max(SHAPE, 4 * usual)) * 2 > len(self.used):
+        if any(abs(lasting(one.floors, index)) > tall for one in self.used for index, dummy in jumps(one.floors)):
+            return "saturating" if self._early_jump() else "step"
+        if sum(1 for one in self.used if _stats.quantile(halve(one.pair)[1][1], 0.5) - one.floors[0] > tall) * 2 > len(self.used):
             return "saturating"
         spikes = sum(1 for one in self.used for floor, top in zip(one.floors, one.tops) if top - floor > max(SHAPE, 0.2 * floor))
         return "spiky" if spikes > SPIKES * self.bins else "flat"

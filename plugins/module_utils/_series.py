@@ -9,11 +9,14 @@ little else as possible. Memory is bounded: beyond MAX_SAMPLES every second samp
 from __future__ import annotations
 
 import csv
+import operator
 from array import array
 
 MAX_SAMPLES = 100000
 # The column of a reader that knows only the three; one of a life's own, for it to be told from the next, is invocation_id or pid.
 NEEDED = ("timestamp", "invocation_id", "rss_bytes")
+NUMBERS = ("timestamp", "rss_bytes", "uptime_seconds", "anon_bytes", "swap_bytes", "tree_rss_bytes", "cgroup_bytes", "oom_kills")
+IDENTITY = ("provider", "model", "version")
 _LINE = 1 << 16
 NAN = float("nan")
 
@@ -27,7 +30,7 @@ class Series:
 
     ``time`` is seconds that run on within a life whatever the clock did, ``clock`` what the clock said; ``rss``, ``anon`` (with
     swap; NaN where unknown) and ``footprint`` are bytes. ``lives`` is a list of (index of the first sample, age in seconds of the
-    process at it or None, invocation id); ``identities`` one of (index, (provider, model, version)) wherever one of the three changed.
+    process at it or None); ``identities`` one of (index, (provider, model, version)) wherever one of the three changed.
     """
 
     def __init__(self):
@@ -43,27 +46,28 @@ class Series:
         self._shift = 0.0
         self._born = None
         self._last_life = None
+        self._last_identity = None
         self._last_kills = None
 
     def __len__(self):
         return len(self.time)
 
-    def add(self, clock, life, rss, uptime=None, anon=None, swap=None, tree=None, cgroup=None, kills=None, identity=(None, None, None)):
-        """Take a sample, of numbers or their text, None or "" for unknown; one that is none is counted in ``bad``."""
-        clock, rss = _number(clock), _number(rss)
+    def add(self, life, numbers, identity):
+        """Take a sample: ``numbers`` (float or None) in the order of NUMBERS, ``identity`` as in ``identities``; one without time or RSS is ``bad``."""
+        clock, rss, uptime, anon, swap, tree, cgroup, kills = numbers
         if clock is None or rss is None:
             self.bad += 1
             return
-        self._place(life, clock, _number(uptime))
-        swap, anon, tree = _number(swap) or 0.0, _number(anon), _number(tree)
+        self._place(life, clock, uptime)
+        swap = swap or 0.0
         self.clock.append(clock)
         self.rss.append(rss)
         # What is swapped out was not given back: a leak goes on there when the host is short of memory.
         self.anon.append(NAN if anon is None else anon + swap)
-        self.footprint.append(tree + swap if tree else _number(cgroup) or rss + swap)
-        if not self.identities or self.identities[-1][1] != identity:
+        self.footprint.append(tree + swap if tree else cgroup or rss + swap)
+        if self._last_identity != identity:
+            self._last_identity = identity
             self.identities.append((len(self) - 1, identity))
-        kills = _number(kills)
         if kills is not None:
             self.kills += max(0, int(kills - (self._last_kills or 0)))
             self._last_kills = kills
@@ -73,7 +77,7 @@ class Series:
     def _place(self, life, clock, uptime):
         new = life != self._last_life
         if new:
-            self.lives.append((len(self), uptime, str(life)))
+            self.lives.append((len(self), uptime))
             self._last_life = life
             self._shift = 0.0
             self._born = None if uptime is None else clock - uptime
@@ -90,6 +94,7 @@ class Series:
         self.step *= 2
         for name in ("time", "clock", "rss", "anon", "footprint"):
             setattr(self, name, getattr(self, name)[::2])
+        # A life of which no sample stays begins where the next one does.
         self.lives = [((one[0] + 1) // 2,) + one[1:] for one in self.lives]
         self.identities = [((one[0] + 1) // 2,) + one[1:] for one in self.identities]
 
@@ -106,17 +111,12 @@ class Series:
         return self
 
 
-_ORDER = ("timestamp", "invocation_id", "rss_bytes", "uptime_seconds", "anon_bytes", "swap_bytes", "tree_rss_bytes", "cgroup_bytes", "oom_kills")
-_IDENTITY = ("provider", "model", "version")
-
-
 def of_rows(rows):
     """The Series of ``rows``, dicts by column."""
     series = Series()
     for row in rows:
-        values = [row.get(name) for name in _ORDER]
-        values[1] = values[1] or row.get("pid") or ""
-        series.add(*values, identity=tuple(row.get(name) or None for name in _IDENTITY))
+        series.add(row.get("invocation_id") or row.get("pid") or "", [_number(row.get(name)) for name in NUMBERS],
+                   tuple([row.get(name) or None for name in IDENTITY]))
     return series.finish()
 
 
@@ -138,11 +138,13 @@ def _of_lines(handle, path):
         raise SeriesError("%s has no column %s; needed are %s in the first line, and it has: %s" % (
             path, " and no column ".join(missing), ", ".join(NEEDED), ", ".join(header)[:200] or "nothing"))
     width = len(header)
-    # An unknown value stands at the end of the list of values, for each column that is missing.
-    places = [header.index(name) if name in header else width for name in _ORDER]
-    life, pid = places[1], header.index("pid") if "pid" in header else width
-    labels = [header.index(name) if name in header else width for name in _IDENTITY]
+    present = [place for place, name in enumerate(NUMBERS) if name in header]
+    numbers_of = operator.itemgetter(*[header.index(NUMBERS[place]) for place in present])
+    # An unknown word stands behind the last one, for each column that is missing.
+    life, pid = header.index("invocation_id"), header.index("pid") if "pid" in header else width
+    label_of = operator.itemgetter(*[header.index(name) if name in header else width for name in IDENTITY])
     skipped = nul = 0
+    known = {}
     for line in lines:
         skipped += 1
         if skipped < series.step:
@@ -150,19 +152,29 @@ def _of_lines(handle, path):
         skipped = 0
         if b"\0" in line:
             nul += 1
-        text = _text(line)
-        if not text:
+            line = line.replace(b"\0", b"")
+        if line[-1:] == b"\r":
+            line = line[:-1]
+        if not line:
             continue
-        values = _quoted(text) if '"' in text else text.split(",")
+        # Bytes are made numbers as they are: to decode each line would take as long as all the rest.
+        values = _quoted(line) if b'"' in line else line.split(b",")
         if len(values) != width:
             series.bad += 1
             continue
-        values.append("")
-        values[life] = values[life] or values[pid]
-        series.add(*[values[place] for place in places], identity=tuple(values[place] or None for place in labels))
+        values.append(b"")
+        label = label_of(values)
+        if label not in known:
+            known[label] = tuple([value.decode("utf-8", "replace") or None for value in label])
+        numbers = _numbers(numbers_of(values))
+        if len(present) < len(NUMBERS):
+            found, numbers = numbers, [None] * len(NUMBERS)
+            for place, number in zip(present, found):
+                numbers[place] = number
+        series.add(values[life] or values[pid], numbers, known[label])
     if nul:
         series.notes.append("%d lines hold NUL bytes, as a failing disk or a power loss leaves them; the bytes were passed over" % nul)
-    unknown = [name for name in header if name not in _ORDER + _IDENTITY + ("pid", "active_agents")]
+    unknown = [name for name in header if name not in NUMBERS + IDENTITY + ("invocation_id", "pid", "active_agents")]
     if unknown:
         series.notes.append("columns that are not known were passed over: %s" % ", ".join(unknown)[:200])
     return series.finish()
@@ -187,16 +199,27 @@ def _text(line):
     return line.replace(b"\0", b"").decode("utf-8", "replace").rstrip("\r")
 
 
-def _quoted(text):
+def _quoted(line):
     try:
-        return next(csv.reader([text]), [])
+        return [value.encode("utf-8") for value in next(csv.reader([_text(line)]), [])]
     except csv.Error:
         return []
 
 
+def _numbers(values):
+    """Each of ``values`` as by _number; all at once where that works, which is six times as fast."""
+    try:
+        numbers = list(map(float, values))
+    except ValueError:
+        return [_number(value) for value in values]
+    # Also false where one is no number at all.
+    return numbers if min(numbers) >= 0 and sum(numbers) < 1e18 else [_number(value) for value in values]
+
+
 def _number(value):
-    if value is None or value == "":
-        return None
+    """``value`` (number, its text or bytes) as float; None where it is none, or beyond anything that is measured here."""
+    if not value:
+        return 0.0 if value == 0 else None
     try:
         number = float(value)
     except (TypeError, ValueError):

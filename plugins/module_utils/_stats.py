@@ -82,7 +82,8 @@ def inflation(segments, slope):
     """By how much serial dependence inflates the variance of the score: Hamed and Rao's n/n*.
 
     The autocorrelation is that of the ranks of what ``slope`` does not explain, pooled over the segments, because a short one
-    says little of its own; lags that could be chance are left out. One segment gives exactly the factor of the paper.
+    says little of its own; lags that could be chance are left out. One segment gives exactly the factor of the paper. Returned is
+    (that factor, the same up to the first lag without correlation): a daily rhythm has negative lags that would hide the positive ones.
     """
     ranked = []
     for times, values in segments:
@@ -91,19 +92,21 @@ def inflation(segments, slope):
         ranked.append([rank - mean for rank in ranks])
     power = sum(value * value for ranks in ranked for value in ranks)
     if power <= 0:
-        return 1.0
+        return 1.0, 1.0
     chance = Z95 / math.sqrt(sum(len(ranks) for ranks in ranked))
     longest = max(len(ranks) for ranks in ranked)
     sizes = [len(ranks) for ranks in ranked]
     base = sum(n * (n - 1) * (n - 2) for n in sizes)
     if base <= 0:
-        return 1.0
-    extra = 0.0
+        return 1.0, 1.0
+    extra, first = 0.0, None
     for lag in range(1, longest):
         alike = sum(sum(map(float.__mul__, ranks, ranks[lag:])) for ranks in ranked if len(ranks) > lag) / power
         if abs(alike) > chance:
             extra += alike * sum((n - lag) * (n - lag - 1) * (n - lag - 2) for n in sizes if n > lag)
-    return 1.0 + 2.0 * extra / base
+        if first is None and alike <= chance:
+            first = extra
+    return 1.0 + 2.0 * extra / base, 1.0 + 2.0 * (extra if first is None else first) / base
 
 
 def _ranks(values):

@@ -66,24 +66,26 @@ def _providers(judged):
     """(slope of each provider, the sentence whether a leak survives a switch from one to another or None)."""
     series = judged.series
     values = getattr(series, judged.on)
-    pairs, models = {}, {}
+    parts = {}
     changes = series.identities + [(len(series), None)]
     for (start, identity), (end, dummy) in zip(changes, changes[1:]):
-        provider = identity[0]
-        if provider:
-            pairs.setdefault(provider, []).extend(one.pair for one in _judge.segments(series, values, judged.scale, judged.width, start, end))
-            models.setdefault(provider, set()).add(identity[1])
+        if identity[0]:
+            parts.setdefault(identity[0], []).append((start, end, identity[1]))
     found = []
-    for provider in sorted(pairs):
-        of_it = [pair for pair in pairs[provider] if len(pair[0]) > 1]
-        evidence = _judge.Evidence(of_it)
-        hours = sum(pair[0][-1] - pair[0][0] for pair in of_it)
-        enough = hours >= _judge.LEAST_HOURS and sum(len(pair[0]) for pair in of_it) >= _judge.LEAST_BINS
+    for provider in sorted(parts):
+        pairs = [one.pair for start, end, dummy in parts[provider] for one in _judge.segments(series, values, judged.scale, judged.width, start, end)]
+        pairs = [pair for pair in pairs if len(pair[0]) > 1]
+        # One provider all the time is the common case, and judged already.
+        evidence = judged.whole if pairs == judged.pairs else _judge.Evidence(pairs)
+        hours = sum(pair[0][-1] - pair[0][0] for pair in pairs)
+        enough = hours >= _judge.LEAST_HOURS and sum(len(pair[0]) for pair in pairs) >= _judge.LEAST_BINS
         found.append({
-            "provider": provider, "models": sorted(model for model in models[provider] if model), "hours": _round(hours / judged.scale),
+            "provider": provider,
+            "models": sorted({model for dummy, dummy, model in parts[provider] if model}),
+            "hours": _round(hours / judged.scale),
             "slope_mb_per_hour": _round(evidence.slope * judged.scale) if enough else None,
             "slope_ci": [_round(evidence.low * judged.scale), _round(evidence.high * judged.scale)] if enough else None,
-            "grows": bool(enough and evidence.climbs() and evidence.slope >= _judge.SLOPE) if enough else None,
+            "grows": evidence.climbs() and evidence.slope >= _judge.SLOPE if enough else None,
         })
     return found, _switch(found) if len(found) > 1 else None
 
@@ -137,7 +139,8 @@ def _notes(judged, now):
 
 
 def _round(value):
-    return None if value is None else round(value, 3)
+    # Without the sign of zero.
+    return None if value is None else round(value, 3) + 0.0
 
 
 def chart(series, points, scale=1.0):

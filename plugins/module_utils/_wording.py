@@ -28,7 +28,7 @@ def why(judged, answer):
     if verdict == "saturating":
         return "Memory grew and then levelled off (%s, but %s late in each life): caches that fill." % (whole, rate((judged.late.slope or 0) * judged.scale))
     if verdict == "sawtooth":
-        return "Memory climbs and is given back without a restart, by up to %d MB (%s)." % (round(judged.deepest()), whole)
+        return "Memory climbs and is given back without a restart, by up to %d MB (%s)." % (round(judged.deepest), whole)
     if verdict == "step":
         return "Memory jumped; between the jumps it does not grow (%s over %s)." % (rate((judged.pieces.slope or 0) * judged.scale), seen)
     if verdict == "spiky":

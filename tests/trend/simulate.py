@@ -23,18 +23,19 @@ def series(kind, seed):
     return SCENARIOS[kind][0](chance)
 
 
-def history(chance, hours, rate=0.0, lives=None, cycle=None, bursts=None, extra=None):
+def history(chance, hours, rate=0.0, lives=None, cycle=None, bursts=None, extra=None, heavy=False):
     """The rows of a gateway that leaks ``rate`` MB/h and is restarted after each of ``lives`` hours (default: one life).
 
-    ``extra(age, clock)`` are MB on top, ``cycle`` the MB between night and day, ``bursts`` how many a day.
+    ``extra(age, clock)`` are MB on top, ``cycle`` the MB between night and day, ``bursts`` how many a day,
+    ``heavy`` whether they are of hundreds of MB and last up to hours.
     """
     base = chance.uniform(100, 160)
     warm = chance.uniform(60, 140)
     speed = chance.uniform(0.1, 0.35)
-    cycle = chance.uniform(5, 20) if cycle is None else cycle
+    cycle = chance.uniform(5, 30) if cycle is None else cycle
     bursts = chance.uniform(2, 10) if bursts is None else bursts
-    noise = chance.uniform(2, 8)
-    memory = chance.uniform(0.3, 2.0)
+    noise = chance.uniform(3, 12)
+    memory = chance.uniform(0.3, 3.0)
     dawn = chance.uniform(0, 24)
     uneven = chance.uniform(0.0, 0.6)
     keep = math.exp(-STEP / memory)
@@ -54,8 +55,8 @@ def history(chance, hours, rate=0.0, lives=None, cycle=None, bursts=None, extra=
             drift = keep * drift + math.sqrt(1 - keep * keep) * chance.gauss(0, noise)
             leaked += rate * STEP * (1 + uneven * (awake - 1))
             if chance.random() < bursts / 24 * STEP * awake:
-                burst_until = clock + chance.expovariate(1 / 0.2)
-                burst = chance.expovariate(1 / 80)
+                burst_until = clock + chance.expovariate(1 / (0.5 if heavy else 0.2))
+                burst = chance.expovariate(1 / (250 if heavy else 80))
             age = clock - born
             value = base + warm * (1 - math.exp(-age / speed)) + cycle * awake / 2 + drift + leaked + chance.gauss(0, 1)
             value += burst if clock < burst_until else 0.0
@@ -114,7 +115,7 @@ SCENARIOS = {
     "flat 30 d": (lambda chance: history(chance, 720), True, False),
     "flat, 12 h restarts, 7 d": (lambda chance: history(chance, 168, lives=[12]), True, False),
     "flat, uneven restarts, 14 d": (lambda chance: history(chance, 336, lives=[3, 30, 9, 50, 15, 1]), True, False),
-    "bursts given back, 72 h": (lambda chance: history(chance, 72, bursts=chance.uniform(20, 60)), True, False),
+    "bursts given back, 72 h": (lambda chance: history(chance, 72, bursts=chance.uniform(8, 24), heavy=True), True, False),
     "daily cycle, 30 h": (lambda chance: history(chance, 30, cycle=chance.uniform(40, 150)), True, False),
     "daily cycle, 72 h": (lambda chance: history(chance, 72, cycle=chance.uniform(40, 150)), True, False),
     "daily cycle, 12 h restarts, 7 d": (lambda chance: history(chance, 168, lives=[12], cycle=chance.uniform(40, 150)), True, False),
@@ -126,7 +127,7 @@ SCENARIOS = {
     "slow fill, 96 h": (_slow_fill, False, False),
     "leak 2 MB/h, 72 h": (lambda chance: history(chance, 72, 2.0), False, True),
     "leak 5 MB/h, 7 d": (lambda chance: history(chance, 168, 5.0), False, True),
-    "leak 18 MB/h with bursts, 72 h": (lambda chance: history(chance, 72, 18.0, bursts=chance.uniform(20, 60)), False, True),
+    "leak 18 MB/h with bursts, 72 h": (lambda chance: history(chance, 72, 18.0, bursts=chance.uniform(8, 24), heavy=True), False, True),
     "leak 60 MB/h, 30 h": (lambda chance: history(chance, 30, 60.0), False, True),
     "leak 40 MB/h, 12 h restarts, 7 d": (lambda chance: history(chance, 168, 40.0, lives=[12]), False, True),
     "leak 18 MB/h, 12 h": (lambda chance: history(chance, 12, 18.0), True, False),
