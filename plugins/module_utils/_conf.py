@@ -8,7 +8,6 @@ INI, read in the order of their names, later files win: defaults in [DEFAULT], o
 from __future__ import annotations
 
 import configparser
-import glob
 import os
 
 from . import _discover, _proc, _quantity, _run
@@ -128,7 +127,7 @@ def check_text(text, where):
 def load(folder=FOLDER):
     """The Settings of every configured gateway, by name. ConfError where a file or a value is not right."""
     parser = _parser()
-    for path in [os.path.join(folder, "guard.conf")] + sorted(glob.glob(os.path.join(folder, "guard.conf.d", "*.conf"))):
+    for path in _paths(folder):
         try:
             with open(path, encoding="utf-8") as handle:
                 parser.read_file(handle)
@@ -137,6 +136,16 @@ def load(folder=FOLDER):
         except (OSError, UnicodeDecodeError, configparser.Error) as exc:
             raise ConfError("%s cannot be read: %s" % (path, " ".join(str(exc).split()))) from exc
     return {name: Settings(name, parser[name]) for name in parser.sections() if _discover.SAFE_NAME.match(name)}
+
+
+def _paths(folder):
+    more = os.path.join(folder, "guard.conf.d")
+    try:
+        names = os.listdir(more)
+    except (FileNotFoundError, NotADirectoryError):
+        names = []
+    # No hidden ones, as a shell's *.conf has it.
+    return [os.path.join(folder, "guard.conf")] + [os.path.join(more, name) for name in sorted(names) if name.endswith(".conf") and name[0] != "."]
 
 
 def _parser():

@@ -9,6 +9,7 @@ run as root: it must be root's, writable by nobody else, whole, and made by this
 """
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import stat
@@ -71,4 +72,9 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # A check lives for a moment: what it leaves, the kernel takes back, faster than a collector or an orderly end would.
+    if sys.argv[1:2] == ["check"]:
+        gc.disable()
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)
