@@ -43,7 +43,9 @@ def _gateway(host, one):
     last = one.get("last_restart")
     return (
         host, one["name"], one["scope"], one["version"] or "?", one["state"], megabytes((one["sample"] or {}).get("rss_bytes")),
-        span(one["uptime_seconds"]), megabytes(one["threshold_bytes"]), _when(one["next_restart"]), _when(last and last["time"]),
+        span(one["uptime_seconds"]), megabytes(one["threshold_bytes"]),
+        ("suspended until " + _when(one["suspended_until"])) if one.get("suspended_until") else _when(one["next_restart"]),
+        _when(last and last["time"]),
         textwrap.shorten(("%s: %s" % (last["trigger"], last["reason"])) if last else "-", 90),
     )
 

@@ -14,7 +14,7 @@ import json
 import os
 import time
 
-from . import _discover, _drain, _files, _idle, _ledger, _notify, _proc, _quantity, _run, _runtime, _sample, _systemd
+from . import _discover, _drain, _files, _idle, _ledger, _notify, _proc, _quantity, _run, _runtime, _sample, _suspend, _systemd
 
 REQUEST = "request.json"
 REQUEST_SECONDS = 3600
@@ -53,6 +53,9 @@ def refusal(settings, gateway, trigger, now=None):
         return "stopped", "it is %s: what an operator stopped is never started" % gateway.active_state
     if gateway.active_state != "active" or gateway.pid is None:
         return "starting", "it is starting (%s, %s)" % (gateway.active_state, gateway.sub_state)
+    end = _suspend.until(settings.folder, now) if trigger == "timer" else None
+    if end is not None and not _above_threshold(settings, gateway):
+        return "suspended", _suspend.sentence(end, now)
     young = {"timer": settings.min_uptime, "watchdog": settings.startup_grace}.get(trigger, 0)
     if gateway.uptime_seconds is not None and gateway.uptime_seconds < young:
         return "young", "it has run for %s only, less than %s" % (_quantity.span(gateway.uptime_seconds), _quantity.span(young))
@@ -66,6 +69,12 @@ def refusal(settings, gateway, trigger, now=None):
     if trigger == "watchdog" and len([entry for entry in recent if entry.get("trigger") == "watchdog"]) >= settings.daily_cap:
         return "daily-cap", "the watchdog has restarted it %d times in 24 h already: somebody must look at it" % settings.daily_cap
     return None
+
+
+def _above_threshold(settings, gateway):
+    """Whether the watchdog would want a restart: where a disk is full, its request could not be left, and this looks like the timer's."""
+    row = _sample.take(gateway, settings) if settings.threshold is not None else None
+    return row is not None and _sample.footprint(row) > settings.threshold
 
 
 def request(settings, gateway, reason, emergency=False):

@@ -61,6 +61,16 @@ def _parser():
     which.add_argument("--samples", metavar="FILE", help="a CSV file with at least the columns timestamp, invocation_id and rss_bytes, in any order")
     one.add_argument("--json", action="store_true")
     one.set_defaults(run=_run_trend)
+    one = commands.add_parser("suspend", help="suspend the calendar restarts for a while; the watchdog goes on, and it ends by itself")
+    one.add_argument("--hours", metavar="N", type=int, default=48, help="24 to 72, default 48")
+    one.add_argument("--gateway", metavar="NAME", help="this one only")
+    one.add_argument("--again", action="store_true", help="count from now, also where they are suspended already")
+    one.add_argument("--json", action="store_true")
+    one.add_argument("--dry-run", action="store_true", help="say what would be done")
+    one.set_defaults(run=_run_suspend)
+    one = commands.add_parser("resume", help="end that before its time")
+    one.add_argument("--gateway", metavar="NAME", help="this one only")
+    one.set_defaults(run=_run_resume)
     one = commands.add_parser("status", help="every gateway: memory, state, next timers, last restart and why")
     one.add_argument("--json", action="store_true")
     one.set_defaults(run=_run_status, gateway=None)
@@ -122,9 +132,13 @@ def _run_status(options, every):
         last = one["last_restart"]
         _print("%s  %s  RSS %s  up %s  threshold %s  next restart %s  last restart %s" % (
             one["name"], one["state"], _quantity.megabytes(one["sample"] and one["sample"]["rss_bytes"]), _quantity.span(one["uptime_seconds"]),
-            _quantity.megabytes(one["threshold_bytes"]), _when(one["next_restart"]), "%s, %s" % (_when(last["time"]), last["reason"]) if last else "never",
+            _quantity.megabytes(one["threshold_bytes"]), _next(one), "%s, %s" % (_when(last["time"]), last["reason"]) if last else "never",
         ))
     return 0
+
+
+def _next(one):
+    return "suspended until " + _when(one["suspended_until"]) if one["suspended_until"] else _when(one["next_restart"])
 
 
 def _when(epoch):
@@ -156,10 +170,29 @@ def _run_trend(options, every):
     return 0
 
 
+def _run_suspend(options, every):
+    from . import _suspend
+    try:
+        changed, ends = _suspend.suspend(every, options.hours, options.again, options.dry_run)
+    except _suspend.SuspendError as exc:
+        sys.stderr.write("hermes-guard: %s\n" % exc)
+        return 1
+    said = ["%s: %s" % (name, _suspend.sentence(end)) for name, end in ends.items()] or ["no gateway is configured on this host"]
+    _print(json.dumps({"changed": changed, "suspended_until": ends, "said": said}, sort_keys=True) if options.json else "\n".join(said))
+    return 0
+
+
+def _run_resume(_options, every):
+    from . import _suspend
+    for name in _suspend.resume(every):
+        _print("%s: calendar restarts are resumed" % name)
+    return 0
+
+
 def _run_doctor(_options, every):
     from . import _doctor
     found = _doctor.problems(every)
-    for line in found:
+    for line in found + _doctor.notes(every):
         _print(line)
     return 1 if found else 0
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import _conf, _discover, _drain, _history, _status, _systemd, _timers
+from . import _conf, _discover, _drain, _history, _status, _suspend, _systemd, _timers
 
 OLDEST_SYSTEMD = 247
 
@@ -37,6 +37,12 @@ def problems(every):
     return found
 
 
+def notes(every):
+    """What is no fault and yet should be known (list of str)."""
+    ends = [(settings.name, _suspend.until(settings.folder)) for settings in every]
+    return ["note: %s: %s" % (name, _suspend.sentence(end)) for name, end in ends if end is not None]
+
+
 def _installed(units):
     properties = _systemd.Manager().show(units, ["Id", "LoadState", "UnitFileState", "ActiveState"])
     return {block["Id"]: block for block in properties if block.get("LoadState") == "loaded"}
@@ -50,6 +56,9 @@ def _gateway(settings, gateway, timers):
         found.append(gateway.problem)
     elif gateway.pid is not None and _drain.ours(gateway):
         found.append("a drain marker lies in %s: unless a restart is under way, the gateway takes no messages" % gateway.home)
+    end = _suspend.until(settings.folder)
+    if end is not None and (settings.threshold is None or _status.WATCHDOG not in timers):
+        found.append("%s, and no watchdog is set up meanwhile: run the role hermes_watchdog, or hermes-guard resume" % _suspend.sentence(end))
     # The gateway's own folder is made with its first sample.
     folder = settings.folder if os.path.isdir(settings.folder) else _conf.STATE
     if not os.access(folder, os.W_OK):

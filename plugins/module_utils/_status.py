@@ -4,9 +4,9 @@
 """What there is to say of every configured gateway of this host: memory, state, next timers, last restart and why."""
 from __future__ import annotations
 
-from . import _discover, _history, _ledger, _proc, _runtime, _sample, _timers
+from . import _discover, _history, _ledger, _proc, _runtime, _sample, _suspend, _timers
 
-WATCHDOG = "hermes-mem-watchdog.timer"
+WATCHDOG = _timers.WATCHDOG
 
 
 def status(every):
@@ -44,6 +44,7 @@ def _one(settings, gateway, next_restart):
         "action": settings.action if settings.threshold is not None else None,
         "last_sample": last["timestamp"] if last else None,
         "next_restart": next_restart,
+        "suspended_until": _suspend.until(settings.folder),
         "last_restart": restarts[-1] if restarts else None,
         "last_decision": decisions[-1] if decisions else None,
     }

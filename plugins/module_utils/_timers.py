@@ -10,6 +10,8 @@ import time
 
 from . import _run, _systemd
 
+WATCHDOG = "hermes-mem-watchdog.timer"
+
 
 def next_elapse(units):
     """When each timer of ``units`` fires next: dict of epoch seconds (int), None for one that never does or is not there.
