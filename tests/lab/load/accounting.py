@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every message is accounted for: answered once, answered twice, refused with a word, or lost. Pure functions and one book.
+
+A message carries its number as ``msg-NUMBER``. The stub of the model answers ``done: msg-NUMBER ...`` with the numbers of every user message
+since its last finished answer, so that messages which the gateway merged into one turn are matched too.
+"""
+from __future__ import annotations
+
+import re
+import statistics
+
+NUMBER = re.compile(r"\bmsg-(\d{1,6})\b")
+ANSWER = re.compile(r"\bdone:((?: msg-\d{1,6}\b)+)")
+# What Hermes says to the sender of a message that it does not take: while the drain marker lies there, and while it shuts down.
+REFUSAL = re.compile(r"please resend|not accepting (?:another turn|new work)|please send it again", re.IGNORECASE)
+
+
+def text(number, words="how are you?"):
+    """The text of message ``number``."""
+    return "msg-%d %s" % (number, words)
+
+
+def numbers(content):
+    """The numbers in the content of a chat message: a str, or a list of parts, in order and each once."""
+    if isinstance(content, list):
+        content = " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return list(dict.fromkeys(int(found) for found in NUMBER.findall(content if isinstance(content, str) else "")))
+
+
+def unanswered(messages):
+    """The numbers in the user messages behind the last finished answer of a model's conversation (list of dict)."""
+    found = []
+    for message in reversed(messages):
+        if message.get("role") == "assistant" and answered(message.get("content")):
+            break
+        if message.get("role") == "user":
+            found = numbers(message.get("content")) + found
+    return list(dict.fromkeys(found))
+
+
+def answer(which, size=0):
+    """A reply to the messages ``which``; the numbers stand at its end, so that an answer that was cut off counts for nothing."""
+    return "x" * 60 + ("\n" + "y" * 79) * max(0, (size - 60) // 80) + "\ndone: " + " ".join("msg-%d" % number for number in which)
+
+
+def answered(content):
+    """The numbers that a reply answers; none where it is no finished answer."""
+    found = ANSWER.search(content) if isinstance(content, str) else None
+    return [int(number) for number in NUMBER.findall(found.group(1))] if found else []
+
+
+class Book:
+    """What became of every message. Times are seconds of one clock."""
+
+    def __init__(self):
+        self.sent = {}
+        self.answers = {}
+        self.merged = set()
+        self.refused = {}
+        self.strange = []
+
+    def send(self, number, sender, when):
+        """``sender`` has sent message ``number``."""
+        self.sent[number] = (sender, when)
+
+    def reply(self, sender, content, when):
+        """The gateway has said ``content`` to ``sender``: an answer, a refusal, or something else that is not counted."""
+        which = answered(content)
+        for number in which:
+            if self.sent.get(number, (None,))[0] == sender:
+                self.answers.setdefault(number, []).append(when)
+            else:
+                self.strange.append(number)
+        if len(which) > 1:
+            self.merged.update(which)
+        if not which and REFUSAL.search(content):
+            # It names no message: it is about the newest one that has had no word yet.
+            waiting = [number for number, (who, _when) in self.sent.items() if who == sender and not self.settled(number)]
+            if waiting:
+                self.refused[waiting[-1]] = when
+
+    def settled(self, number):
+        """Whether the sender has had an answer or a refusal."""
+        return number in self.answers or number in self.refused
+
+    def open(self):
+        """The numbers that nothing has come for."""
+        return [number for number in self.sent if not self.settled(number)]
+
+    def summary(self):
+        """The figures of the run (dict). A message that was refused and yet answered counts as answered."""
+        waits = [times[0] - self.sent[number][1] for number, times in self.answers.items()]
+        return {
+            "sent": len(self.sent),
+            "answered": len(self.answers),
+            "merged": len(self.merged),
+            "twice": sum(len(times) > 1 for times in self.answers.values()),
+            "refused": sum(number not in self.answers for number in self.refused),
+            "lost": len(self.open()),
+            "strange": len(self.strange),
+            "answer_median_s": rounded(median(waits)),
+            "answer_max_s": rounded(max(waits, default=None)),
+        }
+
+
+def median(values):
+    """The median of a list, or None where it is empty."""
+    return statistics.median(values) if values else None
+
+
+def rounded(value):
+    """``value`` to a tenth; None stays."""
+    return None if value is None else round(value, 1)
+
+
+def marks(count, restarts):
+    """Behind which of ``count`` messages the restarts come: evenly, none at the very start or end."""
+    return [int(count * (index + 0.5) / restarts) for index in range(restarts)]
