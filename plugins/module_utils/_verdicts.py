@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import _discover, _history, _proc, _sample, _series, _trend
+from . import _discover, _history, _proc, _sample, _series, _suspend, _trend
 
 
 def of_gateways(every, points=0):
@@ -28,6 +28,7 @@ def _one(settings, gateway, points):
         series.notes.append(problem)
     limit_bytes, limit_from = limit(settings, gateway if running else None, series)
     answer = _trend.trend(series, limit_bytes, time.time(), settings.trend_scale, limit_from)
+    answer["suspended_until"] = _suspend.until(settings.folder)
     if points:
         answer["chart"] = _trend.chart(series, points, settings.trend_scale)
     return answer

@@ -7,7 +7,6 @@ A host may be in somebody else's hands: whatever it says is a number, a short pr
 """
 from __future__ import annotations
 
-import json
 import math
 import time
 
@@ -59,9 +58,9 @@ def _list(value):
 
 
 def fleet(answers, now=None):
-    """The report of ``answers`` (list of dict: host, trend, oom, status, each a module's result): a dict, ready for JSON but for ``chart``."""
+    """The report of ``answers`` (list of: host, result of memory_trend_info, result of oom_info): a dict, ready for JSON but for ``chart``."""
     now = time.time() if now is None else now
-    rows = [row for answer in answers for row in _host(_dict(answer), now)]
+    rows = [row for host, trend, oom in answers for row in _host(text(host), _dict(trend), _dict(oom), now)]
     rows.sort(key=_urgency)
     for place, row in enumerate(rows):
         row["id"] = "g%d" % (place + 1)
@@ -79,29 +78,17 @@ def fleet(answers, now=None):
     }
 
 
-def _host(answer, now):
-    host = text(answer.get("host"))
-    trend, oom = _dict(answer.get("trend")), _dict(answer.get("oom"))
-    if trend.get("unreachable") or trend.get("failed") or not isinstance(trend.get("trends"), dict):
+def _host(host, trend, oom, now):
+    if not isinstance(trend.get("trends"), dict):
         word = "unreachable" if trend.get("unreachable") else "could not be asked"
         return [_blank(host, "silent", word, text(trend.get("msg") or trend.get("module_stderr") or "no word from it"))]
-    states = _states(_dict(answer.get("status")))
     kills = [_dict(kill) for kill in _list(oom.get("kills"))[:MAX_GATEWAYS]]
-    notes = "its OOM kills are not known: %s" % text(oom.get("msg")) if oom.get("failed") or oom.get("unreachable") else ""
+    notes = "" if isinstance(oom.get("kills"), (list, tuple)) else "its OOM kills are not known: %s" % text(oom.get("msg"))
     found = [
-        _gateway(host, str(name), _dict(trend["trends"][name]), [kill for kill in kills if kill.get("name") == name], states.get(name, {}), notes, now)
+        _gateway(host, str(name), _dict(trend["trends"][name]), [kill for kill in kills if kill.get("name") == name], notes, now)
         for name in list(trend["trends"])[:MAX_GATEWAYS]
     ]
     return found or [_blank(host, "none", "no gateway", "no Hermes gateway runs on this host")]
-
-
-def _states(status):
-    """What ``hermes-guard status --json`` says, by the gateway's name; nothing where the guard is not installed."""
-    try:
-        said = json.loads(status.get("stdout") or "")
-    except ValueError:
-        return {}
-    return {one["name"]: one for one in _list(_dict(said).get("gateways")) if isinstance(one, dict) and isinstance(one.get("name"), str)}
 
 
 def _blank(host, group, verdict, why):
@@ -112,18 +99,19 @@ def _blank(host, group, verdict, why):
     }
 
 
-def _gateway(host, name, trend, kills, state, notes, now):
+def _gateway(host, name, trend, kills, notes, now):
     times = sorted(at for at in (number(kill.get("time")) for kill in kills) if at is not None)
-    sample = _dict(state.get("sample"))
-    rss = number(trend.get("rss_mb"))
     verdict = trend.get("verdict")
-    until = number(state.get("suspended_until"))
+    until = number(trend.get("suspended_until"))
+    chart = _dict(trend.get("chart"))
+    # Of the last sample: when, provider, model, version.
+    identity = (list(_list((_list(chart.get("providers")) or [()])[-1])) + [None] * 4)[:4]
     row = _blank(host, "", verdict if verdict in VERDICTS else "insufficient", text(trend.get("why")))
     row.update({
         "gateway": text(name, 100),
         "slope_mb_per_hour": number(trend.get("slope_mb_per_hour")),
         "slope_ci": _pair(trend.get("slope_ci")),
-        "rss_mb": rss if rss is not None or number(sample.get("rss_bytes")) is None else sample["rss_bytes"] / MB,
+        "rss_mb": number(trend.get("rss_mb")),
         "limit_mb": number(trend.get("limit_mb")),
         "hours_to_limit": number(trend.get("hours_to_limit")),
         "hours_to_limit_ci": _range(trend.get("hours_to_limit_ci")),
@@ -132,12 +120,12 @@ def _gateway(host, name, trend, kills, state, notes, now):
         "advice": text([one for one in (text(trend.get("advice"), 500), notes) if one], 500),
         "observed_hours": number(trend.get("observed_hours")),
         "suspended_until": until if until is not None and until > now else None,
-        "version": text(sample.get("version") or state.get("version") or trend.get("version"), 40),
-        "provider": text(sample.get("provider") or trend.get("provider"), 100),
-        "model": text(sample.get("model") or trend.get("model"), 100),
+        "version": text(trend.get("version"), 40),
+        "provider": text(identity[1], 100),
+        "model": text(identity[2], 100),
         "kills": [_kill(kill) for kill in kills if number(kill.get("time")) is not None],
         "trend": {key: value for key, value in trend.items() if key != "chart"},
-        "chart": dict(_dict(trend.get("chart")), kills=times),
+        "chart": dict(chart, kills=times),
     })
     row["group"] = _group(row, bool(times))
     return row

@@ -23,7 +23,7 @@ HOSTILE = ("<script>alert(1)</script>", "{{ 7 * 7 }}", "=HYPERLINK(\"x\")", "a\x
 
 
 def answers(count, seed=1):
-    """As the hosts would answer: list of dict for the filter fleet_report."""
+    """As the hosts would answer: what the filter fleet_report takes."""
     rng = random.Random(seed)
     found = []
     number = 0
@@ -35,11 +35,11 @@ def answers(count, seed=1):
                 trends[name], died = _gateway(rng, number)
                 kills += [{"time": at, "name": name, "unit": name + ".service", "pid": 4711, "comm": "python3", "scope": "cgroup", "source": "kernel"} for at in died]
                 number += 1
-        found.append({"host": host, "trend": {"trends": trends}, "oom": {"kills": kills}, "status": {}})
+        found.append((host, {"trends": trends}, {"kills": kills}))
     if count > 1:
-        found.append({"host": "gone.example", "trend": {"unreachable": True, "msg": "Failed to connect to the host via ssh: Connection timed out"}})
-        found.append({"host": "empty.example", "trend": {"trends": {}}, "oom": {"kills": []}})
-        found.append({"host": "old.example", "trend": {"failed": True, "msg": "Python 3.6 is too old for this module"}})
+        found.append(("gone.example", {"unreachable": True, "msg": "Failed to connect to the host via ssh: Connection timed out"}, {}))
+        found.append(("empty.example", {"trends": {}}, {"skipped": True}))
+        found.append(("old.example", {"failed": True, "msg": "Python 3.6 is too old for this module"}, {"skipped": True}))
     return found
 
 
