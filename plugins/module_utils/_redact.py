@@ -42,7 +42,7 @@ _HARMLESS = re.compile(
 # What this module has put there.
 _DONE = re.compile(r"[\"']?(?:\[[a-z_]+ removed\]|\[\d+ characters\]|#[0-9a-f]{8}\b)")
 
-_RUN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
+_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(r"[0-9a-fA-F]{32,}\Z")
 _UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.I)
 _MAIL = re.compile(r"[\w.+-]{1,64}@(?![\w.-]+\.(?:service|slice|scope|timer)\b)[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
@@ -116,7 +116,7 @@ class Redactor:
 
     def _random(self, found):
         run = found.group()
-        if run in self._keep or not random_looking(run):
+        if run.strip("=") in self._keep or not random_looking(run):
             return run
         self._count("random")
         return "[random removed]"

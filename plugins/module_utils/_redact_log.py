@@ -37,7 +37,7 @@ _WHO = "user|user_id|chat|chat_id|sender|sender_id|from|to|channel|channel_id|gr
     "session_id|member|account|contact|author|target|peer|home|home_channel|recipient|owner|key|msg_id|message_id|reply_to_id|event_id"
 _WHO_FIELD = re.compile(r"\b(" + _WHO + r")=(?!None\b|#[0-9a-f]{8}\b)(.*?)(?=,? [\w.]+=|\Z)", re.I)
 _WHO_WORD = re.compile(
-    r"\b((?:user|chat|sender|from|channel|group|guild|thread|session|member|account|contact|by)s?:? )((?=\S*[\d:@])[^\s,;)]+)( \([^)]*\))?", re.I)
+    r"\b((?:user|chat|sender|from|channel|group|guild|thread|session|member|account|contact|by)s?:? )((?=\S*(?:\d|:\S|@))[^\s,;)]+)( \([^)]*\))?", re.I)
 _KEY = re.compile(r"\b(?:agent|telegram|discord|slack|signal|whatsapp\w*|matrix|mattermost|feishu|weixin|wecom|qqbot|line|email|sms|teams|yuanbao|bluebubbles)"
                   r":(?=\S*[\d@!])\S+", re.I)
 _HANDLE = re.compile(r"(?<![\w.@])@\w{3,}")

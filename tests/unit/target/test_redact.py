@@ -233,18 +233,21 @@ def test_a_message_keeps_its_length_and_a_chat_its_identity(redactor):
 
 
 def test_what_is_no_line_of_a_log_is_removed(redactor):
-    text = _redact_log.log(redactor, "rest of a message\n2026-11-22 13:54:05,556 INFO gateway.run: Ready\nand more\n  File \"/x\", line 1, in y\n    also text\n")
+    text = _redact_log.log(
+        redactor, "rest of a message\n2026-11-22 13:54:05,556 INFO gateway.run: Ready\nand more\n  File \"/x\", line 1, in y\n    also text\n")
     assert text == "[17 characters]\n2026-11-22 13:54:05,556 INFO gateway.run: Ready\n[8 characters]\n[25 characters]\n[13 characters]\n"
 
 
 def test_the_text_of_an_exception(redactor):
-    text = _redact_log.log(redactor, "Traceback (most recent call last):\n  File \"/x.py\", line 1, in y\n    f(x)\npkg.BadInput: cannot parse 'my doctor says'\nmy doctor")
+    text = _redact_log.log(
+        redactor, "Traceback (most recent call last):\n  File \"/x.py\", line 1, in y\n    f(x)\npkg.BadInput: cannot parse 'my doctor says'\nmy doctor")
     assert text.split("\n")[3] == "pkg.BadInput: cannot parse [14 characters]" and "doctor" not in text
 
 
 def test_names_of_variables_stay(redactor):
-    text = _redact_log.unit(redactor, "# /etc/systemd/system/hermes-gateway.service\n[Service]\nEnvironment=\"PATH=/usr/bin\" \"FOO=bar baz\"\nMemoryMax=2G\n# note to self\n")
-    assert text == "# /etc/systemd/system/hermes-gateway.service\n[Service]\nEnvironment=\"PATH=/usr/bin\" \"FOO=[7 characters]\"\nMemoryMax=2G\n# [12 characters]\n"
+    head = "# /etc/systemd/system/hermes-gateway.service\n[Service]\n"
+    text = _redact_log.unit(redactor, head + "Environment=\"PATH=/usr/bin\" \"FOO=bar baz\"\nMemoryMax=2G\n# note to self\n")
+    assert text == head + "Environment=\"PATH=/usr/bin\" \"FOO=[7 characters]\"\nMemoryMax=2G\n# [12 characters]\n"
 
 
 def test_children_are_shown_by_what_they_run(redactor):
@@ -267,7 +270,9 @@ def test_what_was_removed_is_counted(redactor):
     assert redactor.removed == {"assignment": 1, "jwt": 1}
 
 
-@pytest.mark.parametrize("line", ["a" * 100000, "token" * 20000, "//" * 20000, "-" * 50000, "://" * 20000, "=" * 50000, "'\"" * 20000, "-----BEGIN A-----" * 3000])
+@pytest.mark.parametrize("line", [
+    "a" * 100000, "token" * 20000, "//" * 20000, "-" * 50000, "://" * 20000, "=" * 50000, "'\"" * 20000, "-----BEGIN A-----" * 3000,
+])
 def test_no_line_takes_long(redactor, line):
     """Patterns that go back and forth would: the suite would time out here."""
     _redact_log.log(redactor, "2026-11-22 13:54:05,556 INFO gateway.run: " + line + "\n" + line)
