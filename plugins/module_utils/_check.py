@@ -4,7 +4,7 @@
 """The watchdog's check: sample every gateway, keep the history, decide, and at most ask the arbiter for a restart."""
 from __future__ import annotations
 
-from . import _arbiter, _discover, _history, _ledger, _notify, _proc, _quantity, _sample, _systemd
+from . import _arbiter, _discover, _history, _ledger, _life, _notify, _proc, _quantity, _sample, _systemd
 
 # Above this share of what there is, waiting for a quiet moment risks the kernel's OOM killer.
 EMERGENCY = 0.95
@@ -16,7 +16,8 @@ def check(every):
     Returns (lines, ok): a line (str) for each thing that was done, and whether all could be checked. A gateway that cannot be
     checked, because its history cannot be written for one, does not keep the others from being checked.
     """
-    now = _discover.reload(every)
+    now = {settings.name: _life.still(settings) for settings in every}
+    now.update(_ask_systemd([settings for settings in every if now[settings.name] is None]))
     lines = []
     ok = True
     for settings in every:
@@ -27,6 +28,14 @@ def check(every):
             lines.append("%s: cannot be checked: %s" % (settings.name, exc))
             ok = False
     return lines, ok
+
+
+def _ask_systemd(every):
+    found = _discover.reload(every)
+    for settings in every:
+        if settings.name in found:
+            _life.note(settings, found[settings.name])
+    return found
 
 
 def _one(settings, gateway):
@@ -81,6 +90,10 @@ def _decide(settings, gateway, row, blind=False):
         return None
     count, seen = breached(settings, gateway, row)
     if count < settings.breaches[0] and not (blind and _urgent(gateway, row)):
+        return None
+    # What is done from here on is decided by systemd's word of this moment.
+    gateway = _arbiter.find(settings)
+    if gateway is None or gateway.problem or gateway.pid != row["pid"] or gateway.active_state != "active":
         return None
     reason = "%s is above the threshold of %s in %d of %d samples (RSS %s, with children %s, swap %s)" % (
         _quantity.megabytes(_sample.footprint(row)), _quantity.megabytes(settings.threshold), count, seen,

@@ -4,8 +4,6 @@
 """Telling a person: the operator's own command, run without a shell, the figures in its environment."""
 from __future__ import annotations
 
-import shlex
-
 from . import _run, _sample
 
 
@@ -17,6 +15,7 @@ def send(settings, event, reason, row):
     """
     if not settings.notify_command:
         return False
+    import shlex
     variables = {
         "HERMES_GUARD_EVENT": event,
         "HERMES_GUARD_GATEWAY": settings.name,

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import os
 import pwd
-import selectors
-import signal
-import subprocess
 import time
+
+# subprocess and what it needs take longer to import than a check takes that has to run nothing: they are imported where they are used.
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MAX_OUTPUT = 32 << 20
@@ -75,6 +74,7 @@ def run(argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
     program is killed and RunError raised, as when it prints more than MAX_OUTPUT bytes. A program that ends with an error is no
     error here: see ``rc``.
     """
+    import subprocess
     full = as_user(argv, user)
     deadline = time.monotonic() + timeout
     try:
@@ -99,6 +99,8 @@ def run(argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
 
 def _talk(process, data, deadline):
     """Feed ``data`` and read (stdout, stderr) to their ends; TimeoutExpired after ``deadline``, OverflowError for too much of it."""
+    import selectors
+    import subprocess
     kept = {process.stdout: bytearray(), process.stderr: bytearray()}
     with selectors.DefaultSelector() as waiting:
         for stream in kept:
@@ -137,6 +139,8 @@ def _feed(fd, data):
 def _end(process, user):
     """Leave nothing of the program behind, and never wait for it: under systemd's hardening root may not kill another user's."""
     if process.poll() is None:
+        import signal
+        import subprocess
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except PermissionError:
@@ -153,6 +157,7 @@ def _end(process, user):
 
 
 def _kill_as(user, group):
+    import subprocess
     try:
         # pylint: disable-next=ansible-bad-function  # as above
         subprocess.run(

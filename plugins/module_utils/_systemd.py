@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import pwd
 import re
-import shlex
 
 from . import _run
 
@@ -86,6 +85,7 @@ def exec_argv(value):
 
 def environment(value):
     """The variables (dict) in the property Environment, which systemd quotes as a shell does."""
+    import shlex
     try:
         words = shlex.split(value or "")
     except ValueError:
