@@ -100,9 +100,9 @@ def test_doctor_finds_what_is_wrong(timers, settings, tmp_path, monkeypatch):
 
 def test_doctor_misses_samples(timers, settings, tmp_path, monkeypatch):
     timers.add_gateway(tmp_path / "home")
-    one = settings(interval="0s")
+    one = settings(interval="5s")
     gateway = _doctor._discover.reload([one])["hermes-gateway"]
-    gateway.uptime_seconds = 61
+    gateway.uptime_seconds = 76
     late = ["no memory sample for longer than three intervals: see journalctl -u hermes-mem-watchdog"]
     assert _doctor._gateway(one, gateway, {_status.WATCHDOG: {}}) == late
     _history.append(one.folder, dict(_sample.take(gateway, one)))
