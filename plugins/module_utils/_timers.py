@@ -4,7 +4,6 @@
 """When timers fire next."""
 from __future__ import annotations
 
-import calendar
 import re
 import time
 
@@ -18,6 +17,7 @@ def next_elapse(units):
 
     ``systemctl list-timers`` is asked, because it alone gives calendar and monotonic timers on one clock in every version.
     """
+    import calendar
     found = dict.fromkeys(units)
     if not units:
         return found
