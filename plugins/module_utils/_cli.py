@@ -59,6 +59,7 @@ def _parser():
     which = one.add_mutually_exclusive_group()
     which.add_argument("--gateway", metavar="NAME", help="this one only")
     which.add_argument("--samples", metavar="FILE", help="a CSV file with at least the columns timestamp, invocation_id and rss_bytes, in any order")
+    one.add_argument("--since", metavar="TIME", help="what a change at that time, or at the last change of the \"version\", did to the leak")
     one.add_argument("--json", action="store_true")
     one.set_defaults(run=_run_trend)
     one = commands.add_parser("suspend", help="suspend the calendar restarts for a while; the watchdog goes on, and it ends by itself")
@@ -146,12 +147,14 @@ def _when(epoch):
 
 
 def _run_samples(options):
-    from . import _proc, _series, _trend, _wording
+    from . import _compare, _proc, _series, _trend, _wording
     try:
         series = _series.of_file(options.samples)
     except _series.SeriesError as exc:
         sys.stderr.write("hermes-guard: --samples: %s\n" % exc)
         return 1
+    if options.since is not None:
+        return _say_change(options, lambda since: {options.samples: _compare.compare(series, since)}, options.samples)
     answer = _trend.trend(series, _proc.host_memory()["available_bytes"], limit_from="the RAM that is available on this host")
     _print(json.dumps(answer) if options.json else "\n".join(_wording.text(answer)))
     return 0
@@ -159,6 +162,8 @@ def _run_samples(options):
 
 def _run_trend(options, every):
     from . import _verdicts, _wording
+    if options.since is not None:
+        return _say_change(options, lambda since: _verdicts.of_change(every, since), options.gateway)
     answers = _verdicts.of_gateways(every)
     if options.json:
         _print(json.dumps(answers if options.gateway is None else answers[options.gateway]))
@@ -167,6 +172,22 @@ def _run_trend(options, every):
         _print("\n  ".join([name] + _wording.text(answer)))
     if not answers:
         _print("no gateway is configured on this host")
+    return 0
+
+
+def _say_change(options, compare, only):
+    """Print what ``compare`` finds for the time of --since, of all or ``only`` one."""
+    from . import _compare
+    try:
+        answers = compare(_compare.moment(options.since))
+    except ValueError as exc:
+        sys.stderr.write("hermes-guard: --since: %s\n" % exc)
+        return 1
+    if options.json:
+        _print(json.dumps(answers if only is None else answers[only]))
+        return 0
+    for name, answer in answers.items():
+        _print("%s: %s: %s" % (name, answer["result"].replace("_", " "), answer["why"]))
     return 0
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import _discover, _history, _proc, _sample, _series, _suspend, _trend
+from . import _compare, _discover, _history, _proc, _sample, _series, _suspend, _trend
 
 
 def of_gateways(every, points=0):
@@ -32,6 +32,11 @@ def _one(settings, gateway, points):
     if points:
         answer["chart"] = _trend.chart(series, points, settings.trend_scale)
     return answer
+
+
+def of_change(every, since=None):
+    """What _compare.compare says of each of ``every`` (list of Settings), by name."""
+    return {settings.name: _compare.compare(_read(settings)[0], since, settings.trend_scale) for settings in every}
 
 
 def _read(settings):

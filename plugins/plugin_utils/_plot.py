@@ -152,9 +152,9 @@ def _median(values):
 
 
 def _scale_mb(most):
-    """([(tick, label)], top of the scale), of 3 to 6 ticks, from 0 on: a slope looks steep on a scale that is cut."""
+    """([(tick, label)], top of the scale), of 4 to 6 ticks, from 0 on: a slope looks steep on a scale that is cut."""
     most = max(most, 1)
-    rough = most / 4
+    rough = most / 5
     unit, name = (1024, "GB") if most >= 4096 else (1, "MB")
     power = 10 ** math.floor(math.log10(rough / unit))
     step = unit * power * min((factor for factor in (1, 2, 2.5, 5, 10) if factor * power * unit >= rough), default=10)
