@@ -110,7 +110,7 @@ def _gateway(host, name, trend, kills, notes, now):
     row.update({
         "gateway": text(name, 100),
         "slope_mb_per_hour": number(trend.get("slope_mb_per_hour")),
-        "slope_ci": _pair(trend.get("slope_ci")),
+        "slope_ci": pair(trend.get("slope_ci")),
         "rss_mb": number(trend.get("rss_mb")),
         "limit_mb": number(trend.get("limit_mb")),
         "hours_to_limit": number(trend.get("hours_to_limit")),
@@ -138,15 +138,16 @@ def _kill(kill):
     }
 
 
-def _pair(value):
-    pair = [number(one) for one in _list(value)[:2]]
-    return pair if len(pair) == 2 and None not in pair else None
+def pair(value):
+    """``value`` as a list of two numbers, else None."""
+    found = [number(one) for one in _list(value)[:2]]
+    return found if len(found) == 2 and None not in found else None
 
 
 def _range(value):
-    """As _pair, but the second one may be unknown: growth that may be none has no latest hour."""
-    pair = [number(one) for one in _list(value)[:2]]
-    return pair if len(pair) == 2 and pair[0] is not None else None
+    """As pair, but the second one may be unknown: growth that may be none has no latest hour."""
+    found = [number(one) for one in _list(value)[:2]]
+    return found if len(found) == 2 and found[0] is not None else None
 
 
 def _group(row, killed):
