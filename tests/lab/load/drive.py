@@ -30,6 +30,8 @@ SIGNAL = {
     # Else each first answer comes with a hint at it.
     "SIGNAL_HOME_CHANNEL": "+15559999999",
 }
+# Without a network each first turn of a life would wait 20 s for pip to give up.
+SEALED = "\nsecurity:\n  allow_lazy_installs: false\n"
 HOW = {
     "arbiter": ["hermes-guard", "restart", "--gateway", NAME, "--reason", "soak", "--json"],
     "restart": ["systemctl", "restart", UNIT],
@@ -54,9 +56,13 @@ async def run(*argv):
 
 
 def configure():
-    """The gateway's .env gets the Signal platform, as its owner's file. config.yaml of a lab host asks the model here already."""
-    owner = pwd.getpwnam(USER)
-    path = os.path.join(owner.pw_dir, ".hermes", ".env")
+    """The gateway's .env gets the Signal platform; config.yaml of a lab host asks the model here already. Both files keep their owner."""
+    home = os.path.join(pwd.getpwnam(USER).pw_dir, ".hermes")
+    path = os.path.join(home, "config.yaml")
+    with open(path, "r+", encoding="utf-8") as handle:
+        if SEALED not in handle.read():
+            handle.write(SEALED)
+    path = os.path.join(home, ".env")
     with open(path, encoding="utf-8") as handle:
         lines = [line for line in handle.read().splitlines() if line.partition("=")[0] not in SIGNAL]
     with open(path, "w", encoding="utf-8") as handle:
@@ -76,11 +82,13 @@ class Soak:
         self.restarts = []
         self.said_at = time.monotonic()
         self.others = collections.Counter()
+        self.events = []
 
     def said(self, recipient, content):
         """The gateway's messages, as they arrive."""
         self.said_at = time.monotonic()
         self.book.reply(recipient, content, self.said_at)
+        self.events.append((self.said_at, recipient, "was told %r" % content[-70:]))
         if not accounting.answered(content):
             self.others[content[:70]] += 1
 
@@ -97,6 +105,7 @@ class Soak:
                 sender = "+1555%07d" % self.random.randrange(1, self.options.senders + 1)
                 self.book.send(number, sender, time.monotonic())
                 self.signal.receive(number, sender, accounting.text(number))
+                self.events.append((time.monotonic(), sender, "sends msg-%d" % number))
                 if number in marks:
                     # At a slow pace of the machine one after the other: two at once is another test.
                     await restarting
@@ -144,11 +153,7 @@ class Soak:
     def figures(self):
         """What the run showed."""
         for number in self.book.open():
-            sent, handed = self.book.sent[number][1], self.signal.handed.get(number)
-            which = [index for index, (began, ended) in enumerate(self.restarts, 1) if began - 30 < sent < ended + 30]
-            began = self.restarts[which[0] - 1][0] if which else sent
-            note("lost: message %d, near restart %s: sent %.1f s after it was asked for, handed over %s" % (
-                number, which, sent - began, "never" if handed is None else "%.1f s after" % (handed - began)))
+            self.tell(number)
         for content, count in self.others.most_common():
             note("%4d x %r" % (count, content))
         downtimes, arbiters = self.signal.deaf, [entry["downtime_seconds"] for entry in self.entries if "downtime_seconds" in entry]
@@ -161,6 +166,17 @@ class Soak:
             "arbiter_downtime_median_s": accounting.rounded(accounting.median(arbiters)),
             "seconds": round(time.monotonic() - START),
         }
+
+
+    def tell(self, number):
+        """What happened around a message that was lost, for whoever looks for the cause."""
+        sender, sent = self.book.sent[number]
+        handed = self.signal.handed.get(number)
+        note("lost: message %d of %s, handed over at %s" % (number, sender, "no time" if handed is None else round(handed - START, 1)))
+        around = [(began, "", "a restart is asked for") for began, _ended in self.restarts] + [(ended, "", "it is up") for _began, ended in self.restarts]
+        for when, who, what in sorted(around + self.events):
+            if who in ("", sender) and sent - 60 < when < sent + 60:
+                note("  at %.1f %s %s" % (when - START, who, what))
 
 
 def parse():
