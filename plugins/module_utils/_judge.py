@@ -24,9 +24,12 @@ P = 0.01
 SLOPE = 1.0
 KNOWN_SLOPE = 100.0
 LATE_SHARE = 0.35
+STEADY = 0.6
+CLEAR = 240.0
 GIVEN_BACK = 0.8
 PAIRS = 40000
 REACH = 5
+BURST = 2.5
 SHAPE = 30.0
 SPIKES = 0.1
 
@@ -97,7 +100,8 @@ def segments(series, values, scale, width=BIN, start=0, end=None):
             ages.append(at)
             held.append(values[index])
         segment.close(ages, held)
-        found.append(segment)
+        if segment.times:
+            found.append(segment)
     return found
 
 
@@ -158,17 +162,14 @@ def cut(pair):
     return pieces
 
 
-def given_back(pair):
-    """The deepest fall from an earlier high, in MB, of a segment whose lone outliers are smoothed away."""
+def given_back(pair, reach):
+    """The deepest fall from an earlier high, in MB, of the lowest that a segment was within ``reach`` bins: what is gone for hours, not a burst."""
     floors = pair[1]
-    smooth = []
-    for index in range(len(floors)):
-        near = sorted(floors[max(0, index - REACH // 2):index + REACH // 2 + 1])
-        smooth.append(near[len(near) // 2])
     high, fall = -math.inf, 0.0
-    for value in smooth:
-        high = max(high, value)
-        fall = max(fall, high - value)
+    for index in range(len(floors)):
+        lowest = min(floors[max(0, index - reach):index + reach + 1])
+        high = max(high, lowest)
+        fall = max(fall, high - lowest)
     return fall
 
 
@@ -189,16 +190,21 @@ class Judgement:
         halves = [halve(pair) for pair in self.pairs]
         self.early, self.late = Evidence([one[0] for one in halves]), Evidence([one[1] for one in halves])
         self.pieces = Evidence([piece for pair in self.pairs for piece in cut(pair)])
-        falls = [given_back(pair) for pair in self.pairs]
+        falls = [given_back(pair, max(1, int(BURST / self.width))) for pair in self.pairs]
         self.fall, self.deepest = sum(falls), max(falls, default=0.0)
         self.rise = (self.whole.slope or 0.0) * self.hours
+        self.noise = _noise(self.pairs, self.whole.slope or 0.0)
         self.verdict = self._verdict()
 
-    def sure(self):
+    def long_enough(self):
         """Whether there is enough for the word leak: a long life, or many shorter ones that carry each other."""
-        long_lives = [one for one in self.used if one.hours + WARM_UP >= CARRY_LIFE]
-        return max([one.hours for one in self.used], default=0.0) + WARM_UP >= SURE_LIFE or (
-            len(long_lives) >= CARRY_LIVES and sum(one.hours for one in long_lives) + WARM_UP * len(long_lives) >= CARRY_TOTAL)
+        lives = [one.hours + WARM_UP for one in self.used]
+        carrying = [hours for hours in lives if hours >= CARRY_LIFE]
+        return max(lives, default=0.0) >= SURE_LIFE or len(carrying) >= CARRY_LIVES and sum(carrying) >= CARRY_TOTAL
+
+    def clear(self):
+        """Whether the rise stands out from the noise, the more so the shorter the time: noise that remembers for hours can climb for a day."""
+        return self.rise * self.hours >= CLEAR * self.noise
 
     def _verdict(self):
         whole = self.whole
@@ -207,13 +213,13 @@ class Judgement:
             # Too early to be sure, too fast to wait.
             return "suspected" if grows and whole.low > KNOWN_SLOPE else "insufficient"
         if grows:
-            if self.pieces.slope is None or not self.pieces.climbs(0.05) or self.pieces.slope < LATE_SHARE * whole.slope:
+            if not self._holds(self.pieces, whole.slope):
                 return "saturating" if self._early_jump() else "step"
-            if self._levels_off():
+            if not self._holds(self.late, max(whole.slope, self.early.slope or 0.0)):
                 return "saturating"
             if self.fall > GIVEN_BACK * self.rise:
                 return "sawtooth"
-            return "leak" if self.sure() else "suspected"
+            return "leak" if self.long_enough() and self.clear() else "suspected"
         return self._shape()
 
     def fresh(self):
@@ -232,19 +238,20 @@ class Judgement:
         """
         series = self.series
         bounds = [life[0] for life in series.lives] + [len(series)]
-        pairs = [([series.time[start], series.time[end - 1]], [series.rss[start], series.rss[end - 1]]) for start, end in zip(bounds, bounds[1:])]
-        hours = sum(times[1] - times[0] for times, dummy in pairs) / HOUR
+        ends = [(start, end - 1) for start, end in zip(bounds, bounds[1:])]
+        hours = sum(series.time[last] - series.time[first] for first, last in ends) / HOUR
         if hours > 0:
-            return sum(values[1] - values[0] for dummy, values in pairs) / MB / hours
-        points = sorted((age / HOUR, values[0] / MB) for (dummy, age), (dummy, values) in zip(series.lives, pairs) if age is not None)
+            return sum(series.rss[last] - series.rss[first] for first, last in ends) / MB / hours
+        points = sorted((age / HOUR, series.rss[first] / MB) for first, age in series.lives if age is not None)[:100]
         found = _stats.sen(_stats.slopes([([at for at, dummy in points], [value for dummy, value in points])]), 0.0)
         return found and found[0]
 
-    def _levels_off(self):
-        late, early = self.late, self.early
-        if late.slope is None or not late.climbs(0.05):
-            return True
-        return late.slope < LATE_SHARE * max(self.whole.slope, early.slope or 0.0)
+    def _holds(self, part, slope):
+        """Whether ``part`` of the evidence still climbs, where the rest does by ``slope``."""
+        if part.slope is None or part.slope < LATE_SHARE * slope:
+            return False
+        # A part proves less than the whole: a rate that is about the same will do.
+        return part.climbs(0.05) or part.slope >= STEADY * self.whole.slope
 
     def _early_jump(self):
         """Whether what stands out most is a rise in the first quarter of a life, as when caches fill."""
@@ -264,6 +271,16 @@ class Judgement:
             return "saturating"
         spikes = sum(1 for one in self.used for floor, top in zip(one.floors, one.tops) if top - floor > max(SHAPE, 0.2 * floor))
         return "spiky" if spikes > SPIKES * self.bins else "flat"
+
+
+def _noise(pairs, slope):
+    """How far the floors usually lie from their line in each life, in MB."""
+    left = []
+    for times, floors in pairs:
+        apart = [floor - slope * at for at, floor in zip(times, floors)]
+        middle = _stats.quantile(apart, 0.5)
+        left += [value - middle for value in apart]
+    return 1.4826 * _spread(left) if left else 0.0
 
 
 def _spread(values):

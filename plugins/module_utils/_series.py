@@ -13,7 +13,8 @@ import operator
 from array import array
 
 MAX_SAMPLES = 100000
-# The column of a reader that knows only the three; one of a life's own, for it to be told from the next, is invocation_id or pid.
+# No life is without a sample for so long; a clock that starts in 1970 is set ahead by decades.
+LONGEST_SILENCE = 30 * 86400
 NEEDED = ("timestamp", "invocation_id", "rss_bytes")
 NUMBERS = ("timestamp", "rss_bytes", "uptime_seconds", "anon_bytes", "swap_bytes", "tree_rss_bytes", "cgroup_bytes", "oom_kills")
 IDENTITY = ("provider", "model", "version")
@@ -41,7 +42,7 @@ class Series:
         self.notes = []
         self.step = 1
         self.bad = 0
-        self.set_back = 0
+        self.set_back = self.set_ahead = 0
         self.torn = False
         self._shift = 0.0
         self._born = None
@@ -88,6 +89,10 @@ class Series:
             self.set_back += 1
             self._shift += self.time[-1] - now
             now = self.time[-1]
+        elif not new and now > self.time[-1] + LONGEST_SILENCE:
+            self.set_ahead += 1
+            self._shift += self.time[-1] - now
+            now = self.time[-1]
         self.time.append(now)
 
     def _thin(self):
@@ -98,6 +103,25 @@ class Series:
         self.lives = [((one[0] + 1) // 2,) + one[1:] for one in self.lives]
         self.identities = [((one[0] + 1) // 2,) + one[1:] for one in self.identities]
 
+    def of_this_version(self):
+        """What was sampled since the last change of the version: what an upgrade mended is no verdict on what runs now."""
+        versions = [(start, identity[2]) for start, identity in self.identities if identity[2]]
+        changes = [new for old, new in zip(versions, versions[1:]) if old[1] != new[1]]
+        if not changes:
+            return self
+        first, version = changes[-1]
+        later = Series()
+        for name in ("time", "clock", "rss", "anon", "footprint"):
+            setattr(later, name, getattr(self, name)[first:])
+        later.kills = self.kills
+        later.notes = self.notes + ["judged is version %s alone; %d samples of earlier versions were left out" % (version, first)]
+        for name in ("lives", "identities"):
+            past = [one for one in getattr(self, name) if one[0] <= first]
+            # The age of a life that began before is not known at the cut, so it counts from there.
+            start = past[-1] if past and past[-1][0] == first else (first, None) if name == "lives" else past[-1]
+            setattr(later, name, [(0,) + start[1:]] + [(one[0] - first,) + one[1:] for one in getattr(self, name) if one[0] > first])
+        return later
+
     def finish(self):
         """Say in ``notes`` what had to be left out; returns self."""
         if self.bad:
@@ -105,7 +129,10 @@ class Series:
         if self.torn:
             self.notes.append("the last line has no end, as when it is cut short or still being written, and was left out")
         if self.set_back:
-            self.notes.append("the clock was set back %d times; the samples after it are taken to follow on" % self.set_back)
+            self.notes.append("the clock was set back %s; the samples after it are taken to follow on" % _times(self.set_back))
+        if self.set_ahead:
+            self.notes.append("the clock went ahead by more than %d days %s; the samples after it are taken to follow on" % (
+                LONGEST_SILENCE // 86400, _times(self.set_ahead)))
         if self.step > 1:
             self.notes.append("a long history: one sample in %d was used" % self.step)
         return self
@@ -193,6 +220,10 @@ def _lines(handle, series):
             yield line
     # The start of a number looks like a number.
     series.torn = bool(rest)
+
+
+def _times(count):
+    return "once" if count == 1 else "%d times" % count
 
 
 def _text(line):

@@ -14,7 +14,7 @@ def trend(samples, limit_bytes=None, now=None, scale=1.0, limit_from=None):
     tells how old the history is. ``scale`` is how many hours an hour counts for in every threshold of time.
     """
     series = samples if isinstance(samples, _series.Series) else _series.of_rows(samples)
-    judged = _judge.Judgement(series, scale)
+    judged = _judge.Judgement(series.of_this_version(), scale)
     answer = _figures(judged, limit_bytes)
     answer["limit_from"] = limit_from if limit_bytes else None
     answer["providers"], answer["provider_switch"] = _providers(judged)

@@ -24,7 +24,9 @@ def why(judged, answer):
     if verdict == "leak":
         return "The floor under the bursts climbs by %s, still does so late in each life, and is not given back." % whole
     if verdict == "suspected":
-        return "The floor under the bursts climbs by %s, but no life was long enough, and there were not enough of them, to call it a leak." % whole
+        if judged.long_enough():
+            return "The floor under the bursts climbs by %s, but not so far above its ups and downs that it must be a leak." % whole
+        return "The floor under the bursts climbs by %s, but no life was long enough, nor were there enough of them, to call it a leak." % whole
     if verdict == "saturating":
         return "Memory grew and then levelled off (%s, but %s late in each life): caches that fill." % (whole, rate((judged.late.slope or 0) * judged.scale))
     if verdict == "sawtooth":

@@ -109,26 +109,43 @@ def _slow_fill(chance):
     return history(chance, 96, extra=lambda age, clock: height * (1 - math.exp(-age / speed)))
 
 
-# name: (what makes it, whether leak is false, whether leak is the right word)
+def _flat(hours, **more):
+    return lambda chance: history(chance, hours, **more)
+
+
+def _cycle(hours, **more):
+    return lambda chance: history(chance, hours, cycle=chance.uniform(40, 150), **more)
+
+
+def _bursts(hours, rate=0.0):
+    return lambda chance: history(chance, hours, rate, bursts=chance.uniform(8, 24), heavy=True)
+
+
+def _leak(hours, rate, **more):
+    return lambda chance: history(chance, hours, rate, **more)
+
+
+# name: (what makes it, what it is for the judge: to call a "harmless" one a leak is wrong, and so is not to call a "leak" one;
+# "other" ones are shown for what becomes of them)
 SCENARIOS = {
-    "flat 72 h": (lambda chance: history(chance, 72), True, False),
-    "flat 30 d": (lambda chance: history(chance, 720), True, False),
-    "flat, 12 h restarts, 7 d": (lambda chance: history(chance, 168, lives=[12]), True, False),
-    "flat, uneven restarts, 14 d": (lambda chance: history(chance, 336, lives=[3, 30, 9, 50, 15, 1]), True, False),
-    "bursts given back, 72 h": (lambda chance: history(chance, 72, bursts=chance.uniform(8, 24), heavy=True), True, False),
-    "daily cycle, 30 h": (lambda chance: history(chance, 30, cycle=chance.uniform(40, 150)), True, False),
-    "daily cycle, 72 h": (lambda chance: history(chance, 72, cycle=chance.uniform(40, 150)), True, False),
-    "daily cycle, 12 h restarts, 7 d": (lambda chance: history(chance, 168, lives=[12], cycle=chance.uniform(40, 150)), True, False),
-    "warm-up": (_warm_up, True, False),
-    "warm-up, 12 h restarts, 7 d": (_warm_up_restarts, True, False),
-    "one step, 72 h": (_step, True, False),
-    "two steps, 72 h": (_two_steps, False, False),
-    "sawtooth of 24 h and more": (_sawtooth, True, False),
-    "slow fill, 96 h": (_slow_fill, False, False),
-    "leak 2 MB/h, 72 h": (lambda chance: history(chance, 72, 2.0), False, True),
-    "leak 5 MB/h, 7 d": (lambda chance: history(chance, 168, 5.0), False, True),
-    "leak 18 MB/h with bursts, 72 h": (lambda chance: history(chance, 72, 18.0, bursts=chance.uniform(8, 24), heavy=True), False, True),
-    "leak 60 MB/h, 30 h": (lambda chance: history(chance, 30, 60.0), False, True),
-    "leak 40 MB/h, 12 h restarts, 7 d": (lambda chance: history(chance, 168, 40.0, lives=[12]), False, True),
-    "leak 18 MB/h, 12 h": (lambda chance: history(chance, 12, 18.0), True, False),
+    "flat, 72 h": (_flat(72), "harmless"),
+    "flat, 30 days": (_flat(720), "harmless"),
+    "flat, 12 h restarts, 7 days": (_flat(168, lives=[12]), "harmless"),
+    "flat, uneven restarts, 14 days": (_flat(336, lives=[3, 30, 9, 50, 15, 1]), "harmless"),
+    "bursts given back, 72 h": (_bursts(72), "harmless"),
+    "daily cycle, 30 h": (_cycle(30), "harmless"),
+    "daily cycle, 72 h": (_cycle(72), "harmless"),
+    "daily cycle, 12 h restarts, 7 days": (_cycle(168, lives=[12]), "harmless"),
+    "warm-up, 48 to 96 h": (_warm_up, "harmless"),
+    "warm-up, 12 h restarts, 7 days": (_warm_up_restarts, "harmless"),
+    "one step, 72 h": (_step, "harmless"),
+    "sawtooth of 24 to 60 h": (_sawtooth, "harmless"),
+    "two steps, 72 h": (_two_steps, "other"),
+    "cache that fills for days, 96 h": (_slow_fill, "other"),
+    "leak of 18 MB/h, 12 h": (_leak(12, 18.0), "other"),
+    "leak of 2 MB/h, 72 h": (_leak(72, 2.0), "leak"),
+    "leak of 5 MB/h, 7 days": (_leak(168, 5.0), "leak"),
+    "leak of 18 MB/h with bursts, 72 h": (_bursts(72, 18.0), "leak"),
+    "leak of 60 MB/h, 30 h": (_leak(30, 60.0), "leak"),
+    "leak of 40 MB/h, 12 h restarts, 7 days": (_leak(168, 40.0, lives=[12]), "leak"),
 }
