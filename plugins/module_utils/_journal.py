@@ -73,7 +73,7 @@ def _text(value):
 
 
 def kernel_lines(since, grep):
-    """(time, text) of the kernel's messages since ``since`` that match ``grep``, and notes: the journal where it has them, else /dev/kmsg."""
+    """(time, text) of the kernel's messages since ``since`` that match ``grep``, and notes where they are not to be had: of the journal, else of /dev/kmsg."""
     notes = []
     # Facility 0 is the kernel's own; others are what a program of root wrote to its log.
     kernel = ["_TRANSPORT=kernel", "SYSLOG_FACILITY=0"]
@@ -84,7 +84,7 @@ def kernel_lines(since, grep):
     except JournalError as exc:
         notes.append("the kernel's messages in the journal cannot be read: %s" % exc)
     try:
-        return [(moment, text) for moment, text in kmsg() if moment >= since], notes
+        return [(moment, text) for moment, text in kmsg() if moment >= since], []
     except OSError as exc:
         return [], notes + ["the kernel's log cannot be read: %s: %s" % (KMSG, exc.strerror)]
 
