@@ -22,6 +22,7 @@ HOST = "alpha"
 def main():
     """Exit code 0 where the counts are within the budget."""
     counts = {}
+    runs.snapshot()
     with runs.lab(PREFIX, HOST) as inventory:
         for name in ("first", "repeat"):
             tally = runs.playbook("hermes_ops.gateway.site", inventory).tally[HOST]

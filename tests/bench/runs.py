@@ -15,6 +15,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BENCH = TOP / "tests/bench"
 OUT = TOP / ".build/bench"
+COLLECTIONS = TOP / ".build/collections"
 
 
 class Measured:
@@ -46,6 +47,14 @@ def measure(argv, log=None, env=None, cwd=TOP, accept=(0,)):
     return Measured(wall, usage)
 
 
+def snapshot():
+    """A copy of the collection as it is now, for the runs from here on: somebody may be working in the checkout."""
+    done = subprocess.run([sys.executable, TOP / "tests/tools/snapshot.py", "bench"], check=True, stdout=subprocess.PIPE, text=True)
+    global COLLECTIONS
+    COLLECTIONS = pathlib.Path(done.stdout.strip()).parents[2]
+    return COLLECTIONS / "ansible_collections/hermes_ops/gateway"
+
+
 def playbook(name, inventory, *arguments, **settings):
     """Run a playbook with the tally, and ansible.cfg's ``settings`` as environment variables; its log is in .build/bench/NAME.log."""
     OUT.mkdir(parents=True, exist_ok=True)
@@ -53,12 +62,12 @@ def playbook(name, inventory, *arguments, **settings):
     with contextlib.suppress(FileNotFoundError):
         tally.unlink()
     env = dict(
-        os.environ, PATH="%s:%s" % (TOP / ".venv/bin", os.environ["PATH"]), ANSIBLE_COLLECTIONS_PATH=str(TOP / ".build/collections"),
+        os.environ, PATH="%s:%s" % (TOP / ".venv/bin", os.environ["PATH"]), ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
         ANSIBLE_CALLBACK_PLUGINS=str(BENCH / "callback"), ANSIBLE_CALLBACKS_ENABLED="tally", HERMES_BENCH_TALLY=str(tally),
         ANSIBLE_CONNECTION_PLUGINS=str(BENCH / "connection"), ANSIBLE_NOCOLOR="1", ANSIBLE_PIPELINING="1",
     )
     env.update(settings)
-    log = OUT / (pathlib.Path(name).stem + ".log")
+    log = OUT / (str(name).replace(".yml", "").rpartition(".")[2].rpartition("/")[2] + ".log")
     done = measure([TOP / ".venv/bin/ansible-playbook", name, "-i", inventory, *arguments], log, env)
     done.tally = json.loads(tally.read_text(encoding="utf-8"))
     return done

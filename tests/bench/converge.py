@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The site playbook on simulated fleets, against the article's recipes as a plain playbook."""
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+
+import runs
+import simulated
+
+SITE = "hermes_ops.gateway.site"
+ARTICLE = str(runs.BENCH / "article/article.yml")
+# Published counts, for comparison.
+REFERENCES = (("prometheus.prometheus.node_exporter", "44 to 45"), ("linux-system-roles systemd, one unit", "91"))
+
+
+def run(options):
+    """A row for each playbook, size of fleet and run."""
+    rows = []
+    for count in options.hosts:
+        # The long ones once: what disturbs a run of seconds is lost in one of minutes.
+        repeats = options.repeats if count < 10 else 3 if count < 100 else 1
+        for label, name in (("site.yml, four roles", SITE), ("the article's recipes", ARTICLE)):
+            with simulated.fleet(count) as inventory:
+                for kind, times in (("first", 1), ("repeat", repeats)):
+                    sys.stderr.write("bench: converge: %d hosts, %s, %s\n" % (count, label, kind))
+                    done = [runs.playbook(name, inventory, ANSIBLE_FORKS=str(options.forks)) for _number in range(times)]
+                    rows.append(_row(label, kind, count, done))
+    rows += _exponents(rows)
+    return rows + [{"playbook": name, "task_results_a_host": results} for name, results in REFERENCES]
+
+
+def _row(label, kind, count, done):
+    for one in done:
+        bad = [host for host, figures in one.tally.items() if figures["failed"] or (kind == "repeat" and figures["changed"])]
+        if bad or len(one.tally) != count:
+            raise SystemExit("bench: %s: %s of %d hosts failed, or changed in the repeat" % (label, len(bad), count))
+    middle = sorted(done, key=lambda one: one.wall)[len(done) // 2]
+    total = {key: sum(figures[key] for figures in middle.tally.values()) for key in next(iter(middle.tally.values()))}
+    controller = middle.cpu - total["host_cpu_seconds"]
+    return {
+        "playbook": label, "hosts": count, "run": kind, "runs": len(done), "wall_seconds": statistics.median(one.wall for one in done),
+        "controller_cpu_seconds": controller, "host_cpu_seconds": total["host_cpu_seconds"], "controller_share": "%.0f %%" % (100 * controller / middle.cpu),
+        "peak_mb": round(middle.peak_mb), "task_results_a_host": total["task_results"] / count, "modules_a_host": total["remote_modules"] / count,
+        "round_trips_a_host": total["round_trips"] / count, "kb_sent_a_host": round(total["bytes_sent"] / count / 1000),
+    }
+
+
+def _exponents(rows):
+    """How wall time grows with the fleet: 1 is proportional. From the two largest sizes, where start-up weighs least."""
+    found = []
+    for label, kind in dict.fromkeys((row["playbook"], row["run"]) for row in rows):
+        sizes = [(row["hosts"], row["wall_seconds"]) for row in rows if (row["playbook"], row["run"]) == (label, kind)]
+        if len(sizes) > 1:
+            (less, before), (more, after) = sorted(sizes)[-2:]
+            found.append({
+                "playbook": label, "run": kind, "hosts": "%d to %d" % (less, more), "exponent": math.log(after / before) / math.log(more / less),
+            })
+    return found

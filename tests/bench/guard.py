@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One `hermes-guard check` that has nothing to do, against what else watches the memory of a process.
+
+On a fresh host of the lab, with a real gateway, and with nineteen units more that look like one. Measured is all that a program starts,
+and waits for; what systemd's own process does for it is not in it.
+"""
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+
+import runs
+
+PREFIX = "hermes-bench-guard"
+HOST = "alpha"
+MORE = 19
+
+
+def program():
+    """The program, made of the sources of this run."""
+    path = runs.OUT / "hermes-guard"
+    name = "ansible_collections.hermes_ops.gateway.plugins.module_utils._program"
+    subprocess.run([sys.executable, "-m", name, str(path)], check=True, env={"PYTHONPATH": str(runs.COLLECTIONS)})
+    return path
+
+
+def run(options):
+    """A row for each program and number of gateways, and one for what a day of checks leaves in the journal."""
+    rows = []
+    with runs.lab(PREFIX, HOST) as inventory:
+        sys.stderr.write("bench: guard: preparing a host of the lab\n")
+        runs.playbook("hermes_ops.gateway.site", inventory, "-e", "hermes_watchdog_interval=1h")
+        _copy(runs.BENCH / "host", "/opt/bench")
+        _copy(runs.BENCH / "article/hermes-mem-watchdog.sh", "/opt/bench/article.sh")
+        monit = shutil.which("monit")
+        if monit:
+            _copy(monit, "/opt/bench/monit")
+        for gateways in (1, 1 + MORE):
+            if gateways > 1:
+                _inside("sh", "/opt/bench/more.sh", str(MORE))
+                runs.playbook("hermes_ops.gateway.site", inventory, "-e", "hermes_watchdog_interval=1h")
+            rows += json.loads(_inside("python3", "/opt/bench/measure.py", str(gateways), str(5 * options.repeats)))
+        rows += json.loads(_inside("python3", "/opt/bench/journal.py"))
+    return rows
+
+
+def _engine():
+    return [shutil.which("podman") or "docker"]
+
+
+def _copy(source, target):
+    subprocess.run(_engine() + ["cp", str(source), "%s-%s:%s" % (PREFIX, HOST, target)], check=True)
+
+
+def _inside(*argv):
+    return subprocess.run(_engine() + ["exec", "%s-%s" % (PREFIX, HOST), *argv], check=True, stdout=subprocess.PIPE, text=True).stdout
