@@ -40,6 +40,8 @@ class Wanted:
         self.units = []
         self.hidden = {}
         secrets = {"@%s@" % name: str(value) for name, value in (parameters.get("secrets") or {}).items()}
+        calendar = _calendar(parameters.get("cadences") or {}, gateways)
+        needless = set()
         if parameters["program"] and gateways:
             self.files[_program.PATH] = (_program.build(), 0o755)
         for file in parameters["files"] if gateways else ():
@@ -49,12 +51,20 @@ class Wanted:
                 raise ApplyError("files: %s has the mode %r; allowed: an octal number such as 0644" % (file["path"], file["mode"])) from exc
             if "@NAME@" in file["path"]:
                 for gateway in gateways:
-                    self._add(_fill(file["path"], gateway), _fill(file["content"], gateway), secrets, mode)
+                    content = _fill(file["content"], gateway)
+                    if "@CALENDAR@" in content:
+                        event = calendar[gateway.name]
+                        if event is None:
+                            needless.add(os.path.basename(_fill(file["path"], gateway)))
+                            continue
+                        content = content.replace("@CALENDAR@", event)
+                    self._add(_fill(file["path"], gateway), content, secrets, mode)
             else:
                 sections = "".join(_fill(file["gateway_content"], gateway) for gateway in gateways) if file["gateway_content"] else ""
                 self._add(file["path"], file["content"] + sections, secrets, mode)
         for unit in parameters["units"] if gateways else ():
             self.units += [_fill(unit, gateway) for gateway in gateways] if "@NAME@" in unit else [unit]
+        self.units = [unit for unit in self.units if unit not in needless]
 
     def _add(self, path, text, secrets, mode):
         self.hidden[path] = [line.partition(token)[0] for line in text.split("\n") for token in secrets if token in line]
@@ -134,6 +144,21 @@ def _gateways(names):
                 "hermes_guard_gateways: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user" % (gateway.name, gateway.problem)
             )
     return chosen
+
+
+def _calendar(cadences, gateways):
+    """The calendar event of each gateway by its measured leak: {name: str, or None where none is needed}."""
+    if not cadences or not gateways:
+        return {}
+    # Judging is for those who ask for it.
+    from . import _cadence
+    try:
+        chosen = _cadence.measured([gateway.name for gateway in gateways])
+        return {name: None if cadence is None else cadences[cadence] for name, cadence in chosen.items()}
+    except _conf.ConfError as exc:
+        raise ApplyError(str(exc)) from exc
+    except KeyError as exc:
+        raise ApplyError("cadences: there is none of %s" % exc) from exc
 
 
 def _fill(text, gateway):

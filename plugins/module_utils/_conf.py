@@ -33,7 +33,7 @@ KEYS = {
 }
 SHORTEST_INTERVAL = 5
 ACTIONS = ("restart", "alert")
-EVERY = ("6h", "12h", "24h")
+EVERY = ("6h", "12h", "24h", "auto")
 
 
 class ConfError(Exception):

@@ -88,6 +88,13 @@ options:
       - Calendar events by the name of the option that they come from; each is tried with C(systemd-analyze calendar) before anything is changed.
     type: dict
     default: {}
+  cadences:
+    description:
+      - Calendar events by how often they come, V(6h), V(12h), V(24h), V(48h), V(72h) and V(168h). The one that a gateway's measured leak asks for takes
+        the place of C(@CALENDAR@) in its files; V(12h) until there is a verdict.
+      - A gateway that needs no restarts has no file with C(@CALENDAR@) in it, and not the unit that this file is.
+    type: dict
+    default: {}
   options:
     description:
       - Variables of other roles of the collection, by their names. They are checked before anything is changed, so that a slip in one that
@@ -179,6 +186,7 @@ def main():
             },
             "units": {"type": "list", "elements": "str", "default": []},
             "calendars": {"type": "dict", "default": {}},
+            "cadences": {"type": "dict", "default": {}},
             "options": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
         },

@@ -33,7 +33,7 @@ def trend(verdict="flat", slope=0.0, **more):
     climb = slope or 0
     points = [[NOW - 86400 + 600 * step, int((200 + climb * step / 6) * MB), int((195 + climb * step / 6) * MB), 0] for step in range(144)]
     return dict({
-        "verdict": verdict, "slope_mb_per_hour": slope, "slope_ci": [slope - 1, slope + 1], "rss_mb": 200.0, "limit_mb": 2048.0, "hours_to_limit": None,
+        "verdict": verdict, "slope_mb_per_hour": slope, "slope_ci": [climb - 1, climb + 1], "rss_mb": 200.0, "limit_mb": 2048.0, "hours_to_limit": None,
         "advice": ["look at it"], "why": "because", "version": "0.19.0",
         "chart": {"points": points, "restarts": [], "providers": [[NOW - 86400, "openrouter", "a-model", "0.19.0"]]},
     }, **more)
