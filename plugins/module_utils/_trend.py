@@ -143,7 +143,7 @@ def _round(value):
     return None if value is None else round(value, 3) + 0.0
 
 
-def chart(series, points, scale=1.0):
+def chart(series, points):
     """At most ``points`` of the history for a chart, each [timestamp, rss_bytes, floor_bytes, number of the life], and what happened when.
 
     Equal parts of the history, each with its highest RSS, so that no burst is lost, and its floor.

@@ -7,7 +7,16 @@ from __future__ import annotations
 import os
 import time
 
-from . import _compare, _discover, _history, _proc, _sample, _series, _suspend, _trend
+from . import _compare, _conf, _discover, _history, _proc, _sample, _series, _suspend, _trend
+
+
+def of_names(names, points=0):
+    """As of_gateways for the configured gateways ``names`` (empty: all). ConfError names one that is not configured."""
+    every = _conf.load()
+    unknown = sorted(set(names).difference(every))
+    if unknown:
+        raise _conf.ConfError("names: %r is not configured on this host; there are: %s" % (unknown[0], ", ".join(sorted(every)) or "none"))
+    return of_gateways([every[name] for name in sorted(every) if not names or name in names], points)
 
 
 def of_gateways(every, points=0):
@@ -30,7 +39,7 @@ def _one(settings, gateway, points):
     answer = _trend.trend(series, limit_bytes, time.time(), settings.trend_scale, limit_from)
     answer["suspended_until"] = _suspend.until(settings.folder)
     if points:
-        answer["chart"] = _trend.chart(series, points, settings.trend_scale)
+        answer["chart"] = _trend.chart(series, points)
     return answer
 
 
