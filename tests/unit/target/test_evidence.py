@@ -308,7 +308,10 @@ def test_hermes_takes_out_what_only_it_knows(host):
     assert "uses ***" in _evidence.collect([host.gateway])[0]["hermes-gateway/gateway.log"]
 
 
-@pytest.mark.parametrize("answer", [lambda text: "", lambda text: text + "more\n", lambda text: EVERY])
+@pytest.mark.parametrize("answer", [
+    lambda text: "", lambda text: text + "more\n", lambda text: EVERY,
+    lambda text: text.replace("Ready", "Ready to go " + EVERY.replace("\n", "  ") + " Ready", 1),
+])
 def test_a_redaction_that_lies_is_not_believed(host, answer):
     host.redact = answer
     files, summaries = _evidence.collect([host.gateway])

@@ -261,3 +261,54 @@ def test_a_journal_of_rubbish():
         '{"__REALTIME_TIMESTAMP": "5000000", "MESSAGE": [104, 105, 255], "UNIT": ["a", "b"], "_PID": null}',
     ]
     assert _journal.parse("\n".join(lines)) == [{"__REALTIME_TIMESTAMP": "5000000", "MESSAGE": "hi\ufffd", "UNIT": "a", "_PID": "", "time": 5.0}]
+
+
+@pytest.mark.parametrize(("fields", "kind"), [
+    ({"MESSAGE_ID": _oom.OUT_OF_MEMORY}, "oom"), ({"MESSAGE_ID": _oom.OOMD_KILL}, "oomd-unit"),
+    ({"MESSAGE_ID": "fe6faa94e7774663a0da52717891d8ef"}, "oom"), ({"MESSAGE_ID": "d989611b15e44c9dbf31e3c81256e4ed"}, "oomd-unit"),
+    ({"MESSAGE_ID": "d9b373ed55a64feb8242e02dbe79a49c", "UNIT_RESULT": "oom-kill"}, "result"),
+    ({"MESSAGE_ID": "d9b373ed55a64feb8242e02dbe79a49c", "UNIT_RESULT": "exit-code"}, None),
+    ({"MESSAGE": "hermes-gateway.service: A process of this unit has been killed by the OOM killer."}, "oom"),
+    ({"MESSAGE": "hermes-gateway.service: systemd-oomd killed 2 process(es) in this unit."}, "oomd-unit"),
+    ({"MESSAGE": "hermes-gateway.service: systemd-oomd killed some process(es) in this unit."}, "oomd-unit"),
+    ({"MESSAGE": "hermes-gateway.service: Failed with result 'oom-kill'."}, "result"),
+    ({"MESSAGE": "hermes-gateway.service: Failed with result 'exit-code'."}, None),
+])
+def test_each_word_of_systemd_alone(fields, kind):
+    entry = dict(fields, _PID="1", UNIT="hermes-gateway.service")
+    assert _oom._kind(entry, [gateway()])[0] == kind
+
+
+@pytest.mark.parametrize(("fields", "peak", "swap"), [
+    ({"MESSAGE_ID": "ae8f7b866b0347b9af31fe1c80b127c0", "MEMORY_PEAK": "1000", "MEMORY_SWAP_PEAK": "5"}, 1000, 5),
+    ({"MESSAGE": "hermes-gateway.service: Consumed 3min 20.123s CPU time, 1.5G memory peak, 512M memory swap peak."}, 3 << 29, 512 << 20),
+    ({"MESSAGE": "hermes-gateway.service: Consumed 120ms CPU time, 824K memory peak, 0B memory swap peak, 1.2K incoming IP traffic."}, 824 << 10, 0),
+])
+def test_each_form_of_a_peak(fields, peak, swap):
+    life = _oom.lives([dict(fields, _PID="1", UNIT="hermes-gateway.service", time=5.0)], [gateway()])[0]
+    assert (life["peak_bytes"], life["swap_peak_bytes"]) == (peak, swap)
+
+
+def test_no_peak_no_life():
+    entry = {"MESSAGE": "hermes-gateway.service: Consumed 41.5s CPU time.", "_PID": "1", "UNIT": "hermes-gateway.service", "time": 5.0}
+    assert _oom.lives([entry, dict(entry, MESSAGE="x: Consumed 1s CPU time, 1.2.3G memory peak.")], [gateway()]) == []
+
+
+@pytest.mark.parametrize("line", [
+    "Memory cgroup out of memory: Kill process 4711 (python) score 1002 or sacrifice child",
+    "Out of memory: Killed process 4711 (a) b) total-vm:1kB, anon-rss:1kB, file-rss:1kB, shmem-rss:0kB, UID:1000 pgtables:2kB oom_score_adj:0",
+    "Out of memory (oom_kill_allocating_task): Killed process 4711 (python), UID 1000, total-vm:1kB, anon-rss:1kB, file-rss:1kB, shmem-rss:0kB",
+    "Killed process 4711 (python) total-vm:1kB, anon-rss:1kB, file-rss:1kB",
+])
+def test_each_form_of_the_kernels_line(line):
+    assert [kill["pid"] for kill in _oom.from_kernel([(KILL, line)], [gateway(pid=4711, start_time=KILL - 9)])] == [4711]
+
+
+def test_only_the_kernels_own_lines_are_its():
+    assert _journal.parse_kmsg("30,1,1000000,-;of a program\n6,2,2000000,-;of the kernel\n SUBSYSTEM=x\nrubbish;x\n", 100) == [(102.0, "of the kernel")]
+
+
+def test_a_kill_explains_one_step_of_the_counter():
+    kills = [{"time": 1000.0, "name": "hermes-gateway"}]
+    _oom.add_counted(kills, [(900, 1005, 1), (1005, 1300, 1)], gateway())
+    assert [kill.get("source") for kill in kills] == [None, "counter"]
