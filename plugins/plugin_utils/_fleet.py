@@ -81,14 +81,22 @@ def fleet(answers, now=None):
 def _host(host, trend, oom, now):
     if not isinstance(trend.get("trends"), dict):
         word = "unreachable" if trend.get("unreachable") else "could not be asked"
-        return [_blank(host, "silent", word, text(trend.get("msg") or trend.get("module_stderr") or "no word from it"))]
+        return [_blank(host, "silent", word, text(trend.get("msg") or trend.get("module_stderr") or "no word from it").replace("Task failed: ", "", 1))]
     kills = [_dict(kill) for kill in _list(oom.get("kills"))[:MAX_GATEWAYS]]
     notes = "" if isinstance(oom.get("kills"), (list, tuple)) else "its OOM kills are not known: %s" % text(oom.get("msg"))
     found = [
         _gateway(host, str(name), _dict(trend["trends"][name]), [kill for kill in kills if kill.get("name") == name], notes, now)
         for name in list(trend["trends"])[:MAX_GATEWAYS]
     ]
+    # It looks for every gateway, not for the configured ones only.
+    found += [_bare(host, str(name), notes) for name in sorted(_dict(oom.get("counters")), key=str)[:MAX_GATEWAYS] if name not in trend["trends"]]
     return found or [_blank(host, "none", "no gateway", "no Hermes gateway runs on this host")]
+
+
+def _bare(host, name, notes):
+    """A gateway that is there and has no samples."""
+    why = "it is not guarded, so there are no samples: run the playbook hermes_ops.gateway.site"
+    return dict(_blank(host, "unknown", "insufficient", why), gateway=text(name, 100), advice="; ".join(one for one in (why, notes) if one))
 
 
 def _blank(host, group, verdict, why):

@@ -115,6 +115,14 @@ def test_kills_that_could_not_be_asked_for_are_said_so():
     assert row["advice"] == "look at it; its OOM kills are not known: journalctl is gone"
 
 
+def test_a_gateway_that_is_not_guarded_is_in_the_report():
+    made = report(("a", {"trends": {"g": trend()}}, {"kills": [], "counters": {"g": {}, "h": {}}}), ("b", {"trends": {}}, {"kills": [], "counters": {"g": {}}}))
+    assert [(row["host"], row["gateway"], row["group"]) for row in made["rows"]] == [("a", "h", "unknown"), ("b", "g", "unknown"), ("a", "g", "healthy")]
+    assert "not guarded" in made["rows"][0]["advice"]
+    assert made["gateways"] == 3
+    Page(_fleet_html.html(made))
+
+
 def test_suspended_restarts_are_said_until_they_end():
     end = int(time.time()) + 7200
     lines = fleet_report([answer("a", {"g": trend(suspended_until=end)}), answer("b", {"g": trend(suspended_until=end - 8000)})])
