@@ -77,4 +77,6 @@ if __name__ == "__main__":
         gc.disable()
     status = main()
     sys.stdout.flush()
+    # Python 3.8 keeps what is said there until its end.
+    sys.stderr.flush()
     os._exit(status)
