@@ -47,8 +47,8 @@ def main():
     if os.geteuid() != 0:
         sys.exit("bench: the simulated hosts and the lab need root")
     simulated.own_mounts([sys.executable] + sys.argv)
-    runs.OUT.mkdir(parents=True, exist_ok=True)
-    runs.snapshot()
+    lock = runs.alone("bench")
+    runs.snapshot("bench")
     results = runs.OUT / "results.json"
     found = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
     for name in options.parts or PARTS:
@@ -60,6 +60,7 @@ def main():
     text = "\n".join(_section(name, found[name]) for name in PARTS if name in found)
     (runs.OUT / "results.md").write_text(text, encoding="utf-8")
     print(text)
+    lock.close()
 
 
 def _section(name, part):

@@ -9,8 +9,8 @@ and waits for; what systemd's own process does for it is not in it.
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import statistics
 import subprocess
 import sys
 
@@ -37,9 +37,8 @@ def run(options):
         runs.playbook("hermes_ops.gateway.site", inventory, "-e", "hermes_watchdog_interval=1h")
         _copy(runs.BENCH / "host", "/opt/bench")
         _copy(runs.BENCH / "article/hermes-mem-watchdog.sh", "/opt/bench/article.sh")
-        monit = shutil.which("monit")
-        if monit:
-            _copy(monit, "/opt/bench/monit")
+        for name in ("monit", "strace"):
+            _lend(name)
         for gateways in (1, 1 + MORE):
             if gateways > 1:
                 _inside("sh", "/opt/bench/more.sh", str(MORE))
@@ -55,6 +54,21 @@ def _engine():
 
 def _copy(source, target):
     subprocess.run(_engine() + ["cp", str(source), "%s-%s:%s" % (PREFIX, HOST, target)], check=True)
+
+
+def _lend(name):
+    """This machine's program, with the libraries it needs, where it is installed: a host of the lab has the same Debian and no packages' archive."""
+    path = shutil.which(name)
+    if path is None:
+        sys.stderr.write("bench: guard: left out, as it is not installed: %s\n" % name)
+        return
+    libraries = subprocess.run(["ldd", path], check=True, stdout=subprocess.PIPE, text=True).stdout
+    _inside("mkdir", "-p", "/opt/bench/lib")
+    for line in libraries.splitlines():
+        library, _arrow, rest = line.strip().partition(" => ")
+        if rest and not library.startswith(("libc.so", "libm.so")):
+            _copy(os.path.realpath(rest.split()[0]), "/opt/bench/lib/" + library)
+    _copy(path, "/opt/bench/" + name)
 
 
 def _inside(*argv):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -47,9 +48,17 @@ def measure(argv, log=None, env=None, cwd=TOP, accept=(0,)):
     return Measured(wall, usage)
 
 
-def snapshot():
+def alone(name):
+    """Wait until no other run of ``name`` is under way: they would disturb each other."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    handle = open(OUT / (name + ".lock"), "wb")
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def snapshot(name):
     """A copy of the collection as it is now, for the runs from here on: somebody may be working in the checkout."""
-    done = subprocess.run([sys.executable, TOP / "tests/tools/snapshot.py", "bench"], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([sys.executable, TOP / "tests/tools/snapshot.py", name], check=True, stdout=subprocess.PIPE, text=True)
     global COLLECTIONS
     COLLECTIONS = pathlib.Path(done.stdout.strip()).parents[2]
     return COLLECTIONS / "ansible_collections/hermes_ops/gateway"
@@ -58,7 +67,7 @@ def snapshot():
 def playbook(name, inventory, *arguments, **settings):
     """Run a playbook with the tally, and ansible.cfg's ``settings`` as environment variables; its log is in .build/bench/NAME.log."""
     OUT.mkdir(parents=True, exist_ok=True)
-    tally = OUT / "tally.json"
+    tally = OUT / ("tally-%d.json" % os.getpid())
     with contextlib.suppress(FileNotFoundError):
         tally.unlink()
     env = dict(
@@ -70,6 +79,7 @@ def playbook(name, inventory, *arguments, **settings):
     log = OUT / (str(name).replace(".yml", "").rpartition(".")[2].rpartition("/")[2] + ".log")
     done = measure([TOP / ".venv/bin/ansible-playbook", name, "-i", inventory, *arguments], log, env)
     done.tally = json.loads(tally.read_text(encoding="utf-8"))
+    tally.unlink()
     return done
 
 
