@@ -12,11 +12,11 @@ from . import _judge, _outlook
 def why(judged, answer):
     """One sentence that a person understands."""
     verdict, hours = answer["verdict"], _outlook.span(answer["observed_hours"])
-    seen = "%s of %d %s" % (hours, answer["segments"], "life" if answer["segments"] == 1 else "lives")
+    seen = "%s of %s" % (hours, "1 life" if answer["segments"] == 1 else "%d lives" % answer["segments"])
     if verdict == "insufficient":
         if not answer["samples"]:
             return "There is no sample yet."
-        start = "%d samples over %s are too few for a verdict" % (answer["samples"], seen)
+        start = "%s over %s: too little for a verdict" % ("1 sample" if answer["samples"] == 1 else "%d samples" % answer["samples"], seen)
         if answer["slope_mb_per_hour"] is None:
             return start + "."
         return "%s; between the ends it is about %s, which may be nothing but the start." % (start, rate(answer["slope_mb_per_hour"]))
