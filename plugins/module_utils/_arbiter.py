@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The arbiter: the only place from which anything restarts a gateway.
 
-In order: refuse what must not be restarted; take the gateway's lock; note its memory; wait for a quiet moment; drain; one SIGUSR1;
+In order: refuse what must not be restarted; take the gateway's lock; note its memory; wait for a quiet moment; drain; one stimulus;
 wait until the new process is up; write the ledger. What Hermes does with each stimulus stands in docs/restart.md.
 """
 from __future__ import annotations
@@ -25,6 +25,8 @@ FLOOR_SECONDS = 600
 DRAIN_SECONDS = 120
 DELIVERY_SECONDS = 5
 EXIT_SECONDS = 120
+# How long the marker outlives a restart that is on its way. A new process needs longer than that to look for one.
+MARKER_SECONDS = 1
 UP_SECONDS = 240
 # What Restart= must say so that systemd starts a process again that has ended with code 75.
 RESTARTING = ("always", "on-failure")
@@ -256,27 +258,43 @@ class _Restart:
         return False
 
     def _stimulus(self):
-        """One SIGUSR1 to the main process: Hermes marks what is under way, ends with code 75, and systemd starts it again."""
-        self.say("sending SIGUSR1")
+        """One stimulus, by what is under way.
+
+        Drained, nothing is: a restart by systemd, which does not wait for RestartSec, and the marker stays until the old process is about
+        to end, because Hermes takes new turns within a second of its removal. Otherwise one SIGUSR1 to the main process: Hermes marks what
+        is under way, ends with code 75, and systemd starts it again.
+        """
+        if self.drained:
+            self.say("restarting the unit")
+            self.manager.call("try-restart", "--no-block", self.gateway.unit)
+            self._gone(MARKER_SECONDS)
+            return
         # Marker first: a gateway that boots beside it would refuse every turn.
         _drain.remove(self.gateway)
         if self.gateway.restart_policy in RESTARTING:
+            self.say("sending SIGUSR1")
             self.manager.call("kill", "--kill-who=main", "--signal=SIGUSR1", self.gateway.unit)
         else:
             # It would end and stay down.
             self.manager.call("try-restart", "--no-block", self.gateway.unit)
 
-    def _wait_up(self):
-        """Whether a new process runs and says so; notes when the old one went down and the new one was up."""
+    def _gone(self, seconds):
+        """Whether the old process has ended within ``seconds``; notes when it was first seen to be gone."""
         pid, started = self.process
-        deadline = time.monotonic() + EXIT_SECONDS
+        deadline = time.monotonic() + seconds
         while started is not None and _proc.start_ticks(pid) == started:
             if time.monotonic() >= deadline:
-                self.say("the old process has not ended after %s" % _quantity.span(EXIT_SECONDS))
                 return False
-            time.sleep(0.1)
+            time.sleep(0.05)
         if self.went_down is None:
             self.went_down = time.monotonic()
+        return True
+
+    def _wait_up(self):
+        """Whether a new process runs and says so; notes when the old one went down and the new one was up."""
+        if not self._gone(EXIT_SECONDS):
+            self.say("the old process has not ended after %s" % _quantity.span(EXIT_SECONDS))
+            return False
         self.say("down, waiting for the new process")
         deadline = time.monotonic() + UP_SECONDS
         while time.monotonic() < deadline:

@@ -42,9 +42,12 @@ if mode == "family" and os.fork() == 0:
     os._exit(0)
 say("starting" if mode == "hang" else "running", 1 if mode == "busy" else 0)
 (home / "born").touch()
+draining = False
 while True:
-    if (home / ".drain_request.json").exists() and mode != "busy":
-        say("draining")
+    marker = (home / ".drain_request.json").exists()
+    if mode != "busy" and marker != draining:
+        draining = marker
+        say("draining" if marker else "running")
     time.sleep(0.02)
 """
 DRAIN = """
@@ -162,8 +165,8 @@ class FakeSystemd:
             if unit in self.homes:
                 process = self.processes.pop(unit, None)
                 if process:
-                    process.kill()
-                    process.wait()
+                    process.terminate()
+                    process.wait(20)
                 self.start(unit)
 
     def _enable(self, rest):

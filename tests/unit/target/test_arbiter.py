@@ -102,10 +102,11 @@ def test_graceful_restart(systemd, settings, home):
     outcome = _arbiter.restart(settings(), "it leaks", say=said.append)
     assert (outcome.event, outcome.entry["mode"], outcome.entry["pid"]) == ("restart", "drain", before)
     assert outcome.entry["new_pid"] == systemd.pid() != before
-    assert systemd.calls == ["kill " + UNIT]
-    # The marker was there, and was gone before the signal.
+    # Nothing was under way: a plain restart, which does not wait for RestartSec.
+    assert systemd.calls == ["try-restart " + UNIT]
+    # The marker lay there until the signal came, so that no turn could begin in between.
     assert "draining" in said
-    assert (home / "signals").read_text() == "SIGUSR1 clean\n"
+    assert (home / "signals").read_text() == "SIGTERM marker\n"
     assert not (home / ".drain_request.json").exists()
     assert [one["reason"] for one in _ledger.read(settings().folder, 9)] == ["it leaks"]
 
@@ -116,6 +117,18 @@ def test_second_restart_within_ten_minutes_is_refused(systemd, settings, home):
     outcome = _arbiter.restart(settings(), "two", emergency=True)
     assert (outcome.event, outcome.entry["code"]) == ("refused", "cooldown")
     assert len(systemd.calls) == 1
+
+
+def test_gateway_that_does_not_drain_is_told_to_restart_itself(systemd, settings, home, monkeypatch):
+    monkeypatch.setattr(_arbiter, "DRAIN_SECONDS", 0.3)
+    home.mkdir()
+    (home / "mode").write_text("busy")
+    systemd.add_gateway(home)
+    outcome = _arbiter.restart(settings(), "it leaks")
+    assert (outcome.event, outcome.entry["mode"]) == ("restart", "resume")
+    assert systemd.calls == ["kill " + UNIT]
+    # The next process must not boot beside a marker.
+    assert (home / "signals").read_text() == "SIGUSR1 clean\n"
 
 
 @pytest.mark.parametrize("policy", ["no", "on-abnormal"])
@@ -260,7 +273,7 @@ def test_timer_has_patience_for_a_check_that_cleans(systemd, settings, home, mon
 
 def test_systemd_that_refuses_leaves_no_marker(systemd, settings, home):
     systemd.add_gateway(home)
-    systemd.fails.add("kill")
+    systemd.fails.add("try-restart")
     outcome = _arbiter.restart(settings(), "it leaks")
     assert (outcome.event, outcome.entry["code"]) == ("failed", "error")
     assert "no luck" in outcome.reason
