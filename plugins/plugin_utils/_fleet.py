@@ -125,7 +125,7 @@ def _gateway(host, name, trend, kills, notes, now):
         "hours_to_limit_ci": _range(trend.get("hours_to_limit_ci")),
         "oom_kills_24h": len([at for at in times if at > now - DAY]),
         "recommended_restart_hours": number(trend.get("recommended_restart_hours")),
-        "advice": text([one for one in (text(trend.get("advice"), 500), notes) if one], 500),
+        "advice": text([one for one in (text(trend.get("advice") or trend.get("what_would_settle_it"), 500), notes) if one], 500),
         "observed_hours": number(trend.get("observed_hours")),
         "suspended_until": until if until is not None and until > now else None,
         "version": text(trend.get("version"), 40),

@@ -33,7 +33,7 @@ def answers(count, seed=1):
         for name in ["hermes-gateway", "hermes-gateway-coder@ada"][:1 + (rng.random() < 0.25)]:
             if number < count:
                 trends[name], died = _gateway(rng, number)
-                kills += [{"time": at, "name": name, "unit": name + ".service", "pid": 4711, "comm": "python3", "scope": "cgroup", "source": "kernel"} for at in died]
+                kills += [{"time": at, "name": name, "pid": 4711, "comm": "python3", "scope": "cgroup", "source": "kernel"} for at in died]
                 number += 1
         found.append((host, {"trends": trends}, {"kills": kills}))
     if count > 1:
@@ -77,7 +77,8 @@ def _gateway(rng, number):
         identities.append([start + days * 43200, "openai", HOSTILE[number // 4 % len(HOSTILE)], "0.19.0"])
     advice = {
         "leak": "0.16.0 leaks without bound (#25315); upgrade to 0.17.0 or later. Until then restart it every %s." % ("6 h" if slope > 30 else "24 h"),
-        "suspected": "Run confirm.yml: 48 h without calendar restarts will settle it.", "sawtooth": "It gives memory back in big steps: another bug than the leak.",
+        "suspected": "Run confirm.yml: 48 h without calendar restarts will settle it.",
+        "sawtooth": "It gives memory back in big steps: another bug than the leak.",
         "insufficient": "A verdict needs 23 more hours.", "flat": "No need for calendar restarts.", "saturating": "Settles after its start: nothing to do.",
     }[kind]
     why = {
@@ -89,7 +90,7 @@ def _gateway(rng, number):
         "slope_ci": [round(slope * 0.88 - 0.4, 2), round(slope * 1.13 + 0.4, 2)] if kind != "insufficient" else None, "p_value": 0.001,
         "observed_hours": days * 24, "segments": life, "samples": int(days * 288), "rss_mb": points[-1][1] / MB, "limit_mb": limit, "hours_to_limit": hours,
         "recommended_restart_hours": 24 if slope else None, "faster_than_known": slope > 100, "why": why, "advice": [advice],
-        "chart": {"points": points, "restarts": restarts, "providers": identities}, "version": "0.19.0", "provider": identities[-1][1], "model": identities[-1][2],
+        "chart": {"points": points, "restarts": restarts, "providers": identities}, "version": "0.19.0",
     }, kills
 
 

@@ -35,6 +35,8 @@ def test_table():
     assert "60.0 (58.0 to 62.0)" in lines[7] and "0.1 (-0.2 to 0.3)" in lines[7]
 
 
-@pytest.mark.parametrize("stdout", ["", "x", "[]", "null", '{"g": 5}', '{"g": {}}', '{"g": {"before": [], "after": 3, "why": {"a": 1}, "hours_still": "x"}}', "5"])
+@pytest.mark.parametrize("stdout", [
+    "", "x", "[]", "null", '{"g": 5}', '{"g": {}}', '{"g": {"before": [], "after": 3, "why": {"a": 1}, "hours_still": "x"}}', "5",
+])
 def test_wild_answers(stdout):
     assert len(fix_table([("a", {"stdout": stdout, "rc": 0}), ("b", None)])) == 3
