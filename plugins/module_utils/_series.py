@@ -216,8 +216,7 @@ def _lines(handle, series):
             break
         lines = (rest + block).split(b"\n")
         rest = lines.pop()[:_LINE]
-        for line in lines:
-            yield line
+        yield from lines
     # The start of a number looks like a number.
     series.torn = bool(rest)
 
