@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How often the judge errs: every scenario of simulate.py with many seeds, as a confusion matrix. Exit code 1 where a promise is not kept.
 
-The thresholds were chosen on seeds 0 to 199. What is reported must be of others: the default is 1000 and on.
+The thresholds were chosen on seeds 0 to 299. What is reported must be of others: the default is 1000 and on.
 """
 
 from __future__ import annotations
