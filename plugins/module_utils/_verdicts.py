@@ -9,6 +9,9 @@ import time
 
 from . import _compare, _conf, _discover, _history, _proc, _sample, _series, _suspend, _trend
 
+# How far back the journal is read where there is no history.
+FIRST_DAY_HOURS = 720
+
 
 def of_names(names, points=0):
     """As of_gateways for the configured gateways ``names`` (empty: all). ConfError names one that is not configured."""
@@ -31,8 +34,10 @@ def _one(settings, gateway, points):
     if not len(series) and running:
         # The first day: what can be seen now is a start.
         row = _sample.take(gateway, settings)
-        problem = problem or "there is no history yet; the figures are those of now"
-        series = _series.of_rows([row] if row else [])
+        before = _earlier_lives(gateway)
+        problem = problem or "there is no history yet; the figures are those of now%s" % (
+            " and the memory peaks that systemd logged at %d earlier stops" % len(before) if before else "")
+        series = _series.of_rows(before + ([row] if row else []))
     if problem:
         series.notes.append(problem)
     limit_bytes, limit_from = limit(settings, gateway if running else None, series)
@@ -41,6 +46,16 @@ def _one(settings, gateway, points):
     if points:
         answer["chart"] = _trend.chart(series, points)
     return answer
+
+
+def _earlier_lives(gateway):
+    """What systemd logged of earlier lives when they ended, as one sample each (list of dict): their memory peak, after their uptime."""
+    # Needed on the first day only, by what is started up to 1,440 times a day.
+    from . import _oom
+    return [
+        {"timestamp": life["time"], "invocation_id": life["invocation_id"], "uptime_seconds": life["uptime_seconds"], "rss_bytes": life["peak_bytes"]}
+        for life in _oom.find([gateway], FIRST_DAY_HOURS)["lives"]
+    ]
 
 
 def of_change(every, since=None):
