@@ -24,6 +24,11 @@ LOCK_SECONDS = 3
 FLOOR_SECONDS = 600
 DRAIN_SECONDS = 120
 DELIVERY_SECONDS = 5
+# On a machine with too much to do, answers and the queue of what came in take longer: until there is no more of it, so long at most.
+SETTLE_SECONDS = 60
+# The share of one CPU that a gateway may want which only refuses.
+SETTLED_SHARE = 0.3
+LOOK_SECONDS = 1
 EXIT_SECONDS = 120
 # How long the marker outlives a restart that is on its way. A new process needs longer than that to look for one.
 MARKER_SECONDS = 1
@@ -246,7 +251,7 @@ class _Restart:
         if _drain.write(self.gateway) and self._drained():
             self.drained = True
             self.mode = "drain"
-            time.sleep(DELIVERY_SECONDS)
+            self._settle()
 
     def _drained(self):
         deadline = time.monotonic() + DRAIN_SECONDS
@@ -256,6 +261,20 @@ class _Restart:
                 return True
             time.sleep(0.5)
         return False
+
+    def _settle(self):
+        """Until the answers are delivered: the count of turns falls before that, and what has come in and not begun is not in it."""
+        pid, started = self.process
+        deadline = time.monotonic() + DELIVERY_SECONDS + SETTLE_SECONDS
+        time.sleep(max(0.0, DELIVERY_SECONDS - LOOK_SECONDS))
+        while time.monotonic() < deadline and _proc.start_ticks(pid) == started:
+            before = _proc.work_seconds(pid)
+            time.sleep(LOOK_SECONDS)
+            after = _proc.work_seconds(pid)
+            wanted = 0 if before is None or after is None else after - before
+            if wanted < SETTLED_SHARE * LOOK_SECONDS and not _idle.owed(self.gateway):
+                return
+        self.say("it is still busy, %s after its last turn" % _quantity.span(DELIVERY_SECONDS + SETTLE_SECONDS))
 
     def _stimulus(self):
         """One stimulus, by what is under way.

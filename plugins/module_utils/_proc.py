@@ -59,6 +59,20 @@ def uptime_seconds(pid):
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
+def work_seconds(pid):
+    """CPU time that the threads of a process have used and waited for so far, in seconds; None where the kernel does not say.
+
+    With the waiting, because on a machine with too much to do a process that falls behind uses little.
+    """
+    try:
+        threads = os.listdir("/proc/%d/task" % pid)
+    except OSError:
+        return None
+    fields = [(read("/proc/%d/task/%s/schedstat" % (pid, thread), 256) or "").split() for thread in threads]
+    known = [(int(one[0]) + int(one[1])) / 1e9 for one in fields if len(one) >= 2]
+    return sum(known) if known else None
+
+
 def owner(pid):
     """The uid that the process runs as, or None."""
     try:

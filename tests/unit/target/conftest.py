@@ -219,7 +219,11 @@ def systemd(tmp_path, monkeypatch, python):
     monkeypatch.setattr(_discover.pwd, "getpwall", lambda: [])
     monkeypatch.setattr(_conf, "STATE", str(tmp_path / "state"))
     monkeypatch.setattr(_conf, "FOLDER", str(tmp_path / "etc"))
-    for name, value in {"DELIVERY_SECONDS": 0.1, "DRAIN_SECONDS": 2, "EXIT_SECONDS": 0.5, "UP_SECONDS": 3, "LOCK_SECONDS": 0.1}.items():
+    impatient = {
+        "DELIVERY_SECONDS": 0.1, "LOOK_SECONDS": 0.1, "SETTLE_SECONDS": 1, "SETTLED_SHARE": 9,
+        "DRAIN_SECONDS": 2, "EXIT_SECONDS": 0.5, "UP_SECONDS": 3, "LOCK_SECONDS": 0.1,
+    }
+    for name, value in impatient.items():
         monkeypatch.setattr(_arbiter, name, value)
     yield fake
     fake.close()

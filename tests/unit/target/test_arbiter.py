@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils import _arbiter, _drain, _files, _ledger, _run, _runtime
+from ansible_collections.hermes_ops.gateway.plugins.module_utils import _arbiter, _drain, _files, _ledger, _proc, _run, _runtime
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 UNIT = "hermes-gateway.service"
@@ -129,6 +131,47 @@ def test_gateway_that_does_not_drain_is_told_to_restart_itself(systemd, settings
     assert systemd.calls == ["kill " + UNIT]
     # The next process must not boot beside a marker.
     assert (home / "signals").read_text() == "SIGUSR1 clean\n"
+
+
+def test_answers_that_are_owed_are_waited_for(systemd, settings, home, monkeypatch):
+    monkeypatch.setattr(_arbiter, "SETTLE_SECONDS", 30)
+    systemd.add_gateway(home)
+    columns = "owner_pid INTEGER, state TEXT"
+    with contextlib.closing(sqlite3.connect(home / "state.db")) as base, base:
+        base.execute("CREATE TABLE delivery_obligations (%s)" % columns)
+        # Of this process, and of an earlier one, which nobody waits for.
+        base.executemany("INSERT INTO delivery_obligations VALUES (?, ?)", [(systemd.pid(), "attempting"), (systemd.pid(), "delivered"), (1, "pending")])
+    asked = []
+    real = _arbiter._idle.owed
+
+    def owed(gateway):
+        asked.append(real(gateway))
+        if len(asked) == 2:
+            with contextlib.closing(sqlite3.connect(home / "state.db")) as base, base:
+                base.execute("UPDATE delivery_obligations SET state = 'delivered'")
+        return asked[-1]
+
+    monkeypatch.setattr(_arbiter._idle, "owed", owed)
+    assert _arbiter.restart(settings(), "it leaks").entry["mode"] == "drain"
+    assert asked == [1, 1, 0]
+
+
+def test_gateway_that_goes_on_working_is_waited_for_so_long(systemd, settings, home, monkeypatch):
+    monkeypatch.setattr(_arbiter, "SETTLED_SHARE", 0.3)
+    worked = iter(range(10000))
+    monkeypatch.setattr(_arbiter._proc, "work_seconds", lambda pid: next(worked))
+    systemd.add_gateway(home)
+    said = []
+    outcome = _arbiter.restart(settings(), "it leaks", say=said.append)
+    assert (outcome.event, outcome.entry["mode"]) == ("restart", "drain")
+    assert [text for text in said if "still busy" in text]
+
+
+def test_work_of_a_process():
+    before = _proc.work_seconds(os.getpid())
+    sum(number * number for number in range(2000000))
+    assert before is None or _proc.work_seconds(os.getpid()) - before > 0.02
+    assert _proc.work_seconds(1 << 30) is None
 
 
 @pytest.mark.parametrize("policy", ["no", "on-abnormal"])
