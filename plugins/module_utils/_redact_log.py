@@ -31,7 +31,7 @@ _TEXT_AFTER = re.compile(
     r"query|stdout|stderr|output|title|topic|subject|result|said|sent|wrote|asked|command|steer)|→ \d{3})(?!\w)[^:=]{0,80}?:)(?! platform=)(\s*\S.*)\Z", re.I)
 # A quoted word ends where it says; a quoted text may hold quotes, and so goes to the end of the line.
 _QUOTED_WORD = re.compile(r"(?<![\w\\])(['\"`])([\w.:/-]{0,60})\1(?![\w'\"`])")
-_QUOTED_TEXT = re.compile(r"(?<![\w\\])['\"`“«„](.+)\Z")
+_QUOTED_TEXT = re.compile(r"(?<![\w\\])['\"`\u201c\u00ab\u201e](.+)\Z")
 
 _WHO = "user|user_id|chat|chat_id|sender|sender_id|from|to|channel|channel_id|group|group_id|room|guild|guild_id|thread|thread_id|session|session_key|" \
     "session_id|member|account|contact|author|target|peer|home|home_channel|recipient|owner|key|msg_id|message_id|reply_to_id|event_id"
@@ -90,7 +90,7 @@ def message(redactor, text):
     text = _PLAIN_FIELD.sub(lambda found: "%s=%s" % (found.group(1), redactor.hidden(found.group(2), "message")), text)
     text = _TEXT_AFTER.sub(lambda found: "%s %s" % (found.group(1), redactor.hidden(found.group(2).strip(), "message")), text)
     text = _QUOTED_WORD.sub(lambda found: redactor.hidden(found.group(2), "message"), text)
-    text = _QUOTED_TEXT.sub(lambda found: redactor.hidden(found.group(1).rstrip("'\"`”»“"), "message"), text)
+    text = _QUOTED_TEXT.sub(lambda found: redactor.hidden(found.group(1).rstrip("'\"`\u201d\u00bb\u201c"), "message"), text)
     text = _WHO_FIELD.sub(lambda found: "%s=%s" % (found.group(1), redactor.hashed(found.group(2))), text)
     text = _WHO_WORD.sub(lambda found: found.group(1) + redactor.hashed(found.group(2) + (found.group(3) or "")), text)
     for pattern in (_KEY, _HANDLE, _NUMBER):

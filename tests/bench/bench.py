@@ -54,8 +54,9 @@ def main():
     for name in options.parts or PARTS:
         state = machine()
         started = time.monotonic()
-        found[name] = {"rows": PARTS[name].run(options), "machine": dict(state, load_after=[round(value, 1) for value in os.getloadavg()],
-                                                                        seconds=round(time.monotonic() - started))}
+        rows = PARTS[name].run(options)
+        load = [round(value, 1) for value in os.getloadavg()]
+        found[name] = {"rows": rows, "machine": dict(state, load_after=load, seconds=round(time.monotonic() - started))}
         results.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     text = "\n".join(_section(name, found[name]) for name in PARTS if name in found)
     (runs.OUT / "results.md").write_text(text, encoding="utf-8")

@@ -106,11 +106,16 @@ class Soak:
                 self.book.send(number, sender, time.monotonic())
                 self.signal.receive(number, sender, accounting.text(number))
                 self.events.append((time.monotonic(), sender, "sends msg-%d" % number))
-                if number in marks:
-                    # At a slow pace of the machine one after the other: two at once is another test.
-                    await restarting
+                due += number in marks
+                # Never one on the heels of another: Hermes itself and the arbiter want ten minutes in between.
+                if due and restarting.done() and time.monotonic() > rested:
+                    due -= 1
+                    restarting.result()
                     restarting = asyncio.create_task(self.restart(number))
                 await asyncio.sleep(self.random.uniform(0.5, 1.5) / self.options.rate)
+                # A rate that the gateway sustains, on a machine with other things to do as well.
+                while len(self.book.open()) >= self.options.open:
+                    await asyncio.sleep(0.1)
             await restarting
             await self.settle()
         return self.figures()
@@ -166,7 +171,6 @@ class Soak:
             "arbiter_downtime_median_s": accounting.rounded(accounting.median(arbiters)),
             "seconds": round(time.monotonic() - START),
         }
-
 
     def tell(self, number):
         """What happened around a message that was lost, for whoever looks for the cause."""

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tarfile
 import time
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 from types import SimpleNamespace
 
 import pytest
@@ -51,7 +51,7 @@ def write(path, text):
 def test_tail_of_a_file(tmp_path):
     path = write(tmp_path / "log", "".join("line %d\n" % number for number in range(1000)))
     text, why = _bundle.tail(str(path), ME.pw_uid, 200)
-    assert why is None and text.split("\n")[0] == "line 800" and text.endswith("line 999\n") and text.count("\n") == 200
+    assert why is None and text.startswith("line 800\n") and text.endswith("line 999\n") and text.count("\n") == 200
 
 
 def test_tail_without_an_end_and_of_nothing(tmp_path):
@@ -203,7 +203,7 @@ def host(tmp_path, monkeypatch):
         lines += ["2026-11-22 13:54:07,000 INFO gateway.run: inbound message: platform=x user=Ada Lovelace chat=123456789 msg=%r reply_to_id=None" % text]
     write(home / "logs/gateway.log", "\n".join(lines) + "\n")
     database(home, [("a", "user", time.time())]).close()
-    secret = next(iter(planted.PLANTED.values()))[0]
+    secret = list(planted.PLANTED.values())[0][0]
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "--token", secret, secret])
     unit = "# /etc/systemd/system/hermes-gateway.service\n[Service]\n" + "".join(
         "Environment=\"V%d=%s\"\n" % (place, text.replace("\n", "\\n").replace("\"", "\\\"")) for place, (text, _secrets) in enumerate(planted.PLANTED.values())
