@@ -122,7 +122,7 @@ def _advice(judged, answer):
                     100 * _outlook.USABLE, _outlook.span(hours)) if hours < every else ""))
     if grows:
         if answer["faster_than_known"]:
-            found.append("above %d _judge.MB/h it is not the leak that is known: collect evidence and report it" % _judge.KNOWN_SLOPE)
+            found.append("above %d MB/h it is not the leak that is known: collect evidence and report it" % _judge.KNOWN_SLOPE)
         found.append("a bigger server only buys time: " + ", ".join("%d GB: %s" % (box["ram_gb"], _outlook.span(box["hours"])) for box in answer["bigger_box"]))
     if answer["verdict"] == "saturating":
         found.append("leave room for what it keeps, it does not grow on")

@@ -96,13 +96,13 @@ def _host(host, trend, oom, now):
 def _bare(host, name, notes):
     """A gateway that is there and has no samples."""
     why = "it is not guarded, so there are no samples: run the playbook hermes_ops.gateway.site"
-    return dict(_blank(host, "unknown", "insufficient", why), gateway=text(name, 100), advice="; ".join(one for one in (why, notes) if one))
+    return dict(_blank(host, "unknown", "insufficient", why), gateway=text(name, 100), advice=[notes] if notes else [])
 
 
 def _blank(host, group, verdict, why):
     return {
         "host": host, "gateway": "", "group": group, "verdict": verdict, "slope_mb_per_hour": None, "slope_ci": None, "rss_mb": None, "limit_mb": None,
-        "hours_to_limit": None, "hours_to_limit_ci": None, "oom_kills_24h": 0, "recommended_restart_hours": None, "advice": why, "why": why,
+        "hours_to_limit": None, "hours_to_limit_ci": None, "oom_kills_24h": 0, "recommended_restart_hours": None, "advice": [], "why": why,
         "version": "", "provider": "", "model": "", "suspended_until": None, "observed_hours": None, "kills": [], "trend": {}, "chart": None,
     }
 
@@ -125,7 +125,7 @@ def _gateway(host, name, trend, kills, notes, now):
         "hours_to_limit_ci": _range(trend.get("hours_to_limit_ci")),
         "oom_kills_24h": len([at for at in times if at > now - DAY]),
         "recommended_restart_hours": number(trend.get("recommended_restart_hours")),
-        "advice": text([one for one in (text(trend.get("advice") or trend.get("what_would_settle_it"), 500), notes) if one], 500),
+        "advice": _advice(trend.get("advice") or trend.get("what_would_settle_it")) + ([notes] if notes else []),
         "observed_hours": number(trend.get("observed_hours")),
         "suspended_until": until if until is not None and until > now else None,
         "version": text(trend.get("version"), 40),
@@ -137,6 +137,16 @@ def _gateway(host, name, trend, kills, notes, now):
     })
     row["group"] = _group(row, bool(times))
     return row
+
+
+def _advice(value):
+    found = [text(one) for one in (_list(value) or [value])[:10]]
+    return [one for one in found if one]
+
+
+def brief(row):
+    """What there is to say of ``row`` in a table: the advice, else the reason."""
+    return text(row["advice"] or row["why"], 160)
 
 
 def _kill(kill):

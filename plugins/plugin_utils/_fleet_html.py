@@ -27,7 +27,7 @@ def html(report):
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )
-    environment.filters.update(megabytes=_fleet.megabytes, hours=_fleet.hours, moment=_fleet.moment, slope=_fleet.slope)
+    environment.filters.update(megabytes=_fleet.megabytes, hours=_fleet.hours, moment=_fleet.moment, slope=_fleet.slope, brief=_fleet.brief)
     frame = _plot.LARGE if report["gateways"] <= FEW else _plot.SMALL
     return environment.get_template("report.html.j2").render(
         report=report, groups=_fleet.GROUPS, frame=frame, plot=lambda row: _plot.plot(row, frame), hashes=_hashes(environment),

@@ -25,7 +25,7 @@ def table(report):
 
 
 def _cells(row):
-    advice = _fleet.text(row["advice"] or row["why"], 120)
+    advice = _fleet.brief(row)
     if row["suspended_until"]:
         advice = "[calendar restarts suspended until %s] %s" % (_fleet.moment(row["suspended_until"]), advice)
     return (
@@ -47,7 +47,7 @@ def as_csv(report):
     writer.writerow(COLUMNS)
     for row in report["rows"]:
         low, high = row["slope_ci"] or (None, None)
-        values = dict(row, slope_low=low, slope_high=high)
+        values = dict(row, slope_low=low, slope_high=high, advice="; ".join(row["advice"]))
         writer.writerow([_cell(values[name]) for name in COLUMNS])
     return out.getvalue()
 

@@ -113,13 +113,13 @@ def test_the_table_has_a_word_for_each_host():
 
 def test_kills_that_could_not_be_asked_for_are_said_so():
     row = report(("a", {"trends": {"g": trend()}}, {"msg": "journalctl is gone"}))["rows"][0]
-    assert row["advice"] == "look at it; its OOM kills are not known: journalctl is gone"
+    assert row["advice"] == ["look at it", "its OOM kills are not known: journalctl is gone"]
 
 
 def test_a_gateway_that_is_not_guarded_is_in_the_report():
     made = report(("a", {"trends": {"g": trend()}}, {"kills": [], "counters": {"g": {}, "h": {}}}), ("b", {"trends": {}}, {"kills": [], "counters": {"g": {}}}))
     assert [(row["host"], row["gateway"], row["group"]) for row in made["rows"]] == [("a", "h", "unknown"), ("b", "g", "unknown"), ("a", "g", "healthy")]
-    assert "not guarded" in made["rows"][0]["advice"]
+    assert "not guarded" in made["rows"][0]["why"]
     assert made["gateways"] == 3
     Page(_fleet_html.html(made))
 
