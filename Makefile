@@ -4,11 +4,11 @@ SHELL := /bin/bash
 
 # `make test` ends with what takes longest, so that a slip is seen early.
 CHECK := lint units sanity
-TEST := $(CHECK) units-others sanity-newest budget molecule
+TEST := $(CHECK) units-others sanity-newest execution-environment budget molecule
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
-.PHONY: help setup setup-every demo test check $(TEST) lab lab-down lock clean
+.PHONY: help setup setup-every demo test check $(TEST) bench lab lab-down lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -39,6 +39,12 @@ sanity-newest: setup-every ## the same on the newest ansible-core, where its Pyt
 
 budget: setup ## task results and remote modules of the site playbook on a host; fails above the budget
 	@python3 tests/bench/budget.py
+
+bench: setup ## how fast it is, beside others: tables and JSON in .build/bench; ARGS="guard" or ARGS="converge --hosts 1 10" for a part
+	@python3 tests/bench/bench.py $(ARGS)
+
+execution-environment: setup ## what ansible-builder makes of meta/execution-environment.yml, without an engine
+	@tests/tools/execution-environment
 
 molecule: setup ## every scenario in extensions/molecule
 	@tests/tools/molecule

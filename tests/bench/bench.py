@@ -19,9 +19,10 @@ import converge
 import guard
 import runs
 import simulated
+import ssh
 import trend
 
-PARTS = {"guard": guard, "trend": trend, "converge": converge}
+PARTS = {"guard": guard, "trend": trend, "ssh": ssh, "converge": converge}
 
 
 def machine():

@@ -4,6 +4,7 @@
 """The site playbook on simulated fleets, against the article's recipes as a plain playbook."""
 from __future__ import annotations
 
+import json
 import math
 import statistics
 import sys
@@ -18,7 +19,7 @@ REFERENCES = (("prometheus.prometheus.node_exporter", "44 to 45"), ("linux-syste
 
 
 def run(options):
-    """A row for each playbook, size of fleet and run."""
+    """A row for each playbook, size of fleet and run; each is also said at once, because the large ones take long."""
     rows = []
     for count in options.hosts:
         # The long ones once: what disturbs a run of seconds is lost in one of minutes.
@@ -29,6 +30,7 @@ def run(options):
                     sys.stderr.write("bench: converge: %d hosts, %s, %s\n" % (count, label, kind))
                     done = [runs.playbook(name, inventory, ANSIBLE_FORKS=str(options.forks)) for _number in range(times)]
                     rows.append(_row(label, kind, count, done))
+                    sys.stderr.write("bench: converge: %s\n" % json.dumps(rows[-1]))
     rows += _exponents(rows)
     return rows + [{"playbook": name, "task_results_a_host": results} for name, results in REFERENCES]
 
