@@ -214,7 +214,8 @@ SAID = "my doctor says that it's \"fine\" = ok"
     "[Feishu-Comment] reply_to_comment: comment_id=7234567890123 text=%s" % SAID, "[Feishu-Comment] query_document_meta: title=%s url=None" % SAID,
     "Unauthorized user: 123456789 (Ada Lovelace) on telegram", "Sent shutdown notification to active chat telegram:123456789",
     "Dropping message from unauthorized user in active session: user=123456789 (Ada Lovelace), platform=telegram, session=agent:main:telegram:dm:123456789",
-    "mail from ada.lovelace@example.org, phone +49 170 1234567, id 8b6a2c1e-1d2f-4c3b-9a8e-123456789abc", "\u201c%s\u201d" % SAID, "steered by @ada_lovelace: '%s" % SAID,
+    "mail from ada.lovelace@example.org, phone +49 170 1234567, id 8b6a2c1e-1d2f-4c3b-9a8e-123456789abc", "\u201c%s\u201d" % SAID,
+    "steered by @ada_lovelace: '%s" % SAID,
 ])
 def test_texts_and_people_are_removed_from_the_log(redactor, line):
     shown = _redact_log.log(redactor, "2026-11-22 13:54:05,556 INFO gateway.run: " + line)
