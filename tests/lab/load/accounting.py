@@ -13,6 +13,7 @@ import statistics
 
 NUMBER = re.compile(r"\bmsg-(\d{1,6})\b")
 ANSWER = re.compile(r"\bdone:((?: msg-\d{1,6}\b)+)")
+BEGINNING = "x" * 60
 # What Hermes says to the sender of a message that it does not take: while the drain marker lies there, and while it shuts down.
 REFUSAL = re.compile(r"please resend|not accepting (?:another turn|new work)|please send it again", re.IGNORECASE)
 
@@ -42,13 +43,18 @@ def unanswered(messages):
 
 def answer(which, size=0):
     """A reply to the messages ``which``; the numbers stand at its end, so that an answer that was cut off counts for nothing."""
-    return "x" * 60 + ("\n" + "y" * 79) * max(0, (size - 60) // 80) + "\ndone: " + " ".join("msg-%d" % number for number in which)
+    return BEGINNING + ("\n" + "y" * 79) * max(0, (size - 60) // 80) + "\ndone: " + " ".join("msg-%d" % number for number in which)
 
 
 def answered(content):
     """The numbers that a reply answers; none where it is no finished answer."""
     found = ANSWER.search(content) if isinstance(content, str) else None
     return [int(number) for number in NUMBER.findall(found.group(1))] if found else []
+
+
+def torn(content):
+    """Whether a message to the user is the beginning of an answer without its end."""
+    return content.startswith(BEGINNING) and not answered(content)
 
 
 class Book:
@@ -59,6 +65,7 @@ class Book:
         self.answers = {}
         self.merged = set()
         self.refused = {}
+        self.torn = 0
         self.strange = []
 
     def send(self, number, sender, when):
@@ -73,6 +80,7 @@ class Book:
                 self.answers.setdefault(number, []).append(when)
             else:
                 self.strange.append(number)
+        self.torn += torn(content)
         if len(which) > 1:
             self.merged.update(which)
         if not which and REFUSAL.search(content):
@@ -99,6 +107,7 @@ class Book:
             "twice": sum(len(times) > 1 for times in self.answers.values()),
             "refused": sum(number not in self.answers for number in self.refused),
             "lost": len(self.open()),
+            "torn": self.torn,
             "strange": len(self.strange),
             "answer_median_s": rounded(median(waits)),
             "answer_max_s": rounded(max(waits, default=None)),

@@ -38,6 +38,7 @@ HOW = {
     "reload": ["systemctl", "reload", UNIT],
 }
 UP_SECONDS = 240
+REST_SECONDS = 20
 # Nothing more is to be expected when nothing has come for so long.
 SILENCE_SECONDS = 90
 
@@ -83,13 +84,14 @@ class Soak:
         self.said_at = time.monotonic()
         self.others = collections.Counter()
         self.events = []
+        self.talked = None
 
     def said(self, recipient, content):
         """The gateway's messages, as they arrive."""
         self.said_at = time.monotonic()
         self.book.reply(recipient, content, self.said_at)
         self.events.append((self.said_at, recipient, "was told %r" % content[-70:]))
-        if not accounting.answered(content):
+        if not accounting.answered(content) and not accounting.torn(content):
             self.others[content[:70]] += 1
 
     async def run(self):
@@ -99,24 +101,8 @@ class Soak:
             await asyncio.wait_for(self.signal.listening.wait(), UP_SECONDS)
             await self.warm_up()
             note("the gateway listens; %d messages" % self.options.messages)
-            restarting = asyncio.create_task(asyncio.sleep(0))
             marks = accounting.marks(self.options.messages, self.options.restarts) if self.options.how != "none" else []
-            for number in range(1, self.options.messages + 1):
-                sender = "+1555%07d" % self.random.randrange(1, self.options.senders + 1)
-                self.book.send(number, sender, time.monotonic())
-                self.signal.receive(number, sender, accounting.text(number))
-                self.events.append((time.monotonic(), sender, "sends msg-%d" % number))
-                due += number in marks
-                # Never one on the heels of another: Hermes itself and the arbiter want ten minutes in between.
-                if due and restarting.done() and time.monotonic() > rested:
-                    due -= 1
-                    restarting.result()
-                    restarting = asyncio.create_task(self.restart(number))
-                await asyncio.sleep(self.random.uniform(0.5, 1.5) / self.options.rate)
-                # A rate that the gateway sustains, on a machine with other things to do as well.
-                while len(self.book.open()) >= self.options.open:
-                    await asyncio.sleep(0.1)
-            await restarting
+            await asyncio.gather(self.talk(), *([self.restart_at(marks)] if marks else []))
             await self.settle()
         return self.figures()
 
@@ -129,6 +115,29 @@ class Soak:
         self.book = accounting.Book()
         self.signal.deaf.clear()
         self.others.clear()
+
+    async def talk(self):
+        """Send every message, at a rate that the gateway sustains on a machine with other things to do as well."""
+        began = time.monotonic()
+        for number in range(1, self.options.messages + 1):
+            while len(self.book.open()) >= self.options.open:
+                await asyncio.sleep(0.1)
+            sender = "+1555%07d" % self.random.randrange(1, self.options.senders + 1)
+            self.book.send(number, sender, time.monotonic())
+            self.signal.receive(number, sender, accounting.text(number))
+            self.events.append((time.monotonic(), sender, "sends msg-%d" % number))
+            await asyncio.sleep(self.random.uniform(0.5, 1.5) / self.options.rate)
+        self.talked = time.monotonic() - began
+        note("all are sent in %d s; %d are open" % (self.talked, len(self.book.open())))
+
+    async def restart_at(self, marks):
+        """The restarts, one behind each of these messages."""
+        for mark in marks:
+            while len(self.book.sent) < mark:
+                await asyncio.sleep(0.2)
+            await self.restart(mark)
+            # Never one on the heels of another: both Hermes and the arbiter mind that, and it is another test.
+            await asyncio.sleep(REST_SECONDS)
 
     async def restart(self, number):
         """One restart, in the way that is asked for, until the gateway listens again."""
@@ -169,7 +178,7 @@ class Soak:
             "downtime_median_s": accounting.rounded(accounting.median(downtimes)), "downtime_max_s": accounting.rounded(max(downtimes, default=None)),
             "modes": dict(collections.Counter(entry["mode"] for entry in self.entries)),
             "arbiter_downtime_median_s": accounting.rounded(accounting.median(arbiters)),
-            "seconds": round(time.monotonic() - START),
+            "rate": round(len(self.book.sent) / self.talked, 2), "seconds": round(time.monotonic() - START),
         }
 
     def tell(self, number):
@@ -190,6 +199,7 @@ def parse():
     parser.add_argument("--restarts", type=int, default=10)
     parser.add_argument("--how", choices=sorted(HOW) + ["none"], default="arbiter")
     parser.add_argument("--rate", type=float, default=1.0, help="messages a second")
+    parser.add_argument("--open", type=int, default=12, help="so many messages wait for an answer at most; then the next one waits to be sent")
     parser.add_argument("--senders", type=int, default=30)
     parser.add_argument("--delay", type=float, default=2.0, help="seconds that the model takes for an answer")
     parser.add_argument("--size", type=int, default=1000, help="bytes of an answer")
@@ -204,7 +214,7 @@ def main():
     """Exit code 0 where the run came to its end, whatever it showed."""
     options = parse()
     configure()
-    limit = options.messages / options.rate * 2 + (options.restarts + 2) * UP_SECONDS
+    limit = options.messages / options.rate * 6 + (options.restarts + 2) * UP_SECONDS
     print(json.dumps(asyncio.run(asyncio.wait_for(Soak(options).run(), limit))))
 
 

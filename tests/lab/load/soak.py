@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Numbered messages through a real gateway of the lab, with restarts among them: one JSON line a run.
 
-Usage: soak.py [--keep] [--allow-loss] [--how arbiter|restart|reload|none|all] [--messages N] [--restarts N] ... (see drive.py)
+Usage: soak.py [--keep] [--prefix NAME] [--how arbiter|restart|reload|none|all] [--messages N] [--restarts N] ... (see drive.py)
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
-LAB = [TOP / "tests/lab/lab", "--prefix", "hermes-soak"]
+LAB = [TOP / "tests/lab/lab", "--prefix"]
 HOST = "alpha"
 PLACE = "/opt/lab/load"
 FILES = ("accounting.py", "stubs.py", "drive.py")
@@ -61,11 +61,13 @@ def main():
     """Exit code 1 where the arbiter lost a message or had one answered twice, or the run without restarts did."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="leave the lab host up")
+    parser.add_argument("--prefix", default="hermes-soak", metavar="NAME", help="of the lab")
     parser.add_argument("--how", choices=("arbiter", "restart", "reload", "none", "all"), default="arbiter")
     options, rest = parser.parse_known_args()
+    LAB.append(options.prefix)
     bad = []
     try:
-        for how in ("none", "arbiter", "restart", "reload") if options.how == "all" else (options.how,):
+        for how in ("arbiter", "restart", "reload", "none") if options.how == "all" else (options.how,):
             if not options.keep:
                 # Each run on a fresh host: the sessions of the last one would be in the next one's way.
                 lab("down")
