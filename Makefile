@@ -8,7 +8,7 @@ TEST := $(CHECK) units-others sanity-newest execution-environment budget molecul
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
-.PHONY: help setup setup-every demo test check $(TEST) bench lab lab-down lock clean
+.PHONY: help setup setup-every demo test check $(TEST) bench soak lab lab-down lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -48,6 +48,9 @@ execution-environment: setup ## what ansible-builder makes of meta/execution-env
 
 molecule: setup ## every scenario in extensions/molecule
 	@tests/tools/molecule
+
+soak: setup ## 1,000 messages through a real gateway with 10 restarts, by the arbiter, systemctl restart, reload, and none: about two hours
+	@tests/tools/soak --how all --messages 1000 --restarts 10
 
 lab: setup ## start the lab: three small VPSes with real gateways
 	@tests/lab/lab up
