@@ -11,7 +11,7 @@ import json
 import os
 import time
 
-from . import _files, _quantity, _timers
+from . import _files, _quantity, _systemd, _timers
 
 NAME = "suspended.json"
 SHORTEST, LONGEST, USUAL = 24, 72, 48
@@ -44,7 +44,7 @@ def suspend(every, hours=USUAL, again=False, dry_run=False):
     if not SHORTEST <= hours <= LONGEST:
         raise SuspendError("--hours: %d; allowed: %d to %d" % (hours, SHORTEST, LONGEST))
     bare = [settings.name for settings in every if settings.threshold is None or settings.action != "restart"]
-    if bare or (every and _timers.next_elapse([_timers.WATCHDOG])[_timers.WATCHDOG] is None):
+    if bare or (every and not _ticking(_timers.WATCHDOG)):
         raise SuspendError(
             "the watchdog is not armed%s: without it nothing would restart a gateway that runs out of memory; run the role hermes_watchdog with"
             " hermes_watchdog_action: restart first" % (" for " + ", ".join(bare) if bare else ""))
@@ -61,6 +61,12 @@ def suspend(every, hours=USUAL, again=False, dry_run=False):
                     "since": int(now), "until": int(now) + hours * 3600, "boot_id": _boot_id(), "boot_seconds": int(_boot_seconds()),
                 }) + "\n")
     return changed, ends
+
+
+def _ticking(timer):
+    """Whether ``timer`` runs. Its next elapse says nothing while its service runs, and where there is none any more it is "elapsed"."""
+    blocks = _systemd.Manager().show([timer], ["Id", "ActiveState", "SubState"])
+    return any(block.get("ActiveState") == "active" and block.get("SubState") != "elapsed" for block in blocks)
 
 
 def resume(every):
