@@ -111,3 +111,18 @@ def test_answer_is_read_back(which, size):
 @pytest.mark.parametrize(("count", "restarts", "expected"), [(20, 1, [10]), (100, 2, [25, 75]), (1000, 10, list(range(50, 1000, 100))), (10, 0, [])])
 def test_marks(count, restarts, expected):
     assert accounting.marks(count, restarts) == expected
+
+
+def test_kinds():
+    book = accounting.Book()
+    for number, when in enumerate((1.0, 9.0, 12.0, 16.0, 30.0)):
+        book.send(number, "a", when)
+    book.reply("a", accounting.answer([0]), 2.0)
+    book.reply("a", accounting.answer([1]), 13.0)
+    book.reply("a", DRAINING, 14.0)
+    book.reply("a", accounting.answer([3]), 25.0)
+    assert book.refused == {4: 14.0}
+    book.refused = {2: 14.0}
+    assert book.kinds([(10.0, 15.0, 20.0)]) == {
+        "idle": {"answered": 1, "lost": 1}, "in flight": {"answered": 1}, "closing": {"refused": 1}, "down": {"answered": 1},
+    }

@@ -97,6 +97,28 @@ class Book:
         """The numbers that nothing has come for."""
         return [number for number in self.sent if not self.settled(number)]
 
+    def kinds(self, restarts):
+        """What became of the messages by when they came, with ``restarts`` a list of (asked for, listens no more, listens again).
+
+        {kind: {outcome: count}}: in flight, where it had had no word when the restart was asked for; closing, before the gateway stopped
+        to listen; down, before it listened again; idle, the rest.
+        """
+        found = {}
+        for number, (_sender, sent) in self.sent.items():
+            outcome = "answered" if number in self.answers else "refused" if number in self.refused else "lost"
+            word = min(self.answers.get(number, []) + [self.refused.get(number, float("inf"))])
+            kind = "idle"
+            for asked, deaf, again in restarts:
+                if sent < asked < word:
+                    kind = "in flight"
+                elif asked <= sent < deaf:
+                    kind = "closing"
+                elif deaf <= sent < again:
+                    kind = "down"
+            counts = found.setdefault(kind, {})
+            counts[outcome] = counts.get(outcome, 0) + 1
+        return found
+
     def summary(self):
         """The figures of the run (dict). A message that was refused and yet answered counts as answered."""
         waits = [times[0] - self.sent[number][1] for number, times in self.answers.items()]

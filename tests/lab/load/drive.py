@@ -151,10 +151,11 @@ class Soak:
             if time.monotonic() > began + UP_SECONDS:
                 raise SystemExit("soak: the gateway does not listen again, %d s after restart at message %d" % (UP_SECONDS, number))
             await asyncio.sleep(0.1)
-        self.restarts.append((began, time.monotonic()))
+        deaf, again = self.signal.deaf[-1]
+        self.restarts.append((began, deaf, again))
         if self.options.how == "arbiter":
             self.entries.append(json.loads(out) if code == 0 else {"mode": "exit code %d" % code})
-        note("restart at message %d: %s; deaf for %.1f s" % (number, self.entries[-1:] and self.entries[-1]["mode"], self.signal.deaf[-1]))
+        note("restart at message %d: %s; deaf for %.1f s" % (number, self.entries[-1:] and self.entries[-1]["mode"], again - deaf))
 
     async def settle(self):
         """Until every message is accounted for, or the gateway has been silent for long."""
@@ -170,12 +171,14 @@ class Soak:
             self.tell(number)
         for content, count in self.others.most_common():
             note("%4d x %r" % (count, content))
-        downtimes, arbiters = self.signal.deaf, [entry["downtime_seconds"] for entry in self.entries if "downtime_seconds" in entry]
+        downtimes = [again - deaf for deaf, again in self.signal.deaf]
+        arbiters = [entry["downtime_seconds"] for entry in self.entries if "downtime_seconds" in entry]
         words = [when - self.signal.handed[number] for number, when in self.book.refused.items() if number in self.signal.handed]
         note("a refusal came %s s after its message, at the median; the longest %s s" % (accounting.median(words), max(words, default=None)))
         return {
             "how": self.options.how, **self.book.summary(), "restarts": len(self.restarts),
             "downtime_median_s": accounting.rounded(accounting.median(downtimes)), "downtime_max_s": accounting.rounded(max(downtimes, default=None)),
+            "kinds": self.book.kinds(self.restarts),
             "modes": dict(collections.Counter(entry["mode"] for entry in self.entries)),
             "arbiter_downtime_median_s": accounting.rounded(accounting.median(arbiters)),
             "rate": round(len(self.book.sent) / self.talked, 2), "seconds": round(time.monotonic() - START),
@@ -186,7 +189,8 @@ class Soak:
         sender, sent = self.book.sent[number]
         handed = self.signal.handed.get(number)
         note("lost: message %d of %s, handed over at %s" % (number, sender, "no time" if handed is None else round(handed - START, 1)))
-        around = [(began, "", "a restart is asked for") for began, _ended in self.restarts] + [(ended, "", "it is up") for _began, ended in self.restarts]
+        words = ("a restart is asked for", "it listens no more", "it listens again")
+        around = [(when, "", word) for times in self.restarts for when, word in zip(times, words)]
         for when, who, what in sorted(around + self.events):
             if who in ("", sender) and sent - 60 < when < sent + 60:
                 note("  at %.1f %s %s" % (when - START, who, what))

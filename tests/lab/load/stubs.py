@@ -113,7 +113,7 @@ class Signal:
 
     def _hears(self):
         if self.deaf_since is not None:
-            self.deaf.append(time.monotonic() - self.deaf_since)
+            self.deaf.append((self.deaf_since, time.monotonic()))
             self.deaf_since = None
         self.listening.set()
 
