@@ -251,14 +251,14 @@ def _check_writable(plan):
 
 def _live(units):
     """systemd's word on the units, by name."""
-    blocks = _systemd.Manager().show(units, ["Id", "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload"])
+    blocks = _systemd.Manager().show(units, ["Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload"])
     return {block["Id"]: block for block in blocks if block.get("LoadState") != "not-found"}
 
 
 def _running(block, unit):
     if block is None or block.get("UnitFileState") != "enabled" or block.get("ActiveState") != "active":
         return False
-    return not unit.endswith(".timer") or _timers.next_elapse([unit])[unit] is not None
+    return not unit.endswith(".timer") or _timers.fires(block, _timers.next_elapse([unit])[unit])
 
 
 def _diff(path, change, hidden):
@@ -404,7 +404,7 @@ def _verified(wanted):
     elapse = _timers.next_elapse(timers)
     for unit in timers:
         state = live.get(unit, {}).get("ActiveState")
-        if state != "active" or elapse[unit] is None:
+        if not _timers.fires(live.get(unit, {}), elapse[unit]):
             raise ApplyError(
                 "%s was installed but does not work: it is %s and its next elapse is %s" % (unit, state or "not loaded", elapse[unit] or "infinite")
             )

@@ -32,7 +32,7 @@ def problems(every):
     for unit, properties in sorted(timers.items()):
         if properties.get("UnitFileState") != "enabled":
             found.append("%s is %s, so it does not come back after a reboot" % (unit, properties.get("UnitFileState") or "not enabled"))
-        if elapse[unit] is None:
+        if not _timers.fires(properties, elapse[unit]):
             found.append("%s never fires: its next elapse is infinite" % unit)
     return found
 
@@ -44,7 +44,7 @@ def notes(every):
 
 
 def _installed(units):
-    properties = _systemd.Manager().show(units, ["Id", "LoadState", "UnitFileState", "ActiveState"])
+    properties = _systemd.Manager().show(units, ["Id", "LoadState", "UnitFileState", "ActiveState", "SubState"])
     return {block["Id"]: block for block in properties if block.get("LoadState") == "loaded"}
 
 

@@ -33,6 +33,14 @@ def next_elapse(units):
     return found
 
 
+def fires(block, elapse):
+    """Whether a timer works: ``block`` has its ActiveState and SubState, ``elapse`` is what next_elapse says of it.
+
+    While the service that it starts is running, as a restart that waits for a quiet moment may for long, there is no next time yet.
+    """
+    return block.get("ActiveState") == "active" and (elapse is not None or block.get("SubState") == "running")
+
+
 def calendar_problem(expression):
     """Why systemd does not take calendar ``expression`` (str), or None where it does."""
     done = _run.run(["systemd-analyze", "calendar", "--", expression])

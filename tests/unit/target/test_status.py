@@ -149,3 +149,14 @@ def test_silence(systemd, settings, tmp_path):
     assert _idle.seconds_since_message(gateway) == 0
     path.write_bytes(b"no database")
     assert _idle.seconds_since_message(gateway) is None
+
+
+@pytest.mark.parametrize("active, sub, elapse, works", [
+    ("active", "waiting", 1785542580, True),
+    # Its service runs: there is no next time until that has ended.
+    ("active", "running", None, True),
+    ("active", "elapsed", None, False),
+    ("inactive", "dead", None, False),
+])
+def test_a_timer_works(active, sub, elapse, works):
+    assert _timers.fires({"ActiveState": active, "SubState": sub}, elapse) is works
