@@ -28,7 +28,8 @@ _BEARER = re.compile(r"\b(bearer|basic|digest)(\s+)[A-Za-z0-9._~+/=-]{6,}", re.I
 _USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/?#\"'<>]*|[^\s\"'<>@]*:[^\s\"'<>@]*)@", re.I)
 _QUERY = re.compile(r"([?&;][\w.-]*(?:key|token|secret|passw|pwd|auth|sig|signature|code|session|jwt|credential)[\w.-]*=)[^\s&;#\"'<>]+", re.I)
 _NAME = (
-    r"[\w.-]*(?:(?:api|access|account|private|session|signing|encryption)[_-]?key|secret|token(?!s|_?(?:count|usage|limit|budget))|passw|passphrase|passcode|pwd|"
+    r"[\w.-]*(?:(?:api|access|account|private|session|signing|encryption)[_-]?key|secret|token(?!s|_?(?:count|usage|limit|budget))|"
+    r"passw|passphrase|passcode|pwd|"
     r"credential|auth(?!or|en)|cookie|webhook[_-]?url|(?<![a-z])dsn(?![a-z]))[\w.-]*"
 )
 # An unquoted value goes to the end of its line: a password may hold spaces.

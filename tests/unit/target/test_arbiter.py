@@ -137,18 +137,20 @@ def test_answers_that_are_owed_are_waited_for(systemd, settings, home, monkeypat
     monkeypatch.setattr(_arbiter, "SETTLE_SECONDS", 30)
     systemd.add_gateway(home)
     columns = "owner_pid INTEGER, state TEXT"
-    with contextlib.closing(sqlite3.connect(home / "state.db")) as base, base:
+    with contextlib.closing(sqlite3.connect(home / "state.db")) as base:
         base.execute("CREATE TABLE delivery_obligations (%s)" % columns)
         # Of this process, and of an earlier one, which nobody waits for.
         base.executemany("INSERT INTO delivery_obligations VALUES (?, ?)", [(systemd.pid(), "attempting"), (systemd.pid(), "delivered"), (1, "pending")])
+        base.commit()
     asked = []
     real = _arbiter._idle.owed
 
     def owed(gateway):
         asked.append(real(gateway))
         if len(asked) == 2:
-            with contextlib.closing(sqlite3.connect(home / "state.db")) as base, base:
+            with contextlib.closing(sqlite3.connect(home / "state.db")) as base:
                 base.execute("UPDATE delivery_obligations SET state = 'delivered'")
+                base.commit()
         return asked[-1]
 
     monkeypatch.setattr(_arbiter._idle, "owed", owed)
