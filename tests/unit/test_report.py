@@ -244,8 +244,6 @@ def test_forms():
 
 
 def test_a_thousand_gateways():
-    start = time.process_time()
     page = _fleet_html.html(_fleet.fleet(many.answers(1000), many.NOW))
     assert len(page.encode("utf-8")) < 15e6
-    assert time.process_time() - start < 60
     assert page.count('role="img"') == 1000

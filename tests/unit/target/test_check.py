@@ -87,7 +87,7 @@ def test_children_count(systemd, settings, home, clock):
     (home / "mode").write_text("family")
     systemd.add_gateway(home)
     one = settings(threshold="60M", breaches="1 of 1")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while sum(_proc.memory(pid)["rss_bytes"] for pid in _proc.descendants(systemd.pid())) < 64 << 20 and time.monotonic() < deadline:
         time.sleep(0.01)
     check(clock, one)

@@ -46,15 +46,15 @@ def test_program_that_is_not_there():
 def test_program_that_does_not_end():
     start = time.monotonic()
     with pytest.raises(_run.RunError, match=r"sh did not end within 0\.3 s"):
-        _run.run(["sh", "-c", "sleep 30 & sleep 30"], timeout=0.3)
-    assert time.monotonic() - start < 5
+        _run.run(["sh", "-c", "sleep 600 & sleep 600"], timeout=0.3)
+    assert time.monotonic() - start < 300
 
 
 def test_child_that_keeps_the_output_open():
     start = time.monotonic()
     with pytest.raises(_run.RunError):
-        _run.run(["sh", "-c", "sleep 3 & exit 0"], timeout=0.3)
-    assert time.monotonic() - start < 2
+        _run.run(["sh", "-c", "sleep 600 & exit 0"], timeout=0.3)
+    assert time.monotonic() - start < 300
 
 
 def test_program_that_prints_without_end(monkeypatch):
@@ -103,7 +103,7 @@ def test_root_without_the_power_to_kill_does_not_wait_for_a_user():
     start = time.monotonic()
     done = subprocess.run(
         ["setpriv", "--bounding-set=-kill", "--inh-caps=-all", sys.executable, "-c", UNDER_HARDENING, str(CHECKOUT / ".build/collections")],
-        stdout=subprocess.PIPE, timeout=20, check=True,
+        stdout=subprocess.PIPE, timeout=300, check=True,
     )
     assert done.stdout.decode().split("\n")[0] == "sh did not end within 0.5 s"
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 200
