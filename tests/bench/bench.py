@@ -17,12 +17,13 @@ import time
 
 import converge
 import guard
+import report
 import runs
 import simulated
 import ssh
 import trend
 
-PARTS = {"guard": guard, "trend": trend, "ssh": ssh, "converge": converge}
+PARTS = {"guard": guard, "trend": trend, "report": report, "ssh": ssh, "converge": converge}
 
 
 def machine():
