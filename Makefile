@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 # `make test` ends with what takes longest, so that a slip is seen early.
 CHECK := lint units sanity
-TEST := $(CHECK) units-others sanity-newest execution-environment budget molecule
+TEST := $(CHECK) units-others sanity-newest execution-environment budget scale molecule
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
@@ -45,6 +45,9 @@ bench: setup ## how fast it is, beside others: tables and JSON in .build/bench; 
 
 execution-environment: setup ## what ansible-builder makes of meta/execution-environment.yml, without an engine
 	@tests/tools/execution-environment
+
+scale: setup ## beyond one controller, on the lab: ansible-runner in slices, ansible-pull from a timer
+	@tests/bench/scale
 
 molecule: setup ## every scenario in extensions/molecule
 	@tests/tools/molecule
