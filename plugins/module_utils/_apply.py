@@ -4,8 +4,8 @@
 """One part of the guard on this host: its files and units, brought to the wanted state in one round trip.
 
 A role hands over its whole wanted state, rendered but for the gateways, whose names only the host knows: a path or unit with @NAME@
-in it stands for one of each gateway. What was installed is remembered in a manifest, so that what is wanted no longer is removed,
-and so that a file that somebody else wrote is never replaced.
+or @UNIT@ in it stands for one of each gateway. What was installed is remembered in a manifest, so that what is wanted no longer is
+removed, and so that a file that somebody else wrote is never replaced.
 """
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ import os
 import re
 import shutil
 
-from . import _conf, _discover, _files, _program, _systemd, _timers
+from . import _conf, _discover, _files, _memory_limit, _proc, _program, _systemd, _timers, _unit_files
 
 MARK = b"hermes_ops.gateway"
-UNITS = "/etc/systemd/"
+# What stands for a gateway's own in a path: then there is such a file for each of them.
+PLACES = ("@NAME@", "@UNIT@", "@SCOPE@")
 MANIFESTS = os.path.join(_conf.STATE, "installed")
 BASE = "guard"
 PSUTIL_PACKAGE = "python3-psutil"
@@ -32,10 +33,12 @@ class ApplyError(Exception):
 class Wanted:
     """The wanted state of one part, for the gateways of this host: ``files`` {path: (bytes, mode)} and ``units`` (names to enable and start).
 
-    ``hidden`` {path: beginnings of the lines that hold a secret}.
+    ``hidden`` {path: beginnings of the lines that hold a secret}. ``values`` {token: str} of this host take the place of tokens; a line
+    whose token has the value None is left out.
     """
 
-    def __init__(self, parameters, gateways):
+    def __init__(self, parameters, gateways, values=None):
+        self.values = values or {}
         self.files = {}
         self.units = []
         self.hidden = {}
@@ -49,7 +52,7 @@ class Wanted:
                 mode = int(file["mode"], 8)
             except ValueError as exc:
                 raise ApplyError("files: %s has the mode %r; allowed: an octal number such as 0644" % (file["path"], file["mode"])) from exc
-            if "@NAME@" in file["path"]:
+            if any(place in file["path"] for place in PLACES):
                 for gateway in gateways:
                     content = _fill(file["content"], gateway)
                     if "@CALENDAR@" in content:
@@ -68,11 +71,14 @@ class Wanted:
 
     def _add(self, path, text, secrets, mode):
         self.hidden[path] = [line.partition(token)[0] for line in text.split("\n") for token in secrets if token in line]
+        for name, value in self.values.items():
+            token = "@%s@" % name
+            text = text.replace(token, value) if value is not None else "".join(line for line in text.splitlines(True) if token not in line)
         for token, value in secrets.items():
             if any(letter in value for letter in "\r\n\0"):
                 raise ApplyError("%s has a line break in it; allowed: one line" % token.strip("@").lower())
             text = text.replace(token, value)
-        if path in self.files:
+        if self.files.get(path, (text.encode("utf-8"), mode)) != (text.encode("utf-8"), mode):
             raise ApplyError("two gateways of this host would share the file %s: name those to guard in hermes_guard_gateways" % path)
         self.files[path] = (text.encode("utf-8"), mode)
 
@@ -84,7 +90,8 @@ def apply(parameters, check_mode=False):
     """
     part = parameters["part"]
     gateways = _gateways(parameters["gateways"]) if parameters["state"] == "present" else []
-    wanted = Wanted(parameters, gateways)
+    limits, notes = _limits(parameters, gateways, check_mode)
+    wanted = Wanted(parameters, gateways, _memory_limit.words(limits) if limits else None)
     _validate(parameters, wanted)
     # Without the base the others cannot work: they go with it, also where the last gateway has gone.
     parts = _parts_installed() if part == BASE and not gateways else [part]
@@ -96,18 +103,18 @@ def apply(parameters, check_mode=False):
     if wanted.files and part != BASE and not check_mode and not os.path.exists(_program.PATH):
         raise ApplyError("%s is not there: the role hermes_guard comes first, and was left out of this run" % _program.PATH)
     obsolete = [unit for unit in old_units if unit not in wanted.units]
-    live = _live(sorted(set(wanted.units + obsolete) | {os.path.basename(path) for path in wanted.files if _is_unit(path)}))
+    live = _live(sorted(set(wanted.units + obsolete) | {_unit_files.unit(path) for path in wanted.files if _unit_files.scope(path) == "system"}))
     to_start = [unit for unit in wanted.units if not _running(live.get(unit), unit)]
-    # Of what an earlier run left half-finished, systemd may not have heard yet.
-    reload_needed = any(_is_unit(path) for path in plan) or any(block.get("NeedDaemonReload") == "yes" for block in live.values())
+    to_reload = _unit_files.to_reload(plan, wanted.files, live)
     # A run that was cut short at its very beginning leaves a manifest and nothing else.
     forget = not wanted.files and any(os.path.exists(os.path.join(MANIFESTS, name + ".json")) for name in parts)
     clear_state = parameters["state"] == "absent" and part == BASE and os.path.lexists(_conf.STATE)
     result = {
-        "changed": bool(plan or to_start or obsolete or reload_needed or forget or clear_state),
+        "changed": bool(plan or to_start or obsolete or to_reload or forget or clear_state),
         "diff": [_diff(path, change, wanted.hidden.get(path)) for path, change in sorted(plan.items())],
         "gateways": [gateway.name for gateway in gateways],
         "restart_needed": [],
+        "notes": notes,
         "next_elapse": {},
         "psutil": importlib.util.find_spec("psutil") is not None,
         "package_manager": "apt" if os.path.exists("/usr/bin/apt-get") and os.path.isdir("/var/lib/dpkg") else "auto",
@@ -119,12 +126,14 @@ def apply(parameters, check_mode=False):
     if parameters["state"] == "present" and not gateways:
         result["skipped_because"] = NOT_HERE
     if result["changed"] and not check_mode:
-        if plan or to_start or obsolete or reload_needed or forget:
-            _carry_out(part, parts, before, wanted, plan, live, obsolete, to_start, reload_needed)
+        if plan or to_start or obsolete or to_reload or forget:
+            _carry_out(part, parts, before, wanted, plan, live, obsolete, to_start, to_reload)
         if clear_state and os.path.lexists(_conf.STATE):
             shutil.rmtree(_conf.STATE)
     if not check_mode:
         result["next_elapse"] = _verified(wanted)
+    if limits:
+        result["notes"] += _memory_limit.shortfalls(gateways, limits, not check_mode)
     result["restart_needed"] = [gateway.name for gateway in gateways if _older_than_drop_ins(gateway, wanted)]
     return result
 
@@ -170,12 +179,33 @@ def _fill(text, gateway):
     return re.sub("|".join(values), lambda found: values[found.group()], text)
 
 
+def _limits(parameters, gateways, check_mode):
+    """The memory limits (dict) of this host, None where the part has none, and what of them makes no sense here (list of str)."""
+    asked = dict(parameters.get("memory_limit") or {})
+    if not asked or not gateways:
+        return None, []
+    planned = asked.pop("hermes_watchdog_threshold", None)
+    try:
+        if check_mode and planned:
+            # What the watchdog's own role would have written by now.
+            thresholds = {"hermes_watchdog_threshold": _conf.value_of("threshold", planned, None)}
+        else:
+            settings = _conf.load(_conf.FOLDER)
+            thresholds = {gateway.name: settings[gateway.name].threshold for gateway in gateways if gateway.name in settings}
+        return _memory_limit.amounts(asked, {where: value for where, value in thresholds.items() if value is not None}, _proc.host_memory())
+    except (_conf.ConfError, _memory_limit.LimitError) as exc:
+        raise ApplyError(str(exc)) from exc
+
+
 def _validate(parameters, wanted):
     """ApplyError for what is wrong in the part itself, and in the options of the roles that are still to come in the play."""
     for option, value in sorted((parameters.get("options") or {}).items()):
         try:
-            _conf.check_option(option, value)
-        except _conf.ConfError as exc:
+            if option in _memory_limit.OPTIONS:
+                _memory_limit.amount(option, value, _proc.host_memory()["total_bytes"])
+            else:
+                _conf.check_option(option, value)
+        except (_conf.ConfError, _memory_limit.LimitError) as exc:
             raise ApplyError(str(exc)) from exc
     for option, expressions in sorted((parameters.get("calendars") or {}).items()):
         for expression in expressions:
@@ -191,10 +221,6 @@ def _validate(parameters, wanted):
                 _conf.check_text(content.decode("utf-8"), path)
             except _conf.ConfError as exc:
                 raise ApplyError(str(exc)) from exc
-
-
-def _is_unit(path):
-    return path.startswith(UNITS)
 
 
 def _manifest(part):
@@ -288,7 +314,7 @@ def _readable(path, content):
     return "(the program hermes-guard, %d bytes)\n" % len(content) if path == _program.PATH else content.decode("utf-8", "replace")
 
 
-def _carry_out(part, parts, manifests, wanted, plan, live, obsolete, to_start, reload_needed):
+def _carry_out(part, parts, manifests, wanted, plan, live, obsolete, to_start, to_reload):
     manager = _systemd.Manager()
     made = sorted(set().union(*(manifest["folders"] for manifest in manifests.values())) | set(_missing_folders(plan)))
     everything = sorted(set(wanted.files).union(*(manifest["files"] for manifest in manifests.values())))
@@ -300,8 +326,7 @@ def _carry_out(part, parts, manifests, wanted, plan, live, obsolete, to_start, r
         for path, change in sorted(plan.items()):
             done.append(path)
             _put(path, change[2], change[3])
-        if reload_needed:
-            manager.call("daemon-reload")
+        _unit_files.reload(to_reload)
         if to_start:
             manager.call("enable", "--now", "--", *to_start)
         changed_timers = [os.path.basename(path) for path in plan if path.endswith(".timer") and os.path.basename(path) in wanted.units]
@@ -312,7 +337,7 @@ def _carry_out(part, parts, manifests, wanted, plan, live, obsolete, to_start, r
     except (OSError, _systemd.SystemdError) as exc:
         new = {os.path.basename(path) for path in done if plan[path][0] is None}
         old = [unit for unit in obsolete if live.get(unit, {}).get("UnitFileState") == "enabled" and live[unit].get("ActiveState") == "active"]
-        left = _put_back(manager, plan, done, [unit for unit in to_start if unit in new], old, reload_needed)
+        left = _put_back(manager, plan, done, [unit for unit in to_start if unit in new], old, to_reload)
         raise ApplyError("%s; %s" % (exc, "not all could be put back: " + "; ".join(left) if left else "everything was put back as it was")) from exc
     for name in parts:
         if name != part or not wanted.files:
@@ -367,7 +392,7 @@ def _put(path, content, mode):
     _files.write_atomic(path, content, mode)
 
 
-def _put_back(manager, plan, done, new_units, old_units, reload_needed):
+def _put_back(manager, plan, done, new_units, old_units, to_reload):
     """Undo what was done, as far as it goes, and return what could not be undone (list of str)."""
     left = []
     try:
@@ -378,8 +403,8 @@ def _put_back(manager, plan, done, new_units, old_units, reload_needed):
                 _put(path, plan[path][0], plan[path][1])
             except OSError as exc:
                 left.append("%s: %s" % (path, exc.strerror))
-        if reload_needed:
-            manager.systemctl("daemon-reload")
+        for one in to_reload:
+            one.systemctl("daemon-reload")
         if old_units:
             manager.call("enable", "--now", "--", *old_units)
     except _systemd.SystemdError as exc:

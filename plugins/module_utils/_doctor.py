@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import _conf, _discover, _drain, _history, _status, _suspend, _systemd, _timers
+from . import _conf, _discover, _drain, _history, _proc, _quantity, _status, _suspend, _systemd, _timers
 
 OLDEST_SYSTEMD = 247
 
@@ -59,6 +59,10 @@ def _gateway(settings, gateway, timers):
     end = _suspend.until(settings.folder)
     if end is not None and (settings.threshold is None or _status.WATCHDOG not in timers):
         found.append("%s, and no watchdog is set up meanwhile: run the role hermes_watchdog, or hermes-guard resume" % _suspend.sentence(end))
+    most = _proc.cgroup_memory(gateway.control_group)["cgroup_max_bytes"]
+    if settings.threshold is not None and most is not None and most <= settings.threshold:
+        found.append("the kernel kills it at %s, before it reaches the watchdog's threshold of %s: raise hermes_memory_limit_max, or lower"
+                     " hermes_watchdog_threshold" % (_quantity.megabytes(most), _quantity.megabytes(settings.threshold)))
     # The gateway's own folder is made with its first sample.
     folder = settings.folder if os.path.isdir(settings.folder) else _conf.STATE
     if not os.access(folder, os.W_OK):

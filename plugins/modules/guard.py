@@ -29,6 +29,8 @@ options:
       - guard
       - watchdog
       - restart_timer
+      - memory_limit
+      - allocator
   state:
     description:
       - Whether the part shall be there.
@@ -59,7 +61,8 @@ options:
     suboptions:
       path:
         description:
-          - The absolute path. With C(@NAME@) in it, it stands for one file for each gateway.
+          - The absolute path. With C(@NAME@), C(@UNIT@) or C(@SCOPE@) in it, it stands for one file for each gateway.
+          - Gateways may share a file whose content is the same for all of them, such as a drop-in of a unit that several users have.
         type: path
         required: true
       content:
@@ -93,6 +96,13 @@ options:
       - Calendar events by how often they come, V(6h), V(12h), V(24h), V(48h), V(72h) and V(168h). The one that a gateway's measured leak asks for takes
         the place of C(@CALENDAR@) in its files; V(12h) until there is a verdict.
       - A gateway that needs no restarts has no file with C(@CALENDAR@) in it, and not the unit that this file is.
+    type: dict
+    default: {}
+  memory_limit:
+    description:
+      - The variables of the role hermes_memory_limit by their names. What they mean on this host takes the place of C(@MEMORY_MAX@), C(@MEMORY_HIGH@)
+        and C(@MEMORY_SWAP_MAX@) in the files; a line with one that is not set, or makes no sense here, is left out.
+      - C(hermes_watchdog_threshold) beside them is the threshold that the play gives to the watchdog; the limit must lie above it.
     type: dict
     default: {}
   options:
@@ -141,6 +151,12 @@ restart_needed:
   type: list
   elements: str
   sample: []
+notes:
+  description: What of the wanted state this host cannot do, or not yet. Each is given as a warning too.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 next_elapse:
   description: When each timer of the part fires next, in epoch seconds by its unit's name. Empty in check mode.
   returned: success
@@ -171,7 +187,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils import _apply, 
 def main():
     module = AnsibleModule(
         argument_spec={
-            "part": {"type": "str", "required": True, "choices": ["guard", "watchdog", "restart_timer"]},
+            "part": {"type": "str", "required": True, "choices": ["guard", "watchdog", "restart_timer", "memory_limit", "allocator"]},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "gateways": {"type": "list", "elements": "str", "default": []},
             "program": {"type": "bool", "default": False},
@@ -187,6 +203,7 @@ def main():
             "units": {"type": "list", "elements": "str", "default": []},
             "calendars": {"type": "dict", "default": {}},
             "cadences": {"type": "dict", "default": {}},
+            "memory_limit": {"type": "dict", "default": {}},
             "options": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
         },
@@ -196,6 +213,8 @@ def main():
         result = _apply.apply(module.params, module.check_mode)
     except (_apply.ApplyError, _run.RunError, _systemd.SystemdError, OSError) as exc:
         module.fail_json(msg=str(exc))
+    for note in result["notes"]:
+        module.warn(note)
     if "skipped_because" in result:
         module.warn("%s: nothing is installed" % result["skipped_because"])
     module.exit_json(**result)

@@ -28,7 +28,7 @@ def host(tmp_path, systemd, monkeypatch):
         (root / name).mkdir(parents=True)
     monkeypatch.setattr(_conf, "FOLDER", str(root / "etc"))
     monkeypatch.setattr(_conf, "STATE", str(root / "state"))
-    monkeypatch.setattr(_apply, "UNITS", str(root / "units") + "/")
+    monkeypatch.setattr(_apply._unit_files, "FOLDER", str(root / "units") + "/")
     monkeypatch.setattr(_apply, "MANIFESTS", str(root / "state/installed"))
     monkeypatch.setattr(_program, "PATH", str(root / "bin/hermes-guard"))
     # Those of the machine that the tests run on are not of this host.
@@ -374,3 +374,157 @@ def test_users_unit_is_named_with_its_user(host, guard, tmp_path, monkeypatch):
     result = _apply.apply(guard())
     assert result["gateways"] == ["hermes-gateway", "hermes-gateway@" + user.pw_name]
     assert (host / ("units/hermes-gateway@%s-restart.service" % user.pw_name)).exists()
+
+
+@pytest.fixture
+def limit(host):
+    """The parameters of the part memory_limit, its files as the role has them."""
+    def make(most="80%", swap="0", high="", watchdog=None, **changed):
+        content = "# hermes_ops.gateway\nMemoryMax=@MEMORY_MAX@\nMemorySwapMax=@MEMORY_SWAP_MAX@\nMemoryHigh=@MEMORY_HIGH@\n"
+        files = [
+            {"path": str(host / "units/@SCOPE@/@UNIT@.d/limit.conf"), "content": content, "gateway_content": "", "mode": "0644"},
+            {"path": str(host / "units/@SCOPE@/hermes.slice"), "content": content, "gateway_content": "", "mode": "0644"},
+        ]
+        asked = {"hermes_memory_limit_max": most, "hermes_memory_limit_swap_max": swap, "hermes_memory_limit_high": high}
+        return dict({"part": "memory_limit", "state": "present", "gateways": [], "program": False, "files": files, "units": [], "calendars": {},
+                     "memory_limit": dict(asked, hermes_watchdog_threshold=watchdog) if watchdog else asked}, **changed)
+    return make
+
+
+@pytest.fixture
+def ram(monkeypatch):
+    """A host with 1000 MB of RAM and cgroup v2, whose kernel does as systemd says: {control group: limit}."""
+    most = {"": 800 << 20}
+    monkeypatch.setattr(_apply._proc, "host_memory", lambda: {"total_bytes": 1000 << 20, "available_bytes": 0, "swap_total_bytes": most.get("swap", 0)})
+    monkeypatch.setattr(_apply._memory_limit, "IN_FORCE_SECONDS", 0)
+    monkeypatch.setattr(_apply._proc, "cgroup_memory", lambda group: {"cgroup_max_bytes": most[group]})
+    controllers(monkeypatch, "cpu memory pids\n")
+    return most
+
+
+def controllers(monkeypatch, everywhere, of_user=None):
+    """What cgroup.controllers says, None where there is no such file; ``of_user`` is said in the cgroup of a user's systemd."""
+    def read(path, limit=1 << 20):
+        if path.startswith(_apply._proc.CGROUP_ROOT):
+            return of_user or everywhere if "user@" in path else everywhere
+        return real(path, limit)
+
+    real = _apply._proc.read
+    monkeypatch.setattr(_apply._proc, "read", read)
+
+
+def test_limit_is_set_and_removed_without_a_restart(host, guard, limit, systemd, ram):
+    pid = systemd.pid()
+    _apply.apply(guard())
+    before = everything(host)
+    systemd.calls.clear()
+    assert _apply.apply(limit(), True)["changed"]
+    assert everything(host) == before
+    result = _apply.apply(limit())
+    assert (result["changed"], result["notes"], result["restart_needed"]) == (True, [], ["hermes-gateway"])
+    drop_in = (host / "units/system/hermes-gateway.service.d/limit.conf").read_text()
+    assert drop_in == "# hermes_ops.gateway\nMemoryMax=800M\nMemorySwapMax=0\n"
+    assert systemd.calls == ["daemon-reload"]
+    assert _apply.apply(limit())["changed"] is False
+    # What an earlier run wrote and systemd has not read.
+    systemd.units[GATEWAY]["NeedDaemonReload"] = "yes"
+    assert _apply.apply(limit(), True)["changed"]
+    systemd.units[GATEWAY]["NeedDaemonReload"] = "no"
+    _apply.apply(limit(state="absent"))
+    assert everything(host) == before
+    assert systemd.calls == ["daemon-reload", "daemon-reload"]
+    _apply.apply(limit())
+    _apply.apply(guard(state="absent"))
+    assert not os.listdir(str(host / "units"))
+    assert systemd.pid() == pid
+
+
+def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, systemd, ram):
+    _apply.apply(guard())
+    _apply.apply(limit())
+    _apply.apply(watchdog(threshold="80%"))
+    words = ("hermes_memory_limit_max", "80%", "800 MB", "(hermes-gateway)", "hermes_watchdog_threshold", "allowed: ")
+    refused(limit(), host, systemd, *words)
+    # In check mode the watchdog's role has not written anything yet: what the play says of it counts.
+    assert _apply.apply(limit(watchdog="50%"), True)["changed"] is False
+    with pytest.raises(_apply.ApplyError, match="watchdog's threshold of 900 MB"):
+        _apply.apply(limit(watchdog="900M"), True)
+
+
+@pytest.mark.parametrize(("wrong", "option"), [
+    ({"most": "0"}, "hermes_memory_limit_max"), ({"most": ""}, "hermes_memory_limit_max"), ({"most": "120%"}, "hermes_memory_limit_max"),
+    ({"swap": "lots"}, "hermes_memory_limit_swap_max"), ({"high": "1x"}, "hermes_memory_limit_high"), ({"high": "80%"}, "hermes_memory_limit_high"),
+])
+def test_limit_that_is_none(host, guard, limit, systemd, ram, wrong, option):
+    _apply.apply(guard())
+    refused(limit(**wrong), host, systemd, option, "allowed: ")
+    if wrong != {"high": "80%"}:
+        value = list(wrong.values())[0]
+        refused(guard(options={option: value}), host, systemd, option, "allowed: ")
+
+
+@pytest.mark.parametrize(("swap_of_the_host", "swap", "line", "note"), [
+    (0, "", "", "this host has no swap"), (1 << 30, "0", "", "hermes_memory_limit_swap_max is 0"), (1 << 30, "10%", "MemoryHigh=700M\n", None),
+])
+def test_memory_high_only_with_swap(host, guard, limit, systemd, ram, swap_of_the_host, swap, line, note):
+    ram["swap"] = swap_of_the_host
+    _apply.apply(guard())
+    result = _apply.apply(limit(high="70%", swap=swap))
+    text = (host / "units/system/hermes-gateway.service.d/limit.conf").read_text()
+    assert text.partition("MemoryHigh")[1:] == line.partition("MemoryHigh")[1:]
+    assert [note in one for one in result["notes"]] == ([True] if note else [])
+    assert ("MemorySwapMax" in text) == bool(swap)
+
+
+def test_limit_that_the_host_cannot_hold(host, guard, limit, systemd, ram, monkeypatch):
+    _apply.apply(guard())
+    ram[""] = None
+    assert _apply.apply(limit())["notes"] == ["hermes-gateway: the limit is not in force before its next restart"]
+    assert "never reached" in _apply.apply(limit(most="2G"), True)["notes"][0]
+    controllers(monkeypatch, "cpu pids\n")
+    assert "switched off" in _apply.apply(limit(), True)["notes"][0]
+    controllers(monkeypatch, None)
+    for check_mode in (True, False):
+        assert "cgroup v1" in _apply.apply(limit(), check_mode)["notes"][0]
+
+
+def test_limit_of_users_without_the_controller(host, ram, monkeypatch):
+    gateway = type("Gateway", (), {"name": "hermes-gateway@ada", "scope": "user", "uid": 1000, "user": "ada", "pid": 1})()
+    assert _apply._memory_limit.obstacle(gateway) is None
+    controllers(monkeypatch, "cpu memory\n", "cpu\n")
+    assert "Delegate=memory" in _apply._memory_limit.obstacle(gateway)
+
+
+def test_two_users_share_a_drop_in(host, guard, limit, ram, systemd, monkeypatch):
+    users = [type("Manager", (), {"user": pwd.getpwuid(os.getuid()), "calls": [], "broken": broken})() for broken in (True, False)]
+    units = {"hermes-gateway.service": "no", "hermes.slice": "no"}
+
+    def show(manager, names, properties):
+        return [{"Id": name, "NeedDaemonReload": units[name]} for name in names]
+
+    def call(manager, verb):
+        manager.calls.append(verb)
+        if manager.broken:
+            raise _apply._systemd.SystemdError("no answer")
+
+    for manager in users:
+        manager.show, manager.call = show.__get__(manager), call.__get__(manager)
+    monkeypatch.setattr(_apply._unit_files._systemd, "user_managers", lambda: users)
+    home = str(host.parent / "home")
+    account = pwd.getpwuid(os.getuid())
+    found = [_apply._discover.Gateway("hermes-gateway@" + name, "user", account, home, "hermes-gateway.service") for name in ("ada", "bob")]
+    monkeypatch.setattr(_apply._discover, "find_gateways", lambda: found)
+    for gateway in found:
+        gateway.problem = None
+    _apply.apply(guard())
+    assert _apply.apply(limit())["changed"]
+    assert (host / "units/user/hermes-gateway.service.d/limit.conf").exists()
+    assert not (host / "units/system").exists()
+    # One that does not answer does not keep the other from it.
+    assert [manager.calls for manager in users] == [["daemon-reload"], ["daemon-reload"]]
+    assert _apply.apply(limit())["changed"] is False
+    units["hermes.slice"] = "yes"
+    assert _apply.apply(limit())["changed"]
+    _apply.apply(limit(state="absent"))
+    assert not (host / "units/user").exists()
+    assert users[1].calls == ["daemon-reload"] * 3

@@ -18,7 +18,7 @@ CADENCES = {"%dh" % hours: "event %d" % hours for hours in _outlook.CADENCES}
 @pytest.fixture
 def host(tmp_path, systemd, monkeypatch):
     """A host with one guarded gateway, under a watchdog at 1024 MB."""
-    monkeypatch.setattr(_apply, "UNITS", str(tmp_path / "units") + "/")
+    monkeypatch.setattr(_apply._unit_files, "FOLDER", str(tmp_path / "units") + "/")
     monkeypatch.setattr(_apply, "MANIFESTS", str(tmp_path / "state/installed"))
     monkeypatch.setattr(_program, "PATH", str(tmp_path / "hermes-guard"))
     monkeypatch.setattr(_apply._discover, "_by_hand", lambda found: [])
