@@ -8,7 +8,7 @@ TEST := $(CHECK) units-others sanity-newest execution-environment budget scale m
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
-.PHONY: help setup setup-every demo test check $(TEST) bench soak lab lab-down lock clean
+.PHONY: help setup setup-every demo test check $(TEST) bench soak allocator lab lab-down lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -54,6 +54,9 @@ molecule: setup ## every scenario in extensions/molecule
 
 soak: setup ## 1,000 messages through a real gateway with 10 restarts, by the arbiter, systemctl restart, reload, and none: about two hours
 	@tests/tools/soak --how all --messages 1000 --restarts 10
+
+allocator: setup ## by how much a gateway grows, with and without hermes_session and hermes_allocator: about five hours; ARGS="--scale short" tries it
+	@tests/tools/allocator $(ARGS)
 
 lab: setup ## start the lab: three small VPSes with real gateways
 	@tests/lab/lab up

@@ -9,6 +9,7 @@ removed, and so that a file that somebody else wrote is never replaced.
 """
 from __future__ import annotations
 
+import glob
 import importlib.util
 import json
 import os
@@ -23,6 +24,9 @@ PLACES = ("@NAME@", "@UNIT@", "@SCOPE@")
 MANIFESTS = os.path.join(_conf.STATE, "installed")
 BASE = "guard"
 PSUTIL_PACKAGE = "python3-psutil"
+JEMALLOC, JEMALLOC_PACKAGE = "libjemalloc.so.2", "libjemalloc2"
+# Where the loader finds a library by its name alone.
+LIBRARIES = ("/usr/lib/*-linux-*", "/usr/lib64", "/usr/lib", "/usr/local/lib")
 NOT_HERE = "no Hermes gateway on this host"
 
 
@@ -102,6 +106,10 @@ def apply(parameters, check_mode=False):
     _check_writable(plan)
     if wanted.files and part != BASE and not check_mode and not os.path.exists(_program.PATH):
         raise ApplyError("%s is not there: the role hermes_guard comes first, and was left out of this run" % _program.PATH)
+    packages = _missing_packages(parameters) if gateways else []
+    if JEMALLOC_PACKAGE in packages and not check_mode:
+        # Every program that the gateway starts would complain of it.
+        raise ApplyError("%s is not on this host, and a drop-in that names it would be in the way: install the package %s" % (JEMALLOC, JEMALLOC_PACKAGE))
     obsolete = [unit for unit in old_units if unit not in wanted.units]
     live = _live(sorted(set(wanted.units + obsolete) | {_unit_files.unit(path) for path in wanted.files if _unit_files.scope(path) == "system"}))
     to_start = [unit for unit in wanted.units if not _running(live.get(unit), unit)]
@@ -116,13 +124,14 @@ def apply(parameters, check_mode=False):
         "restart_needed": [],
         "notes": notes,
         "next_elapse": {},
-        "psutil": importlib.util.find_spec("psutil") is not None,
+        "psutil": _has_psutil(),
+        "jemalloc": _has_jemalloc(),
         "package_manager": "apt" if os.path.exists("/usr/bin/apt-get") and os.path.isdir("/var/lib/dpkg") else "auto",
     }
-    if check_mode and parameters["program"] and gateways and not result["psutil"]:
+    if check_mode and packages:
         # The package modules cannot say this on a bare host: they need a library there themselves.
         result["changed"] = True
-        result["diff"].append({"before_header": "packages", "after_header": "packages", "before": "", "after": PSUTIL_PACKAGE + "\n"})
+        result["diff"].append({"before_header": "packages", "after_header": "packages", "before": "", "after": "".join(name + "\n" for name in packages)})
     if parameters["state"] == "present" and not gateways:
         result["skipped_because"] = NOT_HERE
     if result["changed"] and not check_mode:
@@ -136,6 +145,20 @@ def apply(parameters, check_mode=False):
         result["notes"] += _memory_limit.shortfalls(gateways, limits, not check_mode)
     result["restart_needed"] = [gateway.name for gateway in gateways if _older_than_drop_ins(gateway, wanted)]
     return result
+
+
+def _missing_packages(parameters):
+    """The packages that the part needs and this host has not."""
+    missing = [PSUTIL_PACKAGE] if parameters["program"] and not _has_psutil() else []
+    return missing + ([JEMALLOC_PACKAGE] if parameters.get("jemalloc") and not _has_jemalloc() else [])
+
+
+def _has_psutil():
+    return importlib.util.find_spec("psutil") is not None
+
+
+def _has_jemalloc():
+    return any(glob.glob(os.path.join(folder, JEMALLOC)) for folder in LIBRARIES)
 
 
 def _gateways(names):

@@ -105,6 +105,11 @@ options:
       - C(hermes_watchdog_threshold) beside them is the threshold that the play gives to the watchdog; the limit must lie above it.
     type: dict
     default: {}
+  jemalloc:
+    description:
+      - Whether the part needs the library C(libjemalloc.so.2). Where it is not on the host, nothing is installed.
+    type: bool
+    default: false
   options:
     description:
       - Variables of other roles of the collection, by their names. They are checked before anything is changed, so that a slip in one that
@@ -173,6 +178,11 @@ psutil:
   returned: success
   type: bool
   sample: true
+jemalloc:
+  description: Whether the library C(libjemalloc.so.2) is on the host.
+  returned: success
+  type: bool
+  sample: false
 skipped_because:
   description: Why nothing is installed on this host.
   returned: when there is no gateway
@@ -204,6 +214,7 @@ def main():
             "calendars": {"type": "dict", "default": {}},
             "cadences": {"type": "dict", "default": {}},
             "memory_limit": {"type": "dict", "default": {}},
+            "jemalloc": {"type": "bool", "default": False},
             "options": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
         },

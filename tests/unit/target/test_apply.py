@@ -528,3 +528,18 @@ def test_two_users_share_a_drop_in(host, guard, limit, ram, systemd, monkeypatch
     _apply.apply(limit(state="absent"))
     assert not (host / "units/user").exists()
     assert users[1].calls == ["daemon-reload"] * 3
+
+
+def test_allocator_without_its_library(host, guard, systemd, monkeypatch, tmp_path):
+    monkeypatch.setattr(_apply, "LIBRARIES", (str(tmp_path / "lib/*-linux-*"),))
+    drop_in = {"path": str(host / "units/@SCOPE@/@UNIT@.d/allocator.conf"), "content": "# hermes_ops.gateway\n", "gateway_content": "", "mode": "0644"}
+    wanted = {"part": "allocator", "state": "present", "gateways": [], "program": False, "files": [drop_in], "units": [], "calendars": {}, "jemalloc": True}
+    assert _apply.apply(guard())["jemalloc"] is False
+    refused(wanted, host, systemd, "libjemalloc.so.2", "install the package libjemalloc2")
+    assert _apply.apply(wanted, True)["diff"][-1]["after"] == "libjemalloc2\n"
+    (tmp_path / "lib/x86_64-linux-gnu").mkdir(parents=True)
+    (tmp_path / "lib/x86_64-linux-gnu/libjemalloc.so.2").touch()
+    assert _apply.apply(guard())["jemalloc"] is True
+    assert len(_apply.apply(wanted, True)["diff"]) == 1
+    assert _apply.apply(wanted)["restart_needed"] == ["hermes-gateway"]
+    assert systemd.calls[-1] == "daemon-reload"

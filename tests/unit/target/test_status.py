@@ -110,6 +110,17 @@ def test_doctor_misses_samples(timers, settings, tmp_path, monkeypatch):
     assert _doctor._gateway(one, gateway, {}) == []
 
 
+def test_doctor_finds_a_limit_below_the_threshold(timers, settings, tmp_path, monkeypatch):
+    timers.add_gateway(tmp_path / "home")
+    one = settings(threshold="500M")
+    gateway = _doctor._discover.reload([one])["hermes-gateway"]
+    for most, count in ((None, 0), (501 << 20, 0), (500 << 20, 1)):
+        monkeypatch.setattr(_doctor._proc, "cgroup_memory", lambda group, most=most: {"cgroup_max_bytes": most})
+        found = _doctor._gateway(one, gateway, {})
+        assert len(found) == count
+    assert "the kernel kills it at 500 MB" in found[0] and "hermes_memory_limit_max" in found[0]
+
+
 def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(_conf.load, "__defaults__", (str(tmp_path / "etc"),))
     monkeypatch.setattr(_cli.signal, "signal", lambda *_arguments: None)
