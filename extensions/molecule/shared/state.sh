@@ -7,7 +7,9 @@ user_units() {
   for runtime in /run/user/*; do
     uid=${runtime##*/}
     [[ -S $runtime/systemd/private && $uid != 0 ]] || continue
-    setpriv --reuid="$uid" --regid="$uid" --clear-groups env XDG_RUNTIME_DIR="$runtime" systemctl --user show --property=Id,MainPID,InvocationID 'hermes-gateway*.service'
+    setpriv --reuid="$uid" --regid="$uid" --clear-groups env XDG_RUNTIME_DIR="$runtime" systemctl --user show --property=Id,MainPID,InvocationID 'hermes-gateway*.service' |
+      # A line a unit: after a reload they come in another order.
+      awk -v RS= '{ gsub("\n", " "); print }' | sort
   done
 }
 

@@ -62,7 +62,7 @@ def table(rows, load):
 def main():
     """Run what is asked for, a row at a time: what was measured stays when a later run fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale", choices=sorted(SCALES), default="long", help="short: to try it, about 25 minutes; long: about five hours")
+    parser.add_argument("--scale", choices=sorted(SCALES), default="long", help="short: to try it, about half an hour; long: about five hours")
     parser.add_argument("--settings", nargs="+", choices=list(SETTINGS), default=["default", "session", "allocator", "both"])
     parser.add_argument("--loads", nargs="+", choices=list(COLUMNS), default=list(COLUMNS))
     parser.add_argument("--prefix", default="hermes-allocator", metavar="NAME", help="of the lab")
