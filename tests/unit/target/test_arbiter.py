@@ -240,8 +240,15 @@ def test_stop_after_the_signal(systemd, settings, home, state):
 def test_stop_before_the_second_try(systemd, settings, home, state):
     systemd.add_gateway(home)
     (home / "mode").write_text("hang")
-    stopper = threading.Timer(1, lambda: systemd.stop(UNIT, state))
-    stopper.start()
+    old = systemd.pid()
+
+    def operator():
+        while systemd.pid() == old:
+            time.sleep(0.01)
+        systemd.stop(UNIT, state)
+
+    stopper = threading.Thread(target=operator)
+    systemd.during = lambda verb: stopper.start()
     outcome = _arbiter.restart(settings(), "it leaks", emergency=True)
     stopper.join()
     assert (outcome.event, outcome.entry["code"]) == ("failed", "stopped")
@@ -251,6 +258,7 @@ def test_stop_before_the_second_try(systemd, settings, home, state):
 @pytest.mark.parametrize("mode", ["hang", "deaf"])
 def test_one_more_try_and_no_loop(systemd, settings, home, monkeypatch, mode, tmp_path):
     monkeypatch.setattr(_arbiter, "UP_SECONDS", 0.8)
+    monkeypatch.setattr(_arbiter, "EXIT_SECONDS", 60 if mode == "hang" else 0.5)
     if mode == "deaf":
         home.mkdir()
         (home / "mode").write_text(mode)
@@ -267,6 +275,7 @@ def test_one_more_try_and_no_loop(systemd, settings, home, monkeypatch, mode, tm
 
 
 def test_gateway_that_comes_up_at_the_second_try(systemd, settings, home, monkeypatch):
+    monkeypatch.setattr(_arbiter, "EXIT_SECONDS", 0.5)
     home.mkdir()
     (home / "mode").write_text("deaf")
     systemd.add_gateway(home)
