@@ -14,7 +14,7 @@ import json
 import os
 import time
 
-from . import _discover, _drain, _files, _idle, _ledger, _notify, _proc, _quantity, _run, _runtime, _sample, _suspend, _systemd
+from . import _discover, _drain, _files, _heartbeat, _idle, _ledger, _notify, _proc, _quantity, _run, _runtime, _sample, _suspend, _systemd
 
 REQUEST = "request.json"
 REQUEST_SECONDS = 3600
@@ -99,18 +99,25 @@ def restart(settings, reason, trigger="operator", emergency=False, say=None):
     os.makedirs(settings.folder, mode=0o755, exist_ok=True)
     with _locked(settings, LOCK_SECONDS) as ours:
         if not ours:
-            return Outcome(_ledger.write(settings.folder, "refused", "busy", "another restart of it is under way", trigger=trigger, asked=reason))
+            return _note(settings, "refused", "busy", "another restart of it is under way", trigger=trigger, asked=reason)
         gateway = find(settings)
         asked = _take_request(settings, gateway) if trigger == "timer" else None
         if asked is not None:
             trigger, reason, emergency = "watchdog", asked["reason"], bool(asked.get("emergency"))
         refused = refusal(settings, gateway, trigger)
         if refused is not None:
-            return Outcome(_ledger.write(
-                settings.folder, "refused", refused[0], refused[1], trigger=trigger, asked=reason,
-                invocation_id=gateway.invocation_id if gateway else None,
-            ))
+            return _note(
+                settings, "refused", refused[0], refused[1], trigger=trigger, asked=reason, invocation_id=gateway.invocation_id if gateway else None,
+            )
         return _Restart(settings, gateway, reason, trigger, emergency, say).run()
+
+
+def _note(settings, event, code, reason, **figures):
+    """The Outcome, which is also written to the ledger. A disk that is full undoes nothing: the entry then says "unwritten"."""
+    try:
+        return Outcome(_ledger.write(settings.folder, event, code, reason, **figures))
+    except OSError as exc:
+        return Outcome(dict(_ledger.entry(event, code, reason, **figures), unwritten=str(exc)))
 
 
 @contextlib.contextmanager
@@ -180,12 +187,13 @@ class _Restart:
         self.manager = _discover.manager_of(gateway)
         self.reason = reason
         self.trigger = trigger
-        self.emergency = emergency
+        # A loop that stands still ends no turn and sees no marker: there is nothing to wait for.
+        self.emergency = emergency or _heartbeat.frozen(gateway) is not None
         self.say = say
         self.process = (gateway.pid, _proc.start_ticks(gateway.pid))
         self.before = _sample.take(gateway, settings)
         self.waited = 0.0
-        self.mode = "emergency" if emergency else "resume"
+        self.mode = "emergency" if self.emergency else "resume"
         self.drained = False
         self.went_down = None
         self.after = None
@@ -203,6 +211,7 @@ class _Restart:
                 # It took up to two minutes, in which an operator may have come.
                 changed = self._changed()
             if changed is None:
+                self._begin()
                 self._stimulus()
         except (_run.RunError, _systemd.SystemdError) as exc:
             return self._outcome("failed", "error", str(exc))
@@ -276,14 +285,18 @@ class _Restart:
                 return
         self.say("it is still busy, %s after its last turn" % _quantity.span(DELIVERY_SECONDS + SETTLE_SECONDS))
 
+    def _begin(self):
+        """Into the ledger before it happens: should this process be killed, the cooldown and the daily cap know of the restart all the same."""
+        _note(self.settings, "begun", "begun", self.reason, trigger=self.trigger, invocation_id=self.gateway.invocation_id)
+
     def _stimulus(self):
         """One stimulus, by what is under way.
 
         Drained, nothing is: a restart by systemd, which does not wait for RestartSec, and the marker stays until the old process is about
         to end, because Hermes takes new turns within a second of its removal. Otherwise one SIGUSR1 to the main process: Hermes marks what
-        is under way, ends with code 75, and systemd starts it again.
+        is under way, ends with code 75, and systemd starts it again. A frozen one does not hear that: systemd ends it, with SIGKILL if need be.
         """
-        if self.drained:
+        if self.drained or _heartbeat.frozen(self.gateway) is not None:
             self.say("restarting the unit")
             self.manager.call("try-restart", "--no-block", self.gateway.unit)
             self._gone(MARKER_SECONDS)
@@ -364,4 +377,4 @@ class _Restart:
             )
         if event == "failed":
             _notify.send(self.settings, "failed", reason, self.before)
-        return Outcome(_ledger.write(self.settings.folder, event, code, reason, **figures))
+        return _note(self.settings, event, code, reason, **figures)

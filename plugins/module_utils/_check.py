@@ -4,7 +4,7 @@
 """The watchdog's check: sample every gateway, keep the history, decide, and at most ask the arbiter for a restart."""
 from __future__ import annotations
 
-from . import _arbiter, _discover, _history, _ledger, _life, _notify, _proc, _quantity, _sample, _systemd
+from . import _arbiter, _discover, _heartbeat, _history, _ledger, _life, _notify, _proc, _quantity, _run, _sample, _systemd
 
 # Above this share of what there is, waiting for a quiet moment risks the kernel's OOM killer.
 EMERGENCY = 0.95
@@ -40,13 +40,25 @@ def _ask_systemd(every):
 
 def _one(settings, gateway):
     lines = []
-    if _arbiter.clean(settings, gateway):
-        lines.append("removed a drain marker that an interrupted restart had left")
+    kept = None
+    try:
+        if _arbiter.clean(settings, gateway):
+            lines.append("removed a drain marker that an interrupted restart had left")
+    except (_run.RunError, OSError) as exc:
+        kept = exc
+    lines += _watch(settings, gateway)
+    if kept is not None:
+        raise kept
+    return lines
+
+
+def _watch(settings, gateway):
+    """Sample, and decide; what was done (list of str)."""
     if gateway is None or gateway.problem or gateway.pid is None or gateway.active_state != "active":
-        return lines
+        return []
     row = _sample.take(gateway, settings)
     if row is None:
-        return lines
+        return []
     kept = None
     try:
         _history.append(settings.folder, row)
@@ -57,7 +69,7 @@ def _one(settings, gateway):
     done = _decide(settings, gateway, row, blind=kept is not None)
     if kept is not None:
         raise kept
-    return lines + [done] if done else lines
+    return [done] if done else []
 
 
 def breached(settings, gateway, row):
@@ -86,33 +98,44 @@ def _urgent(gateway, row):
 
 def _decide(settings, gateway, row, blind=False):
     """What was done (str), or None. ``blind``: samples cannot be kept and so not be counted, and one near the limit is enough."""
-    if settings.threshold is None or _sample.footprint(row) <= settings.threshold:
+    if settings.threshold is None:
         return None
-    count, seen = breached(settings, gateway, row)
-    if count < settings.breaches[0] and not (blind and _urgent(gateway, row)):
+    code, reason = _why(settings, gateway, row, blind)
+    if code is None:
         return None
     # What is done from here on is decided by systemd's word of this moment.
     gateway = _arbiter.find(settings)
     if gateway is None or gateway.problem or gateway.pid != row["pid"] or gateway.active_state != "active":
         return None
-    reason = "%s is above the threshold of %s in %d of %d samples (RSS %s, with children %s, swap %s)" % (
-        _quantity.megabytes(_sample.footprint(row)), _quantity.megabytes(settings.threshold), count, seen,
-        _quantity.megabytes(row["rss_bytes"]), _quantity.megabytes(row["tree_rss_bytes"]), _quantity.megabytes(row["swap_bytes"]),
-    )
     if settings.action == "alert":
-        return _alert(settings, gateway, row, "threshold", reason)
+        return _alert(settings, gateway, row, code, reason)
     refused = _arbiter.refusal(settings, gateway, "watchdog")
     if refused is None:
-        return _ask(settings, gateway, row, reason)
+        return _ask(settings, gateway, row, reason, code == "frozen" or _urgent(gateway, row))
     if refused[0] == "daily-cap":
         return _alert(settings, gateway, row, refused[0], "%s; %s" % (reason, refused[1]))
     _ledger.write(settings.folder, "refused", refused[0], refused[1], trigger="watchdog", asked=reason, invocation_id=gateway.invocation_id)
     return "%s, but no restart: %s" % (reason, refused[1])
 
 
-def _ask(settings, gateway, row, reason):
+def _why(settings, gateway, row, blind):
+    """Why the gateway should be restarted: (a word for the ledger, a sentence), or (None, None)."""
+    silent = _heartbeat.frozen(gateway)
+    if silent is not None:
+        return "frozen", "its event loop has stood still for %s: it answers nobody" % _quantity.span(silent)
+    if _sample.footprint(row) <= settings.threshold:
+        return None, None
+    count, seen = breached(settings, gateway, row)
+    if count < settings.breaches[0] and not (blind and _urgent(gateway, row)):
+        return None, None
+    return "threshold", "%s is above the threshold of %s in %d of %d samples (RSS %s, with children %s, swap %s)" % (
+        _quantity.megabytes(_sample.footprint(row)), _quantity.megabytes(settings.threshold), count, seen,
+        _quantity.megabytes(row["rss_bytes"]), _quantity.megabytes(row["tree_rss_bytes"]), _quantity.megabytes(row["swap_bytes"]),
+    )
+
+
+def _ask(settings, gateway, row, reason, urgent):
     """Start the restart unit and do not wait: the other gateways are sampled while this one waits for a quiet moment."""
-    urgent = _urgent(gateway, row)
     waiting = _arbiter.busy(settings)
     if urgent or not waiting:
         try:

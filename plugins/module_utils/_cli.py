@@ -4,6 +4,7 @@
 """The command line of hermes-guard."""
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
@@ -118,6 +119,8 @@ def _run_restart(options, every):
         _print(json.dumps(outcome.entry, sort_keys=True))
     else:
         _print("%s: %s: %s" % (settings.name, outcome.event, outcome.reason))
+        if "unwritten" in outcome.entry:
+            _print("the ledger cannot be written: %s" % outcome.entry["unwritten"])
     return {"restart": 0, "refused": REFUSED}.get(outcome.event, 1)
 
 
@@ -133,7 +136,7 @@ def _run_status(options, every):
         last = one["last_restart"]
         _print("%s  %s  RSS %s  up %s  threshold %s  next restart %s  last restart %s" % (
             one["name"], one["state"], _quantity.megabytes(one["sample"] and one["sample"]["rss_bytes"]), _quantity.span(one["uptime_seconds"]),
-            _quantity.megabytes(one["threshold_bytes"]), _next(one), "%s, %s" % (_when(last["time"]), last["reason"]) if last else "never",
+            _quantity.megabytes(one["threshold_bytes"]), _next(one), "%s, %s" % (_when(last["time"]), last.get("reason")) if last else "never",
         ))
     return 0
 
@@ -220,8 +223,12 @@ def _run_doctor(_options, every):
 
 def _print(text):
     """A line to standard output, at once: it may be a journal that somebody follows."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError:
+        # journald has stopped, or a session is closed: no reason to leave a restart half-way.
+        sys.stdout = io.StringIO()
 
 
 def _leave(code):

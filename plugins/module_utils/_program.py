@@ -17,9 +17,9 @@ import zipfile
 
 PATH = "/usr/local/bin/hermes-guard"
 MODULES = (
-    "_arbiter", "_check", "_cli", "_compare", "_conf", "_discover", "_doctor", "_drain", "_files", "_hermes", "_hermes_side", "_history", "_idle",
-    "_journal", "_judge", "_keep", "_leaks", "_ledger", "_life", "_notify", "_oom", "_outlook", "_proc", "_quantity", "_run", "_runtime", "_sample",
-    "_series", "_stats", "_status", "_suspend", "_systemd", "_timers", "_trend", "_verdicts", "_wording",
+    "_arbiter", "_check", "_cli", "_compare", "_conf", "_discover", "_doctor", "_drain", "_files", "_heartbeat", "_hermes", "_hermes_side", "_history",
+    "_idle", "_journal", "_judge", "_keep", "_leaks", "_ledger", "_life", "_notify", "_oom", "_outlook", "_proc", "_quantity", "_run", "_runtime",
+    "_sample", "_series", "_stats", "_status", "_suspend", "_systemd", "_timers", "_trend", "_verdicts", "_wording",
 )
 # Isolated and without site: a check that runs every minute must not pay for, or be changed by, what lies in site-packages.
 SHEBANG = b"#!/usr/bin/python3 -ISB\n"
@@ -43,8 +43,8 @@ def build():
 def _shipped():
     """Never called. The guard module is shipped with what it imports, and no more: this brings the program's sources to the host, and runs none of them."""
     from . import (  # noqa: F401
-        _arbiter, _check, _cli, _compare, _conf, _discover, _doctor, _drain, _files, _hermes, _hermes_side, _history, _idle, _journal, _judge, _keep,
-        _leaks, _ledger, _life, _notify, _oom, _outlook, _proc, _quantity, _run, _runtime, _sample, _series, _start, _stats, _status, _suspend,
+        _arbiter, _check, _cli, _compare, _conf, _discover, _doctor, _drain, _files, _heartbeat, _hermes, _hermes_side, _history, _idle, _journal, _judge,
+        _keep, _leaks, _ledger, _life, _notify, _oom, _outlook, _proc, _quantity, _run, _runtime, _sample, _series, _start, _stats, _status, _suspend,
         _systemd, _timers, _trend, _verdicts, _wording,
     )
 

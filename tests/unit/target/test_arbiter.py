@@ -110,7 +110,36 @@ def test_graceful_restart(systemd, settings, home):
     assert "draining" in said
     assert (home / "signals").read_text() == "SIGTERM marker\n"
     assert not (home / ".drain_request.json").exists()
-    assert [one["reason"] for one in _ledger.read(settings().folder, 9)] == ["it leaks"]
+    assert [(one["event"], one["reason"]) for one in _ledger.read(settings().folder, 9)] == [("begun", "it leaks"), ("restart", "it leaks")]
+
+
+def test_killed_before_the_last_line_of_the_ledger(systemd, settings, home, monkeypatch):
+    systemd.add_gateway(home)
+    monkeypatch.setattr(_arbiter._Restart, "_wait_up", killed)
+    with pytest.raises(KeyboardInterrupt):
+        _arbiter.restart(settings(), "it leaks", "watchdog")
+    # Nobody could note how it ended, and yet it counts.
+    one = settings(min_uptime="0s", daily_cap="1")
+    assert _arbiter.refusal(one, Stub(), "timer")[0] == "cooldown"
+    assert _arbiter.refusal(one, Stub(), "watchdog", time.time() + 1801)[0] == "daily-cap"
+
+
+def killed(_restart):
+    raise KeyboardInterrupt
+
+
+def test_disk_that_is_full_undoes_nothing(systemd, settings, home, monkeypatch):
+    systemd.add_gateway(home)
+    before = systemd.pid()
+
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_ledger._files, "append_line", full)
+    outcome = _arbiter.restart(settings(), "it leaks")
+    assert (outcome.event, outcome.entry["unwritten"]) == ("restart", "[Errno 28] No space left on device")
+    assert outcome.entry["new_pid"] == systemd.pid() != before
+    assert not (home / ".drain_request.json").exists()
 
 
 def test_second_restart_within_ten_minutes_is_refused(systemd, settings, home):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils import _arbiter, _check, _history, _ledger, _proc, _sample
+from ansible_collections.hermes_ops.gateway.plugins.module_utils import _arbiter, _check, _history, _ledger, _proc, _run, _sample
 
 UNIT = "hermes-gateway.service"
 ASKED = "start hermes-gateway-restart.service"
@@ -320,6 +320,20 @@ def test_marker_of_a_killed_arbiter_is_removed(systemd, settings, home, clock):
     assert marker.exists()
     assert check(clock, settings())[0] == ["hermes-gateway: removed a drain marker that an interrupted restart had left"]
     assert not marker.exists()
+
+
+def test_marker_that_cannot_be_removed_does_not_end_the_watch(systemd, settings, home, clock, monkeypatch):
+    systemd.add_gateway(home)
+    (home / ".drain_request.json").write_text('{"principal": "hermes-guard"}')
+
+    def read_only(_gateway):
+        raise _run.RunError("the drain marker cannot be removed: Read-only file system")
+
+    monkeypatch.setattr(_arbiter._drain, "remove", read_only)
+    one = settings(threshold="1M", breaches="1 of 1")
+    lines, good = check(clock, one)
+    assert not good and "the drain marker cannot be removed" in lines[0]
+    assert (len(_history.tail(one.folder, 9)), systemd.calls) == (1, [ASKED])
 
 
 def test_clock_that_goes_back(systemd, settings, home, clock):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils import _leaks, _outlook, _series, _trend, _wording
+from ansible_collections.hermes_ops.gateway.plugins.module_utils import _compare, _leaks, _outlook, _series, _trend, _wording
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 MB = 1 << 20
@@ -161,6 +161,21 @@ def test_an_upgrade_starts_anew():
     assert any("earlier versions" in note for note in found["notes"])
     # A probe that failed in between is no upgrade.
     assert _trend.trend(old[:100] + [dict(row, version=None) for row in old[100:200]] + old[200:])["samples"] == 864
+
+
+def test_an_upgrade_in_the_middle_of_a_week():
+    """Restarts every day, from a Hermes that leaks to one that does not."""
+    days = [
+        life(24, 30 if day < 4 else 0, 24 * day, "day%d" % day, version="0.18.2" if day < 4 else "0.19.0", uptime_seconds=None) for day in range(7)
+    ]
+    before, after = _trend.trend(sum(days[:4], [])), _trend.trend(sum(days, []))
+    assert (before["verdict"], before["version"]) == ("leak", "0.18.2")
+    assert (after["verdict"], after["version"], after["samples"]) == ("flat", "0.19.0", 3 * 288)
+    found = _compare.compare(_series.of_rows(sum(days, [])), None)
+    # Each side by itself, and three days are no week.
+    assert (found["result"], found["version_before"], found["version_after"]) == ("not_enough_yet", "0.18.2", "0.19.0")
+    assert found["before"]["slope_mb_per_hour"] == pytest.approx(30, rel=0.05)
+    assert found["after"]["slope_mb_per_hour"] == pytest.approx(0, abs=0.2)
 
 
 @pytest.mark.parametrize(("version", "word"), [
