@@ -8,7 +8,7 @@ TEST := $(CHECK) units-others sanity-newest execution-environment budget scale m
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
-.PHONY: help setup setup-every demo test check $(TEST) bench soak allocator lab lab-down lock clean
+.PHONY: help setup setup-every demo test check $(TEST) bench soak allocator faults lab lab-down lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -57,6 +57,9 @@ soak: setup ## 1,000 messages through a real gateway with 10 restarts, by the ar
 
 allocator: setup ## by how much a gateway grows, with and without hermes_session and hermes_allocator: about five hours; ARGS="--scale short" tries it
 	@tests/tools/allocator $(ARGS)
+
+faults: setup ## what goes wrong on a host, on real gateways: a table of faults and what held, also in .build/faults.md; ARGS="-k kill" for a part
+	@tests/tools/faults $(ARGS)
 
 lab: setup ## start the lab: three small VPSes with real gateways
 	@tests/lab/lab up

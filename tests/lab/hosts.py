@@ -34,4 +34,7 @@ HOSTS = {host.name: host for host in (
     Host("alpha", "bookworm", "0.19.0", (Gateway("system", "hermes"),)),
     Host("beta", "trixie", "0.19.0", (Gateway("user", "ada"), Gateway("user", "ada", "coder", 8643))),
     Host("gamma", "bullseye"),
+    # With alpha, three hosts of one kind: what a restart in batches needs.
+    Host("delta", "bookworm", "0.19.0", (Gateway("system", "hermes"),)),
+    Host("epsilon", "bookworm", "0.19.0", (Gateway("system", "hermes"),)),
 )}

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Three hosts with real gateways for all tests of faults, what must hold after each of them, and the table at the end."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(TOP / "tests/lab")]
+
+import engine  # noqa: E402
+import invariants  # noqa: E402
+import paths  # noqa: E402
+from fleet import Fleet  # noqa: E402
+from machine import RESTING, Host  # noqa: E402
+
+HOSTS = ("alpha", "delta", "epsilon")
+PROGRAM = "/usr/local/bin/hermes-guard"
+SHEBANG = "#!/usr/bin/python3 -ISB\n"
+PLACE = "/opt/lab/faults/"
+RESULTS = {}
+
+
+def pytest_addoption(parser):
+    """Beside pytest's own."""
+    parser.addoption("--keep", action="store_true", help="leave the lab up")
+    parser.addoption("--prefix", default="hermes-faults", help="of the lab")
+
+
+def pytest_configure(config):
+    """The marker that names the fault of a test."""
+    config.addinivalue_line("markers", "fault(text, by=None): the fault that a test is about, and the tests that prove it where they stand elsewhere")
+
+
+def pytest_runtest_logreport(report):
+    """A test is as good as the worst of its set-up, itself, and what must hold afterwards."""
+    fault = dict(report.user_properties).get("fault")
+    if fault:
+        known = RESULTS.setdefault(report.nodeid, dict(fault, result="passed", seconds=0))
+        known["seconds"] += report.duration
+        if report.outcome != "passed":
+            known["result"] = report.outcome.upper()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """The marker's words into the report."""
+    for marker in item.iter_markers("fault"):
+        item.user_properties.append(("fault", {"text": marker.args[0], "test": marker.kwargs.get("by") or item.nodeid.rpartition("/")[2]}))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The table, for a person and as .build/faults.md."""
+    if not RESULTS:
+        return
+    lines = ["| fault | test | result | seconds |", "| --- | --- | --- | ---: |"]
+    lines += ["| %(text)s | %(test)s | %(result)s | %(seconds)d |" % one for one in RESULTS.values()]
+    terminalreporter.write_line("")
+    for line in lines:
+        terminalreporter.write_line(line)
+    (TOP / ".build/faults.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def playbook(lab):
+    """playbook(NAME, ARGUMENT...): run one of the collection's playbooks on the lab; subprocess.CompletedProcess."""
+    def run(name, *arguments):
+        argv = ["ansible-playbook", "hermes_ops.gateway." + name, "-i", lab.file("inventory.yml"), *arguments]
+        return subprocess.run(argv, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
+    return run
+
+
+@pytest.fixture(scope="session")
+def lab(request):
+    """The Fleet, up, for as long as the tests run."""
+    engine.install(["ssh", "ssh-keygen"])
+    fleet = Fleet(engine.find(), request.config.getoption("--prefix"), None)
+    with paths.locked("prefix-" + fleet.prefix):
+        fleet.up(list(HOSTS))
+    yield fleet
+    if not request.config.getoption("--keep"):
+        with paths.locked("prefix-" + fleet.prefix):
+            fleet.down(fleet.members())
+
+
+@pytest.fixture(scope="session")
+def hosts(lab, playbook):
+    """The guarded hosts (dict of Host by name). The watchdog looks when a test says so; the program can be killed at each step."""
+    every = {name: Host(lab, name) for name in HOSTS}
+    for host in every.values():
+        host.profile(RESTING, 8700)
+        host.run("systemctl", "daemon-reload")
+    done = playbook("site", "-e", "hermes_watchdog_interval=6h")
+    assert done.returncode == 0, done.stdout
+    for host in every.values():
+        host.run("install", "-D", PROGRAM, PLACE + "hermes-guard")
+        host.put(PROGRAM, SHEBANG + (HERE / "host/hermes-guard.py").read_text(encoding="utf-8"), "755")
+    return every
+
+
+@pytest.fixture(scope="session")
+def conversation(hosts):
+    """Somebody who writes to alpha's gateway when told to."""
+    alpha = hosts["alpha"]
+    for source in (*(TOP / "tests/lab/load" / name for name in ("accounting.py", "stubs.py", "drive.py")), HERE / "host/talk.py"):
+        alpha.put(PLACE + source.name, source.read_text(encoding="utf-8"))
+    argv = alpha.fleet.engine.argv + ["exec", "-i", alpha.fleet.container("alpha"), "/opt/hermes/venv/bin/python", "-B", PLACE + "talk.py"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        invariants.complete(json.loads(process.stdout.readline()))
+        yield process
+        process.stdin.close()
+
+
+@pytest.fixture
+def alpha(hosts, conversation):
+    """A host whose gateway talks all the time, with what must hold afterwards."""
+    host = hosts["alpha"]
+    before = invariants.begin(host)
+    conversation.stdin.write("go\n")
+    conversation.stdin.flush()
+    yield host
+    conversation.stdin.write("stop\n")
+    conversation.stdin.flush()
+    talk = json.loads(conversation.stdout.readline())
+    invariants.hold(host, before)
+    invariants.complete(talk)
+
+
+@pytest.fixture
+def delta(hosts):
+    """A host whose gateway nobody talks to, with what must hold afterwards: for faults that cost what is under way, whoever restarts."""
+    yield from _quiet(hosts["delta"])
+
+
+@pytest.fixture
+def epsilon(hosts):
+    """Another one."""
+    yield from _quiet(hosts["epsilon"])
+
+
+def _quiet(host):
+    before = invariants.begin(host)
+    yield host
+    invariants.hold(host, before)

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults whose proof stands in the unit tests: the table names those, and they are run again here."""
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+UNITS = "tests/unit/target/"
+PROVED = {
+    "clock set while a restart is cooling down": ["test_arbiter.py::test_cooldown", "test_check.py::test_clock_that_goes_back"],
+    "clock set: nothing of the history is lost": [
+        "test_history.py::test_a_clock_that_jumps_ahead_does_not_cost_the_history", "test_series.py::test_clock_that_jumps",
+    ],
+    "clock set: no gateway looks frozen": ["test_heartbeat.py::test_no_setting_of_the_clock_makes_it_old"],
+    "host paused: no gateway looks frozen": ["test_heartbeat.py::test_a_machine_that_was_paused"],
+    "disk full in the home: no gateway looks frozen": ["test_heartbeat.py::test_a_full_disk_stops_the_beat_and_not_the_loop"],
+    "pid reuse: what a file of the home says": ["test_arbiter.py::test_runtime_of_another_life_says_nothing", "test_life.py::test_another_process_has_its_pid"],
+    "Hermes upgraded from 0.18.2 to 0.19.0 in the middle of a week's history": [
+        "test_trend.py::test_an_upgrade_in_the_middle_of_a_week", "test_compare.py::test_the_last_of_two_upgrades_counts",
+        "test_check.py::test_identity_is_asked_once_a_life",
+    ],
+    "a gateway that does not come up: one more try and no loop": ["test_arbiter.py::test_one_more_try_and_no_loop"],
+    "power loss in the middle of a line of history or ledger": ["test_history.py::test_torn_last_line", "test_files.py::test_append_closes_a_torn_line"],
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """Whether each of them passed (dict of list of bool by FILE::FUNCTION), in one run."""
+    report = tmp_path_factory.mktemp("proved") / "report.xml"
+    every = sorted({UNITS + one for tests in PROVED.values() for one in tests})
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "--junitxml=%s" % report] + every, cwd=TOP, check=False)
+    found = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        name = "%s.py::%s" % (case.get("classname").rpartition(".")[2], case.get("name").partition("[")[0])
+        found.setdefault(name, []).append(len(case) == 0)
+    return found
+
+
+@pytest.mark.parametrize("tests", [
+    pytest.param(tests, marks=pytest.mark.fault(fault, by=", ".join(tests)), id=fault.replace(" ", "-")) for fault, tests in PROVED.items()
+])
+def test_proved(outcomes, tests):
+    """All cases of each."""
+    for one in tests:
+        assert one in outcomes and all(outcomes[one]), one
