@@ -8,7 +8,7 @@ TEST := $(CHECK) units-others sanity-newest execution-environment budget scale m
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
-.PHONY: help setup setup-every demo test check $(TEST) bench soak allocator faults lab lab-down lock clean
+.PHONY: help setup setup-every demo test check $(TEST) bench soak allocator faults vm lab lab-down lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -60,6 +60,9 @@ allocator: setup ## by how much a gateway grows, with and without hermes_session
 
 faults: setup ## what goes wrong on a host, on real gateways: a table of faults and what held, also in .build/faults.md; ARGS="-k kill" for a part
 	@tests/tools/faults $(ARGS)
+
+vm: setup ## the kernel's OOM killer on a virtual machine, and the watchdog before it
+	@tests/tools/vm
 
 lab: setup ## start the lab: three small VPSes with real gateways
 	@tests/lab/lab up

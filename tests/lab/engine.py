@@ -11,7 +11,7 @@ from say import LabError, run, say, step
 
 # Packages of the tools that the lab can install by itself on a Debian where it is root.
 PACKAGES = {"podman": "podman", "runc": "runc", "iptables": "iptables", "debootstrap": "debootstrap",
-            "ssh": "openssh-client", "ssh-keygen": "openssh-client"}
+            "ssh": "openssh-client", "ssh-keygen": "openssh-client", "qemu-system-x86_64": "qemu-system-x86"}
 
 
 def install(tools):

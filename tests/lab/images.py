@@ -185,4 +185,6 @@ def remove(engine):
         if listed:
             engine("rmi", *listed, what="removing the images")
             say("removed %s" % " ".join(listed))
+    # The virtual machine's disk is made of them: see tests/vm.
+    shutil.rmtree(os.path.dirname(paths.cache("vm", "x")))
     engines.forget()

@@ -98,6 +98,29 @@ def test_global_kill_of_a_user_unit_on_bookworm(journal):
     assert brief(answer["kills"]) == [("hermes-gateway-coder@ada", 5150, "hermes", (3391020 + 1832 + 64) * 1024, "global", "kernel")]
 
 
+# What `make vm` has kept of two real kills. With OOMPolicy=continue systemd ends with the result `signal`, as of any process that is killed.
+VM = [
+    ("hermes-gateway", 395, "python", (330116 + 2280) * 1024, "cgroup", "kernel"),
+    ("hermes-gateway", 224, "hermes", (406572 + 4352) * 1024, "cgroup", "kernel"),
+]
+
+
+@pytest.mark.parametrize("without", [None, "MESSAGE_ID", "MESSAGE"])
+def test_a_child_and_then_the_gateway_on_a_virtual_machine(journal, without):
+    journal.load("vm-systemd252-kernel6.1.jsonl")
+    entries = [json.loads(line) for line in journal.lines]
+    end = int(entries[-1]["__REALTIME_TIMESTAMP"]) / 1e6
+    if without:
+        journal.lines = [json.dumps(dict(entry, **{without: ""})) for entry in entries if entry["_TRANSPORT"] != "kernel"]
+    kills = brief(_oom.find([gateway()], 24, end)["kills"])
+    assert kills == ([("hermes-gateway", None, None, None, None, "systemd")] * 2 if without else VM)
+
+
+def test_kernel_buffer_of_a_virtual_machine():
+    lines = _journal.parse_kmsg((DATA / "vm-kmsg-6.1.txt").read_text(), KILL)
+    assert brief(_oom.from_kernel(lines, [gateway()])) == VM
+
+
 def test_group_kill_and_earlier_lives_on_trixie(journal):
     journal.load("trixie-systemd257-kernel6.12.jsonl")
     answer = _oom.find([gateway()], 24, NOW)
