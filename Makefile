@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 # `make test` ends with what takes longest, so that a slip is seen early.
 CHECK := lint units sanity
-TEST := $(CHECK) units-others sanity-newest execution-environment budget scale molecule
+TEST := $(CHECK) units-others sanity-newest execution-environment budget scale soak-short faults vm molecule
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
@@ -54,6 +54,9 @@ molecule: setup ## every scenario in extensions/molecule
 
 soak: setup ## 1,000 messages through a real gateway with 10 restarts, by the arbiter, systemctl restart, reload, and none: about two hours
 	@tests/tools/soak --how all --messages 1000 --restarts 10
+
+soak-short: setup ## 100 messages and 2 restarts by the arbiter: nothing lost, nothing answered twice
+	@tests/tools/soak --messages 100 --restarts 2
 
 allocator: setup ## by how much a gateway grows, with and without hermes_session and hermes_allocator: about five hours; ARGS="--scale short" tries it
 	@tests/tools/allocator $(ARGS)
