@@ -19,12 +19,10 @@ import engine  # noqa: E402
 import invariants  # noqa: E402
 import paths  # noqa: E402
 from fleet import Fleet  # noqa: E402
-from machine import RESTING, Host  # noqa: E402
+from machine import PLACE, PROGRAM, RESTING, WATCHDOG, Host  # noqa: E402
 
 HOSTS = ("alpha", "delta", "epsilon")
-PROGRAM = "/usr/local/bin/hermes-guard"
 SHEBANG = "#!/usr/bin/python3 -ISB\n"
-PLACE = "/opt/lab/faults/"
 RESULTS = {}
 
 
@@ -101,7 +99,9 @@ def hosts(lab, playbook):
     assert done.returncode == 0, done.stdout
     for host in every.values():
         host.run("install", "-D", PROGRAM, PLACE + "hermes-guard")
-        host.put(PROGRAM, SHEBANG + (HERE / "host/hermes-guard.py").read_text(encoding="utf-8"), "755")
+        # The first sample.
+        host.run("systemctl", "start", WATCHDOG)
+        host.put(PLACE + "wrapper", SHEBANG + (HERE / "host/hermes-guard.py").read_text(encoding="utf-8"), "755")
     return every
 
 

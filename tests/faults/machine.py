@@ -14,6 +14,8 @@ RESTART = "hermes-gateway-restart.service"
 WATCHDOG = "hermes-mem-watchdog.service"
 HOME = "/home/hermes/.hermes"
 STATE = "/var/lib/hermes-guard/" + NAME
+PROGRAM = "/usr/local/bin/hermes-guard"
+PLACE = "/opt/lab/faults/"
 LOCAL = "/etc/hermes-guard/guard.conf.d/zz-local.conf"
 FAULT = "/var/lib/hermes-guard/fault"
 # A gateway that an operator has stopped. Nothing may ever start it.

@@ -19,7 +19,7 @@ def test_frozen(delta):
     """A beat that is young is no reason, one that is old is."""
     delta.configure(notify_command="/usr/bin/cp /proc/self/environ " + TOLD)
     delta.put(FAULT + ".patience", str(PATIENCE))
-    delta.wait("a beat", lambda: _silence(delta) < 10)
+    delta.wait("a beat", lambda: _silence(delta) < 25)
     life = delta.life()
     delta.run("systemctl", "kill", "--kill-who=main", "--signal=SIGSTOP", "hermes-gateway.service")
     delta.run("systemctl", "start", WATCHDOG)

@@ -44,7 +44,6 @@ def twenty(hosts, playbook):
         host.wait("the gateway of " + name, lambda name=name: host.up(*_place(name)))
     done = playbook("site", "--limit", "epsilon", "-e", "hermes_watchdog_interval=6h")
     assert done.returncode == 0, done.stdout
-    # The playbook has put the shipped program back in its place.
     return host
 
 
