@@ -82,9 +82,9 @@ class Wanted:
             if any(letter in value for letter in "\r\n\0"):
                 raise ApplyError("%s has a line break in it; allowed: one line" % token.strip("@").lower())
             text = text.replace(token, value)
-        if self.files.get(path, (text.encode("utf-8"), mode)) != (text.encode("utf-8"), mode):
+        file = (text.encode("utf-8"), mode)
+        if self.files.setdefault(path, file) != file:
             raise ApplyError("two gateways of this host would share the file %s: name those to guard in hermes_guard_gateways" % path)
-        self.files[path] = (text.encode("utf-8"), mode)
 
 
 def apply(parameters, check_mode=False):

@@ -15,11 +15,11 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(TOP / "tests/lab")]
 
-import engine  # noqa: E402
-import invariants  # noqa: E402
-import paths  # noqa: E402
-from fleet import Fleet  # noqa: E402
-from machine import PLACE, PROGRAM, RESTING, WATCHDOG, Host  # noqa: E402
+import engine
+import invariants
+import paths
+from fleet import Fleet
+from machine import PLACE, PROGRAM, RESTING, WATCHDOG, Host
 
 HOSTS = ("alpha", "delta", "epsilon")
 SHEBANG = "#!/usr/bin/python3 -ISB\n"

@@ -35,15 +35,20 @@ def test_timer_and_watchdog(alpha):
     alpha.configure()
 
 
+def _while_it_drains(host, verb):
+    """An operator's ``systemctl VERB`` while the guard holds the gateway drained; until the guard has ended."""
+    host.fault("hold drained")
+    host.run("systemctl", "start", "--no-block", RESTART)
+    host.held()
+    host.run("systemctl", verb, UNIT)
+    host.release()
+    host.finished()
+
+
 @pytest.mark.fault("an operator's systemctl restart while the guard drains")
 def test_operator_is_first(alpha):
     """The guard finds another life, and leaves it alone."""
-    alpha.fault("hold drained")
-    alpha.run("systemctl", "start", "--no-block", RESTART)
-    alpha.held()
-    alpha.run("systemctl", "restart", UNIT)
-    alpha.release()
-    alpha.finished()
+    _while_it_drains(alpha, "restart")
     assert [entry["code"] for entry in alpha.ledger()] == ["changed"]
     assert alpha.starts() == 1
 
@@ -51,12 +56,7 @@ def test_operator_is_first(alpha):
 @pytest.mark.fault("an operator's systemctl stop while the guard drains")
 def test_operator_stops_it(delta):
     """It stays stopped, whatever is fired at it."""
-    delta.fault("hold drained")
-    delta.run("systemctl", "start", "--no-block", RESTART)
-    delta.held()
-    delta.run("systemctl", "stop", UNIT)
-    delta.release()
-    delta.finished()
+    _while_it_drains(delta, "stop")
     delta.run("systemctl", "start", WATCHDOG, RESTART)
     delta.finished()
     # Hermes ends with code 1 on SIGTERM, which systemd takes for a failure.

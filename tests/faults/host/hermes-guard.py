@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, "/opt/lab/faults/hermes-guard")
-from hermes_guard import _arbiter, _cli, _drain, _heartbeat, _history, _systemd  # noqa: E402
+from hermes_guard import _arbiter, _cli, _drain, _heartbeat, _history, _systemd
 
 FAULT = "/var/lib/hermes-guard/fault"
 HELD = FAULT + ".held"
