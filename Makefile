@@ -58,7 +58,7 @@ soak: setup ## 1,000 messages through a real gateway with 10 restarts, by the ar
 soak-short: setup ## 100 messages and 2 restarts by the arbiter: nothing lost, nothing answered twice
 	@tests/tools/soak --messages 100 --restarts 2
 
-allocator: setup ## by how much a gateway grows, with and without hermes_session and hermes_allocator: about five hours; ARGS="--scale short" tries it
+allocator: setup ## by how much a gateway grows, with and without hermes_session and hermes_allocator: 80 minutes; ARGS="--scale medium" 45
 	@tests/tools/allocator $(ARGS)
 
 faults: setup ## what goes wrong on a host, on real gateways: a table of faults and what held, also in .build/faults.md; ARGS="-k kill" for a part

@@ -42,7 +42,7 @@ def main():
     """Run the parts that were asked for, and write what they found beside what earlier runs found of the others."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help="of %s (default: all)" % ", ".join(PARTS))
-    parser.add_argument("--hosts", nargs="+", type=int, default=[1, 10, 100], help="sizes of the simulated fleet (default: 1 10 100; 1000 takes an hour)")
+    parser.add_argument("--hosts", nargs="+", type=int, default=[1, 10, 100], help="sizes of the simulated fleet (default: 1 10 100; 1000 takes 40 minutes)")
     parser.add_argument("--forks", type=int, default=2 * os.cpu_count())
     parser.add_argument("--repeats", type=int, default=5, help="runs of which the median is taken, where they are cheap (default 5)")
     options = parser.parse_args()

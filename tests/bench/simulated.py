@@ -55,34 +55,59 @@ def _image():
 
 
 @contextlib.contextmanager
-def fleet(count):
-    """``count`` fresh hosts; the inventory of them."""
+def fleet(count, prepare=None):
+    """``count`` hosts; the inventory of them.
+
+    They are fresh; or, with ``prepare``, all of them as one is after ``prepare(inventory)``, for a first run on a thousand takes an hour.
+    """
     top = runs.OUT / "fleet"
     shutil.rmtree(top, ignore_errors=True)
     top.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "bench", str(top)], check=True)
-    mounts = [top]
+    mounts = []
     try:
+        _mount(mounts, top, "-t", "tmpfs", "-o", "mode=755", "bench")
         base, lowest = top / "base", _image()
         _base(base, lowest)
-        hosts = {}
-        for number in range(count):
-            root = top / ("%04d" % number)
-            for name in ("upper", "work", "root"):
-                (root / name).mkdir(parents=True)
-            layers = "lowerdir=%s:%s,upperdir=%s,workdir=%s" % (base, lowest, root / "upper", root / "work")
-            subprocess.run(["mount", "-t", "overlay", "-o", layers, "bench", str(root / "root")], check=True)
-            mounts.append(root / "root")
-            subprocess.run(["mount", "--bind", "/dev", str(root / "root/dev")], check=True)
-            mounts.append(root / "root/dev")
-            hosts["host%04d" % number] = {"hermes_bench_root": str(root / "root")}
-        inventory = top / "inventory.json"
-        common = {"ansible_connection": "rooted", "ansible_python_interpreter": "/usr/bin/python3", "ansible_remote_tmp": "/tmp/.ansible"}
-        inventory.write_text(json.dumps({"all": {"vars": common, "hosts": hosts}}), encoding="utf-8")
-        yield inventory
+        layers = [base, lowest]
+        if prepare:
+            prepare(_inventory(mounts, top, ["example"], layers))
+            while len(mounts) > 1:
+                _unmount(mounts.pop())
+            layers.insert(0, top / "example/upper")
+        yield _inventory(mounts, top, ["host%04d" % number for number in range(count)], layers)
     finally:
         for path in reversed(mounts):
-            subprocess.run(["umount", "--lazy", str(path)], check=False)
+            _unmount(path, "--lazy")
+
+
+def _mount(mounts, path, *how):
+    subprocess.run(["mount", *how, str(path)], check=True)
+    mounts.append(path)
+
+
+def _unmount(path, *how):
+    subprocess.run(["umount", *how, str(path)], check=not how)
+
+
+def _inventory(mounts, top, names, layers):
+    """The inventory file of hosts that lie above ``layers``."""
+    hosts = {}
+    for name in names:
+        root = top / name
+        for folder in ("upper", "work", "root"):
+            (root / folder).mkdir(parents=True)
+        how = "lowerdir=%s,upperdir=%s,workdir=%s" % (":".join(map(str, layers)), root / "upper", root / "work")
+        _mount(mounts, root / "root", "-t", "overlay", "-o", how, "bench")
+        _mount(mounts, root / "root/dev", "--bind", "/dev")
+        hosts[name] = {"hermes_bench_root": str(root / "root")}
+    inventory = top / "inventory.json"
+    common = {
+        "ansible_connection": "rooted", "ansible_python_interpreter": "/usr/bin/python3", "ansible_remote_tmp": "/tmp/.ansible",
+        # The hour that follows from a host's name would be the only thing in which they differ.
+        "hermes_restart_timer_at": ["04:00", "16:00"],
+    }
+    inventory.write_text(json.dumps({"all": {"vars": common, "hosts": hosts}}), encoding="utf-8")
+    return inventory
 
 
 def _base(base, lowest):

@@ -15,7 +15,6 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
-LAB = [TOP / "tests/lab/lab", "--prefix"]
 HOST = "alpha"
 PLACE = "/opt/lab/load"
 FILES = ("accounting.py", "stubs.py", "drive.py")
@@ -32,29 +31,38 @@ python = /opt/hermes/venv/bin/python
 """
 
 
-def lab(*words, **more):
-    """The lab's command."""
-    return subprocess.run(LAB + list(words), check=True, **more)
+class Lab:
+    """A lab of its own, by its prefix."""
+
+    def __init__(self, prefix):
+        self.prefix = prefix
+
+    def do(self, *words, **more):
+        """Its command."""
+        return subprocess.run([TOP / "tests/lab/lab", "--prefix", self.prefix, *words], check=True, **more)
+
+    def put(self, content, path, mode="644"):
+        """A file on the host."""
+        self.do("exec", HOST, "install", "-D", "-m", mode, "/dev/stdin", path, input=content)
+
+    def program(self, name, files, arguments):
+        """Copy ``files`` of this folder to the host and run the one called ``name`` there; its JSON line, read."""
+        for file in files:
+            self.put((pathlib.Path(__file__).parent / file).read_bytes(), "%s/%s" % (PLACE, file))
+        command = ["exec", HOST, "/opt/hermes/venv/bin/python", "-B", "%s/%s" % (PLACE, name), *arguments]
+        return json.loads(self.do(*command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL).stdout)
 
 
-def put(content, path, mode="644"):
-    """A file on the host."""
-    lab("exec", HOST, "install", "-D", "-m", mode, "/dev/stdin", path, input=content)
-
-
-def run(arguments):
+def run(lab, arguments):
     """One run on a host that is up; its figures (dict)."""
     program = TOP / ".build/soak/hermes-guard"
     program.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([TOP / "tests/tools/link"], check=True)
     subprocess.run([sys.executable, "-m", "ansible_collections.hermes_ops.gateway.plugins.module_utils._program", program],
                    check=True, env=dict(os.environ, PYTHONPATH=str(TOP / ".build/collections")))
-    put(program.read_bytes(), "/usr/local/bin/hermes-guard", "755")
-    put(CONFIGURATION.encode(), "/etc/hermes-guard/guard.conf")
-    for name in FILES:
-        put((pathlib.Path(__file__).parent / name).read_bytes(), "%s/%s" % (PLACE, name))
-    command = ["exec", HOST, "/opt/hermes/venv/bin/python", "-B", "%s/drive.py" % PLACE] + arguments
-    return json.loads(lab(*command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL).stdout)
+    lab.put(program.read_bytes(), "/usr/local/bin/hermes-guard", "755")
+    lab.put(CONFIGURATION.encode(), "/etc/hermes-guard/guard.conf")
+    return lab.program("drive.py", FILES, arguments)
 
 
 def main():
@@ -64,21 +72,21 @@ def main():
     parser.add_argument("--prefix", default="hermes-soak", metavar="NAME", help="of the lab")
     parser.add_argument("--how", choices=("arbiter", "restart", "reload", "none", "all"), default="arbiter")
     options, rest = parser.parse_known_args()
-    LAB.append(options.prefix)
+    lab = Lab(options.prefix)
     bad = []
     try:
         for how in ("arbiter", "restart", "reload", "none") if options.how == "all" else (options.how,):
             if not options.keep:
                 # Each run on a fresh host: the sessions of the last one would be in the next one's way.
-                lab("down")
-            lab("up", HOST)
-            figures = run(["--how", how] + rest)
+                lab.do("down")
+            lab.do("up", HOST)
+            figures = run(lab, ["--how", how] + rest)
             print(json.dumps(figures), flush=True)
             if how in ("none", "arbiter") and (figures["lost"] or figures["twice"] or figures["strange"]):
                 bad.append(how)
     finally:
         if not options.keep:
-            lab("down")
+            lab.do("down")
     if bad:
         sys.exit("soak: messages were lost or answered twice with: " + ", ".join(bad))
 
