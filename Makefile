@@ -4,11 +4,11 @@ SHELL := /bin/bash
 
 # `make test` ends with what takes longest, so that a slip is seen early.
 CHECK := lint units sanity
-TEST := $(CHECK) units-others sanity-newest execution-environment budget scale soak-short vm molecule
+TEST := $(CHECK) units-others sanity-newest execution-environment budget scale soak-short vm molecule faults
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
-.PHONY: help setup setup-every demo test check $(TEST) bench soak allocator faults lab lab-down lock clean
+.PHONY: help setup setup-every demo test check $(TEST) bench soak allocator lab lab-down lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -52,8 +52,8 @@ scale: setup ## beyond one controller, on the lab: ansible-runner in slices, ans
 molecule: setup ## every scenario in extensions/molecule
 	@tests/tools/molecule
 
-soak: setup ## 1,000 messages through a real gateway with 10 restarts, by the arbiter, systemctl restart, reload, and none: about two hours
-	@tests/tools/soak --how all --messages 1000 --restarts 10
+soak: setup ## 1,000 messages through a real gateway with 10 restarts, by the arbiter, systemctl restart, reload, and none: an hour
+	@tests/tools/soak --how all --messages 1000 --restarts 10 --rate 2 $(ARGS)
 
 soak-short: setup ## 100 messages and 2 restarts by the arbiter: nothing lost, nothing answered twice
 	@tests/tools/soak --messages 100 --restarts 2

@@ -15,7 +15,7 @@ import simulated
 
 SITE = "hermes_ops.gateway.site"
 ARTICLE = str(runs.BENCH / "article/article.yml")
-PLAYBOOKS = (("site.yml, four roles", SITE), ("the article's recipes", ARTICLE))
+PLAYBOOKS = (("site.yml, four roles", SITE), ("the article's recipes", ARTICLE), ("as many results that do nothing", str(runs.BENCH / "floor.yml")))
 # From the first size on only the site playbook, from the second on only its repeat, on hosts that are copies of one: the rest takes hours.
 LARGE, VAST = 100, 1000
 # Published counts, for comparison.
