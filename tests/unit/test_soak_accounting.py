@@ -66,6 +66,12 @@ def test_refusal_is_about_the_newest_message(book, word):
     assert figures(book) == {"refused": 2, "lost": 1}
 
 
+def test_refusal_that_the_next_process_delivers_is_about_a_message_of_the_last(book):
+    book.reply("a", RECOVERED + STOPPING, 9.0, deaf=2.5)
+    book.reply("a", accounting.answer([3]), 10.0)
+    assert (sorted(book.refused), sorted(book.answers), book.open()) == ([1], [3], [2])
+
+
 def test_refused_and_yet_answered_is_answered(book):
     book.reply("b", STOPPING, 5.0)
     book.reply("b", accounting.answer([2]), 6.0)

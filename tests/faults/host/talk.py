@@ -33,8 +33,12 @@ class Talk:
     def __init__(self):
         self.book = accounting.Book()
         self.numbers = itertools.count(1)
-        self.signal = stubs.Signal(lambda recipient, content: self.book.reply(recipient, content, time.monotonic()))
+        self.signal = stubs.Signal(self.said)
         self.task = None
+
+    def said(self, recipient, content):
+        """The gateway's messages, as they arrive."""
+        self.book.reply(recipient, content, time.monotonic(), self.signal.went_deaf())
 
     def send(self):
         """The next message."""

@@ -15,6 +15,7 @@ NUMBER = re.compile(r"\bmsg-(\d{1,6})\b")
 ANSWER = re.compile(r"\bdone:((?: msg-\d{1,6}\b)+)")
 BEGINNING = "x" * 60
 # What Hermes says to the sender of a message that it does not take: while the drain marker lies there, and while it shuts down.
+RECOVERED = "♻️ Recovered reply"
 REFUSAL = re.compile(r"please resend|not accepting (?:another turn|new work)|please send it again", re.IGNORECASE)
 
 
@@ -72,8 +73,11 @@ class Book:
         """``sender`` has sent message ``number``."""
         self.sent[number] = (sender, when)
 
-    def reply(self, sender, content, when):
-        """The gateway has said ``content`` to ``sender``: an answer, a refusal, or something else that is not counted."""
+    def reply(self, sender, content, when, deaf=float("inf")):
+        """The gateway has said ``content`` to ``sender``: an answer, a refusal, or something else that is not counted.
+
+        ``deaf`` is when the process before this one stopped to listen: what it owed, and this one delivers, is about a message from before.
+        """
         which = answered(content)
         for number in which:
             if self.sent.get(number, (None,))[0] == sender:
@@ -85,7 +89,8 @@ class Book:
             self.merged.update(which)
         if not which and REFUSAL.search(content):
             # It names no message: it is about the newest one that has had no word yet.
-            waiting = [number for number, (who, _when) in self.sent.items() if who == sender and not self.settled(number)]
+            latest = deaf if content.startswith(RECOVERED) else float("inf")
+            waiting = [number for number, (who, at) in self.sent.items() if who == sender and at <= latest and not self.settled(number)]
             if waiting:
                 self.refused[waiting[-1]] = when
 

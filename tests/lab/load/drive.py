@@ -89,7 +89,7 @@ class Soak:
     def said(self, recipient, content):
         """The gateway's messages, as they arrive."""
         self.said_at = time.monotonic()
-        self.book.reply(recipient, content, self.said_at)
+        self.book.reply(recipient, content, self.said_at, self.signal.went_deaf())
         self.events.append((self.said_at, recipient, "was told %r" % content[-70:]))
         if not accounting.answered(content) and not accounting.torn(content):
             self.others[content[:70]] += 1

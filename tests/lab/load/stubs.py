@@ -78,6 +78,10 @@ class Signal:
         """Its part of the application."""
         return [web.get("/api/v1/check", self._check), web.get("/api/v1/events", self._events), web.post("/api/v1/rpc", self._rpc)]
 
+    def went_deaf(self):
+        """When the process before this one stopped to listen; infinity where there was none."""
+        return self.deaf[-1][0] if self.deaf else float("inf")
+
     def receive(self, number, sender, content):
         """A message to the gateway's account."""
         self.waiting.put_nowait((number, sender, content, int(time.time() * 1000)))
