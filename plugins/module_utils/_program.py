@@ -9,6 +9,7 @@ makes it from a checkout.
 """
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import io
 import os
@@ -52,7 +53,12 @@ def _shipped():
 def source(name):
     """The text of the sibling module ``name``, wherever it was imported from: a checkout, or the archive that a module is shipped in."""
     spec = importlib.util.find_spec("%s.%s" % (__package__, name))
-    return spec.loader.get_source(spec.name)
+    text = spec.loader.get_source(spec.name)
+    if text is None:
+        # mitogen fetches the source of a module when that is imported.
+        importlib.import_module(spec.name)
+        text = spec.loader.get_source(spec.name)
+    return text
 
 
 def main(arguments):

@@ -50,6 +50,21 @@ def imports(name):
     return found
 
 
+def test_a_loader_that_has_the_source_only_after_the_import(monkeypatch):
+    """As mitogen's."""
+    imported = []
+    real = _program.importlib.util.find_spec("%s._quantity" % _program.__package__)
+
+    class Loader:
+        def get_source(self, name):
+            return "# %s\n" % name if name in imported else None
+
+    monkeypatch.setattr(_program.importlib.util, "find_spec", lambda name: type(real)(name, Loader()))
+    monkeypatch.setattr(_program.importlib, "import_module", imported.append)
+    assert _program.source("_quantity") == "# %s\n" % real.name
+    assert imported == [real.name]
+
+
 def test_bytes_are_always_the_same(program, tmp_path):
     # In another process, with other hashes, another clock zone, umask and language.
     again = tmp_path / "again"
