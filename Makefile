@@ -4,11 +4,11 @@ SHELL := /bin/bash
 
 # `make test` ends with what takes longest, so that a slip is seen early.
 CHECK := lint units sanity
-TEST := $(CHECK) units-others sanity-newest execution-environment budget scale soak-short vm molecule
+TEST := $(CHECK) units-others sanity-newest execution-environment budget scale soak-short vm faults molecule
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
 
-.PHONY: help setup setup-every demo test check $(TEST) bench soak allocator faults lab lab-down lock clean
+.PHONY: help setup setup-every demo test check $(TEST) bench soak allocator lab lab-down lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -16,7 +16,7 @@ help: ## this list
 demo: setup ## a small fleet of real gateways, protected by the site playbook, and a table of them
 	@tests/tools/demo
 
-test: setup-every ## everything: check, the other Pythons, the newest ansible-core, every molecule scenario
+test: setup-every ## everything: check, the other Pythons, the newest ansible-core, a soak, a virtual machine, every fault and molecule scenario
 	@tests/tools/stages $(TEST)
 
 check: setup-every ## the quick part of test: lint, units, sanity
