@@ -15,7 +15,6 @@ from . import _judge, _outlook, _series, _wording
 
 # Anything shorter has seen one kind of week only: a quiet weekend looks like a fix.
 ENOUGH_HOURS = 168.0
-GROWS = ("leak", "suspected")
 VERSION = "version"
 _FORMS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 ALLOWED = '"version" for the last change of the version in the history, or a time of UTC such as "2026-08-05" or "2026-08-05 14:00", or epoch seconds'
@@ -96,7 +95,7 @@ def _side(judged):
     return {
         "verdict": judged.verdict, "hours": round(judged.hours / judged.scale, 1), "segments": len(judged.used),
         "slope_mb_per_hour": round(whole.slope * judged.scale, 3) if known else None,
-        "slope_ci": [round(whole.low * judged.scale, 3), round(whole.high * judged.scale, 3)] if known else None,
+        "slope_ci": [round(value * judged.scale, 3) for value in judged.interval] if known else None,
     }
 
 
@@ -104,17 +103,17 @@ def _result(before, after, left):
     if left > 0 or after.verdict == "insufficient":
         return "not_enough_yet", round(max(left, 1.0 / after.scale), 1)
     if before.verdict == "insufficient":
-        return ("still_leaking" if after.verdict in GROWS else "no_baseline"), None
-    if after.verdict in GROWS:
-        if before.verdict not in GROWS:
+        return ("still_leaking" if after.grows else "no_baseline"), None
+    if after.grows:
+        if not before.grows:
             return "new_leak", None
         # Not by chance, when the intervals have nothing in common.
-        return ("improved" if after.whole.high < before.whole.low else "still_leaking"), None
-    if before.verdict not in GROWS:
+        return ("improved" if after.interval[1] < before.interval[0] else "still_leaking"), None
+    if not before.grows:
         return "no_leak", None
     # What a cache takes while it fills is no leak.
     rest = after.late if after.verdict == "saturating" and after.late.slope is not None else after.whole
-    if rest.high < before.whole.low:
+    if rest.high < before.interval[0]:
         return "fixed", None
     # No growth was found, but what was there before would still be within the noise.
     return "not_enough_yet", round(ENOUGH_HOURS / after.scale, 1)

@@ -196,6 +196,20 @@ class Judgement:
         self.noise = _noise(self.pairs, self.whole.slope or 0.0)
         self.verdict = self._verdict()
 
+    @property
+    def grows(self):
+        """Whether the verdict is that of growth that goes on."""
+        return self.verdict in ("leak", "suspected")
+
+    @property
+    def interval(self):
+        """(low, high): the 95 % interval of the rate, in MB/h; of growth, together with that of the second halves of the lives where these are sure of
+        one. The slope of the whole is off by what a warm-up that takes longer than WARM_UP adds, and its own interval knows of noise only."""
+        whole, late = self.whole, self.late
+        if self.grows and late.low is not None and late.low > 0:
+            return min(whole.low, late.low), max(whole.high, late.high)
+        return whole.low, whole.high
+
     def long_enough(self):
         """Whether there is enough for the word leak: a long life, or many shorter ones that carry each other."""
         lives = [one.hours + WARM_UP for one in self.used]
@@ -220,6 +234,9 @@ class Judgement:
             if self.fall > GIVEN_BACK * self.rise:
                 return "sawtooth"
             return "leak" if self.long_enough() and self.clear() else "suspected"
+        if not self.long_enough() and whole.low is not None and whole.low >= SLOPE:
+            # What seems to climb, and by chance may, is not called harmless within a day.
+            return "insufficient"
         return self._shape()
 
     def fresh(self):

@@ -28,10 +28,9 @@ def trend(samples, limit_bytes=None, now=None, scale=1.0, limit_from=None):
 def _figures(judged, limit_bytes):
     series, whole = judged.series, judged.whole
     bounds = [life[0] for life in series.lives] + [len(series)]
-    grows = judged.verdict in ("leak", "suspected")
     slope, interval, chance = judged.rough(), None, None
     if judged.verdict != "insufficient":
-        slope, interval, chance = whole.slope * judged.scale, [whole.low * judged.scale, whole.high * judged.scale], whole.p
+        slope, interval, chance = whole.slope * judged.scale, [value * judged.scale for value in judged.interval], whole.p
     limit = limit_bytes / _judge.MB if limit_bytes else None
     answer = {
         "verdict": judged.verdict,
@@ -52,7 +51,7 @@ def _figures(judged, limit_bytes):
         "version": series.identities[-1][1][2] if series.identities else None,
         "judged_on": judged.on + "_bytes",
     }
-    if grows:
+    if judged.grows:
         fresh = judged.fresh()
         answer["bigger_box"] = _outlook.boxes(fresh, slope)
         if limit:
@@ -106,9 +105,9 @@ def _switch(found):
 
 def _advice(judged, answer):
     known = _leaks.known(answer["version"])
-    grows = answer["verdict"] in ("leak", "suspected")
+    grows = judged.grows
     found = []
-    if known and (not known["bound"] or answer["verdict"] in ("leak", "suspected", "saturating")):
+    if known and (not known["bound"] or grows or answer["verdict"] == "saturating"):
         found.append(known["text"])
     if grows and answer["limit_mb"]:
         hours = _outlook.cadence(answer["limit_mb"], judged.fresh(), answer["slope_ci"][1])[1]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import random
 from pathlib import Path
 
@@ -76,6 +77,22 @@ def test_next_to_nothing(count):
 def test_one_short_life_is_suspected_and_many_are_a_leak():
     assert _trend.trend(life(12, 40))["verdict"] == "suspected"
     assert _trend.trend(lives(14, 12, 40))["verdict"] == "leak"
+
+
+def test_what_seems_to_climb_is_not_called_harmless_within_a_day():
+    """So few and so alike that chance cannot be ruled out, and every slope of the interval is a leak's."""
+    rows = [dict(row, rss_bytes=int((200 + 40 * hour + 3 * hour ** 2) * MB)) for row, hour in zip(life(8, 0), (place / 12 for place in range(96)))]
+    found = _trend.trend(rows)
+    assert (found["verdict"], found["slope_ci"]) == ("insufficient", None)
+    assert "63.8 MB/h" in found["why"] and "24 h" in found["what_would_settle_it"]
+
+
+def test_a_long_warm_up_does_not_push_the_rate_out_of_its_interval():
+    """14 lives of 12 h at 40 MB/h, of which each takes 80 MB more with a time constant of half an hour: the hour that is left out is not all of it."""
+    rows = [dict(row, rss_bytes=row["rss_bytes"] + int(80 * MB * (1 - math.exp(-(place % 144) / 6)))) for place, row in enumerate(lives(14, 12, 40))]
+    found = _trend.trend(rows)
+    assert found["verdict"] == "leak"
+    assert 0 < found["slope_ci"][0] <= 40 <= found["slope_ci"][1] < 44
 
 
 def test_restarts_are_no_trend():
