@@ -93,8 +93,8 @@ def apply(parameters, check_mode=False):
     Raises ApplyError, before anything is changed where the input is wrong, and after everything was put back where a step failed.
     """
     part = parameters["part"]
-    gateways = _gateways(parameters["gateways"]) if parameters["state"] == "present" else []
-    limits, notes = _limits(parameters, gateways, check_mode)
+    gateways, unsafe = _gateways(parameters["gateways"]) if parameters["state"] == "present" else ([], [])
+    limits, shortfalls = _limits(parameters, gateways, check_mode)
     wanted = Wanted(parameters, gateways, _memory_limit.words(limits) if limits else None)
     _validate(parameters, wanted)
     # Without the base the others cannot work: they go with it, also where the last gateway has gone.
@@ -122,7 +122,7 @@ def apply(parameters, check_mode=False):
         "diff": [_diff(path, change, wanted.hidden.get(path)) for path, change in sorted(plan.items())],
         "gateways": [gateway.name for gateway in gateways],
         "restart_needed": [],
-        "notes": notes,
+        "notes": unsafe + shortfalls,
         "next_elapse": {},
         "psutil": _has_psutil(),
         "jemalloc": _has_jemalloc(),
@@ -162,20 +162,23 @@ def _has_jemalloc():
 
 
 def _gateways(names):
-    """The gateways to guard: those named, else all that systemd runs. ApplyError for a name that does not exist, or a home that is not safe."""
-    there = {gateway.name: gateway for gateway in _discover.find_gateways()}
-    units = {name: gateway for name, gateway in there.items() if gateway.scope != "manual"}
+    """(the gateways to guard: those named, else all that systemd runs; what was left out of these, list of str).
+
+    ApplyError for a name that does not exist, or a home that is not safe.
+    """
+    found = _discover.find_gateways()
+    units = {gateway.name: gateway for gateway in found if gateway.scope != "manual"}
     for name in names:
         if name not in units:
-            why = "is run by hand, so that nothing can restart it" if name in there else "is no gateway of this host"
+            why = "is run by hand, so that nothing can restart it" if name in {gateway.name for gateway in found} else "is no gateway of this host"
             raise ApplyError("hermes_guard_gateways: %r %s; allowed here: %s" % (name, why, ", ".join(sorted(units)) or "none, there is no gateway"))
-    chosen = [units[name] for name in sorted(set(names) or units)]
+    chosen, unsafe = ([units[name] for name in sorted(set(names))], []) if names else _discover.without_unsafe(units.values())
     for gateway in chosen:
         if gateway.problem:
             raise ApplyError(
                 "hermes_guard_gateways: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user" % (gateway.name, gateway.problem)
             )
-    return chosen
+    return chosen, unsafe
 
 
 def _calendar(cadences, gateways):

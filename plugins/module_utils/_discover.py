@@ -167,6 +167,16 @@ def find_gateways():
     return sorted(found, key=lambda gateway: gateway.name)
 
 
+def without_unsafe(gateways):
+    """(``gateways`` but those of users that must not be touched, what is wrong with these as a list of str).
+
+    Any user of a host can set up a unit in their own scope or start a process, and must not be able to keep the other gateways from being
+    looked after by it. A unit in system scope is its administrator's mistake: it stays, and is an error.
+    """
+    unsafe = [one for one in gateways if one.scope != "system" and one.problem]
+    return [one for one in gateways if one not in unsafe], ["%s is left out: %s" % (one.name, one.problem) for one in unsafe]
+
+
 def reload(wanted):
     """The gateways of ``wanted`` (objects with name, scope, unit, account and home) as they are now, by name.
 

@@ -583,15 +583,19 @@ def _configure(params, check_mode):
     result = {"changed": False, "applied": [], "restart_required": False, "gateways": [], "restarted": [], "diff": [], "warnings": []}
     record = Record()
     options = {}
-    if params["state"] == "absent":
-        plans, result["applied"] = plan_absent(params, _discover.find_gateways() if record.files else [], record)
+    absent = params["state"] == "absent"
+    gateways, left_out = [] if absent and not record.files else _discover.find_gateways(), []
+    if not params["gateways"]:
+        gateways, left_out = _discover.without_unsafe(gateways)
+    if absent:
+        plans, result["applied"] = plan_absent(params, gateways, record)
     else:
-        gateways = _discover.find_gateways()
         if not gateways and not params["gateways"]:
-            return dict(result, skipped_because="no Hermes gateway on this host")
+            return dict(result, warnings=left_out, skipped_because="no Hermes gateway on this host")
         keys = sorted({key for ask in wanted for key in ask.keys})
         installed = [Installed(gateway, keys) for gateway in chosen(params["gateways"], gateways)]
         plans, result["applied"], result["warnings"], options = plan_present(wanted, installed, params["scope"], record)
+    result["warnings"] += left_out
     changed = [plan for plan in plans if plan.changed]
     if changed or record.changed():
         _check_writable(STATE_DIR)

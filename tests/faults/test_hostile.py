@@ -77,7 +77,7 @@ def test_pid_of_somebody_else(delta):
 
 @pytest.mark.fault("hostile user: a unit with a home of /etc, and one with a newline in its name")
 def test_units_of_the_user(delta, playbook, lab):
-    """The playbook says what is wrong before it changes anything; the odd name is no unit at all."""
+    """The playbook says what is wrong and leaves that one out; the odd name is no unit at all. The user keeps nobody else from being guarded."""
     delta.run("loginctl", "enable-linger", "hermes")
     try:
         delta.put(UNITS + "/hermes-gateway-evil.service", EVIL)
@@ -86,9 +86,9 @@ def test_units_of_the_user(delta, playbook, lab):
         delta.sh("systemctl restart user@$(id -u hermes).service")
         listing = "find /etc -xdev -type f -newer /proc/1 -printf '%p %T@ %U\\n' | sort | sha256sum"
         before = delta.sh(listing)
-        done = playbook("site", "--limit", "delta")
-        assert done.returncode != 0
-        assert "the home /etc belongs to uid 0, but the gateway runs as hermes" in " ".join(done.stdout.split()), done.stdout
+        done = playbook("site", "--limit", "delta", "-e", "hermes_watchdog_interval=6h")
+        assert done.returncode == 0, done.stdout
+        assert "is left out: the home /etc belongs to uid 0, but the gateway runs as hermes" in " ".join(done.stdout.split()), done.stdout
         assert delta.sh(listing) == before
         argv = ["ansible", "delta", "-i", lab.file("inventory.yml"), "-b", "-m", "hermes_ops.gateway.gateway_info", "--one-line"]
         found = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout.partition("=>")[2])

@@ -197,6 +197,17 @@ def test_home_of_somebody_else(host, guard, systemd):
     refused(guard(), host, systemd, "hermes_guard_gateways", "belongs to uid", "allowed: a home that belongs to the gateway's user")
 
 
+def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, monkeypatch):
+    """Anybody may have a unit of their own that names the home of somebody else; it is told, and an error only where it was asked for."""
+    mallory = _apply._discover.Gateway("hermes-gateway@mallory", "user", pwd.getpwnam("nobody"), str(host), GATEWAY, {}, None, ["hermes", "gateway", "run"])
+    monkeypatch.setattr(_apply._discover, "_by_hand", lambda found: [mallory])
+    refused(guard(gateways=["hermes-gateway@mallory"]), host, systemd, "'hermes-gateway@mallory' cannot be guarded", "belongs to uid")
+    result = _apply.apply(guard())
+    assert result["gateways"] == ["hermes-gateway"]
+    assert [note.partition(": ")[0] for note in result["notes"]] == ["hermes-gateway@mallory is left out"]
+    assert _apply.apply(guard())["changed"] is False
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
 def test_calendar(host, guard, timer, systemd):
     _apply.apply(guard())

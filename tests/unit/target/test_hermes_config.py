@@ -368,11 +368,28 @@ def test_bad_homes(host, scope):
     os.unlink(one.config)
     one.problem = "the home /x belongs to uid 0, but the gateway runs as ada (uid 1000)"
     with pytest.raises(config.ConfigError, match="belongs to uid 0"):
-        run(scope=scope, **BOTH)
+        run(scope=scope, gateways=[one.name], **BOTH)
     one.problem, one.uid = None, config.ROOT
     with pytest.raises(config.ConfigError, match="must not be configured or run as root"):
         run(scope=scope, **BOTH)
     assert not os.path.exists(host.state)
+
+
+@pytest.mark.parametrize("scope", ["managed", "home"])
+def test_a_user_cannot_keep_the_others_from_being_configured(host, scope):
+    host.gateway(text="a: 1\n")
+    mallory = host.gateway("hermes-gateway@mallory", text="b: 2\n")
+    mallory.problem = "the home /etc belongs to uid 0, but the gateway runs as mallory (uid 1000)"
+    result = run(scope=scope, **BOTH)
+    assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
+    assert "hermes-gateway@mallory is left out: " + mallory.problem in result["warnings"]
+    assert run(scope=scope, **BOTH)["changed"] is False
+    assert run(state="absent")["changed"] is True
+    assert open(mallory.config, encoding="utf-8").read() == "b: 2\n"
+    # In system scope it is the administrator's, and an error.
+    mallory.scope = "system"
+    with pytest.raises(config.ConfigError, match="belongs to uid 0"):
+        run(scope=scope, **BOTH)
 
 
 def test_bad_managed_files(host, monkeypatch):
