@@ -32,7 +32,7 @@ def book():
 
 def figures(book):
     summary = book.summary()
-    return {key: summary[key] for key in ("answered", "merged", "twice", "refused", "lost", "strange", "torn") if summary[key]}
+    return {key: summary[key] for key in ("answered", "merged", "twice", "refused", "lost", "strange", "torn", "unasked") if summary[key]}
 
 
 def test_answered_alone_and_merged(book):
@@ -93,6 +93,11 @@ def test_torn_answer_counts_for_nothing(book):
     book.reply("a", whole[:200], 5.0)
     assert figures(book) == {"lost": 3, "torn": 1}
     assert not accounting.torn(whole)
+
+
+def test_answer_to_nothing_is_a_turn_that_nobody_asked_for(book):
+    book.reply("a", accounting.answer([], 400), 5.0)
+    assert figures(book) == {"lost": 3, "unasked": 1}
 
 
 def test_what_a_model_still_has_to_answer():

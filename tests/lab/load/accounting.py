@@ -14,6 +14,8 @@ import statistics
 NUMBER = re.compile(r"\bmsg-(\d{1,6})\b")
 ANSWER = re.compile(r"\bdone:((?: msg-\d{1,6}\b)+)")
 BEGINNING = "x" * 60
+# The end of an answer where no message waits for one.
+NOTHING = "done: nothing"
 # What Hermes says to the sender of a message that it does not take: while the drain marker lies there, and while it shuts down.
 RECOVERED = "♻️ Recovered reply"
 REFUSAL = re.compile(r"please resend|not accepting (?:another turn|new work)|please send it again", re.IGNORECASE)
@@ -44,7 +46,8 @@ def unanswered(messages):
 
 def answer(which, size=0):
     """A reply to the messages ``which``; the numbers stand at its end, so that an answer that was cut off counts for nothing."""
-    return BEGINNING + ("\n" + "y" * 79) * max(0, (size - 60) // 80) + "\ndone: " + " ".join("msg-%d" % number for number in which)
+    end = "done: " + " ".join("msg-%d" % number for number in which) if which else NOTHING
+    return BEGINNING + ("\n" + "y" * 79) * max(0, (size - 60) // 80) + "\n" + end
 
 
 def answered(content):
@@ -53,9 +56,14 @@ def answered(content):
     return [int(number) for number in NUMBER.findall(found.group(1))] if found else []
 
 
+def unasked(content):
+    """Whether a message to the user is an answer to nothing: a turn that the gateway began by itself."""
+    return content.rstrip().endswith(NOTHING)
+
+
 def torn(content):
     """Whether a message to the user is the beginning of an answer without its end."""
-    return content.startswith(BEGINNING) and not answered(content)
+    return content.startswith(BEGINNING) and not answered(content) and not unasked(content)
 
 
 class Book:
@@ -66,7 +74,7 @@ class Book:
         self.answers = {}
         self.merged = set()
         self.refused = {}
-        self.torn = 0
+        self.torn = self.unasked = 0
         self.strange = []
 
     def send(self, number, sender, when):
@@ -85,6 +93,7 @@ class Book:
             else:
                 self.strange.append(number)
         self.torn += torn(content)
+        self.unasked += unasked(content)
         if len(which) > 1:
             self.merged.update(which)
         if not which and REFUSAL.search(content):
@@ -135,6 +144,7 @@ class Book:
             "refused": sum(number not in self.answers for number in self.refused),
             "lost": len(self.open()),
             "torn": self.torn,
+            "unasked": self.unasked,
             "strange": len(self.strange),
             "answer_median_s": rounded(median(waits)),
             "answer_max_s": rounded(max(waits, default=None)),

@@ -91,7 +91,7 @@ class Soak:
         self.said_at = time.monotonic()
         self.book.reply(recipient, content, self.said_at, self.signal.went_deaf())
         self.events.append((self.said_at, recipient, "was told %r" % content[-70:]))
-        if not accounting.answered(content) and not accounting.torn(content):
+        if not content.startswith(accounting.BEGINNING):
             self.others[content[:70]] += 1
 
     async def run(self):
