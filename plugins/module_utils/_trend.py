@@ -109,6 +109,10 @@ def _advice(judged, answer):
     found = []
     if known and (not known["bound"] or grows or answer["verdict"] == "saturating"):
         found.append(known["text"])
+    if answer["faster_than_known"] and grows:
+        # What is kept within bounds is not what climbs like this.
+        found.insert(0 if known and known["bound"] else len(found),
+                     "above %d MB/h it is not the leak that is known: collect evidence and report it" % _judge.KNOWN_SLOPE)
     if grows and answer["limit_mb"]:
         hours = _outlook.cadence(answer["limit_mb"], judged.fresh(), answer["slope_ci"][1])[1]
         every = answer["recommended_restart_hours"]
@@ -120,8 +124,6 @@ def _advice(judged, answer):
                 ", which is late: from a fresh start %d %% of the limit is reached in %s, so the watchdog must stand by" % (
                     100 * _outlook.USABLE, _outlook.span(hours)) if hours < every else ""))
     if grows:
-        if answer["faster_than_known"]:
-            found.append("above %d MB/h it is not the leak that is known: collect evidence and report it" % _judge.KNOWN_SLOPE)
         found.append("a bigger server only buys time: " + ", ".join("%d GB: %s" % (box["ram_gb"], _outlook.span(box["hours"])) for box in answer["bigger_box"]))
     if answer["verdict"] == "saturating":
         found.append("leave room for what it keeps, it does not grow on")
