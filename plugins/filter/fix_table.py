@@ -25,14 +25,16 @@ def fix_table(answers):
 
 
 def _host(host, result):
+    out = result.get("stdout")
     try:
-        said = json.loads(result.get("stdout") or "")
-        gateways = [(name, one) for name, one in said.items() if isinstance(one, dict)]
-    except (AttributeError, ValueError):
-        if result.get("unreachable") or result.get("rc"):
-            return [(host, "-", "could not be asked", "-", "-", "-", _fleet.text(result.get("stderr") or result.get("msg") or "unreachable"))]
-        gateways = []
-    return [_gateway(host, name, one) for name, one in gateways] or [(host, "-", "no gateway", "-", "-", "-", "no Hermes gateway is guarded on this host")]
+        # Where there is no guard, the module says in these words that it did not run it.
+        said = {} if str(out).startswith("skipped, since ") and not result.get("rc") else json.loads(out)
+    except (TypeError, ValueError):
+        said = None
+    if not isinstance(said, dict):
+        return [(host, "-", "could not be asked", "-", "-", "-", _fleet.text(result.get("stderr") or result.get("msg") or "no word from it"))]
+    return [_gateway(host, name, one) for name, one in said.items() if isinstance(one, dict)] or [
+        (host, "-", "no gateway", "-", "-", "-", "no Hermes gateway is guarded on this host")]
 
 
 def _gateway(host, name, one):

@@ -11,7 +11,7 @@ import calendar
 import re
 import time
 
-from . import _judge, _outlook, _series, _wording
+from . import _judge, _outlook, _series, _stats, _wording
 
 # Anything shorter has seen one kind of week only: a quiet weekend looks like a fix.
 ENOUGH_HOURS = 168.0
@@ -41,15 +41,17 @@ def compare(series, since=None, scale=1.0):
     ``result`` is fixed, improved, still_leaking, new_leak, no_leak, not_enough_yet, no_baseline or no_change; ``hours_still`` is how long it takes
     until there is enough, where that is what is missing.
     """
-    place, versions = _split(series, since)
+    begin, place, versions = _split(series, since)
     answer = {"result": "no_change", "since": None, "before": None, "after": None, "hours_still": None}
     answer.update(version_before=versions[0], version_after=versions[1])
     if place is None:
         answer["why"] = "The history shows no change of the version; say since when to compare." if since is None else "There are no samples after that time."
         return answer
-    before, after = (_judge.Judgement(part, scale) for part in (_part(series, 0, place), _part(series, place, len(series))))
+    before, after = (_judge.Judgement(part, scale) for part in (_part(series, begin, place), _part(series, place, len(series))))
+    # One sample may have been taken while the clock was wrong.
+    start, end = (_stats.quantile(list(clocks), 0.5) for clocks in (series.clock[place:place + 5], series.clock[-5:]))
     answer.update(since=int(series.clock[place]), before=_side(before), after=_side(after))
-    left = max(ENOUGH_HOURS / scale - (series.clock[-1] - series.clock[place]) / _judge.HOUR, 0.0)
+    left = max(ENOUGH_HOURS / scale - (end - start) / _judge.HOUR, 0.0)
     if not left and after.hours < ENOUGH_HOURS / 2:
         # Time went by, but few samples were taken in it, or no process lived for long.
         left = (ENOUGH_HOURS / 2 - after.hours) / scale
@@ -59,17 +61,20 @@ def compare(series, since=None, scale=1.0):
 
 
 def _split(series, since):
-    """(index of the first sample after the change or None, (version before, version after))."""
-    change, known, versions = None, None, (None, None)
+    """(index of the first sample to compare with, that of the first after the change or None, (version before, version after)).
+
+    What an earlier version than the last one did says nothing of the last change.
+    """
+    begin, change, known, versions = 0, None, None, (None, None)
     for index, identity in series.identities:
         version = identity[2]
         if version and known and version != known:
-            change, versions = index, (known, version)
+            begin, change, versions = change or 0, index, (known, version)
         known = version or known
     if since is None:
-        return change, versions
+        return begin, change, versions
     found = next((index for index in range(len(series)) if series.clock[index] >= since), None)
-    return found, (_version_at(series, (found or 0) - 1), known)
+    return 0, found, (_version_at(series, (found or 0) - 1), known)
 
 
 def _version_at(series, place):

@@ -210,6 +210,10 @@ class Judgement:
             return min(whole.low, late.low), max(whole.high, late.high)
         return whole.low, whole.high
 
+    def missing_hours(self):
+        """How much longer it would have to climb like this to be clear."""
+        return max(0.0, math.sqrt(CLEAR * self.noise / self.whole.slope) - self.hours)
+
     def long_enough(self):
         """Whether there is enough for the word leak: a long life, or many shorter ones that carry each other."""
         lives = [one.hours + WARM_UP for one in self.used]
@@ -240,13 +244,21 @@ class Judgement:
         return self._shape()
 
     def fresh(self):
-        """What the gateway takes after its warm-up, in MB: the median over the lives."""
-        firsts, start = [], [life[0] for life in self.series.lives] + [len(self.series)]
-        for first, end in zip(start, start[1:]):
-            young = [self.series.footprint[index] for index in range(first, end)
-                     if (self.series.time[index] - self.series.time[first]) * self.scale <= 2 * WARM_UP * HOUR]
-            firsts.append(_stats.quantile(young, 0.5))
-        return _stats.quantile(firsts, 0.5) / MB
+        """What the gateway takes after its warm-up, in MB: the median over the lives that were seen from their start on.
+
+        Where none was, as when the guard came to a gateway that had run for days, it is reckoned back from the first samples by the slope.
+        """
+        series = self.series
+        seen, reckoned = [], []
+        for (first, age), end in zip(series.lives, [life[0] for life in series.lives[1:]] + [len(series)]):
+            level = _stats.quantile([series.footprint[index] for index in range(first, end)
+                                     if (series.time[index] - series.time[first]) * self.scale <= 2 * WARM_UP * HOUR], 0.5) / MB
+            hours = (age or 0.0) * self.scale / HOUR
+            if hours <= 2 * WARM_UP:
+                seen.append(level)
+            else:
+                reckoned.append(max(0.0, level - (self.whole.slope or 0.0) * hours))
+        return _stats.quantile(seen or reckoned, 0.5)
 
     def rough(self):
         """MB/h between the ends of what was seen, for what is too little for more; None where there is but one point.

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 
 from . import _files, _hermes, _proc, _runtime
 
 IDENTITY = "identity.json"
+AGAIN_SECONDS = 3600
 
 
 def take(gateway, settings):
@@ -58,7 +60,7 @@ def identity(gateway, settings):
         known = _files.read_json(path) or {}
     except _files.FileError:
         known = {}
-    if known.get("key") != key:
+    if known.get("key") != key or known.get("again", math.inf) <= time.time():
         known = dict({"key": key}, **_ask(gateway))
         try:
             os.makedirs(settings.folder, mode=0o755, exist_ok=True)
@@ -73,7 +75,8 @@ def _ask(gateway):
     try:
         answer = _hermes.probe(gateway.python, gateway.home, gateway.user) if gateway.python else {}
     except _hermes.HermesError:
-        answer = {}
+        # As at a busy start; not at each check, for to ask takes a second of CPU time.
+        return {"again": time.time() + AGAIN_SECONDS}
     return {name: _word(answer.get(name)) for name in ("provider", "model", "version")}
 
 

@@ -47,6 +47,7 @@ class Series:
         self._shift = 0.0
         self._born = None
         self._last_life = None
+        self._last_uptime = None
         self._last_identity = None
         self._last_kills = None
 
@@ -76,13 +77,15 @@ class Series:
             self._thin()
 
     def _place(self, life, clock, uptime):
-        new = life != self._last_life
+        # The boot clock does not go back: another process, with a name that is not its own, as where there is none.
+        new = life != self._last_life or uptime is not None and self._last_uptime is not None and uptime < self._last_uptime
         if new:
             self.lives.append((len(self), uptime))
             self._last_life = life
             self._shift = 0.0
             self._born = None if uptime is None else clock - uptime
             self._last_kills = None
+        self._last_uptime = uptime
         # The age of the process is told by the boot clock, which nobody sets.
         now = self._shift + (clock if uptime is None or self._born is None else self._born + uptime)
         if not new and now < self.time[-1]:
@@ -124,6 +127,8 @@ class Series:
 
     def finish(self):
         """Say in ``notes`` what had to be left out; returns self."""
+        # Thinning may have left nothing of a short one.
+        self.lives, self.identities = _with_samples(self.lives, len(self)), _with_samples(self.identities, len(self))
         if self.bad:
             self.notes.append("%d lines are no samples, because they are torn or hold what is no number, and were left out" % self.bad)
         if self.torn:
@@ -136,6 +141,11 @@ class Series:
         if self.step > 1:
             self.notes.append("a long history: one sample in %d was used" % self.step)
         return self
+
+
+def _with_samples(marks, end):
+    """Those of ``marks``, tuples that begin with an index, that begin before the next one does, and before ``end``."""
+    return [one for one, after in zip(marks, [mark[0] for mark in marks[1:]] + [end]) if one[0] < after]
 
 
 def of_rows(rows):

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from . import _judge, _leaks, _outlook, _series, _stats, _wording
 
+# Samples are taken every few minutes: older than this, nobody takes them any more.
+STALE_HOURS = 2.0
+
 
 def trend(samples, limit_bytes=None, now=None, scale=1.0, limit_from=None):
     """The verdict on ``samples`` (a _series.Series, or dicts by column of _history.COLUMNS, oldest first): a dict, ready for JSON.
@@ -15,17 +18,19 @@ def trend(samples, limit_bytes=None, now=None, scale=1.0, limit_from=None):
     """
     series = samples if isinstance(samples, _series.Series) else _series.of_rows(samples)
     judged = _judge.Judgement(series.of_this_version(), scale)
-    answer = _figures(judged, limit_bytes)
+    age = None if now is None or not len(series) else max(0.0, now - series.clock[-1]) / _judge.HOUR
+    answer = _figures(judged, limit_bytes, age or 0.0)
+    answer["sample_age_hours"] = _round(age)
     answer["limit_from"] = limit_from if limit_bytes else None
     answer["providers"], answer["provider_switch"] = _providers(judged)
     answer["advice"] = _advice(judged, answer)
     answer["why"] = _wording.why(judged, answer)
     answer["what_would_settle_it"] = _wording.settle(judged, answer, now)
-    answer["notes"] = _notes(judged, now)
+    answer["notes"] = _notes(judged, age)
     return answer
 
 
-def _figures(judged, limit_bytes):
+def _figures(judged, limit_bytes, age):
     series, whole = judged.series, judged.whole
     bounds = [life[0] for life in series.lives] + [len(series)]
     slope, interval, chance = judged.rough(), None, None
@@ -48,7 +53,8 @@ def _figures(judged, limit_bytes):
         "faster_than_known": bool(slope and slope > _judge.KNOWN_SLOPE),
         "bigger_box": [],
         "oom_kills": series.kills,
-        "version": series.identities[-1][1][2] if series.identities else None,
+        # One life whose Hermes could not be asked does not hide what is known of it.
+        "version": next((identity[2] for dummy, identity in reversed(series.identities) if identity[2]), None),
         "judged_on": judged.on + "_bytes",
     }
     if judged.grows:
@@ -56,7 +62,8 @@ def _figures(judged, limit_bytes):
         answer["bigger_box"] = _outlook.boxes(fresh, slope)
         if limit:
             hours, between = _outlook.hours_to(limit, series.footprint[-1] / _judge.MB, slope, interval)
-            answer["hours_to_limit"], answer["hours_to_limit_ci"] = _round(hours), [_round(value) for value in between]
+            # It has gone on since the last sample.
+            answer["hours_to_limit"], *answer["hours_to_limit_ci"] = [None if one is None else _round(max(0.0, one - age)) for one in [hours] + between]
             answer["recommended_restart_hours"] = _outlook.cadence(limit, fresh, interval[1])[0]
     return answer
 
@@ -76,6 +83,7 @@ def _providers(judged):
         pairs = [pair for pair in pairs if len(pair[0]) > 1]
         # One provider all the time is the common case, and judged already.
         evidence = judged.whole if pairs == judged.pairs else _judge.Evidence(pairs)
+        late = judged.late if pairs == judged.pairs else _judge.Evidence([_judge.halve(pair)[1] for pair in pairs])
         hours = sum(pair[0][-1] - pair[0][0] for pair in pairs)
         enough = hours >= _judge.LEAST_HOURS and sum(len(pair[0]) for pair in pairs) >= _judge.LEAST_BINS
         found.append({
@@ -84,12 +92,12 @@ def _providers(judged):
             "hours": _round(hours / judged.scale),
             "slope_mb_per_hour": _round(evidence.slope * judged.scale) if enough else None,
             "slope_ci": [_round(evidence.low * judged.scale), _round(evidence.high * judged.scale)] if enough else None,
-            "grows": evidence.climbs() and evidence.slope >= _judge.SLOPE if enough else None,
+            "grows": bool(evidence.climbs() and evidence.slope >= _judge.SLOPE and (late.slope or 0.0) >= _judge.LATE_SHARE * evidence.slope) if enough else None,
         })
-    return found, _switch(found) if len(found) > 1 else None
+    return found, _switch(found, judged) if len(found) > 1 else None
 
 
-def _switch(found):
+def _switch(found, judged):
     known = [one for one in found if one["grows"] is not None]
     if len(known) < 2:
         return "Too little was seen with %s to say whether growth survives the switch of the provider." % " and ".join(
@@ -97,9 +105,12 @@ def _switch(found):
     said = ", ".join("%s with %s" % (_wording.rate(one["slope_mb_per_hour"], one["slope_ci"]), one["provider"]) for one in known)
     growing = [one["provider"] for one in known if one["grows"]]
     if len(growing) == len(known):
+        if not judged.grows:
+            return "There is no leak to follow from one provider to another (%s)." % said
         return "The leak survives the switch of the provider (%s), so the provider is not the cause." % said
     if growing:
-        return "Memory grows with %s only (%s): the leak does not survive the switch." % (" and ".join(growing), said)
+        return "Memory grows with %s only (%s): the leak does not survive the switch.%s" % (
+            " and ".join(growing), said, " A cache that has filled in the meantime looks the same: switch back to be sure." if judged.verdict == "saturating" else "")
     return "Memory grows with no provider (%s)." % said
 
 
@@ -130,10 +141,10 @@ def _advice(judged, answer):
     return found
 
 
-def _notes(judged, now):
+def _notes(judged, age):
     notes = list(judged.series.notes)
-    if now is not None and len(judged.series) and now - judged.series.clock[-1] > 2 * 86400:
-        notes.append("the last sample is %d days old" % ((now - judged.series.clock[-1]) / 86400))
+    if age is not None and age > STALE_HOURS:
+        notes.append("the last sample is %s old" % _outlook.span(age))
     if judged.scale != 1:
         notes.append("every threshold of time is divided by the scale, %g: this is for a lab" % judged.scale)
     return notes
@@ -147,7 +158,8 @@ def _round(value):
 def chart(series, points):
     """At most ``points`` of the history for a chart, each [timestamp, rss_bytes, floor_bytes, number of the life], and what happened when.
 
-    Equal parts of the history, each with its highest RSS, so that no burst is lost, and its floor.
+    Equal parts of the history, each with its highest RSS, so that no burst is lost, and its floor. ``judged_from`` is the timestamp
+    from which on it was judged.
     """
     bounds = [life[0] for life in series.lives] + [len(series)]
     size = max(1, -(-len(series) // points))
@@ -160,6 +172,7 @@ def chart(series, points):
         rows.append([int(series.clock[start]), int(max(part)), int(_stats.quantile(part, _judge.FLOOR)), life])
     return {
         "points": rows,
+        "judged_from": int(series.of_this_version().clock[0]) if len(series) else None,
         "restarts": [int(series.clock[start]) for start in bounds[1:-1]][-points:],
         "providers": [[int(series.clock[index])] + list(identity) for index, identity in series.identities][-points:],
     }

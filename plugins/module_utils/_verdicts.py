@@ -42,6 +42,7 @@ def _one(settings, gateway, points):
         series.notes.append(problem)
     limit_bytes, limit_from = limit(settings, gateway if running else None, series)
     answer = _trend.trend(series, limit_bytes, time.time(), settings.trend_scale, limit_from)
+    answer["running"] = gateway is not None and gateway.pid is not None
     answer["suspended_until"] = _suspend.until(settings.folder)
     if points:
         answer["chart"] = _trend.chart(series, points)

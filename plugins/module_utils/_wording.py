@@ -42,8 +42,13 @@ def settle(judged, answer, now):
     """What would settle it, and when, or None where it is settled."""
     if answer["verdict"] not in ("insufficient", "suspected"):
         return None
-    last = judged.used[-1].times[-1] if judged.used else 0.0
-    left = max(_judge.SURE_LIFE - last, 0.0) / judged.scale
+    if answer["verdict"] == "suspected" and judged.long_enough():
+        return "About %s more of the same: the longer it climbs, the further it is from its ups and downs." % (
+            _outlook.span(max(judged.missing_hours(), 1.0) / judged.scale))
+    series = judged.series
+    first, age = series.lives[-1] if series.lives else (0, None)
+    lasted = ((age or 0.0) + series.time[-1] - series.time[first]) * judged.scale / _judge.HOUR if len(series) else 0.0
+    left = max(_judge.SURE_LIFE - lasted, 0.0) / judged.scale
     when = "" if now is None or not left else ", which is at %s UTC at the earliest" % time.strftime("%Y-%m-%d %H:%M", time.gmtime(now + left * _judge.HOUR))
     return "%s more of samples without a restart, until one life has lasted %s%s; or %d lives of at least %s each, %s in all." % (
         _outlook.span(left), _outlook.span(_judge.SURE_LIFE / judged.scale), when,

@@ -120,6 +120,14 @@ trends:
       type: list
       elements: dict
       sample: [{"ram_gb": 2, "hours": 32.2}]
+    sample_age_hours:
+      description: How old the last sample is, in hours, null without one. By so much RV(trends.hours_to_limit) is shorter.
+      type: float
+      sample: 0.05
+    running:
+      description: Whether the gateway runs now.
+      type: bool
+      sample: true
     oom_kills:
       description: How many processes the kernel killed in the gateway's cgroup, as the samples counted them.
       type: int

@@ -17,11 +17,13 @@ WEEK_HOURS = 168
 MAX_POINTS = 600
 MB = 1 << 20
 MAX_GATEWAYS = 1000
+# As _trend.STALE_HOURS: samples are taken every few minutes.
+STALE_HOURS = 2
 # Those that somebody must look at come first; in each group what is worse does.
 GROUPS = {
     "now": ("Act now", "killed for want of memory in the last 24 hours, or less than 24 hours from the limit"),
     "soon": ("Act soon", "a leak, or less than a week from the limit"),
-    "watch": ("Watch", "suspected of a leak, a sawtooth, or killed before the last 24 hours"),
+    "watch": ("Watch", "suspected of a leak, a sawtooth, killed before the last 24 hours, or no longer sampled"),
     "silent": ("No answer", "hosts and gateways that could not be asked"),
     "unknown": ("Too early to say", "not enough samples for a verdict yet"),
     "healthy": ("Healthy", "flat, spiky, settling after a start, or one step: no trend that goes on"),
@@ -35,15 +37,16 @@ def number(value):
     """``value`` as a finite float, else None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if math.isfinite(value) and abs(value) < 1e15 else None
+    # Neither infinity nor what is no number is below it.
+    return float(value) if abs(value) < 1e15 else None
 
 
 def text(value, most=300):
-    """``value`` as one line of printable text of at most ``most`` characters; a list of texts is joined, None is empty."""
-    if value is None:
-        return ""
+    """``value`` as one line of printable text of at most ``most`` characters; a list of texts is joined, what is no text is empty."""
     if isinstance(value, (list, tuple)):
-        value = "; ".join(text(one, most) for one in value[:20])
+        value = "; ".join(text(one, most) for one in value[:20] if isinstance(one, (str, int, float)))
+    if not isinstance(value, (str, int, float)):
+        return ""
     words = "".join(letter if letter.isprintable() else " " for letter in str(value)[:4 * most]).split()
     line = " ".join(words)
     return line if len(line) <= most else line[:most - 1].rstrip() + "…"
@@ -103,7 +106,7 @@ def _blank(host, group, verdict, why):
     return {
         "host": host, "gateway": "", "group": group, "verdict": verdict, "slope_mb_per_hour": None, "slope_ci": None, "rss_mb": None, "limit_mb": None,
         "hours_to_limit": None, "hours_to_limit_ci": None, "oom_kills_24h": 0, "recommended_restart_hours": None, "advice": [], "why": why,
-        "version": "", "provider": "", "model": "", "suspended_until": None, "observed_hours": None, "kills": [], "trend": {}, "chart": None,
+        "version": "", "provider": "", "model": "", "provider_switch": "", "notes": [], "stale": False, "suspended_until": None, "observed_hours": None, "kills": [], "trend": {}, "chart": None,
     }
 
 
@@ -125,8 +128,10 @@ def _gateway(host, name, trend, kills, notes, now):
         "hours_to_limit_ci": _range(trend.get("hours_to_limit_ci")),
         "oom_kills_24h": len([at for at in times if at > now - DAY]),
         "recommended_restart_hours": number(trend.get("recommended_restart_hours")),
-        "advice": _advice(trend.get("advice") or trend.get("what_would_settle_it")) + ([notes] if notes else []),
+        "advice": _texts(trend.get("advice") or trend.get("what_would_settle_it")) + ([notes] if notes else []),
         "observed_hours": number(trend.get("observed_hours")),
+        "provider_switch": text(trend.get("provider_switch")),
+        "notes": _texts(trend.get("notes")),
         "suspended_until": until if until is not None and until > now else None,
         "version": text(trend.get("version"), 40),
         "provider": text(identity[1], 100),
@@ -135,11 +140,18 @@ def _gateway(host, name, trend, kills, notes, now):
         "trend": {key: value for key, value in trend.items() if key != "chart"},
         "chart": dict(chart, kills=times),
     })
+    if row["slope_mb_per_hour"] is None:
+        row["slope_ci"] = None
+    age = number(trend.get("sample_age_hours"))
+    if age is not None and age > STALE_HOURS:
+        row["stale"] = True
+        row["advice"].insert(0, "the last sample is %s old, and so is the verdict: %s" % (
+            hours(age), "hermes-guard doctor says why" if trend.get("running") else "the gateway does not run"))
     row["group"] = _group(row, bool(times))
     return row
 
 
-def _advice(value):
+def _texts(value):
     found = [text(one) for one in (_list(value) or [value])[:10]]
     return [one for one in found if one]
 
@@ -174,7 +186,7 @@ def _group(row, killed):
         return "now"
     if row["verdict"] == "leak" or (hours is not None and hours < WEEK_HOURS):
         return "soon"
-    if row["verdict"] in WATCHED or killed:
+    if row["verdict"] in WATCHED or killed or row["stale"]:
         return "watch"
     return "unknown" if row["verdict"] == "insufficient" else "healthy"
 

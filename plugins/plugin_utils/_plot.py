@@ -95,12 +95,12 @@ def _lives(points):
 
 
 def _changes(identities, start, end):
-    """[(time, name)] where provider or model changed."""
+    """[(time, name)] where provider, model or version changed."""
     found, last = [], None
     for one in _list(identities):
         one = list(_list(one))
         at = _fleet.number(one[0]) if one else None
-        name = " / ".join(part for part in (_fleet.text(word, 60) for word in one[1:3]) if part) or "unknown"
+        name = " / ".join(part for part in (_fleet.text(word, 60) for word in one[1:4]) if part) or "unknown"
         if at is None or name == last:
             continue
         if last is not None and start <= at <= end:
@@ -129,8 +129,9 @@ def _tenth(value):
 
 
 def _fit(life, row, x, y, span):
-    """The line of the fitted slope through the middle of a life's floor, and its band; None for a life of which there is too little."""
-    floors = [one for one in life if one[2] is not None]
+    """The line of the fitted slope through the middle of a life's floor, and its band; None for a life of which there is too little that was judged."""
+    since = _fleet.number(row["chart"].get("judged_from")) or 0
+    floors = [one for one in life if one[2] is not None and one[0] >= since]
     if len(floors) < 4 or floors[-1][0] - floors[0][0] < 0.01 * span:
         return None
     pivot = _median([one[0] for one in floors]), _median([one[2] for one in floors])
@@ -183,4 +184,4 @@ def _words(row, points, restarts, kills, changes):
     )
     words += " Fitted slope in MB per hour, with its 95 % interval: " + _fleet.slope(row) + "." if row["slope_mb_per_hour"] is not None else ""
     words += " Limit %s." % _fleet.megabytes(row["limit_mb"]) if row["limit_mb"] is not None else ""
-    return words + " Restarts: %d. OOM kills: %d. Provider or model changes: %d." % (restarts, kills, changes)
+    return words + " Restarts: %d. OOM kills: %d. Changes of provider, model or version: %d." % (restarts, kills, changes)

@@ -198,7 +198,7 @@ def test_a_chart_has_what_happened():
     row = report(answer("a", {"g": trend("leak", 6, chart=chart, limit_mb=300.0)}, [("g", NOW - 43300)]))["rows"][0]
     drawn = _plot.plot(row, _plot.SMALL)
     assert (len(drawn["restarts"]), len(drawn["kills"]), len(drawn["fits"]), len(drawn["changes"])) == (1, 1, 2, 1)
-    assert drawn["changes"][0]["to"] == "b / m"
+    assert drawn["changes"][0]["to"] == "b / m / 1"
     assert _plot.SMALL.top < drawn["limit"] < _plot.SMALL.bottom
     assert drawn["rss"].count("M") == 2
     assert drawn["rows"][0]["label"] == "0 MB"

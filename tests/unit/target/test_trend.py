@@ -114,6 +114,55 @@ def test_boxes():
     assert _outlook.boxes(288, 10)[0] == {"ram_gb": 2, "hours": 124.8}
 
 
+def test_fresh_is_how_it_starts_not_how_it_was_found():
+    """The guard came to a gateway that had run for 60 h: what a fresh one takes is reckoned back."""
+    whole = [dict(row, uptime_seconds=row["timestamp"] - START) for row in life(96, 18, base=300)]
+    late = _trend.trend(whole[60 * 12:], 2048 * MB)
+    early = _trend.trend(whole, 2048 * MB)
+    assert (early["recommended_restart_hours"], late["recommended_restart_hours"]) == (72, 72)
+    assert late["bigger_box"][0]["hours"] == pytest.approx(early["bigger_box"][0]["hours"], rel=0.05)
+
+
+def test_what_went_by_since_the_last_sample_counts():
+    """The gateway grows on, whether or not anybody looks."""
+    rows = life(72, 18)
+    then = _trend.trend(rows, 4096 * MB, START + 72 * 3600)
+    later = _trend.trend(rows, 4096 * MB, START + 82 * 3600)
+    assert then["hours_to_limit"] - later["hours_to_limit"] == pytest.approx(10, abs=0.01)
+    assert (then["notes"], later["notes"]) == ([], ["the last sample is 10 h old"])
+    assert later["sample_age_hours"] == pytest.approx(10.1, abs=0.1)
+    assert _trend.trend(rows, 4096 * MB, START + 9000 * 3600)["hours_to_limit"] == 0
+
+
+def test_what_would_settle_it_is_about_the_life_that_runs():
+    rows = life(20, 40) + life(0.5, 40, 20, "b")
+    assert _trend.trend(rows)["what_would_settle_it"].startswith("24 h more")
+
+
+def test_boot_clock_that_goes_back_is_another_process():
+    """Without names of their own, as in a CSV from a container, 14 lives are not one with a clock that was set back."""
+    rows = [dict(row, invocation_id="", pid=1, uptime_seconds=place % 144 * 300) for place, row in enumerate(lives(14, 12, 40))]
+    found = _trend.trend(rows)
+    assert (found["verdict"], found["segments"], found["notes"]) == ("leak", 14, [])
+
+
+def test_lives_of_which_thinning_leaves_nothing():
+    rows = [row for hour in range(300) for row in life(0.4, 20, hour, "life%d" % hour, step=0.05)[::100] + life(0.01, 20, hour + 0.9, "odd%d" % hour)[:1]]
+    series = _series.Series()
+    for row in rows:
+        series.add(row["invocation_id"], [float(row["timestamp"]), float(row["rss_bytes"])] + [None] * 6, (None, None, None))
+    series._thin()
+    series.finish()
+    bounds = [one[0] for one in series.lives] + [len(series)]
+    assert all(start < end for start, end in zip(bounds, bounds[1:]))
+    assert _trend.trend(series)["segments"] == len(series.lives)
+
+
+def test_one_life_without_a_version_does_not_hide_what_is_known_of_it():
+    found = _trend.trend(life(48, 20, version="0.16.0") + life(2, 20, 48, "b", version=None), 2048 * MB)
+    assert found["version"] == "0.16.0" and "#25315" in found["advice"][0]
+
+
 def test_fast_leak_is_suspected_early():
     found = _trend.trend(life(2.5, 1900))
     assert (found["verdict"], found["faster_than_known"]) == ("suspected", True)
@@ -167,6 +216,13 @@ def test_provider_switch(rates, word):
     for entry, rate in zip(found["providers"], rates[::-1]):
         assert entry["slope_ci"][0] <= rate + 0.3 and rate - 0.3 <= entry["slope_ci"][1]
     assert word in found["provider_switch"]
+
+
+def test_a_cache_that_fills_is_no_leak_that_survives_a_switch():
+    rows = [dict(row, rss_bytes=int((200 + 500 * (1 - math.exp(-place / 12 / 14))) * MB), provider="a" if place < 240 else "b")
+            for place, row in enumerate(life(40, 0))]
+    found = _trend.trend(rows)
+    assert found["verdict"] == "saturating" and "survives" not in found["provider_switch"]
 
 
 def test_a_switch_too_late_to_tell():
@@ -254,7 +310,7 @@ def test_chart():
     assert max(point[1] for point in chart["points"]) == max(series.rss)
     assert [point[3] for point in chart["points"]][::299] == [0] and chart["points"][-1][3] == 13
     assert len(chart["restarts"]) == 13
-    assert _trend.chart(_series.of_rows([]), 300) == {"points": [], "restarts": [], "providers": []}
+    assert _trend.chart(_series.of_rows([]), 300) == {"points": [], "judged_from": None, "restarts": [], "providers": []}
 
 
 def reported():
