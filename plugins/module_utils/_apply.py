@@ -46,6 +46,7 @@ class Wanted:
         self.files = {}
         self.units = []
         self.hidden = {}
+        self.notes = []
         secrets = {"@%s@" % name: str(value) for name, value in (parameters.get("secrets") or {}).items()}
         calendar = _calendar(parameters.get("cadences") or {}, gateways)
         needless = set()
@@ -58,6 +59,11 @@ class Wanted:
                 raise ApplyError("files: %s has the mode %r; allowed: an octal number such as 0644" % (file["path"], file["mode"])) from exc
             if any(place in file["path"] for place in PLACES):
                 for gateway in gateways:
+                    if "@SCOPE@" in file["path"] and not _discover.own_unit(gateway):
+                        # It would hold for the unit of that name of every user, and the name is this one's to choose.
+                        self.notes.append("%s gets no %s: the unit of a user must be called %s for that" % (
+                            gateway.name, os.path.basename(file["path"]), _discover.OWN_UNITS))
+                        continue
                     content = _fill(file["content"], gateway)
                     if "@CALENDAR@" in content:
                         event = calendar[gateway.name]
@@ -116,13 +122,13 @@ def apply(parameters, check_mode=False):
     to_reload = _unit_files.to_reload(plan, wanted.files, live)
     # A run that was cut short at its very beginning leaves a manifest and nothing else.
     forget = not wanted.files and any(os.path.exists(os.path.join(MANIFESTS, name + ".json")) for name in parts)
-    clear_state = parameters["state"] == "absent" and part == BASE and os.path.lexists(_conf.STATE)
+    clear_state = parameters["state"] == "absent" and part == BASE and bool(_own_state())
     result = {
         "changed": bool(plan or to_start or obsolete or to_reload or forget or clear_state),
         "diff": [_diff(path, change, wanted.hidden.get(path)) for path, change in sorted(plan.items())],
         "gateways": [gateway.name for gateway in gateways],
         "restart_needed": [],
-        "notes": unsafe + shortfalls,
+        "notes": unsafe + wanted.notes + shortfalls,
         "next_elapse": {},
         "psutil": _has_psutil(),
         "jemalloc": _has_jemalloc(),
@@ -137,14 +143,31 @@ def apply(parameters, check_mode=False):
     if result["changed"] and not check_mode:
         if plan or to_start or obsolete or to_reload or forget:
             _carry_out(part, parts, before, wanted, plan, live, obsolete, to_start, to_reload)
-        if clear_state and os.path.lexists(_conf.STATE):
-            shutil.rmtree(_conf.STATE)
+        if clear_state:
+            for path in _own_state():
+                if os.path.isdir(path) and not os.path.islink(path):
+                    shutil.rmtree(path)
+                else:
+                    os.unlink(path)
+            _remove_if_empty(_conf.STATE)
     if not check_mode:
         result["next_elapse"] = _verified(wanted)
     if limits:
         result["notes"] += _memory_limit.shortfalls(gateways, limits, not check_mode)
     result["restart_needed"] = [gateway.name for gateway in gateways if _older_than_drop_ins(gateway, wanted)]
     return result
+
+
+def _own_state():
+    """What the guard has in the state folder (paths), or the folder where it is empty.
+
+    The record of what was set in Hermes is not the guard's: the role that set it needs it to take that back.
+    """
+    try:
+        names = os.listdir(_conf.STATE)
+    except FileNotFoundError:
+        return []
+    return [os.path.join(_conf.STATE, name) for name in names if name != _conf.SESSION_RECORD] or ([] if names else [_conf.STATE])
 
 
 def _missing_packages(parameters):
@@ -162,9 +185,10 @@ def _has_jemalloc():
 
 
 def _gateways(names):
-    """(the gateways to guard: those named, else all that systemd runs; what was left out of these, list of str).
+    """(the gateways to guard: those named, else all that systemd runs; what there is to say of these, list of str).
 
-    ApplyError for a name that does not exist, or a home that is not safe.
+    ApplyError for a name that does not exist, or a home that is not safe. What is guarded stays so where its home is not safe for a while, as when
+    a disk is not mounted: check and arbiter leave it alone until it is.
     """
     found = _discover.find_gateways()
     units = {gateway.name: gateway for gateway in found if gateway.scope != "manual"}
@@ -173,12 +197,27 @@ def _gateways(names):
             why = "is run by hand, so that nothing can restart it" if name in {gateway.name for gateway in found} else "is no gateway of this host"
             raise ApplyError("hermes_guard_gateways: %r %s; allowed here: %s" % (name, why, ", ".join(sorted(units)) or "none, there is no gateway"))
     chosen, unsafe = ([units[name] for name in sorted(set(names))], []) if names else _discover.without_unsafe(units.values())
+    notes, kept = [], []
+    known = _guarded() if unsafe else {}
+    for gateway in unsafe:
+        notes.append("%s %s: %s" % (gateway.name, "stays guarded as it was" if gateway.name in known else "is left out", gateway.problem))
+        if gateway.name in known:
+            gateway.home, gateway.python = known[gateway.name].home, known[gateway.name].python
+            kept.append(gateway)
     for gateway in chosen:
         if gateway.problem:
             raise ApplyError(
                 "hermes_guard_gateways: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user" % (gateway.name, gateway.problem)
             )
-    return chosen, unsafe
+    return sorted(chosen + kept, key=lambda gateway: gateway.name), notes
+
+
+def _guarded():
+    """The Settings of the gateways that are guarded now, by name; none where these cannot be read, and are about to be written anew."""
+    try:
+        return _conf.load(_conf.FOLDER)
+    except _conf.ConfError:
+        return {}
 
 
 def _calendar(cadences, gateways):

@@ -60,6 +60,8 @@ def refusal(settings, gateway, trigger, now=None):
         return "stopped", "it is %s: what an operator stopped is never started" % gateway.active_state
     if gateway.active_state != "active" or gateway.pid is None:
         return "starting", "it is starting (%s, %s)" % (gateway.active_state, gateway.sub_state)
+    if trigger == "timer" and _drain.foreign(gateway):
+        return "draining", "somebody else drains it: a restart would open it again"
     end = _suspend.until(settings.folder, now) if trigger == "timer" else None
     if end is not None and not _above_threshold(settings, gateway):
         return "suspended", _suspend.sentence(end, now)
@@ -329,10 +331,17 @@ class _Restart:
             return False
         self.say("down, waiting for the new process")
         deadline = time.monotonic() + UP_SECONDS
+        stopped = False
         while time.monotonic() < deadline:
             now = find(self.settings)
             if now is not None and now.active_state in ("inactive", "failed"):
-                return False
+                # Between two jobs of systemd a unit is inactive for a moment as well.
+                if stopped:
+                    return False
+                stopped = True
+                time.sleep(LOOK_SECONDS)
+                continue
+            stopped = False
             if now is not None and now.pid and now.invocation_id != self.gateway.invocation_id and self._says_up(now):
                 self.after = now
                 self.downtime = time.monotonic() - self.went_down
@@ -345,7 +354,7 @@ class _Restart:
         if state is None:
             # A Hermes that writes no such file is up when it has lived for a while.
             return (now.uptime_seconds or 0) >= 15
-        return state in ("running", "degraded")
+        return state in ("running", "degraded") or state == "draining" and _drain.foreign(now)
 
     def _second_try(self):
         """One plain restart by systemd, then an alarm, never a loop. An operator's stop in between is left alone."""

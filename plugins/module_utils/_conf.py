@@ -29,9 +29,13 @@ KEYS = {
     "min_uptime": ("hermes_restart_timer_min_uptime", "2h", "time"),
     "splay": ("hermes_restart_timer_splay", "15min", "time"),
     "trend_scale": ("trend_scale", "1", "whole"),
-    "wait_idle": ("hermes_restart_timer_wait_idle", "10min", "time"),
+    "wait_idle": ("hermes_restart_timer_wait_idle", "10min", "wait"),
 }
 SHORTEST_INTERVAL = 5
+# The unit that waits has two hours for all of a restart.
+LONGEST_WAIT = 3600
+# In the state folder, and not the guard's: see _hermes_config.
+SESSION_RECORD = "hermes_config.json"
 ACTIONS = ("restart", "alert")
 EVERY = ("6h", "12h", "24h", "auto")
 
@@ -76,11 +80,13 @@ def value_of(key, text, where):
     try:
         if kind == "size":
             return _quantity.size(text, _proc.host_memory()["total_bytes"]) if text else None
-        if kind in ("time", "interval"):
+        if kind in ("time", "interval", "wait"):
             value = _quantity.seconds(text)
             # A timer with no time in between would never stop firing.
             if kind == "interval" and value < SHORTEST_INTERVAL:
                 raise ValueError("%r is too short; allowed: %d s or more" % (text, SHORTEST_INTERVAL))
+            if kind == "wait" and value > LONGEST_WAIT:
+                raise ValueError("%r is too long; allowed: 1h or less" % text)
             return value
         if kind == "breaches":
             return _quantity.breaches(text)

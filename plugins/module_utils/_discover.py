@@ -9,6 +9,7 @@ search in its text, which misses the real gateway and finds the shell that searc
 """
 from __future__ import annotations
 
+import fnmatch
 import os
 import pwd
 import re
@@ -167,14 +168,20 @@ def find_gateways():
     return sorted(found, key=lambda gateway: gateway.name)
 
 
+def own_unit(gateway):
+    """Whether the unit of the Gateway is in system scope, or is called as Hermes calls those of users."""
+    return gateway.scope == "system" or fnmatch.fnmatchcase(gateway.unit or "", OWN_UNITS)
+
+
 def without_unsafe(gateways):
-    """(``gateways`` but those of users that must not be touched, what is wrong with these as a list of str).
+    """(``gateways`` but those of users that must not be touched, these).
 
     Any user of a host can set up a unit in their own scope or start a process, and must not be able to keep the other gateways from being
-    looked after by it. A unit in system scope is its administrator's mistake: it stays, and is an error.
+    looked after by it. A unit in system scope is its administrator's mistake: it stays, and is an error. So do all where there is no other.
     """
     unsafe = [one for one in gateways if one.scope != "system" and one.problem]
-    return [one for one in gateways if one not in unsafe], ["%s is left out: %s" % (one.name, one.problem) for one in unsafe]
+    safe = [one for one in gateways if one not in unsafe]
+    return (safe, unsafe) if safe else (unsafe, [])
 
 
 def reload(wanted):

@@ -30,7 +30,9 @@ def supported(version):
 
 
 def write(gateway):
-    """Ask the Gateway to drain, through Hermes's own code; False where that did not work."""
+    """Ask the Gateway to drain, through Hermes's own code; False where that did not work, or somebody else drains it."""
+    if foreign(gateway):
+        return False
     try:
         argv = [gateway.python, "-I", "-B", "-c", _WRITE, gateway.home, PRINCIPAL]
         done = _run.run(argv, user=gateway.account, env={"HERMES_HOME": gateway.home}, timeout=60)
@@ -41,11 +43,21 @@ def write(gateway):
 
 def ours(gateway):
     """Whether a marker of ours lies in the home. Another's (the dashboard's, an operator's) is none of our business."""
-    try:
-        content = _files.read_json(os.path.join(gateway.home, NAME), owners={gateway.uid})
-    except _files.FileError:
-        return False
+    content = _marker(gateway)
     return content is not None and content.get("principal") == PRINCIPAL
+
+
+def foreign(gateway):
+    """Whether somebody else drains the Gateway."""
+    content = _marker(gateway)
+    return content is not None and content.get("principal") != PRINCIPAL
+
+
+def _marker(gateway):
+    try:
+        return _files.read_json(os.path.join(gateway.home, NAME), owners={gateway.uid})
+    except _files.FileError:
+        return None
 
 
 def remove(gateway):

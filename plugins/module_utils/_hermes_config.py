@@ -16,12 +16,11 @@ import os
 import re
 import stat
 
-from . import _discover, _files, _hermes, _hermes_side, _proc, _run, _systemd
+from . import _conf, _discover, _files, _hermes, _hermes_side, _proc, _run, _systemd
 
 ROOT = 0
 MANAGED_DIR = "/etc/hermes"
 STATE_DIR = "/var/lib/hermes-guard"
-STATE_FILE = "hermes_config.json"
 GUARD = "/usr/local/bin/hermes-guard"
 HEADER = "# Written by the Ansible module hermes_ops.gateway.hermes_config. What stands here wins over every user's config.yaml.\n"
 
@@ -180,7 +179,7 @@ class Record:
     """
 
     def __init__(self):
-        self.path = os.path.join(STATE_DIR, STATE_FILE)
+        self.path = os.path.join(STATE_DIR, _conf.SESSION_RECORD)
         self.files = (_files.read_json(self.path, owners={ROOT}) or {}).get("files", {})
         self.saved = _dump(self.files)
 
@@ -586,14 +585,26 @@ def _configure(params, check_mode):
     absent = params["state"] == "absent"
     gateways, left_out = [] if absent and not record.files else _discover.find_gateways(), []
     if not params["gateways"]:
-        gateways, left_out = _discover.without_unsafe(gateways)
+        gateways, unsafe = _discover.without_unsafe(gateways)
+        left_out = ["%s is left out: %s" % (one.name, one.problem) for one in unsafe]
     if absent:
         plans, result["applied"] = plan_absent(params, gateways, record)
     else:
         if not gateways and not params["gateways"]:
             return dict(result, warnings=left_out, skipped_because="no Hermes gateway on this host")
         keys = sorted({key for ask in wanted for key in ask.keys})
-        installed = [Installed(gateway, keys) for gateway in chosen(params["gateways"], gateways)]
+        installed, failed = [], []
+        for gateway in chosen(params["gateways"], gateways):
+            try:
+                installed.append(Installed(gateway, keys))
+            except ConfigError as exc:
+                # A user whose Hermes is broken does not keep those of others from being set.
+                if params["gateways"] or gateway.scope == "system":
+                    raise
+                failed.append(exc)
+        if failed and not installed:
+            raise failed[0]
+        left_out += ["left out: %s" % exc for exc in failed]
         plans, result["applied"], result["warnings"], options = plan_present(wanted, installed, params["scope"], record)
     result["warnings"] += left_out
     changed = [plan for plan in plans if plan.changed]

@@ -34,12 +34,13 @@ def size(text, total_bytes):
 
 def seconds(text):
     """The seconds (int) that ``text`` means; ValueError with what is allowed."""
-    lower = str(text).strip().lower()
-    words = re.findall(r"([0-9]+) ?([a-z]*)", lower)
-    rest = re.sub(r"([0-9]+) ?([a-z]*)", "", lower).strip()
-    if words and not rest and len(lower) <= 40 and all(unit in _TIMES for _amount, unit in words):
+    # As it is: units get these words too, and to systemd 5M are five months.
+    text = str(text).strip()
+    words = re.findall(r"([0-9]+) ?([a-z]*)", text)
+    rest = re.sub(r"([0-9]+) ?([a-z]*)", "", text).strip()
+    if words and not rest and len(text) <= 40 and all(unit in _TIMES for _amount, unit in words):
         return sum(int(amount) * _TIMES[unit] for amount, unit in words)
-    raise ValueError("%r is no time; allowed: %s" % (str(text), ALLOWED_TIME))
+    raise ValueError("%r is no time; allowed: %s" % (text, ALLOWED_TIME))
 
 
 def breaches(text):

@@ -27,7 +27,7 @@ def restart(names, reason, emergency, check_mode):
     if not configured or not os.path.exists(_program.PATH):
         return {"changed": False, "restarts": [], "failures": [], "skipped_because": NOT_HERE}
     chosen = [configured[name] for name in sorted(set(names) or configured)]
-    entries = _predicted(chosen) if check_mode else [_ask(settings, reason, emergency) for settings in chosen]
+    entries = _predicted(chosen) if check_mode else _one_by_one(chosen, reason, emergency)
     restarts = [_answer(settings, entry) for settings, entry in zip(chosen, entries)]
     return {
         "changed": any(entry["event"] != "refused" for entry in entries),
@@ -43,6 +43,18 @@ def _predicted(chosen):
     for settings in chosen:
         refused = _arbiter.refusal(settings, now.get(settings.name), "operator")
         entries.append({"event": "refused", "reason": refused[1]} if refused else {"event": "restart", "reason": ""})
+    return entries
+
+
+def _one_by_one(chosen, reason, emergency):
+    """What the arbiter said of each. Where one does not come up, what is wrong is most likely wrong with the others: they are left as they are."""
+    entries = []
+    for settings in chosen:
+        failed = [one.name for one, entry in zip(chosen, entries) if entry["event"] == "failed"]
+        if failed:
+            entries.append({"event": "refused", "reason": "%s did not come up, so this one was left alone" % failed[0]})
+        else:
+            entries.append(_ask(settings, reason, emergency))
     return entries
 
 

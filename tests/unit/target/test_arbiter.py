@@ -28,6 +28,7 @@ class Stub:
 
     def __init__(self, **changed):
         self.problem = None
+        self.home, self.uid = "/nonexistent", 0
         self.active_state = "active"
         self.sub_state = "running"
         self.pid = 1
@@ -488,3 +489,35 @@ def test_runtime_of_another_life_says_nothing(systemd, settings, home):
         assert _runtime.runtime(gateway)["state"] is None
     (home / "gateway_state.json").write_text(json.dumps(dict(state, active_agents=10**300)))
     assert _runtime.runtime(gateway)["active_agents"] is None
+
+
+def test_a_drain_of_somebody_else_is_left_alone(systemd, settings, home):
+    """Its dashboard's marker: a scheduled restart would open the gateway again, and neither writes nor removes it."""
+    systemd.add_gateway(home)
+    one, gateway = settings(), None
+    gateway = _arbiter.find(one)
+    marker = home / _drain.NAME
+    marker.write_text(json.dumps({"principal": "dashboard:ada"}))
+    os.chown(str(marker), gateway.uid, -1)
+    assert _arbiter.refusal(one, gateway, "timer")[0] == "draining"
+    # What would be a danger to wait for goes on, without it.
+    assert (_arbiter.refusal(one, gateway, "watchdog") or ("",))[0] != "draining"
+    assert _drain.write(gateway) is False
+    assert _drain.remove(gateway) is False
+    assert json.loads(marker.read_text()) == {"principal": "dashboard:ada"}
+
+
+def test_the_rest_of_a_host_is_left_alone_where_one_does_not_come_up(monkeypatch):
+    from types import SimpleNamespace
+
+    from ansible_collections.hermes_ops.gateway.plugins.module_utils import _restarts
+
+    asked = []
+
+    def ask(settings, reason, emergency):
+        asked.append(settings.name)
+        return {"event": "failed" if settings.name == "b" else "restart", "reason": "x"}
+    monkeypatch.setattr(_restarts, "_ask", ask)
+    entries = _restarts._one_by_one([SimpleNamespace(name=name) for name in "abcd"], "test", False)
+    assert asked == ["a", "b"]
+    assert [entry["event"] for entry in entries] == ["restart", "failed", "refused", "refused"]

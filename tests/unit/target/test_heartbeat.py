@@ -59,6 +59,16 @@ def test_what_says_nothing_of_this_life(one, changed):
     assert _heartbeat.silence(one) is None
 
 
+@pytest.mark.parametrize("number", ["1" + 400 * "0", "-1" + 400 * "0", "1e400", "NaN", "true", '"5"', "[]"])
+def test_a_beat_that_no_clock_shows(one, number):
+    """The file is its user's: whatever stands there, the watchdog goes on."""
+    beat(one.home, 400, one.pid)
+    path = os.path.join(one.home, _heartbeat.NAME)
+    with open(path, "w") as handle:
+        handle.write('{"pid": %d, "monotonic": %s}' % (one.pid, number))
+    assert _heartbeat.frozen(one) is None
+
+
 def test_an_older_hermes_has_none(one):
     assert _heartbeat.frozen(one) is None
 

@@ -159,7 +159,7 @@ def test_managed_scope_there_and_back(host):
     assert {name: planned[name] for name in planned} == {name: done[name] for name in planned}
     assert yaml.safe_load(read(host.file)) == {"compression": {"enabled": True, "hygiene_hard_message_limit": 50}}
     assert stat.S_IMODE(os.stat(host.file).st_mode) == 0o644
-    assert stat.S_IMODE(os.stat(os.path.join(host.state, config.STATE_FILE)).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(os.path.join(host.state, config._conf.SESSION_RECORD)).st_mode) == 0o600
     rows = {"file": host.file, "gateways": ["hermes-gateway"], "before": None, "reads": True, "live": True}
     assert done["applied"] == [
         dict(rows, asked="session_max_messages", key=LIMIT, after=50),

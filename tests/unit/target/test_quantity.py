@@ -33,13 +33,12 @@ def test_size_that_is_refused(text):
 
 @pytest.mark.parametrize(("text", "expected"), [
     ("90s", 90), ("5min", 300), ("5 min", 300), ("5m", 300), ("12h", 43200), ("1h 30min", 5400), ("1h30min", 5400), ("2d", 172800), ("45", 45), (0, 0),
-    ("1Hour", 3600),
 ])
 def test_seconds(text, expected):
     assert _quantity.seconds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "x", "min", "5 minutos", "1.5h", "-5min", "5,5", "5min!", "9" * 5000, None])
+@pytest.mark.parametrize("text", ["", "x", "min", "5 minutos", "1.5h", "-5min", "5,5", "5min!", "9" * 5000, None, "5M", "1Hour"])
 def test_seconds_that_are_refused(text):
     with pytest.raises(ValueError, match="allowed: a time"):
         _quantity.seconds(text)
