@@ -28,6 +28,8 @@ SHOWN = (
     "MemorySwapCurrent", "MemorySwapPeak", "MemoryHigh", "MemoryMax", "MemorySwapMax", "OOMPolicy", "OOMScoreAdjust", "TasksCurrent", "Restart", "RestartUSec",
     "TimeoutStopUSec", "WatchdogUSec", "KillMode", "ControlGroup", "FragmentPath", "DropInPaths", "InvocationID", "NeedDaemonReload",
 )
+# Of what systemd says of a unit, which a user may make as long as they like.
+UNIT_LETTERS = 100000
 # Seconds. `hermes doctor` asks 29 services on the network.
 DUMP_TIMEOUT = 30.0
 DOCTOR_TIMEOUT = 90.0
@@ -61,7 +63,7 @@ class _Part:
         self.rows = self._history()
         # Ids of systemd are random and no secret; the history and the log are read together by them.
         self.redactor = _redact.Redactor(
-            keep=[gateway.invocation_id] + [row["invocation_id"] for row in self.rows], homes=[gateway.account.pw_dir])
+            keep=[gateway.invocation_id, gateway.name] + [row[name] for row in self.rows for name in ("invocation_id", "model")], homes=[gateway.account.pw_dir])
 
     def collect(self):
         """The summary (dict)."""
@@ -155,8 +157,8 @@ class _Part:
         try:
             shown = manager.systemctl("show", "--property=" + ",".join(SHOWN), "--", gateway.unit).out
             self.restarts = next((line.partition("=")[2] for line in shown.splitlines() if line.startswith("NRestarts=")), None)
-            self._put("unit-state.txt", self.redactor.text("\n".join(sorted(shown.splitlines())) + "\n"))
-            return self._put("unit.txt", _redact_log.unit(self.redactor, manager.systemctl("cat", "--", gateway.unit).out))
+            self._put("unit-state.txt", self.redactor.text("\n".join(sorted(shown[:UNIT_LETTERS].splitlines())) + "\n"))
+            return self._put("unit.txt", _redact_log.unit(self.redactor, manager.systemctl("cat", "--", gateway.unit).out[:UNIT_LETTERS]))
         except _systemd.SystemdError as exc:
             self.notes.append("systemd cannot be asked about the unit: %s" % exc)
             return None

@@ -95,7 +95,8 @@ def _row(header, line):
             row[name] = None if row[name] is None else int(float(row[name]))
     except (csv.Error, StopIteration, TypeError, ValueError, OverflowError):
         return None
-    return row if len(values) == len(header) and math.isfinite(row["timestamp"]) else None
+    # No clock and no memory shows what is beyond these; neither does what is no number.
+    return row if len(values) == len(header) and 0 <= row["timestamp"] < 1 << 33 and (row["rss_bytes"] or 0) < 1 << 50 else None
 
 
 def _line(row):

@@ -62,7 +62,7 @@ def find(gateways, hours, now=None):
         present = _proc.cgroup_memory(gateway.control_group)["oom_kills"]
         samples = list(rows[gateway.name])
         if present is not None:
-            samples.append({"timestamp": now, "oom_kills": present, "uptime_seconds": gateway.uptime_seconds})
+            samples.append({"timestamp": now, "oom_kills": present, "uptime_seconds": gateway.uptime_seconds, "invocation_id": gateway.invocation_id})
         counted = deltas(samples)
         sure = [one for one in counted if one[0] >= since - _PID_SEEN]
         if sure != counted:
@@ -181,6 +181,10 @@ def _is_of(event, gateway, seen):
 def in_unit(memcg, gateway):
     """Whether cgroup path ``memcg`` is in the gateway's unit. Not asked of systemd: a unit that has just been killed has no cgroup."""
     parts = memcg.split("/")
+    # In a container, or in any other unit, it is another gateway with the same name.
+    above = parts[:parts.index(gateway.unit)] if gateway.unit in parts else []
+    if any(part and not part.endswith(".slice") and not part.startswith("user@") for part in above):
+        return False
     users = [part for part in parts if part.startswith("user@")]
     return gateway.unit in parts and users == (["user@%d.service" % gateway.uid] if gateway.scope == "user" else [])
 
@@ -198,7 +202,7 @@ def add_told(kills, entries, gateways):
         if kind is None:
             continue
         invocation = _invocation(entry)
-        known = [kill for kill in kills if kill["name"] == gateway.name and _same(kill, entry["time"], invocation)]
+        known = [kill for kill in kills if kill["name"] == gateway.name and _same(kill, entry["time"], invocation, kind)]
         fresh = [kill for kill in known if kind not in kill.get("_told", ())]
         # systemd counts: it tells twice of two kills, but may tell once of two that the kernel's log shows.
         if fresh or any(kill["source"] == "kernel" for kill in known):
@@ -212,9 +216,13 @@ def add_told(kills, entries, gateways):
             kill["scope"] = "systemd-oomd"
 
 
-def _same(kill, moment, invocation):
-    if kill.get("_invocation") and invocation and kill["_invocation"] != invocation:
-        return False
+def _same(kill, moment, invocation, kind):
+    if kill.get("_invocation") and invocation:
+        if kill["_invocation"] != invocation:
+            return False
+        if kind == "result":
+            # It comes when the last process has ended, which may take as long as TimeoutStopSec.
+            return moment - kill["time"] >= -_SAME_KILL
     return -_SAME_KILL <= moment - kill["time"] <= _SAME_LIFE
 
 
@@ -316,14 +324,15 @@ def _pids(samples):
 
 
 def deltas(samples):
-    """(after, at, count) for each rise of ``oom_kills`` from one sample to the next. A counter that falls is that of a new life."""
+    """(after, at, count) for each rise of ``oom_kills`` from one sample to the next. A new life has a new counter, as one that falls tells too."""
     found = []
     last = None
     for row in samples:
         count = row.get("oom_kills")
         if count is None:
             continue
-        fell = last is not None and count < last["oom_kills"]
+        lives = {row.get("invocation_id"), last.get("invocation_id")} - {None} if last is not None else ()
+        fell = last is not None and (count < last["oom_kills"] or len(lives) > 1)
         rise = count if last is None or fell else count - last["oom_kills"]
         begin = row["timestamp"] - (row.get("uptime_seconds") or 0)
         after = begin if last is None else max(begin, last["timestamp"]) if fell else last["timestamp"]

@@ -20,21 +20,23 @@ LONGEST_LINE = 2000
 
 _RULES = tuple((kind, re.compile(pattern, re.M if case else re.M | re.I)) for kind, pattern, case in _redact_rules.DETECT_SECRETS + _redact_rules.OTHERS)
 
-# To the end where the end is missing, and from the start where that is: a log is cut somewhere.
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{3,40}-----(?:(?!-----BEGIN)[\s\S])*?(?:-----END [A-Z0-9 ]{3,40}-----|\Z)")
+# To the next entry of a log or the end where the end is missing, and from the start where that is: a log is cut somewhere.
+_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{3,40}-----(?:(?!-----BEGIN)[\s\S])*?(?:-----END [A-Z0-9 ]{3,40}-----|(?=\n\d{4}-\d\d-\d\d[ T])|\Z)")
 _HEADER = re.compile(r"((?:proxy-)?authorization|(?:set-)?cookie2?|x-[a-z-]*(?:key|token|auth|signature)[a-z-]*)([\"']?\s*[:=]\s*)(?=\S)[^\r\n]+", re.I)
 _BEARER = re.compile(r"\b(bearer|basic|digest)(\s+)[A-Za-z0-9._~+/=-]{6,}", re.I)
 # A password in it may hold "/" and "#", though it should not.
-_USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/?#\"'<>]*|[^\s\"'<>@]*:[^\s\"'<>@]*)@", re.I)
+_USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/?#\"'<>]*|[^\s\"'<>@:]{0,200}:[^\s\"'<>@]{0,200})@", re.I)
+_PERCENT_USERINFO = re.compile(r"(%3A%2F%2F)(?:(?!%2F)[^\s&]){1,300}?%40", re.I)
+_USER_OPTION = re.compile(r"((?:^|\s)(?:-u|--user|--proxy-user)[ =])[^\s:]{1,200}:\S+")
 _QUERY = re.compile(r"([?&;][\w.-]*(?:key|token|secret|passw|pwd|auth|sig|signature|code|session|jwt|credential)[\w.-]*=)[^\s&;#\"'<>]+", re.I)
 _NAME = (
     r"[\w.-]*(?:(?:api|access|account|private|session|signing|encryption)[_-]?key|secret|token(?!s|_?(?:count|usage|limit|budget))|"
-    r"passw|passphrase|passcode|pwd|"
+    r"pass(?![a-z])|passw|passphrase|passcode|pwd|"
     r"credential|auth(?!or|en)|cookie|webhook[_-]?url|(?<![a-z])dsn(?![a-z]))[\w.-]*"
 )
 # An unquoted value goes to the end of its line: a password may hold spaces.
 _ASSIGNED = re.compile(
-    r"(?<![\w.-])(" + _NAME + r"[\"']?\]?\s*(?:=>|:=|[:=])\s*|--?" + _NAME + r"[ \t]+)"
+    r"(?<![\w.-])(" + _NAME + r"\\*[\"']?\]?\s*(?:=>|:=|[:=])\s*|--?" + _NAME + r"[ \t]+)"
     r"(\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|\S[^\r\n]*)", re.I)
 # What such a name may be said to be without giving anything away: "token: not set", "api_key=None".
 _HARMLESS = re.compile(
@@ -54,20 +56,23 @@ _ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 class Redactor:
     """Removes; ``removed`` counts what, by kind. Names become short hashes, the same within one bundle and different in the next.
 
-    ``keep`` are words that are random and no secret, such as ids of systemd; ``homes`` are folders that are written as "~".
+    ``keep`` are words that look random and are no secret, such as ids of systemd and names of models; ``homes`` are folders that are written as "~".
     """
 
     def __init__(self, keep=(), homes=(), salt=None):
         self.removed = {}
-        self._keep = frozenset(word for word in keep if word)
+        self._keep = frozenset(part for word in keep if word for part in [word] + _RUN.findall(word))
         self._homes = sorted((home.rstrip("/") for home in homes if home.count("/") > 1), key=len, reverse=True)
         self._salt = os.urandom(16) if salt is None else salt
 
     def text(self, text):
         """``text`` of any program without secrets, addresses of people and unprintable letters; line by line as it was."""
-        text = printable(text)
-        text = self._sub("private_key", _PEM, "[private_key removed]", text)
+        text = self.without_keys(printable(text))
         return "\n".join(self._line(line) for line in text.split("\n"))
+
+    def without_keys(self, text):
+        """``text`` without private keys, which go over many lines."""
+        return self._sub("private_key", _PEM, "[private_key removed]", text)
 
     def hashed(self, value):
         """A name or an id as a short hash."""
@@ -99,6 +104,8 @@ class Redactor:
         line = self._sub("header", _HEADER, r"\1\2[header removed]", line)
         line = self._sub("header", _BEARER, r"\1\2[header removed]", line)
         line = self._sub("url", _USERINFO, r"\1[user removed]@", line)
+        line = self._sub("url", _PERCENT_USERINFO, r"\1[user removed]%40", line)
+        line = self._sub("url", _USER_OPTION, r"\1[user removed]", line)
         line = self._sub("url", _QUERY, r"\1[url removed]", line)
         line = _ASSIGNED.sub(self._assigned, line)
         for kind, pattern in _RULES:
@@ -117,7 +124,7 @@ class Redactor:
 
     def _random(self, found):
         run = found.group()
-        if run.strip("=") in self._keep or not random_looking(run):
+        if run.strip("=") in self._keep or not random_looking("/".join(part for part in run.split("/") if part not in self._keep)):
             return run
         self._count("random")
         return "[random removed]"

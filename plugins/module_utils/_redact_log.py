@@ -21,14 +21,16 @@ _LINE = re.compile(
 
 _TEXT_FIELDS = (
     "msg|message|text|reply_to_text|body|content|quote|title|caption|preview|prompt|query|queries|args|arguments|transcript|reply|answer|response|topic|name|"
-    "subject|summary|stdout|stderr|input|output|description|data|payload|raw|error_text|final_response|reason_text|user_name|display_name|username")
+    "subject|summary|stdout|stderr|input|output|description|data|payload|raw|error_text|final_response|reason_text|user_name|display_name|username|alt")
 _LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _QUOTED_FIELD = re.compile(r"\b(" + _TEXT_FIELDS + r")=(" + _LITERAL + r")(?=[\s,;)\]}]|\Z)", re.I)
 _PLAIN_FIELD = re.compile(r"\b(" + _TEXT_FIELDS + r")=(?!\[\d+ characters\]|None\b|\d+ chars\b)(.+)\Z", re.I)
 # "Response for 123: the text", "Voice input from user 5: ...", "MM API POST x → 400: what the server sent back".
 _TEXT_AFTER = re.compile(
-    r"((?:\b(?:response for|voice input|log-only|raw response|http \d{3}|transcri\w*|message|text|body|caption|content|preview|prompt|reply|answer\w*|"
+    r"((?:\b(?:response (?:for|\(\d+ chars\))|voice (?:input|state)|log-only|raw response|http \d{3}|error \(\d+\)|returned|inbound|transcri\w*|message|text|body|caption|content|preview|prompt|reply|answer\w*|"
     r"query|stdout|stderr|output|title|topic|subject|result|said|sent|wrote|asked|command|steer)|→ \d{3})(?!\w)[^:=]{0,80}?:)(?! platform=)(\s*\S.*)\Z", re.I)
+# "slash /ask the text": what is said to a command.
+_SLASH = re.compile(r"(\bslash /[\w-]+\s+)(\S.*)\Z", re.I)
 # A quoted word ends where it says; a quoted text may hold quotes, and so goes to the end of the line.
 _QUOTED_WORD = re.compile(r"(?<![\w\\])(['\"`])([\w.:/-]{0,60})\1(?![\w'\"`])")
 _QUOTED_TEXT = re.compile(r"(?<![\w\\])['\"`\u201c\u00ab\u201e](.+)\Z")
@@ -38,12 +40,15 @@ _WHO = "user|user_id|chat|chat_id|sender|sender_id|from|to|channel|channel_id|gr
 _WHO_FIELD = re.compile(r"\b(" + _WHO + r")=(?!None\b|#[0-9a-f]{8}\b)(.*?)(?=,? [\w.]+=|\Z)", re.I)
 _WHO_WORD = re.compile(
     r"\b((?:user|chat|sender|from|channel|group|guild|thread|session|member|account|contact|by)s?:? )((?=\S*(?:\d|:\S|@))[^\s,;)]+)( \([^)]*\))?", re.I)
+# "by Ada Lovelace", "user: ADA (Ada)": names, which begin with a capital, or have a dot and an id behind them.
+_WHO_NAME = re.compile(
+    r"\b((?:by|from|user|member|sender):? )((?:[A-Z][\w.'-]*|[a-z]+\.[a-z]+(?= \())(?: [A-Z][\w.'-]*){0,3})( \([^)]*\))?(?=\s*(?:\Z|[,;(]| in ))")
 _KEY = re.compile(r"\b(?:agent|telegram|discord|slack|signal|whatsapp\w*|matrix|mattermost|feishu|weixin|wecom|qqbot|line|email|sms|teams|yuanbao|bluebubbles)"
                   r":(?=\S*[\d@!])\S+", re.I)
 _HANDLE = re.compile(r"(?<![\w.@])@\w{3,}")
 _NUMBER = re.compile(
-    r"(?<![\w.,:#/])(?<!rss[ =:])(?<!pid[ =:])(?<!ytes[ =:])(?<!size[ =:])(?<!otal[ =:])(?<!imit[ =:])(?<!peak[ =:])(?<!swap[ =:])(?<!anon[ =:])"
-    r"-?\d{7,}(?![\w.,]| ?(?:bytes?|[kKMG]i?B|B|ms|s|us|ns|tokens|chars)\b)")
+    r"(?<![\w#/])(?<!\d\.)(?<!rss[ =:])(?<!pid[ =:])(?<!ytes[ =:])(?<!size[ =:])(?<!otal[ =:])(?<!imit[ =:])(?<!peak[ =:])(?<!swap[ =:])(?<!anon[ =:])"
+    r"-?\d{7,}(?!\w|\.\d| ?(?:bytes?|[kKMG]i?B|B|ms|s|us|ns|tokens|chars)\b)")
 
 _TRACE = re.compile(r"\s*(?:Traceback \(most recent call last\):|During handling of the above exception, another exception occurred:|"
                     r"The above exception was the direct cause of the following exception:)\Z")
@@ -63,7 +68,7 @@ def log(redactor, text):
     lines = []
     trace = False
     after_frame = False
-    for line in _redact.printable(text).split("\n"):
+    for line in redactor.without_keys(_redact.printable(text)).split("\n"):
         entry = _LINE.match(line)
         framed = bool(trace and _FRAME.match(line))
         if entry:
@@ -77,6 +82,8 @@ def log(redactor, text):
         elif trace and _EXCEPTION.match(line):
             name, said = _EXCEPTION.match(line).groups()
             lines.append(name if said is None else name + ": " + message(redactor, said))
+            # A text of several lines goes on; another exception says so first.
+            trace = False
         else:
             trace = trace and not line
             lines.append(redactor.hidden(line) if line.strip() else "")
@@ -89,10 +96,12 @@ def message(redactor, text):
     text = _QUOTED_FIELD.sub(lambda found: "%s=%s" % (found.group(1), redactor.hidden(_unquoted(found.group(2)), "message")), text)
     text = _PLAIN_FIELD.sub(lambda found: "%s=%s" % (found.group(1), redactor.hidden(found.group(2), "message")), text)
     text = _TEXT_AFTER.sub(lambda found: "%s %s" % (found.group(1), redactor.hidden(found.group(2).strip(), "message")), text)
+    text = _SLASH.sub(lambda found: found.group(1) + redactor.hidden(found.group(2), "message"), text)
     text = _QUOTED_WORD.sub(lambda found: redactor.hidden(found.group(2), "message"), text)
     text = _QUOTED_TEXT.sub(lambda found: redactor.hidden(found.group(1).rstrip("'\"`\u201d\u00bb\u201c"), "message"), text)
     text = _WHO_FIELD.sub(lambda found: "%s=%s" % (found.group(1), redactor.hashed(found.group(2))), text)
     text = _WHO_WORD.sub(lambda found: found.group(1) + redactor.hashed(found.group(2) + (found.group(3) or "")), text)
+    text = _WHO_NAME.sub(lambda found: found.group(1) + redactor.hashed(found.group(2) + (found.group(3) or "")), text)
     for pattern in (_KEY, _HANDLE, _NUMBER):
         text = pattern.sub(lambda found: redactor.hashed(found.group()), text)
     return text
@@ -141,7 +150,8 @@ def command(redactor, argv, known=True):
     if not argv:
         return ""
     if not known:
-        program = os.path.basename(argv[0])
+        # A program that sets a title of its own has all of it in the first word.
+        program = os.path.basename((argv[0].split() or [""])[0])
         rest = argv[2:] if argv[1:2] and argv[1] in ("-m", "-y", "--yes", "exec", "run", "tool") else argv[1:]
         script = os.path.basename(rest[0]) if rest and re.match(r"[@/.]?[A-Za-z][\w./@-]{1,200}\Z", rest[0]) and not random_word(rest[0]) else ""
         return redactor.text(" ".join([program] + ([script] if script else []) + (["..."] if len(argv) > 1 + bool(script) else [])))

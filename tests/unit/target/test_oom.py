@@ -25,7 +25,7 @@ def gateway(scope="system", **changed):
         values = {"name": "hermes-gateway", "unit": "hermes-gateway.service", "scope": "system", "uid": 1000}
     else:
         values = {"name": "hermes-gateway-coder@ada", "unit": "hermes-gateway-coder.service", "scope": "user", "uid": 1001}
-    values.update(control_group="", pid=None, start_time=None, uptime_seconds=None)
+    values.update(control_group="", pid=None, start_time=None, uptime_seconds=None, invocation_id=None)
     values.update(changed)
     return SimpleNamespace(**values)
 
@@ -197,6 +197,10 @@ def test_what_other_users_write_into_the_journal_counts_for_nothing(journal):
     ("/user.slice/user-1002.slice/user@1002.service/app.slice/hermes-gateway-coder.service", False, False),
     ("/user.slice/user-1001.slice/user@1001.service/system.slice/hermes-gateway.service", False, False),
     ("/system.slice/hermes-gateway.service.d", False, False),
+    # Another gateway of that name, in a container.
+    ("/machine.slice/libpod-abc.scope/container/system.slice/hermes-gateway.service", False, False),
+    ("/lxc.payload.web2/system.slice/hermes-gateway.service", False, False),
+    ("/machine.slice/systemd-nspawn@web2.service/payload/system.slice/hermes-gateway.service", False, False),
     ("/", False, False),
 ])
 def test_cgroups(memcg, system, user):
@@ -229,6 +233,20 @@ def test_a_process_name_cannot_forge_a_line():
 
 def sample(moment, count, uptime=100000):
     return {"timestamp": moment, "oom_kills": count, "uptime_seconds": uptime}
+
+
+def test_a_slow_stop_is_no_second_kill():
+    """systemd says the result when the last process has ended, up to TimeoutStopSec after the kill."""
+    kill = {"name": "hermes-gateway", "time": 1000.0, "_invocation": "a"}
+    assert _oom._same(kill, 1211.0, "a", "result") and not _oom._same(kill, 1211.0, "b", "result") and not _oom._same(kill, 1211.0, None, "result")
+    assert not _oom._same(kill, 1211.0, "a", "oom")
+
+
+def test_a_new_life_has_a_new_counter():
+    def row(at, life, count):
+        return {"timestamp": at, "invocation_id": life, "oom_kills": count, "uptime_seconds": 100}
+    assert [rise for dummy, dummy, rise in _oom.deltas([row(1000, "a", 0), row(1300, "a", 1), row(1600, "b", 1)])] == [1, 1]
+    assert [rise for dummy, dummy, rise in _oom.deltas([row(1000, "a", 0), row(1300, "a", 1), row(1600, "b", 3)])] == [1, 3]
 
 
 def test_counter_as_deltas():

@@ -83,6 +83,10 @@ plant("hex", made(64, HEX))
 plant("md5", made(32, HEX))
 plant("base64", made(86, LETTERS + "+/") + "==")
 plant("small letters and digits", made(32, string.ascii_lowercase + string.digits))
+plant("pass", "SMTP_PASS: hunter2", "hunter2")
+plant("json in json", '{\\"api_key\\": \\"hunter2\\"}', "hunter2")
+plant("curl", "curl -u ada:hunter2 https://example.org/", "hunter2")
+plant("percent-encoded url", "url=https%3A%2F%2Fada%3Ahunter2%40example.org%2F", "hunter2")
 plant("azure", "AccountKey=" + made(86, LETTERS + "+/") + "==")
 # Short, and of letters that no figure, hash or word of a bundle has.
 plant("environment", "SIGNAL_AUTH_CODE=Qz7", "Qz7")
@@ -217,11 +221,17 @@ SAID = "my doctor says that it's \"fine\" = ok"
     "Dropping message from unauthorized user in active session: user=123456789 (Ada Lovelace), platform=telegram, session=agent:main:telegram:dm:123456789",
     "mail from ada.lovelace@example.org, phone +49 170 1234567, id 8b6a2c1e-1d2f-4c3b-9a8e-123456789abc", "\u201c%s\u201d" % SAID,
     "steered by @ada_lovelace: '%s" % SAID,
+    # As the adapters of 0.19.0 log them.
+    "[sms] inbound from +15551239999 -> +1555***9999: %s" % SAID, "[Feishu-Comment] Agent response (41 chars): %s" % SAID,
+    "slash /ask %s: interaction expired" % SAID, "Proxy error (502) from http://127.0.0.1:8642: %s" % SAID, "response_url POST returned 404: %s" % SAID,
+    "Sending image: https://example.org/a.png (alt=%s)" % SAID, "Voice state: Ada Lovelace (123456789) joined doctor says",
+    "ignoring mention-only message from Ada Lovelace", "clarify answered with 2 by Ada Lovelace", "button click by ada.lovelace (123456789)",
+    "Unauthorized user: UADALOVE (Ada Lovelace)", "members with ids 123456789, 1001234567890", "pair (-1001234567890,123456789)", "user:123456789 (id:123456789)",
 ])
 def test_texts_and_people_are_removed_from_the_log(redactor, line):
     shown = _redact_log.log(redactor, "2026-11-22 13:54:05,556 INFO gateway.run: " + line)
     assert shown.startswith("2026-11-22 13:54:05,556 INFO gateway.run: ")
-    for part in ("doctor", "fine", "says", "Ada", "Lovelace", "lovelace", "123456789", "1001234567890", "1234567", "8b6a2c1e", " ok"):
+    for part in ("doctor", "fine", "says", "Ada", "ADA", "Lovelace", "lovelace", "123456789", "1001234567890", "1234567", "8b6a2c1e", " ok"):
         assert part not in shown[42:], shown
     assert re.search(r"\[\d+ characters\]|#[0-9a-f]{8}", shown)
 
@@ -246,6 +256,30 @@ def test_the_text_of_an_exception(redactor):
     assert text.split("\n")[3] == "pkg.BadInput: cannot parse [14 characters]" and "doctor" not in text
 
 
+def test_an_exception_of_several_lines(redactor):
+    lines = "Traceback (most recent call last):\n  File \"/x.py\", line 1, in y\n    f(x)\nValueError: cannot parse reply\nDiagnosis: fine\nBerlin\n"
+    chained = "\nThe above exception was the direct cause of the following exception:\n\nTraceback (most recent call last):\nKeyError: 5"
+    shown = _redact_log.log(redactor, lines + chained)
+    assert "Diagnosis" not in shown and "Berlin" not in shown
+    assert shown.endswith(chained.strip("\n"))
+
+
+def test_a_key_in_a_log_does_not_take_the_rest_of_it(redactor):
+    line = "2026-11-22 13:54:05,556 INFO gateway.run: Ready"
+    for key in (PEM, PEM.rsplit("\n", 2)[0]):
+        shown = _redact_log.log(redactor, "2026-11-22 13:54:05,556 ERROR gateway.run: Send failed " + key + "\n" + "\n".join([line] * 50))
+        assert shown.split("\n")[1:] == [line] * 50 and "[private_key removed]" in shown
+
+
+@pytest.mark.parametrize("name", [
+    "Qwen3-Coder-480B-A35B-Instruct", "unsloth/Qwen3-30B-A3B-GGUF", "Qwen/Qwen3-Next-80B-A3B-Instruct", "Mixtral-8x7B-Instruct-v0.1", "hermes-gateway-1a2b3c4d",
+])
+def test_names_of_models_and_units_are_kept(name):
+    redactor = _redact.Redactor(keep=[name])
+    for text in (name, "model: %s." % name, "/system.slice/%s.service" % name.rpartition("/")[2]):
+        assert redactor.text(text) == text
+
+
 def test_names_of_variables_stay(redactor):
     head = "# /etc/systemd/system/hermes-gateway.service\n[Service]\n"
     text = _redact_log.unit(redactor, head + "Environment=\"PATH=/usr/bin\" \"FOO=bar baz\"\nMemoryMax=2G\n# note to self\n")
@@ -255,6 +289,8 @@ def test_names_of_variables_stay(redactor):
 def test_children_are_shown_by_what_they_run(redactor):
     assert _redact_log.command(redactor, ["/usr/bin/node", "/srv/mcp/server.js", "--chat", "hello"], known=False) == "node server.js ..."
     assert _redact_log.command(redactor, ["bash", "-c", "echo my doctor says"], known=False) == "bash ..."
+    assert _redact_log.command(redactor, ["claude: summarise what my doctor says"], known=False) == "claude:"
+    assert _redact_log.command(redactor, ["npm exec @x/server /home/ada/secret"], known=False) == "npm"
 
 
 def test_ids_of_systemd_are_kept():
@@ -274,6 +310,7 @@ def test_what_was_removed_is_counted(redactor):
 
 @pytest.mark.parametrize("line", [
     "a" * 100000, "token" * 20000, "//" * 20000, "-" * 50000, "://" * 20000, "=" * 50000, "'\"" * 20000, "-----BEGIN A-----" * 3000,
+    "http://" * 300 + " ", "%3A%2F%2F" * 2000,
 ])
 def test_no_line_takes_long(redactor, line):
     """Patterns that go back and forth would: the suite would time out here."""
