@@ -61,7 +61,7 @@ class Redactor:
 
     def __init__(self, keep=(), homes=(), salt=None):
         self.removed = {}
-        self._keep = frozenset(part for word in keep if word for part in [word] + _RUN.findall(word))
+        self._keep = frozenset(part for word in keep if word for part in [word] + re.split(r"[/.]", word) if part)
         self._homes = sorted((home.rstrip("/") for home in homes if home.count("/") > 1), key=len, reverse=True)
         self._salt = os.urandom(16) if salt is None else salt
 
