@@ -124,6 +124,28 @@ def test_a_gateway_that_is_not_guarded_is_in_the_report():
     Page(_fleet_html.html(made))
 
 
+def test_a_verdict_on_what_was_is_not_healthy():
+    """Nobody samples it any more: what the history says is old, and so is said first."""
+    rows = report(answer("a", {
+        "old": trend(sample_age_hours=1944.0, running=True, notes=["judged is version 1 alone"]), "stopped": trend(sample_age_hours=30.0, running=False),
+        "new": trend(sample_age_hours=0.1, running=True, provider_switch="The leak survives."),
+    }))["rows"]
+    by_name = {row["gateway"]: row for row in rows}
+    assert {name: row["group"] for name, row in by_name.items()} == {"old": "watch", "stopped": "watch", "new": "healthy"}
+    assert by_name["old"]["advice"][0].startswith("the last sample is 81 days old") and "doctor" in by_name["old"]["advice"][0]
+    assert "the gateway does not run" in by_name["stopped"]["advice"][0]
+    page = _fleet_html.html(report(answer("a", {"g": trend(notes=["judged is version 1 alone"], provider_switch="The leak survives.")})))
+    assert "judged is version 1 alone" in page and "The leak survives." in page
+
+
+def test_a_slope_is_not_drawn_where_it_was_not_judged():
+    """Before an upgrade another program ran."""
+    points = [[NOW - 86400 + 600 * step, 200 * MB, 200 * MB, step // 72] for step in range(144)]
+    chart = {"points": points, "judged_from": NOW - 43200, "restarts": [], "providers": []}
+    drawn = _plot.plot(report(answer("a", {"g": trend("leak", 6, chart=chart)}))["rows"][0], _plot.SMALL)
+    assert len(drawn["fits"]) == 1
+
+
 def test_suspended_restarts_are_said_until_they_end():
     end = int(time.time()) + 7200
     lines = fleet_report([answer("a", {"g": trend(suspended_until=end)}), answer("b", {"g": trend(suspended_until=end - 8000)})])
@@ -164,7 +186,8 @@ def test_whatever_a_host_says_stays_text(word):
     {"g": trend(chart={"points": [[NOW, 5, 5, 0], [NOW, 5, 5, 0]]})}, {"g": trend(chart={"points": [[1e300, 5, 5, 0], [1, 5, 5, 0], [2, 1e14, 0, 0]]})},
     {"g": trend(slope_ci=[1]), "h": trend(slope_mb_per_hour=float("nan"), slope_ci=[float("inf"), 1])}, {"g": trend(limit_mb=0)},
     {"g": trend(chart={"points": trend()["chart"]["points"], "restarts": "x", "providers": [None, [1], "abc", [NOW - 5, {}, [], 3]]})}, {5: trend()},
-    {"g": trend(limit_mb=1e-9, rss_mb=-1, hours_to_limit=-5.0)},
+    {"g": trend(limit_mb=1e-9, rss_mb=-1, hours_to_limit=-5.0)}, {"g": trend(rss_mb=10**400, limit_mb=-10**400)}, {"g": trend(slope_mb_per_hour=None)},
+    {"g": trend(advice=["x", [[["deep"]]], {"a": 1}, None], notes=5, provider_switch=["x"])},
 ], ids=str)
 def test_wild_answers_are_reported_all_the_same(value):
     made = report(("a", {"trends": value}, {"kills": [None, {"name": "g"}, {"name": "g", "time": "x"}, 5]}), ("b", None, None), (None, "x", []))

@@ -40,3 +40,9 @@ def test_table():
 ])
 def test_wild_answers(stdout):
     assert len(fix_table([("a", {"stdout": stdout, "rc": 0}), ("b", None)])) == 3
+
+
+def test_a_host_without_the_right_password_is_not_without_a_gateway():
+    lines = fix_table([("a", {"failed": True, "msg": "Task failed: Missing sudo password"}), ("b", {"stdout": "Last login: today", "rc": 0})])
+    assert "could not be asked" in lines[1] and "Missing sudo password" in lines[1]
+    assert "could not be asked" in lines[2]

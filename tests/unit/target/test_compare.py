@@ -160,3 +160,17 @@ def test_on_the_command_line(tmp_path, capsys):
     assert ": " in capsys.readouterr().out
     assert _cli.main(["trend", "--samples", str(path), "--since", "soon"]) == 1
     assert "--since: 'soon' is no time" in capsys.readouterr().err
+
+
+def test_an_earlier_upgrade_is_not_credited_to_the_last():
+    """0.17.0 mended it; 0.17.1 changed nothing, and is compared with 0.17.0."""
+    answer = result(history(("0.16.0", 192, 40, 1000), ("0.17.0", 72, 0, 1000), ("0.17.1", 216, 0, 1000)))
+    assert (answer["result"], answer["version_before"], answer["version_after"]) == ("no_leak", "0.17.0", "0.17.1")
+
+
+def test_one_sample_with_a_wrong_clock_is_not_the_time_of_the_change():
+    rows = history(("0.16.0", 96, 60, 1000), ("0.17.0", 200, 0, 1000))
+    first = next(index for index, row in enumerate(rows) if row["version"] == "0.17.0")
+    for wrong in (60, rows[first]["timestamp"] + 20 * 86400):
+        answer = result([dict(row, timestamp=wrong) if index == first else row for index, row in enumerate(rows)])
+        assert answer["result"] == "fixed", (wrong, answer)
