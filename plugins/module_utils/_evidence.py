@@ -63,7 +63,8 @@ class _Part:
         self.rows = self._history()
         # Ids of systemd are random and no secret; the history and the log are read together by them.
         self.redactor = _redact.Redactor(
-            keep=[gateway.invocation_id, gateway.name] + [row[name] for row in self.rows for name in ("invocation_id", "model")], homes=[gateway.account.pw_dir])
+            keep=[gateway.invocation_id, gateway.name] + [row[name] for row in self.rows for name in ("invocation_id", "model")],
+            homes=[gateway.account.pw_dir])
 
     def collect(self):
         """The summary (dict)."""

@@ -27,7 +27,8 @@ _QUOTED_FIELD = re.compile(r"\b(" + _TEXT_FIELDS + r")=(" + _LITERAL + r")(?=[\s
 _PLAIN_FIELD = re.compile(r"\b(" + _TEXT_FIELDS + r")=(?!\[\d+ characters\]|None\b|\d+ chars\b)(.+)\Z", re.I)
 # "Response for 123: the text", "Voice input from user 5: ...", "MM API POST x → 400: what the server sent back".
 _TEXT_AFTER = re.compile(
-    r"((?:\b(?:response (?:for|\(\d+ chars\))|voice (?:input|state)|log-only|raw response|http \d{3}|error \(\d+\)|returned|inbound|transcri\w*|message|text|body|caption|content|preview|prompt|reply|answer\w*|"
+    r"((?:\b(?:response (?:for|\(\d+ chars\))|voice (?:input|state)|log-only|raw response|http \d{3}|error \(\d+\)|returned|inbound|transcri\w*|"
+    r"message|text|body|caption|content|preview|prompt|reply|answer\w*|"
     r"query|stdout|stderr|output|title|topic|subject|result|said|sent|wrote|asked|command|steer)|→ \d{3})(?!\w)[^:=]{0,80}?:)(?! platform=)(\s*\S.*)\Z", re.I)
 # "slash /ask the text": what is said to a command.
 _SLASH = re.compile(r"(\bslash /[\w-]+\s+)(\S.*)\Z", re.I)

@@ -83,7 +83,7 @@ def _providers(judged):
         pairs = [pair for pair in pairs if len(pair[0]) > 1]
         # One provider all the time is the common case, and judged already.
         evidence = judged.whole if pairs == judged.pairs else _judge.Evidence(pairs)
-        late = judged.late if pairs == judged.pairs else _judge.Evidence([_judge.halve(pair)[1] for pair in pairs])
+        late = (judged.late if pairs == judged.pairs else _judge.Evidence([_judge.halve(pair)[1] for pair in pairs])).slope or 0.0
         hours = sum(pair[0][-1] - pair[0][0] for pair in pairs)
         enough = hours >= _judge.LEAST_HOURS and sum(len(pair[0]) for pair in pairs) >= _judge.LEAST_BINS
         found.append({
@@ -92,7 +92,7 @@ def _providers(judged):
             "hours": _round(hours / judged.scale),
             "slope_mb_per_hour": _round(evidence.slope * judged.scale) if enough else None,
             "slope_ci": [_round(evidence.low * judged.scale), _round(evidence.high * judged.scale)] if enough else None,
-            "grows": bool(evidence.climbs() and evidence.slope >= _judge.SLOPE and (late.slope or 0.0) >= _judge.LATE_SHARE * evidence.slope) if enough else None,
+            "grows": bool(evidence.climbs() and evidence.slope >= _judge.SLOPE and late >= _judge.LATE_SHARE * evidence.slope) if enough else None,
         })
     return found, _switch(found, judged) if len(found) > 1 else None
 
@@ -109,8 +109,8 @@ def _switch(found, judged):
             return "There is no leak to follow from one provider to another (%s)." % said
         return "The leak survives the switch of the provider (%s), so the provider is not the cause." % said
     if growing:
-        return "Memory grows with %s only (%s): the leak does not survive the switch.%s" % (
-            " and ".join(growing), said, " A cache that has filled in the meantime looks the same: switch back to be sure." if judged.verdict == "saturating" else "")
+        doubt = " A cache that has filled in the meantime looks the same: switch back to be sure." if judged.verdict == "saturating" else ""
+        return "Memory grows with %s only (%s): the leak does not survive the switch.%s" % (" and ".join(growing), said, doubt)
     return "Memory grows with no provider (%s)." % said
 
 

@@ -106,7 +106,8 @@ def _blank(host, group, verdict, why):
     return {
         "host": host, "gateway": "", "group": group, "verdict": verdict, "slope_mb_per_hour": None, "slope_ci": None, "rss_mb": None, "limit_mb": None,
         "hours_to_limit": None, "hours_to_limit_ci": None, "oom_kills_24h": 0, "recommended_restart_hours": None, "advice": [], "why": why,
-        "version": "", "provider": "", "model": "", "provider_switch": "", "notes": [], "stale": False, "suspended_until": None, "observed_hours": None, "kills": [], "trend": {}, "chart": None,
+        "version": "", "provider": "", "model": "", "provider_switch": "", "notes": [], "stale": False,
+        "suspended_until": None, "observed_hours": None, "kills": [], "trend": {}, "chart": None,
     }
 
 

@@ -247,45 +247,6 @@ def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, 
     assert _apply.apply(guard())["changed"] is False
 
 
-def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, monkeypatch):
-    """A disk that is not mounted during a run of the playbook takes no protection away."""
-    home = host.parent / "of-a-user"
-    home.mkdir()
-    account = pwd.getpwuid(os.getuid())
-    def ada():
-        return _apply._discover.Gateway("hermes-gateway@ada", "user", account, str(home), GATEWAY, {}, None, ["hermes", "gateway", "run"])
-    monkeypatch.setattr(_apply._discover, "_by_hand", lambda found: [ada()])
-    assert _apply.apply(guard())["gateways"] == ["hermes-gateway", "hermes-gateway@ada"]
-    before = everything(host)
-    home.rename(host.parent / "away")
-    result = _apply.apply(guard())
-    assert (result["changed"], result["gateways"]) == (False, ["hermes-gateway", "hermes-gateway@ada"])
-    assert result["notes"][0].startswith("hermes-gateway@ada stays guarded as it was: the home")
-    assert everything(host) == before
-
-
-def test_drop_in_for_a_name_that_a_user_chose(host, guard, systemd, monkeypatch):
-    """/etc/systemd/user/UNIT.d holds for every user: nobody gives other users' dbus.service a limit by calling a gateway so."""
-    account = pwd.getpwuid(os.getuid())
-    mallory = _apply._discover.Gateway("dbus@mallory", "user", account, systemd.homes[GATEWAY], "dbus.service", {}, None, ["hermes", "gateway", "run"])
-    monkeypatch.setattr(_apply._discover, "_by_hand", lambda found: [mallory])
-    _apply.apply(guard())
-    path = str(host / "units/@SCOPE@/@UNIT@.d/50-limit.conf")
-    limit = dict(guard(), part="limit", program=False, files=[{"path": path, "content": "# hermes_ops.gateway\n", "gateway_content": "", "mode": "0644"}])
-    result = _apply.apply(limit)
-    assert (host / "units/system/hermes-gateway.service.d/50-limit.conf").exists() and not (host / "units/user").exists()
-    assert result["notes"] == ["dbus@mallory gets no 50-limit.conf: the unit of a user must be called hermes*.service for that"]
-
-
-def test_the_record_of_another_role_outlives_the_guard(host, guard):
-    _apply.apply(guard())
-    record = host / "state" / _conf.SESSION_RECORD
-    record.write_text("{}")
-    assert _apply.apply(guard(state="absent", files=[]))["changed"] is True
-    assert [path.name for path in (host / "state").iterdir()] == [record.name]
-    assert _apply.apply(guard(state="absent", files=[]))["changed"] is False
-
-
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
 def test_calendar(host, guard, timer, systemd):
     _apply.apply(guard())

@@ -226,7 +226,8 @@ SAID = "my doctor says that it's \"fine\" = ok"
     "slash /ask %s: interaction expired" % SAID, "Proxy error (502) from http://127.0.0.1:8642: %s" % SAID, "response_url POST returned 404: %s" % SAID,
     "Sending image: https://example.org/a.png (alt=%s)" % SAID, "Voice state: Ada Lovelace (123456789) joined doctor says",
     "ignoring mention-only message from Ada Lovelace", "clarify answered with 2 by Ada Lovelace", "button click by ada.lovelace (123456789)",
-    "Unauthorized user: UADALOVE (Ada Lovelace)", "members with ids 123456789, 1001234567890", "pair (-1001234567890,123456789)", "user:123456789 (id:123456789)",
+    "Unauthorized user: UADALOVE (Ada Lovelace)",
+    "members with ids 123456789, 1001234567890", "pair (-1001234567890,123456789)", "user:123456789 (id:123456789)",
 ])
 def test_texts_and_people_are_removed_from_the_log(redactor, line):
     shown = _redact_log.log(redactor, "2026-11-22 13:54:05,556 INFO gateway.run: " + line)
