@@ -170,6 +170,7 @@ def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, m
     home = host.parent / "of-a-user"
     home.mkdir()
     account = pwd.getpwuid(os.getuid())
+
     def ada():
         return _apply._discover.Gateway("hermes-gateway@ada", "user", account, str(home), GATEWAY, {}, None, ["hermes", "gateway", "run"])
     monkeypatch.setattr(_apply._discover, "_by_hand", lambda found: [ada()])
