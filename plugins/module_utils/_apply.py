@@ -228,7 +228,7 @@ def _calendar(cadences, gateways):
     from . import _cadence
     try:
         chosen = _cadence.measured([gateway.name for gateway in gateways])
-        return {name: None if cadence is None else cadences[cadence] for name, cadence in chosen.items()}
+        return {name: None if hours is None else cadences[hours] for name, hours in chosen.items()}
     except _conf.ConfError as exc:
         raise ApplyError(str(exc)) from exc
     except KeyError as exc:
@@ -424,10 +424,10 @@ def _missing_folders(plan):
     return missing
 
 
-def _write_manifest(part, files, units, folders):
+def _write_manifest(part, paths, units, folders):
     os.makedirs(MANIFESTS, mode=0o755, exist_ok=True)
     _files.write_atomic(
-        os.path.join(MANIFESTS, part + ".json"), json.dumps({"files": files, "units": units, "folders": folders}, indent=1, sort_keys=True) + "\n",
+        os.path.join(MANIFESTS, part + ".json"), json.dumps({"files": paths, "units": units, "folders": folders}, indent=1, sort_keys=True) + "\n",
     )
 
 
@@ -489,10 +489,10 @@ def _stop(manager, units):
 
 def _verified(wanted):
     """When each wanted timer fires next (dict of epoch seconds); ApplyError where one is not active or never does."""
-    timers = [unit for unit in wanted.units if unit.endswith(".timer")]
-    live = _live(timers)
-    elapse = _timers.next_elapse(timers)
-    for unit in timers:
+    timer_units = [unit for unit in wanted.units if unit.endswith(".timer")]
+    live = _live(timer_units)
+    elapse = _timers.next_elapse(timer_units)
+    for unit in timer_units:
         state = live.get(unit, {}).get("ActiveState")
         if not _timers.fires(live.get(unit, {}), elapse[unit]):
             raise ApplyError(

@@ -67,12 +67,12 @@ def prepare(folder):
             folder, info.st_uid, stat.S_IMODE(info.st_mode), os.geteuid()))
 
 
-def write(path, files):
-    """Write ``files`` (dict of str by name) as a .tar.gz to ``path``, mode 0600; BundleError where that fails."""
+def write(path, texts):
+    """Write ``texts`` (dict of str by name) as a .tar.gz to ``path``, mode 0600; BundleError where that fails."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
-        for name in sorted(files):
-            data = files[name].encode("utf-8")
+        for name in sorted(texts):
+            data = texts[name].encode("utf-8")
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             entry.mode = 0o600

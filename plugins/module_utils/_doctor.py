@@ -25,11 +25,11 @@ def problems(every):
             found.append("%s is run by hand, so that nothing restarts it when it leaks: install it as a service" % name)
         else:
             found.append("%s is on this host but %s does not name it: run the playbook again" % (name, os.path.join(_conf.FOLDER, "guard.conf")))
-    timers = _installed([settings.name + "-restart.timer" for settings in every] + [_status.WATCHDOG])
+    timer_units = _installed([settings.name + "-restart.timer" for settings in every] + [_status.WATCHDOG])
     for settings in every:
-        found += ["%s: %s" % (settings.name, text) for text in _gateway(settings, there.get(settings.name), timers)]
-    elapse = _timers.next_elapse(sorted(timers))
-    for unit, properties in sorted(timers.items()):
+        found += ["%s: %s" % (settings.name, text) for text in _gateway(settings, there.get(settings.name), timer_units)]
+    elapse = _timers.next_elapse(sorted(timer_units))
+    for unit, properties in sorted(timer_units.items()):
         if properties.get("UnitFileState") != "enabled":
             found.append("%s is %s, so it does not come back after a reboot" % (unit, properties.get("UnitFileState") or "not enabled"))
         if not _timers.fires(properties, elapse[unit]):
@@ -48,7 +48,7 @@ def _installed(units):
     return {block["Id"]: block for block in properties if block.get("LoadState") == "loaded"}
 
 
-def _gateway(settings, gateway, timers):
+def _gateway(settings, gateway, timer_units):
     if gateway is None:
         return ["%s is no longer there: run the playbook again" % settings.unit]
     found = []
@@ -57,7 +57,7 @@ def _gateway(settings, gateway, timers):
     elif gateway.pid is not None and _drain.ours(gateway):
         found.append("a drain marker lies in %s: unless a restart is under way, the gateway takes no messages" % gateway.home)
     end = _suspend.until(settings.folder)
-    if end is not None and (settings.threshold is None or _status.WATCHDOG not in timers):
+    if end is not None and (settings.threshold is None or _status.WATCHDOG not in timer_units):
         found.append("%s, and no watchdog is set up meanwhile: run the role hermes_watchdog, or hermes-guard resume" % _suspend.sentence(end))
     most = _proc.cgroup_memory(gateway.control_group)["cgroup_max_bytes"]
     if settings.threshold is not None and most is not None and most <= settings.threshold:
@@ -68,7 +68,7 @@ def _gateway(settings, gateway, timers):
     if not os.access(folder, os.W_OK):
         found.append("%s cannot be written" % folder)
     last = (_history.tail(settings.folder, 1) or [None])[-1]
-    if _status.WATCHDOG in timers and gateway.uptime_seconds is not None:
+    if _status.WATCHDOG in timer_units and gateway.uptime_seconds is not None:
         silence = None if last is None else _age(last)
         late = 3 * settings.interval + 60
         if gateway.uptime_seconds > late and (silence is None or silence > late):

@@ -72,15 +72,15 @@ class _Part:
         oom = _oom.find([gateway], HOURS)
         self.notes += oom["notes"]
         verdict = self._verdict()
-        activity = _activity.activity(gateway)
-        self.notes += filter(None, [activity.pop("note")])
+        busy = _activity.activity(gateway)
+        self.notes += filter(None, [busy.pop("note")])
         log = self._log()
         unit = self._unit()
         self._kernel()
         self._programs()
         summary = self._present()
         summary.update(
-            activity=activity, host=self.host, restarts=self.restarts, verdict=verdict, oom_kills=len(oom["kills"]), notes=self.notes,
+            activity=busy, host=self.host, restarts=self.restarts, verdict=verdict, oom_kills=len(oom["kills"]), notes=self.notes,
             collected=_issue.moment(time.time()),
         )
         summary = self._clean(summary)
@@ -187,8 +187,8 @@ class _Part:
         for pid in _proc.tree(gateway.pid, gateway.control_group)[:500]:
             memory = _proc.memory(pid)
             if memory:
-                command = _redact_log.command(self.redactor, _proc.argv(pid), known=pid == gateway.pid)
-                lines.append("%d\t%.1f\t%.1f\t%s" % (pid, memory["rss_bytes"] / 1048576.0, memory["swap_bytes"] / 1048576.0, command))
+                line = _redact_log.command(self.redactor, _proc.argv(pid), known=pid == gateway.pid)
+                lines.append("%d\t%.1f\t%.1f\t%s" % (pid, memory["rss_bytes"] / 1048576.0, memory["swap_bytes"] / 1048576.0, line))
         self._put("processes.txt", self._by_hermes("\n".join(lines) + "\n"))
 
     def _programs(self):

@@ -28,16 +28,16 @@ SHEBANG = b"#!/usr/bin/python3 -ISB\n"
 
 def build():
     """The program (bytes)."""
-    files = {"__main__.py": source("_start"), "hermes_guard/__init__.py": ""}
+    sources = {"__main__.py": source("_start"), "hermes_guard/__init__.py": ""}
     for name in MODULES:
-        files["hermes_guard/%s.py" % name] = source(name)
+        sources["hermes_guard/%s.py" % name] = source(name)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as out:
-        for name in sorted(files):
+        for name in sorted(sources):
             entry = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
             entry.create_system = 3
             entry.external_attr = 0o644 << 16
-            out.writestr(entry, files[name])
+            out.writestr(entry, sources[name])
     return SHEBANG + archive.getvalue()
 
 

@@ -11,12 +11,12 @@ WATCHDOG = _timers.WATCHDOG
 
 def status(every):
     """The state of the gateways of ``every`` (list of Settings): a dict, ready for JSON; sizes in bytes, times in epoch seconds."""
-    timers = _timers.next_elapse([WATCHDOG] + [settings.name + "-restart.timer" for settings in every])
+    elapse = _timers.next_elapse([WATCHDOG] + [settings.name + "-restart.timer" for settings in every])
     now = _discover.reload(every)
     return {
         "host": _proc.host_memory(),
-        "next_check": timers[WATCHDOG],
-        "gateways": [_one(settings, now.get(settings.name), timers[settings.name + "-restart.timer"]) for settings in every],
+        "next_check": elapse[WATCHDOG],
+        "gateways": [_one(settings, now.get(settings.name), elapse[settings.name + "-restart.timer"]) for settings in every],
     }
 
 

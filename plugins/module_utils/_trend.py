@@ -10,13 +10,13 @@ from . import _judge, _leaks, _outlook, _series, _stats, _wording
 STALE_HOURS = 2.0
 
 
-def trend(samples, limit_bytes=None, now=None, scale=1.0, limit_from=None):
-    """The verdict on ``samples`` (a _series.Series, or dicts by column of _history.COLUMNS, oldest first): a dict, ready for JSON.
+def trend(history, limit_bytes=None, now=None, scale=1.0, limit_from=None):
+    """The verdict on ``history`` (a _series.Series, or dicts by column of _history.COLUMNS, oldest first): a dict, ready for JSON.
 
     ``limit_bytes`` is what the gateway must stay below and ``limit_from`` a word for where that is said; ``now`` (epoch seconds)
     tells how old the history is. ``scale`` is how many hours an hour counts for in every threshold of time.
     """
-    series = samples if isinstance(samples, _series.Series) else _series.of_rows(samples)
+    series = history if isinstance(history, _series.Series) else _series.of_rows(history)
     judged = _judge.Judgement(series.of_this_version(), scale)
     age = None if now is None or not len(series) else max(0.0, now - series.clock[-1]) / _judge.HOUR
     answer = _figures(judged, limit_bytes, age or 0.0)
