@@ -6,7 +6,7 @@ SHELL := /bin/bash
 CHECK := lint units sanity
 TEST := $(CHECK) units-others sanity-newest execution-environment budget scale soak-short vm faults molecule
 
-GUARD_SOURCES := $(wildcard plugins/module_utils/*.py)
+GUARD_SOURCES := $(wildcard plugins/module_utils/*/*.py)
 
 .PHONY: help setup setup-every demo test check $(TEST) bench soak allocator lab lab-down lock clean
 
@@ -76,7 +76,7 @@ lab-down: setup ## remove the lab
 build/hermes-guard: $(GUARD_SOURCES) ## the on-host program as one file
 	@tests/tools/link
 	@mkdir -p build
-	PYTHONPATH=.build/collections python3 -m ansible_collections.hermes_ops.gateway.plugins.module_utils._program $@
+	PYTHONPATH=.build/collections python3 -m ansible_collections.hermes_ops.gateway.plugins.module_utils._install.program $@
 
 setup: ## system packages, Python environments, the collection's import path
 	@tests/tools/setup

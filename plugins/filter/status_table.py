@@ -9,7 +9,7 @@ import textwrap
 import time
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._quantity import megabytes, span
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.quantity import megabytes, span
 
 HEADER = ("HOST", "GATEWAY", "SCOPE", "VERSION", "STATE", "RSS", "UPTIME", "THRESHOLD", "NEXT RESTART", "LAST RESTART", "WHY")
 

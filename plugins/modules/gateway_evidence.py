@@ -134,7 +134,9 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils import _bundle, _evidence, _gateways, _run, _systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import archive, gateway_evidence
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import gateway_info
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
 
 
 def main():
@@ -146,15 +148,15 @@ def main():
     if not os.path.isabs(dest):
         module.fail_json(msg="dest: %r is no absolute path" % dest)
     try:
-        gateways = _gateways.find(module.params["names"])
+        gateways = gateway_info.find(module.params["names"])
         if module.check_mode or not gateways:
             module.exit_json(changed=bool(gateways), path=None, files=[], summary=[])
-        _bundle.prepare(dest)
-        files, summary = _evidence.collect(gateways)
+        archive.prepare(dest)
+        files, summary = gateway_evidence.collect(gateways)
         path = os.path.join(dest, time.strftime("hermes-evidence-%Y%m%dT%H%M%SZ.tar.gz", time.gmtime()))
-        _bundle.write(path, files)
+        archive.write(path, files)
         module.exit_json(changed=True, path=path, files=sorted(files), summary=summary)
-    except (_bundle.BundleError, _gateways.UnknownGateway, _run.RunError, _systemd.SystemdError) as exc:
+    except (archive.BundleError, gateway_info.UnknownGateway, command.RunError, systemd.SystemdError) as exc:
         module.fail_json(msg=str(exc))
 
 

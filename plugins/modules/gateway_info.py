@@ -178,16 +178,17 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.hermes_ops.gateway.plugins.module_utils import _gateways, _run, _systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import gateway_info
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
 
 
 def main():
     module = AnsibleModule(argument_spec={"names": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True)
-    if _gateways.psutil is None:
-        module.fail_json(msg=missing_required_lib("psutil"), exception=_gateways.PSUTIL_ERROR)
+    if gateway_info.psutil is None:
+        module.fail_json(msg=missing_required_lib("psutil"), exception=gateway_info.PSUTIL_ERROR)
     try:
-        module.exit_json(changed=False, **_gateways.collect(module.params["names"]))
-    except (_gateways.UnknownGateway, _run.RunError, _systemd.SystemdError) as exc:
+        module.exit_json(changed=False, **gateway_info.collect(module.params["names"]))
+    except (gateway_info.UnknownGateway, command.RunError, systemd.SystemdError) as exc:
         module.fail_json(msg=str(exc))
 
 

@@ -106,7 +106,8 @@ skipped_because:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils import _conf, _restarts, _run, _systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, gateway_restart
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
 
 
 def main():
@@ -119,8 +120,8 @@ def main():
         supports_check_mode=True,
     )
     try:
-        result = _restarts.restart(module.params["names"], module.params["reason"], module.params["now"], module.check_mode)
-    except (_conf.ConfError, _restarts.RestartsError, _run.RunError, _systemd.SystemdError, OSError) as exc:
+        result = gateway_restart.restart(module.params["names"], module.params["reason"], module.params["now"], module.check_mode)
+    except (config.ConfError, gateway_restart.RestartsError, command.RunError, systemd.SystemdError, OSError) as exc:
         module.fail_json(msg=str(exc))
     if "skipped_because" in result:
         module.warn("%s: nothing is restarted" % result["skipped_because"])

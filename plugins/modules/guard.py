@@ -191,7 +191,8 @@ skipped_because:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils import _apply, _run, _systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import desired_state
 
 
 def main():
@@ -221,8 +222,8 @@ def main():
         supports_check_mode=True,
     )
     try:
-        result = _apply.apply(module.params, module.check_mode)
-    except (_apply.ApplyError, _run.RunError, _systemd.SystemdError, OSError) as exc:
+        result = desired_state.apply(module.params, module.check_mode)
+    except (desired_state.ApplyError, command.RunError, systemd.SystemdError, OSError) as exc:
         module.fail_json(msg=str(exc))
     for note in result["notes"]:
         module.warn(note)

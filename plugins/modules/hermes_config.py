@@ -186,7 +186,7 @@ skipped_because:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes_config import ConfigError, MissingYaml, configure
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes_config.configure import ConfigError, MissingYaml, configure
 
 
 def main():

@@ -176,7 +176,8 @@ trends:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils import _conf, _run, _systemd, _verdicts
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, memory_trend
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
 
 
 def main():
@@ -187,8 +188,8 @@ def main():
     if not 0 <= module.params["points"] <= 300:
         module.fail_json(msg="points: %d is not allowed; allowed: 0 to 300" % module.params["points"])
     try:
-        module.exit_json(changed=False, trends=_verdicts.of_names(module.params["names"], module.params["points"]))
-    except (_conf.ConfError, _run.RunError, _systemd.SystemdError) as exc:
+        module.exit_json(changed=False, trends=memory_trend.of_names(module.params["names"], module.params["points"]))
+    except (config.ConfError, command.RunError, systemd.SystemdError) as exc:
         module.fail_json(msg=str(exc))
 
 

@@ -150,7 +150,9 @@ notes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils import _gateways, _oom, _systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import gateway_info
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import oom_info
 
 
 def main():
@@ -162,8 +164,8 @@ def main():
     if not 0 < hours <= 8760:
         module.fail_json(msg="hours: %d is no time to look back; allowed: 1 to 8760" % hours)
     try:
-        module.exit_json(changed=False, **_oom.find(_gateways.find(module.params["names"]), hours))
-    except (_gateways.UnknownGateway, _systemd.SystemdError) as exc:
+        module.exit_json(changed=False, **oom_info.find(gateway_info.find(module.params["names"]), hours))
+    except (gateway_info.UnknownGateway, systemd.SystemdError) as exc:
         module.fail_json(msg=str(exc))
 
 

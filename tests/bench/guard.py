@@ -24,7 +24,7 @@ MORE = 19
 def program():
     """The program, made of the sources of this run."""
     path = runs.OUT / "hermes-guard"
-    name = "ansible_collections.hermes_ops.gateway.plugins.module_utils._program"
+    name = "ansible_collections.hermes_ops.gateway.plugins.module_utils._install.program"
     subprocess.run([sys.executable, "-m", name, str(path)], check=True, env={"PYTHONPATH": str(runs.COLLECTIONS)})
     return path
 

@@ -19,7 +19,7 @@ sys.path[:0] = [str(HERE.parents[1] / ".build/collections"), str(HERE)]
 
 import simulate
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils import _trend
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
 
 VERDICTS = ("leak", "suspected", "saturating", "sawtooth", "step", "spiky", "flat", "insufficient")
 FALSE, FOUND, COVERED = 0.02, 0.95, 0.90
@@ -29,7 +29,7 @@ def judge(task):
     """(scenario, verdict, whether the true rate lies in the interval)."""
     name, seed = task
     rows, rate = simulate.series(name, seed)
-    answer = _trend.trend(rows)
+    answer = analysis.trend(rows)
     low, high = answer["slope_ci"] or (math.inf, -math.inf)
     return name, answer["verdict"], low <= rate <= high
 

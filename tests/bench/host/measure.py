@@ -22,7 +22,7 @@ for pid in units:
         print("above")
 """
 BORROWED = ["env", "LD_LIBRARY_PATH=/opt/bench/lib"]
-KEPT = "/var/lib/hermes-guard/code /var/lib/hermes-guard/*/life.json"
+KEPT = "/var/lib/hermes-guard/*/life.json"
 MONIT = "/etc/bench.monitrc"
 
 

@@ -13,7 +13,9 @@ import sys
 import time
 
 sys.path.insert(0, "/opt/lab/faults/hermes-guard")
-from hermes_guard import _arbiter, _cli, _drain, _heartbeat, _history, _systemd
+from hermes_guard._guard import arbiter, cli, history
+from hermes_guard._hermes import drain, heartbeat
+from hermes_guard._host import systemd
 
 FAULT = "/var/lib/hermes-guard/fault"
 HELD = FAULT + ".held"
@@ -54,19 +56,19 @@ def around(place, name, before=None, after=None, only=None):
     setattr(place, name, wrapped)
 
 
-around(_arbiter, "refusal", before="locked")
-around(_history, "append", after="sampled")
-around(_arbiter._Restart, "_wait_idle", before="waiting")
-around(_drain, "write", before="before the marker", after="marker written")
-around(_arbiter._Restart, "_settle", before="drained", after="settled")
-around(_arbiter._Restart, "_begin", after="begun")
-around(_systemd.Manager, "call", after="restart asked for", only="try-restart")
-around(_drain, "remove", after="marker removed")
-around(_arbiter._Restart, "_wait_up", after="up")
-around(_arbiter._Restart, "_outcome", after="written")
+around(arbiter, "refusal", before="locked")
+around(history, "append", after="sampled")
+around(arbiter._Restart, "_wait_idle", before="waiting")
+around(drain, "write", before="before the marker", after="marker written")
+around(arbiter._Restart, "_settle", before="drained", after="settled")
+around(arbiter._Restart, "_begin", after="begun")
+around(systemd.Manager, "call", after="restart asked for", only="try-restart")
+around(drain, "remove", after="marker removed")
+around(arbiter._Restart, "_wait_up", after="up")
+around(arbiter._Restart, "_outcome", after="written")
 
 with contextlib.suppress(FileNotFoundError), open(PATIENCE, encoding="utf-8") as text:
-    _heartbeat.FROZEN_SECONDS = float(text.read())
+    heartbeat.FROZEN_SECONDS = float(text.read())
 
 if __name__ == "__main__":
-    sys.exit(_cli.main())
+    sys.exit(cli.main())

@@ -58,7 +58,7 @@ def run(lab, arguments):
     program = TOP / ".build/soak/hermes-guard"
     program.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([TOP / "tests/tools/link"], check=True)
-    subprocess.run([sys.executable, "-m", "ansible_collections.hermes_ops.gateway.plugins.module_utils._program", program],
+    subprocess.run([sys.executable, "-m", "ansible_collections.hermes_ops.gateway.plugins.module_utils._install.program", program],
                    check=True, env=dict(os.environ, PYTHONPATH=str(TOP / ".build/collections")))
     lab.put(program.read_bytes(), "/usr/local/bin/hermes-guard", "755")
     lab.put(CONFIGURATION.encode(), "/etc/hermes-guard/guard.conf")

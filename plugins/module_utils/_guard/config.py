@@ -1,0 +1,160 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard's settings: /etc/hermes-guard/guard.conf and what roles and operators lay beside it in guard.conf.d/*.conf.
+
+INI, read in the order of their names, later files win: defaults in [DEFAULT], one section a gateway.
+"""
+from __future__ import annotations
+
+import configparser
+import os
+
+from .._hermes import discovery
+from .._host import command, proc, quantity
+
+PROGRAM = "/usr/local/bin/hermes-guard"
+FOLDER = "/etc/hermes-guard"
+STATE = "/var/lib/hermes-guard"
+
+# key: (the role variable that sets it, its default, how it is read)
+KEYS = {
+    "history_days": ("hermes_guard_history_days", "30", "whole"),
+    "threshold": ("hermes_watchdog_threshold", "", "size"),
+    "interval": ("hermes_watchdog_interval", "5min", "interval"),
+    "breaches": ("hermes_watchdog_breaches", "3 of 5", "breaches"),
+    "action": ("hermes_watchdog_action", "restart", "action"),
+    "notify_command": ("hermes_watchdog_notify_command", "", "text"),
+    "startup_grace": ("hermes_watchdog_startup_grace", "10min", "time"),
+    "cooldown": ("hermes_watchdog_cooldown", "30min", "time"),
+    "daily_cap": ("hermes_watchdog_daily_cap", "6", "whole"),
+    "min_uptime": ("hermes_restart_timer_min_uptime", "2h", "time"),
+    "splay": ("hermes_restart_timer_splay", "15min", "time"),
+    "trend_scale": ("trend_scale", "1", "whole"),
+    "wait_idle": ("hermes_restart_timer_wait_idle", "10min", "wait"),
+}
+SHORTEST_INTERVAL = 5
+# The unit that waits has two hours for all of a restart.
+LONGEST_WAIT = 3600
+# In the state folder, and not the guard's: see _hermes_config.
+SESSION_RECORD = "hermes_config.json"
+ACTIONS = ("restart", "alert")
+EVERY = ("6h", "12h", "24h", "auto")
+
+
+class ConfError(Exception):
+    """A setting is wrong; the text names the option, the file or section, the value and what is allowed."""
+
+
+class Settings:
+    """What one gateway's section says, as values: bytes, seconds, (n, m); ``threshold`` is None where no watchdog is set up."""
+
+    def __init__(self, name, section):
+        self.name = name
+        self.unit = section.get("unit", "")
+        self.scope = section.get("scope", "system")
+        self.user = section.get("user", "root")
+        self.home = section.get("home", "")
+        self.python = section.get("python", "") or None
+        for key in KEYS:
+            setattr(self, key, value_of(key, section.get(key, KEYS[key][1]), name))
+
+    @property
+    def folder(self):
+        """Where the gateway's history, ledger and state are kept."""
+        return os.path.join(STATE, self.name)
+
+    @property
+    def account(self):
+        """The passwd entry of the gateway's user; command.RunError where it is gone."""
+        return command.account(self.user)
+
+    @property
+    def restart_unit(self):
+        """The unit that asks the arbiter for a restart of this gateway."""
+        return self.name + "-restart.service"
+
+
+def value_of(key, text, where):
+    """``text`` of setting ``key`` as a value; ConfError names the role variable, ``where`` (None: nowhere yet) and what is allowed."""
+    option, _default, kind = KEYS[key]
+    text = str(text).strip()
+    try:
+        if kind == "size":
+            return quantity.size(text, proc.host_memory()["total_bytes"]) if text else None
+        if kind in ("time", "interval", "wait"):
+            value = quantity.seconds(text)
+            # A timer with no time in between would never stop firing.
+            if kind == "interval" and value < SHORTEST_INTERVAL:
+                raise ValueError("%r is too short; allowed: %d s or more" % (text, SHORTEST_INTERVAL))
+            if kind == "wait" and value > LONGEST_WAIT:
+                raise ValueError("%r is too long; allowed: 1h or less" % text)
+            return value
+        if kind == "breaches":
+            return quantity.breaches(text)
+        if kind == "whole":
+            if not text.isdigit() or not 0 < int(text) <= 3650:
+                raise ValueError("%r is no whole number; allowed: 1 to 3650" % text)
+            return int(text)
+        if kind == "action" and text not in ACTIONS:
+            raise ValueError("%r is no action; allowed: %s" % (text, ", ".join(ACTIONS)))
+        return text
+    except ValueError as exc:
+        raise ConfError("%s: %s" % (option if where is None else "%s (%s in %s)" % (option, key, where), exc)) from exc
+
+
+def check_option(option, value):
+    """Raise ConfError where ``value`` of role variable ``option`` is not right, whichever role it belongs to."""
+    for key, (name, _default, _kind) in KEYS.items():
+        if name == option:
+            value_of(key, value, None)
+            return
+    if option == "hermes_restart_timer_every":
+        if str(value) not in EVERY:
+            raise ConfError("%s: %r is no period; allowed: %s" % (option, str(value), ", ".join(EVERY)))
+    elif option == "hermes_session_max_messages":
+        if not str(value).isdigit() or int(value) < 1:
+            raise ConfError("%s: %r is no number of messages; allowed: a whole number from 1 up" % (option, str(value)))
+    else:
+        raise ConfError("%s is not known" % option)
+
+
+def check_text(text, where):
+    """Raise ConfError where ``text``, about to become the configuration file ``where``, is not right."""
+    parser = _parser()
+    try:
+        parser.read_string(text, where)
+    except configparser.Error as exc:
+        raise ConfError("%s is not INI: %s" % (where, " ".join(str(exc).split()))) from exc
+    for section in [parser.defaults()] + [parser[name] for name in parser.sections()]:
+        for key in KEYS:
+            if key in section:
+                value_of(key, section[key], where)
+
+
+def load(folder=FOLDER):
+    """The Settings of every configured gateway, by name. ConfError where a file or a value is not right."""
+    parser = _parser()
+    for path in _paths(folder):
+        try:
+            with open(path, encoding="utf-8") as handle:
+                parser.read_file(handle)
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError, configparser.Error) as exc:
+            raise ConfError("%s cannot be read: %s" % (path, " ".join(str(exc).split()))) from exc
+    return {name: Settings(name, parser[name]) for name in parser.sections() if discovery.SAFE_NAME.match(name)}
+
+
+def _paths(folder):
+    more = os.path.join(folder, "guard.conf.d")
+    try:
+        names = os.listdir(more)
+    except (FileNotFoundError, NotADirectoryError):
+        names = []
+    # No hidden ones, as a shell's *.conf has it.
+    return [os.path.join(folder, "guard.conf")] + [os.path.join(more, name) for name in sorted(names) if name.endswith(".conf") and name[0] != "."]
+
+
+def _parser():
+    return configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"), strict=False, default_section="DEFAULT")

@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restarting gateways of a host one after the other, through the program that is installed there."""
+from __future__ import annotations
+
+import json
+import os
+
+from .._hermes import discovery
+from .._host import command
+from . import arbiter, config
+
+NOT_HERE = "no Hermes gateway is guarded on this host"
+# As TimeoutStartSec of NAME-restart.service: waiting for a quiet moment, draining and two starts have their own limits, far below it.
+TIMEOUT = 7200
+
+
+class RestartsError(Exception):
+    """The restart cannot be asked for."""
+
+
+def restart(names, reason, emergency, check_mode):
+    """Restart the guarded gateways of ``names`` (all where it is empty); what the module gateway_restart returns (dict), and ``failures``."""
+    configured = config.load()
+    unknown = sorted(set(names).difference(configured))
+    if unknown:
+        raise RestartsError("names: %r is not guarded on this host; allowed here: %s" % (unknown[0], ", ".join(sorted(configured)) or "none"))
+    if not configured or not os.path.exists(config.PROGRAM):
+        return {"changed": False, "restarts": [], "failures": [], "skipped_because": NOT_HERE}
+    chosen = [configured[name] for name in sorted(set(names) or configured)]
+    entries = _predicted(chosen) if check_mode else _one_by_one(chosen, reason, emergency)
+    restarts = [_answer(settings, entry) for settings, entry in zip(chosen, entries)]
+    return {
+        "changed": any(entry["event"] != "refused" for entry in entries),
+        "restarts": restarts,
+        "failures": ["%s: %s" % (settings.name, entry["reason"]) for settings, entry in zip(chosen, entries) if entry["event"] == "failed"],
+    }
+
+
+def _predicted(chosen):
+    """What the arbiter would say of each, without asking it."""
+    now = discovery.reload(chosen)
+    entries = []
+    for settings in chosen:
+        refused = arbiter.refusal(settings, now.get(settings.name), "operator")
+        entries.append({"event": "refused", "reason": refused[1]} if refused else {"event": "restart", "reason": ""})
+    return entries
+
+
+def _one_by_one(chosen, reason, emergency):
+    """What the arbiter said of each. Where one does not come up, what is wrong is most likely wrong with the others: they are left as they are."""
+    entries = []
+    for settings in chosen:
+        failed = [one.name for one, entry in zip(chosen, entries) if entry["event"] == "failed"]
+        if failed:
+            entries.append({"event": "refused", "reason": "%s did not come up, so this one was left alone" % failed[0]})
+        else:
+            entries.append(_ask(settings, reason, emergency))
+    return entries
+
+
+def _ask(settings, reason, emergency):
+    argv = [config.PROGRAM, "restart", "--gateway", settings.name, "--reason", reason, "--json"] + (["--now"] if emergency else [])
+    done = command.run(argv, timeout=TIMEOUT)
+    try:
+        return json.loads(done.out)
+    except ValueError as exc:
+        raise RestartsError("%s: hermes-guard ended with %d: %s" % (settings.name, done.rc, done.err.strip() or done.out.strip())) from exc
+
+
+def _answer(settings, entry):
+    restarted = entry["event"] == "restart"
+    return {
+        "name": settings.name, "restarted": restarted, "mode": entry.get("mode"),
+        "reason": entry.get("asked") or entry["reason"], "waited_seconds": entry.get("waited_seconds", 0.0),
+        "downtime_seconds": entry.get("downtime_seconds"), "skipped_because": entry["reason"] if entry["event"] == "refused" else None,
+    }

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One sample of one gateway: a row of memory.csv."""
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+
+from .._hermes import client, state_file
+from .._host import files, proc
+
+IDENTITY = "identity.json"
+AGAIN_SECONDS = 3600
+
+
+def take(gateway, settings):
+    """The row (dict by column of _history.COLUMNS) of a running Gateway, or None where its process has just ended.
+
+    ``tree_rss_bytes`` and ``swap_bytes`` count the process and all that it started: what the article's script, which looks at the
+    RSS of one process, misses.
+    """
+    own = proc.memory(gateway.pid)
+    if own is None:
+        return None
+    members = [own]
+    for pid in proc.tree(gateway.pid, gateway.control_group):
+        one = proc.memory(pid) if pid != gateway.pid else None
+        if one is not None:
+            members.append(one)
+    cgroup = proc.cgroup_memory(gateway.control_group)
+    row = {
+        "timestamp": int(time.time()),
+        "invocation_id": gateway.invocation_id,
+        "pid": gateway.pid,
+        "uptime_seconds": None if gateway.uptime_seconds is None else int(gateway.uptime_seconds),
+        "rss_bytes": own["rss_bytes"],
+        "anon_bytes": own["anon_bytes"],
+        "swap_bytes": sum(one["swap_bytes"] for one in members),
+        "tree_rss_bytes": sum(one["rss_bytes"] for one in members),
+        "cgroup_bytes": cgroup["cgroup_bytes"],
+        "oom_kills": cgroup["oom_kills"],
+        "active_agents": state_file.runtime(gateway)["active_agents"],
+    }
+    row.update(identity(gateway, settings))
+    return row
+
+
+def footprint(row):
+    """The bytes that count against a threshold: resident memory and swap of the whole tree."""
+    return (row["tree_rss_bytes"] or row["rss_bytes"] or 0) + (row["swap_bytes"] or 0)
+
+
+def identity(gateway, settings):
+    """``provider``, ``model`` and ``version`` (dict of str or None), asked of Hermes again only when a configuration or the process has changed."""
+    key = [gateway.invocation_id, gateway.pid] + [_stamp(path) for path in (os.path.join(gateway.home, "config.yaml"), "/etc/hermes/config.yaml")]
+    path = os.path.join(settings.folder, IDENTITY)
+    try:
+        known = files.read_json(path) or {}
+    except files.FileError:
+        known = {}
+    if known.get("key") != key or known.get("again", math.inf) <= time.time():
+        known = dict({"key": key}, **_ask(gateway))
+        try:
+            os.makedirs(settings.folder, mode=0o755, exist_ok=True)
+            files.write_atomic(path, json.dumps(known))
+        except OSError:
+            # Only a cache: a disk that is full must not keep the watchdog from deciding.
+            pass
+    return {name: known.get(name) for name in ("provider", "model", "version")}
+
+
+def _ask(gateway):
+    try:
+        answer = client.probe(gateway.python, gateway.home, gateway.user) if gateway.python else {}
+    except client.HermesError:
+        # As at a busy start; not at each check, for to ask takes a second of CPU time.
+        return {"again": time.time() + AGAIN_SECONDS}
+    return {name: _word(answer.get(name)) for name in ("provider", "model", "version")}
+
+
+def _word(value):
+    """A user's word, fit for a line of CSV: printable, at most 100 characters."""
+    return "".join(letter for letter in value if letter.isprintable())[:100] or None if isinstance(value, str) else None
+
+
+def _stamp(path):
+    try:
+        info = os.stat(path)
+    except OSError:
+        return None
+    return [info.st_mtime_ns, info.st_size]

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Calendar restarts that are suspended for a while, so that the shape of the memory curve shows. It ends by itself; nothing has to be put back.
+
+How long is measured by the clock of the boot, which nobody sets; after a reboot by the time of day, and where that lies before the start, it has ended.
+"""
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from .._host import files, quantity, systemd, timers
+
+NAME = "suspended.json"
+SHORTEST, LONGEST, USUAL = 24, 72, 48
+
+
+class SuspendError(Exception):
+    """The calendar restarts must not be suspended; the text says why and what to do."""
+
+
+def until(folder, now=None):
+    """When the suspension of the gateway of state folder ``folder`` ends, in epoch seconds, or None where there is none."""
+    now = time.time() if now is None else now
+    try:
+        record = files.read_json(os.path.join(folder, NAME), owners={0, os.geteuid()}) or {}
+        since, end, started = float(record["since"]), float(record["until"]), float(record["boot_seconds"])
+    except (files.FileError, KeyError, TypeError, ValueError):
+        # What cannot be read suspends nothing: restarts go on, as without it.
+        return None
+    if not 0 < end - since <= LONGEST * 3600:
+        return None
+    gone = _boot_seconds() - started if record.get("boot_id") == _boot_id() else now - since
+    return now + (end - since - gone) if 0 <= gone < end - since else None
+
+
+def suspend(every, hours=USUAL, again=False, dry_run=False):
+    """Suspend the calendar restarts of ``every`` (list of Settings): (whether anything changed, {name: until}).
+
+    One that is suspended stays as it is, but with ``again``. SuspendError, before anything is changed, where the watchdog of one is not armed.
+    """
+    if not SHORTEST <= hours <= LONGEST:
+        raise SuspendError("--hours: %d; allowed: %d to %d" % (hours, SHORTEST, LONGEST))
+    bare = [settings.name for settings in every if settings.threshold is None or settings.action != "restart"]
+    if bare or (every and not _ticking(timers.WATCHDOG)):
+        raise SuspendError(
+            "the watchdog is not armed%s: without it nothing would restart a gateway that runs out of memory; run the role hermes_watchdog with"
+            " hermes_watchdog_action: restart first" % (" for " + ", ".join(bare) if bare else ""))
+    now = time.time()
+    changed, ends = False, {}
+    for settings in every:
+        ends[settings.name] = until(settings.folder, now)
+        if ends[settings.name] is None or again:
+            changed = True
+            ends[settings.name] = now + hours * 3600
+            if not dry_run:
+                os.makedirs(settings.folder, mode=0o755, exist_ok=True)
+                files.write_atomic(os.path.join(settings.folder, NAME), json.dumps({
+                    "since": int(now), "until": int(now) + hours * 3600, "boot_id": _boot_id(), "boot_seconds": int(_boot_seconds()),
+                }) + "\n")
+    return changed, ends
+
+
+def _ticking(timer):
+    """Whether ``timer`` runs. Its next elapse says nothing while its service runs, and where there is none any more it is "elapsed"."""
+    blocks = systemd.Manager().show([timer], ["Id", "ActiveState", "SubState"])
+    return any(block.get("ActiveState") == "active" and block.get("SubState") != "elapsed" for block in blocks)
+
+
+def resume(every):
+    """End the suspensions of ``every`` (list of Settings); the names of those that had one."""
+    ended = [settings.name for settings in every if until(settings.folder) is not None]
+    for settings in every:
+        try:
+            os.unlink(os.path.join(settings.folder, NAME))
+        except FileNotFoundError:
+            pass
+    return ended
+
+
+def sentence(end, now=None):
+    """What is to be said of a suspension until ``end``."""
+    left = quantity.span(max(0, end - (time.time() if now is None else now)))
+    return "calendar restarts are suspended for another %s, until %s UTC" % (left, time.strftime("%Y-%m-%d %H:%M", time.gmtime(end)))
+
+
+def _boot_id():
+    try:
+        return (files.read_text("/proc/sys/kernel/random/boot_id") or "").strip()
+    except files.FileError:
+        return ""
+
+
+def _boot_seconds():
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hermes's drain marker: while it lies in the home, the gateway finishes its turns and takes no new ones (Hermes 0.18.2 and later).
+
+Left behind it wedges the gateway, so whoever writes it removes it again, and what a killed arbiter left is removed by the unit's
+ExecStopPost and by the next check. It is written and removed as the gateway's user.
+"""
+from __future__ import annotations
+
+import os
+import re
+
+from .._host import command, files
+
+NAME = ".drain_request.json"
+PRINCIPAL = "hermes-guard"
+# Where Hermes knows how, it is told not to announce the end of this process to the home channel: whoever is concerned has had a word.
+_WRITE = (
+    "import inspect, pathlib, sys; from gateway.drain_control import write_drain_request as write; "
+    "quiet = {'suppress_notification': True} if 'suppress_notification' in inspect.signature(write).parameters else {}; "
+    "write(principal=sys.argv[2], home=pathlib.Path(sys.argv[1]), **quiet)"
+)
+
+
+def supported(version):
+    """Whether Hermes ``version`` (str or None) knows the marker: 0.18.2 and later."""
+    found = re.match(r"^(\d+)\.(\d+)(?:\.(\d+))?", version or "")
+    return bool(found) and tuple(int(part or 0) for part in found.groups()) >= (0, 18, 2)
+
+
+def write(gateway):
+    """Ask the Gateway to drain, through Hermes's own code; False where that did not work, or somebody else drains it."""
+    if foreign(gateway):
+        return False
+    try:
+        argv = [gateway.python, "-I", "-B", "-c", _WRITE, gateway.home, PRINCIPAL]
+        done = command.run(argv, user=gateway.account, env={"HERMES_HOME": gateway.home}, timeout=60)
+    except command.RunError:
+        return False
+    return done.rc == 0 and ours(gateway)
+
+
+def ours(gateway):
+    """Whether a marker of ours lies in the home. Another's (the dashboard's, an operator's) is none of our business."""
+    content = _marker(gateway)
+    return content is not None and content.get("principal") == PRINCIPAL
+
+
+def foreign(gateway):
+    """Whether somebody else drains the Gateway."""
+    content = _marker(gateway)
+    return content is not None and content.get("principal") != PRINCIPAL
+
+
+def _marker(gateway):
+    try:
+        return files.read_json(os.path.join(gateway.home, NAME), owners={gateway.uid})
+    except files.FileError:
+        return None
+
+
+def remove(gateway):
+    """Remove our marker where there is one; True where it was there. Raises command.RunError where it cannot be removed."""
+    if not ours(gateway):
+        return False
+    done = command.run(["rm", "-f", "--", os.path.join(gateway.home, NAME)], user=gateway.account)
+    if done.rc != 0:
+        raise command.RunError("the drain marker in %s cannot be removed: %s" % (gateway.home, done.err.strip()))
+    return True

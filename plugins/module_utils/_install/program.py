@@ -1,0 +1,187 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program hermes-guard, one file, made of the same sources that the modules run.
+
+A zipapp (PEP 441) whose bytes depend on nothing but the sources: stored, not compressed, with fixed times and order, so that every
+checkout makes the same file. ``python3 -m ansible_collections.hermes_ops.gateway.plugins.module_utils._install.program OUTFILE``
+makes it from a checkout. On a managed host, the same archive also holds the sources compiled by that host's own Python (PEP 552,
+unchecked hash): otherwise compiling them takes more than half of the time of a check. A Python of another version ignores the
+compiled files and uses the sources.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import importlib.util
+import io
+import json
+import os
+import sys
+import zipfile
+
+from .._host import command
+
+ENTRY = "_guard.main"
+MODULES = (
+    "_guard.arbiter",
+    "_guard.cli",
+    "_guard.config",
+    "_guard.doctor",
+    "_guard.history",
+    "_guard.last_seen",
+    "_guard.ledger",
+    "_guard.memory_trend",
+    "_guard.notify",
+    "_guard.sampling",
+    "_guard.status",
+    "_guard.suspension",
+    "_guard.watchdog",
+    "_hermes.client",
+    "_hermes.discovery",
+    "_hermes.drain",
+    "_hermes.heartbeat",
+    "_hermes.helper",
+    "_hermes.idle",
+    "_hermes.known_leaks",
+    "_hermes.state_file",
+    "_host.command",
+    "_host.files",
+    "_host.journal",
+    "_host.proc",
+    "_host.quantity",
+    "_host.systemd",
+    "_host.timers",
+    "_oom.oom_info",
+    "_trend.analysis",
+    "_trend.comparison",
+    "_trend.explain",
+    "_trend.forecast",
+    "_trend.judgement",
+    "_trend.samples",
+    "_trend.stats",
+)
+INTERPRETER = "/usr/bin/python3"
+# Isolated and without site: a check that runs every minute must not pay for, or be changed by, what is in site-packages.
+SHEBANG = b"#!" + INTERPRETER.encode() + b" -ISB\n"
+# Run by INTERPRETER, with a JSON object of sources by member name on standard input; answers with a JSON object of compiled files.
+_COMPILE = """
+import base64, json, os, py_compile, sys, tempfile
+compiled = {}
+with tempfile.TemporaryDirectory() as folder:
+    for name, text in json.load(sys.stdin).items():
+        source, target = os.path.join(folder, "source.py"), os.path.join(folder, "source.pyc")
+        with open(source, "w", encoding="utf-8") as out:
+            out.write(text)
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        py_compile.compile(source, target, "hermes-guard/" + name, doraise=True, invalidation_mode=mode)
+        with open(target, "rb") as made:
+            compiled[name + "c"] = base64.b64encode(made.read()).decode()
+print(json.dumps(compiled))
+"""
+
+
+def build():
+    """The program (bytes) as every Python can run it: sources only."""
+    return _archive({name: text.encode("utf-8") for name, text in _sources().items()})
+
+
+def installed(present):
+    """The program (bytes) for this host, with the sources compiled by INTERPRETER.
+
+    ``present`` (bytes or None) is what is installed now. It is returned as it is if it has the same sources, compiled by a Python of
+    the version that INTERPRETER has now. Raises RunError if INTERPRETER does not work.
+    """
+    sources = _sources()
+    if present is not None and _sources_of(present) == sources and _magic_of(present) == _magic():
+        return present
+    members = {name: text.encode("utf-8") for name, text in sources.items()}
+    compiled = json.loads(_interpreter(_COMPILE, json.dumps(sources)))
+    members.update((name, base64.b64decode(data)) for name, data in compiled.items())
+    return _archive(members)
+
+
+def _magic():
+    """The version of INTERPRETER's compiled files, as 8 hexadecimal digits."""
+    if os.path.exists(INTERPRETER) and os.path.samefile(sys.executable, INTERPRETER):
+        return importlib.util.MAGIC_NUMBER.hex()
+    return _interpreter("import importlib.util; print(importlib.util.MAGIC_NUMBER.hex())").strip()
+
+
+def _interpreter(code, stdin=""):
+    """What INTERPRETER prints when it runs ``code``."""
+    done = command.run([INTERPRETER, "-ISB", "-c", code], stdin=stdin, timeout=120)
+    if done.rc != 0:
+        raise command.RunError("%s cannot compile the program: %s" % (INTERPRETER, done.err.strip()[-300:]))
+    return done.out
+
+
+def _archive(members):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as out:
+        for name in sorted(members):
+            entry = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            out.writestr(entry, members[name])
+    return SHEBANG + archive.getvalue()
+
+
+def _sources_of(data):
+    """The sources (dict of str by member name) of program ``data``; None if it is damaged, or no archive at all."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if not data.startswith(SHEBANG) or archive.testzip() is not None:
+                return None
+            return {name: archive.read(name).decode("utf-8") for name in archive.namelist() if name.endswith(".py")}
+    except (zipfile.BadZipFile, ValueError):
+        return None
+
+
+def _magic_of(data):
+    """The version (hex str) of the Python that compiled every source of program ``data``, or None."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
+        found = {archive.read(name)[:4].hex() for name in names if name.endswith(".pyc")}
+        complete = {name + "c" for name in names if name.endswith(".py")} <= set(names)
+    return found.pop() if complete and len(found) == 1 else None
+
+
+def _sources():
+    """The text of each source by its name in the archive."""
+    sources = {"__main__.py": source(ENTRY), "hermes_guard/__init__.py": ""}
+    for name in MODULES:
+        sources["hermes_guard/%s.py" % name.replace(".", "/")] = source(name)
+        sources["hermes_guard/%s/__init__.py" % name.partition(".")[0]] = ""
+    return sources
+
+
+def _shipped():
+    """Never called. A module is shipped with what it imports: this brings the program's sources to the host, and runs none of them."""
+    from .._guard import cli, main  # noqa: F401
+
+
+def source(name):
+    """The text of module ``name`` of this collection's module_utils, such as "_host.proc", wherever it was imported from.
+
+    A checkout and the archive of a module have the source at hand. Their loaders are asked for the file: ``find_spec`` would compile
+    it (40 ms for all of them). mitogen fetches the source of a module when that is imported.
+    """
+    full = "%s.%s" % (__package__.rpartition(".")[0], name)
+    here = os.path.dirname(os.path.dirname(__file__))
+    try:
+        return __loader__.get_data(os.path.join(here, *name.split(".")) + ".py").decode("utf-8")
+    except (AttributeError, OSError):
+        return importlib.import_module(full).__loader__.get_source(full)
+
+
+def main(arguments):
+    """Write the program to the file that ``arguments`` name."""
+    with open(arguments[0], "wb") as handle:
+        handle.write(build())
+        os.fchmod(handle.fileno(), 0o755)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

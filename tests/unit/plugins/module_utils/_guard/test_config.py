@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""guard.conf and what lies beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+
+GB = 1 << 30
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(config.proc, "host_memory", lambda: {"total_bytes": 4 * GB})
+    (tmp_path / "guard.conf.d").mkdir()
+    return tmp_path
+
+
+def write(folder, name, text):
+    (folder / name).write_text(text)
+
+
+def test_nothing_is_configured(folder):
+    assert config.load(str(folder)) == {}
+
+
+def test_order(folder):
+    write(folder, "guard.conf", "[DEFAULT]\nhistory_days = 7\n[one]\nunit = one.service\nhome = /home/a b\n[two]\nhistory_days = 9\n")
+    write(folder, "guard.conf.d/watchdog.conf", "[DEFAULT]\nthreshold = 50%\ncooldown = 1h\n")
+    write(folder, "guard.conf.d/restart-timer.conf", "[DEFAULT]\nmin_uptime = 3h\n")
+    write(folder, "guard.conf.d/ignored.txt", "[DEFAULT]\nthreshold = nonsense\n")
+    every = config.load(str(folder))
+    assert sorted(every) == ["one", "two"]
+    one, two = every["one"], every["two"]
+    assert (one.history_days, two.history_days) == (7, 9)
+    assert (one.threshold, one.cooldown, one.min_uptime, one.breaches) == (2 * GB, 3600, 10800, (3, 5))
+    assert (one.unit, one.home, two.user) == ("one.service", "/home/a b", "root")
+
+
+def test_the_operators_own_file_wins(folder):
+    write(folder, "guard.conf", "[one]\n[two]\n")
+    write(folder, "guard.conf.d/watchdog.conf", "[DEFAULT]\nthreshold = 50%\n")
+    write(folder, "guard.conf.d/zz-local.conf", "[one]\nthreshold = 1G\n[DEFAULT]\naction = alert\n")
+    every = config.load(str(folder))
+    assert (every["one"].threshold, every["two"].threshold, every["two"].action) == (GB, 2 * GB, "alert")
+
+
+def test_no_watchdog_no_threshold(folder):
+    write(folder, "guard.conf", "[one]\n")
+    assert config.load(str(folder))["one"].threshold is None
+
+
+def test_signs_that_other_dialects_of_ini_read(folder):
+    write(folder, "guard.conf", "[one]\nnotify_command = curl -d 'a=b: %(x)s ; c # d' http://h:1/\n")
+    assert config.load(str(folder))["one"].notify_command == "curl -d 'a=b: %(x)s ; c # d' http://h:1/"
+
+
+def test_section_with_a_name_that_is_no_gateways(folder):
+    write(folder, "guard.conf", "[../../etc]\n[one]\n")
+    assert sorted(config.load(str(folder))) == ["one"]
+
+
+@pytest.mark.parametrize(("key", "value", "variable", "allowed"), [
+    ("threshold", "2048Q", "hermes_watchdog_threshold", "a share of RAM"),
+    ("threshold", "150%", "hermes_watchdog_threshold", "1%"),
+    ("breaches", "5 of 3", "hermes_watchdog_breaches", "3 of 5"),
+    ("action", "reboot", "hermes_watchdog_action", "restart, alert"),
+    ("history_days", "0", "hermes_guard_history_days", "1 to 3650"),
+    ("history_days", "1.5", "hermes_guard_history_days", "1 to 3650"),
+    ("daily_cap", "many", "hermes_watchdog_daily_cap", "1 to 3650"),
+    ("cooldown", "soon", "hermes_watchdog_cooldown", "5min"),
+    ("wait_idle", "-1s", "hermes_restart_timer_wait_idle", "5min"),
+])
+def test_error_names_option_place_value_and_what_is_allowed(folder, key, value, variable, allowed):
+    write(folder, "guard.conf", "[one]\n%s = %s\n" % (key, value))
+    for call in (lambda: config.load(str(folder)), lambda: config.check_text("[one]\n%s = %s\n" % (key, value), "one")):
+        with pytest.raises(config.ConfError) as caught:
+            call()
+        for word in (variable, "one", value, "allowed: ", allowed):
+            assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["no section\n", "[one\n", "[one]\nwithout a value\n"])
+def test_what_is_no_ini(folder, text):
+    write(folder, "guard.conf", text)
+    with pytest.raises(config.ConfError, match=r"guard\.conf"):
+        config.load(str(folder))
+    with pytest.raises(config.ConfError, match="is not INI"):
+        config.check_text(text, "guard.conf")
+
+
+def test_file_that_is_no_text(folder):
+    (folder / "guard.conf").write_bytes(b"[one]\n\xff\xfe = 1\n")
+    with pytest.raises(config.ConfError, match=r"guard\.conf cannot be read"):
+        config.load(str(folder))
+
+
+def test_every_key_has_a_default_that_is_right():
+    for key, (_variable, default, _kind) in config.KEYS.items():
+        config.value_of(key, default, "default")
+    assert proc.host_memory()["total_bytes"] > 0
+
+
+@pytest.mark.parametrize(("option", "value"), [
+    ("hermes_watchdog_threshold", "2048Q"), ("hermes_restart_timer_every", "7h"), ("hermes_session_max_messages", "0"), ("hermes_no_such_option", "1"),
+])
+def test_option_of_a_role(option, value):
+    with pytest.raises(config.ConfError, match=option):
+        config.check_option(option, value)

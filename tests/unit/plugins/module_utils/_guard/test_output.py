@@ -1,0 +1,23 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A journal that stops listening ends nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import cli
+
+
+def test_nobody_reads_any_more(monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", closefd=False) as broken:
+        monkeypatch.setattr(sys, "stdout", broken)
+        cli._print("waiting for a quiet moment")
+        assert sys.stdout is not broken
+        cli._print("draining")
+        # What is left in its buffer has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
+    os.close(writer)

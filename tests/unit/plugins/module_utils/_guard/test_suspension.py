@@ -1,0 +1,145 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Calendar restarts that are suspended: for how long, what that refuses and what it does not, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import arbiter, doctor, ledger, status as status_module, suspension
+
+HOUR = 3600
+
+
+@pytest.fixture
+def boot(monkeypatch):
+    """A boot whose id and clock the test sets."""
+    state = {"id": "one", "seconds": 1000.0}
+    monkeypatch.setattr(suspension, "_boot_id", lambda: state["id"])
+    monkeypatch.setattr(suspension, "_boot_seconds", lambda: state["seconds"])
+    return state
+
+
+@pytest.fixture
+def armed(systemd, settings, tmp_path):
+    """Settings of a running gateway under a watchdog."""
+    systemd.add_gateway(tmp_path / "home")
+    systemd.units["hermes-mem-watchdog.timer"] = {"Id": "hermes-mem-watchdog.timer", "LoadState": "loaded", "ActiveState": "active"}
+    return settings(threshold="1T")
+
+
+def test_a_scheduled_restart_is_refused_and_an_operators_is_not(armed, systemd):
+    assert suspension.suspend([armed], 48)[0]
+    pid = systemd.pid()
+    outcome = arbiter.restart(armed, "scheduled restart", trigger="timer")
+    assert (outcome.event, outcome.entry["code"], systemd.pid()) == ("refused", "suspended", pid)
+    assert "calendar restarts are suspended for another 48.0 h" in outcome.reason
+    assert ledger.read(armed.folder, 1)[0]["code"] == "suspended"
+    assert arbiter.restart(armed, "new version", trigger="operator").event == "restart"
+
+
+def test_the_watchdogs_request_is_carried_out(armed, systemd):
+    suspension.suspend([armed], 48)
+    arbiter.request(armed, arbiter.find(armed), "too much memory")
+    assert arbiter.restart(armed, "scheduled restart", trigger="timer").entry["trigger"] == "watchdog"
+
+
+def test_above_the_threshold_nothing_is_suspended(armed):
+    suspension.suspend([armed], 48)
+    armed.threshold = 1
+    armed.min_uptime = 0
+    assert arbiter.refusal(armed, arbiter.find(armed), "timer") is None
+
+
+def test_it_ends_by_itself(armed, boot):
+    suspension.suspend([armed], 24)
+    boot["seconds"] += 24 * HOUR - 10
+    assert suspension.until(armed.folder) == pytest.approx(time.time() + 10, abs=3)
+    boot["seconds"] += 20
+    assert suspension.until(armed.folder) is None
+    armed.min_uptime = 0
+    assert arbiter.refusal(armed, arbiter.find(armed), "timer") is None
+
+
+@pytest.mark.parametrize("set_by", [-30 * 86400, -3600, 3600, 30 * 86400], ids=str)
+def test_a_clock_that_is_set_does_not_count(armed, boot, set_by):
+    suspension.suspend([armed], 24)
+    boot["seconds"] += 10 * HOUR
+    now = time.time() + 10 * HOUR + set_by
+    assert suspension.until(armed.folder, now) == pytest.approx(now + 14 * HOUR, abs=3)
+
+
+def test_a_reboot_goes_by_the_time_of_day(armed, boot):
+    suspension.suspend([armed], 24)
+    now = time.time()
+    boot.update(id="two", seconds=5.0)
+    assert suspension.until(armed.folder, now + 10 * HOUR) == pytest.approx(now + 24 * HOUR, abs=3)
+    assert suspension.until(armed.folder, now + 24 * HOUR + 5) is None
+    assert suspension.until(armed.folder, now - HOUR) is None
+
+
+def test_a_second_time_does_not_prolong_it(armed, boot):
+    first = suspension.suspend([armed], 24)
+    boot["seconds"] += HOUR
+    changed, ends = suspension.suspend([armed], 72)
+    assert (changed, ends["hermes-gateway"]) == (False, pytest.approx(first[1]["hermes-gateway"] - HOUR, abs=3))
+    changed, ends = suspension.suspend([armed], 72, again=True)
+    assert (changed, ends["hermes-gateway"]) == (True, pytest.approx(time.time() + 72 * HOUR, abs=3))
+
+
+def test_a_dry_run_writes_nothing(armed):
+    assert suspension.suspend([armed], 48, dry_run=True)[0]
+    assert suspension.until(armed.folder) is None
+
+
+def test_resumed(armed):
+    suspension.suspend([armed], 48)
+    assert suspension.resume([armed]) == ["hermes-gateway"]
+    assert suspension.until(armed.folder) is None
+    assert suspension.resume([armed]) == []
+
+
+@pytest.mark.parametrize("hours", [0, 23, 73, 1000])
+def test_hours_that_are_not_allowed(armed, hours):
+    with pytest.raises(suspension.SuspendError, match="allowed: 24 to 72"):
+        suspension.suspend([armed], hours)
+
+
+@pytest.mark.parametrize("changed", [{"threshold": ""}, {"threshold": "1T", "action": "alert"}], ids=str)
+def test_refused_without_a_watchdog(systemd, settings, tmp_path, changed):
+    systemd.add_gateway(tmp_path / "home")
+    systemd.units["hermes-mem-watchdog.timer"] = {"Id": "hermes-mem-watchdog.timer", "ActiveState": "active"}
+    with pytest.raises(suspension.SuspendError, match="the watchdog is not armed for hermes-gateway"):
+        suspension.suspend([settings(**changed)], 48)
+
+
+def test_refused_where_the_watchdogs_timer_does_not_run(armed, systemd):
+    del systemd.units["hermes-mem-watchdog.timer"]
+    with pytest.raises(suspension.SuspendError, match="the watchdog is not armed"):
+        suspension.suspend([armed], 48)
+    assert suspension.until(armed.folder) is None
+
+
+@pytest.mark.parametrize("text", [
+    "", "{", "[]", "{}", '{"since": "x", "until": 1, "boot_seconds": 0}', '{"since": 0, "until": 1e99, "boot_seconds": 0}',
+    '{"since": NaN, "until": NaN, "boot_seconds": NaN}', '{"since": 0, "until": 4e9, "boot_seconds": 0}',
+])
+def test_what_cannot_be_read_suspends_nothing(armed, text):
+    with open(os.path.join(armed.folder, suspension.NAME), "w", encoding="utf-8") as handle:
+        handle.write(text)
+    assert suspension.until(armed.folder) is None
+
+
+def test_seen_in_status_and_doctor(armed):
+    assert status_module.status([armed])["gateways"][0]["suspended_until"] is None
+    assert doctor.notes([armed]) == []
+    suspension.suspend([armed], 48)
+    status = json.loads(json.dumps(status_module.status([armed])))
+    assert status["gateways"][0]["suspended_until"] == pytest.approx(time.time() + 48 * HOUR, abs=3)
+    assert "hermes-gateway: calendar restarts are suspended" in doctor.notes([armed])[0]
+    armed.threshold = None
+    assert [line for line in doctor.problems([armed]) if "no watchdog is set up meanwhile" in line]

@@ -1,0 +1,127 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A gateway whose process lives and whose event loop does not."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import arbiter, ledger, watchdog
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import heartbeat
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+
+UNIT = "hermes-gateway.service"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    monkeypatch.setattr(heartbeat, "LOOK_AGAIN_SECONDS", 0)
+
+
+@pytest.fixture
+def one(tmp_path, monkeypatch):
+    """A gateway that has run for a day."""
+    monkeypatch.setattr(proc, "uptime_seconds", lambda pid: 86400.0)
+    return SimpleNamespace(home=str(tmp_path), uid=os.getuid(), pid=os.getpid())
+
+
+def beat(home, ago, number, **changed):
+    os.makedirs(os.path.join(str(home), "state"), exist_ok=True)
+    content = {"pid": number, "updated_at": "2026-11-22T04:00:00+00:00", "monotonic": time.monotonic() - ago, "start_time": 1.0}
+    content.update(changed)
+    with open(os.path.join(str(home), "state", "gateway.heartbeat"), "w") as out:
+        out.write(json.dumps(content))
+
+
+@pytest.mark.parametrize(("ago", "frozen"), [(0, False), (29, False), (299, False), (301, True), (80000, True)])
+def test_it_beats_every_30_seconds(one, ago, frozen):
+    beat(one.home, ago, one.pid)
+    assert (heartbeat.frozen(one) is not None) == frozen
+
+
+def test_no_setting_of_the_clock_makes_it_old(one, monkeypatch):
+    beat(one.home, 10, one.pid)
+    for jump in (86400, -3600):
+        monkeypatch.setattr(time, "time", lambda jump=jump: 1.8e9 + jump)
+        assert 10 <= heartbeat.silence(one) < 300
+
+
+@pytest.mark.parametrize("changed", [
+    {"pid": 1}, {"monotonic": None}, {"monotonic": "5"}, {"monotonic": True}, {"monotonic": 1e18}, {"monotonic": float("nan")}, {"monotonic": []},
+    # From before the process: of another life that had its pid.
+    {"monotonic": -1e9},
+])
+def test_what_says_nothing_of_this_life(one, changed):
+    beat(one.home, 400, one.pid, **changed)
+    assert heartbeat.silence(one) is None
+
+
+@pytest.mark.parametrize("number", ["1" + 400 * "0", "-1" + 400 * "0", "1e400", "NaN", "true", '"5"', "[]"])
+def test_a_beat_that_no_clock_shows(one, number):
+    """The file is its user's: whatever stands there, the watchdog goes on."""
+    beat(one.home, 400, one.pid)
+    path = os.path.join(one.home, heartbeat.NAME)
+    with open(path, "w") as handle:
+        handle.write('{"pid": %d, "monotonic": %s}' % (one.pid, number))
+    assert heartbeat.frozen(one) is None
+
+
+def test_an_older_hermes_has_none(one):
+    assert heartbeat.frozen(one) is None
+
+
+def test_a_machine_that_was_paused(one, monkeypatch):
+    beat(one.home, 4000, one.pid)
+    # Its loop was due long ago, and beats as soon as it goes on.
+    monkeypatch.setattr(time, "sleep", lambda seconds: beat(one.home, 0, one.pid))
+    assert heartbeat.frozen(one) is None
+
+
+def test_a_full_disk_stops_the_beat_and_not_the_loop(one, monkeypatch):
+    beat(one.home, 400, one.pid)
+    assert heartbeat.frozen(one)
+    for room in ({"f_bavail": 0}, {"f_favail": 0}):
+        info = dict({"f_bavail": 1 << 20, "f_frsize": 4096, "f_files": 1 << 20, "f_favail": 1 << 20}, **room)
+        monkeypatch.setattr(os, "statvfs", lambda path, info=info: SimpleNamespace(**info))
+        assert heartbeat.frozen(one) is None
+
+
+def test_the_watchdog_asks_for_an_emergency(systemd, settings, tmp_path, monkeypatch):
+    systemd.add_gateway(tmp_path / "home")
+    monkeypatch.setattr(proc, "uptime_seconds", lambda pid: 86400.0)
+    watched = settings(threshold="1000000M")
+    beat(tmp_path / "home", 400, systemd.pid())
+    lines, good = watchdog.check([watched])
+    assert good and "its event loop has stood still for 7 min" in lines[0]
+    assert systemd.calls == ["start hermes-gateway-restart.service"]
+    with open(os.path.join(watched.folder, "request.json")) as handle:
+        assert json.load(handle)["emergency"]
+
+
+@pytest.mark.parametrize("changed", [{"action": "alert", "threshold": "1000000M"}, {}])
+def test_only_a_watchdog_that_may_restart_does(systemd, settings, tmp_path, monkeypatch, changed):
+    systemd.add_gateway(tmp_path / "home")
+    monkeypatch.setattr(proc, "uptime_seconds", lambda pid: 86400.0)
+    watched = settings(**changed)
+    beat(tmp_path / "home", 400, systemd.pid())
+    for _number in range(2):
+        watchdog.check([watched])
+    assert systemd.calls == []
+    assert [one["code"] for one in ledger.read(watched.folder, 9)] == (["frozen"] if changed else [])
+
+
+def test_the_arbiter_waits_for_nothing_and_sends_what_systemd_can_enforce(systemd, settings, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    systemd.add_gateway(home)
+    monkeypatch.setattr(heartbeat, "frozen", lambda gateway: 400.0)
+    said = []
+    outcome = arbiter.restart(settings(wait_idle="600s"), "frozen", say=said.append)
+    assert (outcome.event, outcome.entry["mode"]) == ("restart", "emergency")
+    assert systemd.calls == ["try-restart " + UNIT]
+    assert "draining" not in said
+    assert (home / "signals").read_text() == "SIGTERM clean\n"

@@ -1,0 +1,245 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A systemd in memory whose gateways are real processes, and a Hermes that is a few lines long."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import arbiter, config
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd as systemd_module
+
+ME = pwd.getpwuid(os.getuid())
+
+# Says what it is asked to say of itself, and notes for every signal whether a drain marker lay there at that moment.
+GATEWAY = """
+import json, os, pathlib, signal, sys, time
+home = pathlib.Path(os.environ["HERMES_HOME"])
+mode = (home / "mode").read_text() if (home / "mode").exists() else "up"
+ticks = int(pathlib.Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+def say(state, agents=0):
+    text = json.dumps({"pid": os.getpid(), "start_time": ticks, "gateway_state": state, "active_agents": agents, "platforms": {}})
+    (home / "state.tmp").write_text(text)
+    os.rename(home / "state.tmp", home / "gateway_state.json")
+def ended(number, frame):
+    with open(home / "signals", "a") as out:
+        out.write("%s %s\\n" % (signal.Signals(number).name, "marker" if (home / ".drain_request.json").exists() else "clean"))
+    os._exit(75 if number == signal.SIGUSR1 else 1)
+signal.signal(signal.SIGTERM, ended)
+signal.signal(signal.SIGUSR1, signal.SIG_IGN if mode == "deaf" else ended)
+if mode == "family" and os.fork() == 0:
+    memory = bytearray(64 << 20)
+    while os.getppid() != 1 and not (home / "gone").exists():
+        time.sleep(0.05)
+    os._exit(0)
+say("starting" if mode == "hang" else "running", 1 if mode == "busy" else 0)
+(home / "born").touch()
+draining = False
+while True:
+    marker = (home / ".drain_request.json").exists()
+    if mode != "busy" and marker != draining:
+        draining = marker
+        say("draining" if marker else "running")
+    time.sleep(0.02)
+"""
+DRAIN = """
+import json
+def write_drain_request(principal, home):
+    (home / ".drain_request.json").write_text(json.dumps({"principal": principal}))
+"""
+
+
+class FakeSystemd:
+    """What ``systemctl`` says and does, for units in a dict of properties. ``calls`` are the verbs that change something, in order."""
+
+    def __init__(self, python):
+        self.python = python
+        self.units = {}
+        self.processes = {}
+        self.homes = {}
+        self.calls = []
+        self.fails = set()
+        self.dead = False
+        self.during = None
+        self.lock = threading.RLock()
+
+    def add_gateway(self, home, unit="hermes-gateway.service", restart="always", start=True):
+        """A unit as Hermes writes it; started, it is a real process."""
+        Path(home).mkdir(parents=True, exist_ok=True)
+        self.homes[unit] = str(home)
+        self.units[unit] = {
+            "Id": unit, "LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead", "MainPID": "0", "InvocationID": "", "User": ME.pw_name,
+            "ExecStart": "{ path=%s ; argv[]=%s -m hermes_cli.main gateway run ; ignore_errors=no ; start_time=[n/a] }" % (self.python, self.python),
+            "Environment": "HERMES_HOME=%s" % home, "ControlGroup": "", "Restart": restart, "UnitFileState": "enabled", "NeedDaemonReload": "no",
+        }
+        if start:
+            self.start(unit)
+
+    def start(self, unit):
+        """Start the gateway and wait until it lives."""
+        home = Path(self.homes[unit])
+        for name in ("born", "gateway_state.json"):
+            if (home / name).exists():
+                (home / name).unlink()
+        process = subprocess.Popen(
+            [self.python, "-m", "hermes_cli.main", "gateway", "run"], env={"HERMES_HOME": str(home), "PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL,
+        )
+        while not (home / "born").exists():
+            assert process.poll() is None, "the stub of a gateway does not start"
+        self.processes[unit] = process
+        self.units[unit].update(ActiveState="active", SubState="running", MainPID=str(process.pid), InvocationID=uuid.uuid4().hex)
+        threading.Thread(target=self._reap, args=(unit, process), daemon=True).start()
+
+    def _reap(self, unit, process):
+        """As Restart= says, and not after an operator's stop."""
+        code = process.wait()
+        with self.lock:
+            if self.processes.get(unit) is not process or self.dead:
+                return
+            properties = self.units[unit]
+            if properties["Restart"] == "always":
+                self.start(unit)
+            else:
+                properties.update(ActiveState="failed" if code else "inactive", MainPID="0")
+
+    def stop(self, unit, state="inactive"):
+        """An operator's stop."""
+        with self.lock:
+            process = self.processes.pop(unit)
+            self.units[unit].update(ActiveState=state, MainPID="0", InvocationID="")
+        process.terminate()
+        process.wait()
+
+    def pid(self, unit="hermes-gateway.service"):
+        return int(self.units[unit]["MainPID"])
+
+    def run(self, argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
+        """Takes the place of command.run for systemctl, and for nothing else."""
+        if argv[0] != "systemctl":
+            return REAL_RUN(argv, user, env, stdin, timeout, cwd)
+        words = [word for word in argv[1:] if word not in ("--user", "--no-pager", "--no-block", "--", "--all", "--no-legend", "--now")]
+        verb, rest = words[0], words[1:]
+        if verb not in ("show", "list-unit-files", "list-timers", "--version"):
+            self.calls.append(" ".join([verb] + [word for word in rest if not word.startswith("--")]))
+            if self.during:
+                self.during(verb)
+        if verb in self.fails:
+            return command.Result(1, "", "Failed to %s: no luck" % verb)
+        with self.lock:
+            return command.Result(0, getattr(self, "_" + verb.replace("-", "_"), lambda rest: "")(rest) or "", "")
+
+    def _show(self, rest):
+        names = rest[0].partition("=")[2].split(",")
+        blocks = []
+        for unit in [one for word in rest[1:] for one in (sorted(self.units) if word == "*.service" else [word])]:
+            properties = self.units.get(unit, {"Id": unit, "LoadState": "not-found", "ActiveState": "inactive"})
+            blocks.append("".join("%s=%s\n" % (name, properties.get(name, "")) for name in names if name in properties))
+        return "\n".join(blocks)
+
+    def _list_timers(self, rest):
+        lines = []
+        for unit in rest:
+            if self.units.get(unit, {}).get("ActiveState") == "active":
+                lines.append("Thu 2099-12-31 04:00:00 UTC 3h left n/a n/a %s %s\n" % (unit, unit.replace(".timer", ".service")))
+        return "".join(lines)
+
+    def _kill(self, rest):
+        # Never 0, which would be our own process group.
+        if self.pid(rest[-1]):
+            os.kill(self.pid(rest[-1]), signal.SIGUSR1)
+
+    def _try_restart(self, rest):
+        if self.units[rest[-1]]["ActiveState"] in ("active", "activating"):
+            self._restart(rest)
+
+    def _restart(self, rest):
+        for unit in rest:
+            if unit in self.homes:
+                process = self.processes.pop(unit, None)
+                if process:
+                    process.terminate()
+                    process.wait(20)
+                self.start(unit)
+
+    def _enable(self, rest):
+        for unit in rest:
+            self.units[unit] = {"Id": unit, "LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+
+    def _disable(self, rest):
+        for unit in rest:
+            self.units.pop(unit, None)
+
+    def close(self):
+        """End every process that was started."""
+        with self.lock:
+            self.dead = True
+            for home in self.homes.values():
+                Path(home, "gone").touch()
+            for process in self.processes.values():
+                process.kill()
+                process.wait()
+
+
+REAL_RUN = command.run
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory):
+    """A virtual environment with the stub of a Hermes in it, made by hand: that is faster than venv."""
+    root = tmp_path_factory.mktemp("venv")
+    base = os.path.realpath(sys.executable)
+    packages = root / "lib" / ("python%d.%d" % sys.version_info[:2]) / "site-packages"
+    for package, files in {
+        "hermes_cli": {"__init__.py": "__version__ = '0.19.0'\n", "config.py": "DEFAULT_CONFIG = {}\n", "main.py": GATEWAY},
+        "gateway": {"__init__.py": "", "drain_control.py": DRAIN},
+    }.items():
+        (packages / package).mkdir(parents=True)
+        for name, text in files.items():
+            (packages / package / name).write_text(text)
+    (root / "pyvenv.cfg").write_text("home = %s\ninclude-system-site-packages = false\n" % os.path.dirname(base))
+    (root / "bin").mkdir()
+    (root / "bin/python").symlink_to(base)
+    return str(root / "bin/python")
+
+
+@pytest.fixture
+def systemd(tmp_path, monkeypatch, python):
+    """FakeSystemd in place of systemctl, no users but us, folders of the guard under tmp_path, and an arbiter with little patience."""
+    fake = FakeSystemd(python)
+    monkeypatch.setattr(command, "run", fake.run)
+    monkeypatch.setattr(systemd_module, "USER_RUNTIME", str(tmp_path / "none"))
+    monkeypatch.setattr(discovery.pwd, "getpwall", lambda: [])
+    monkeypatch.setattr(config, "STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(config, "FOLDER", str(tmp_path / "etc"))
+    impatient = {
+        "DELIVERY_SECONDS": 0.1, "LOOK_SECONDS": 0.1, "SETTLE_SECONDS": 1, "SETTLED_SHARE": 9,
+        "LOCK_SECONDS": 0.1,
+        # As patient as on a host: a machine that is busy is slow. A test of what never comes has less.
+        "DRAIN_SECONDS": 60, "EXIT_SECONDS": 60, "UP_SECONDS": 60,
+    }
+    for name, value in impatient.items():
+        monkeypatch.setattr(arbiter, name, value)
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """The settings of one gateway; call it with what differs from the defaults."""
+    def make(unit="hermes-gateway.service", home=None, **changed):
+        section = {"unit": unit, "scope": "system", "user": ME.pw_name, "home": str(home or tmp_path / "home"), "wait_idle": "0s", "startup_grace": "0s"}
+        section.update(changed)
+        made = config.Settings(unit[:-len(".service")], section)
+        os.makedirs(made.folder, exist_ok=True)
+        return made
+    return make
