@@ -5,7 +5,6 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-
     # What every module of the collection says of itself.
     DOCUMENTATION = r"""
 options: {}

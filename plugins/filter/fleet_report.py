@@ -2,21 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report of a fleet's gateways, from what memory_trend_info and oom_info said on each host."""
+
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _fleet, _fleet_html, _fleet_text
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import (
+    _fleet,
+    _fleet_html,
+    _fleet_text,
+)
 
-FORMS = {"table": _fleet_text.table, "json": _fleet_text.as_json, "csv": _fleet_text.as_csv, "html": _fleet_html.html}
+FORMS = {
+    "table": _fleet_text.table,
+    "json": _fleet_text.as_json,
+    "csv": _fleet_text.as_csv,
+    "html": _fleet_html.html,
+}
 
 
 def fleet_report(answers, form="table"):
     """The report of ``answers`` (list of: host, trend, oom) as ``form``: a list of lines for "table", else a text."""
     if form not in FORMS:
-        raise AnsibleFilterError("fleet_report: %r is no form; allowed: %s" % (form, ", ".join(FORMS)))
+        raise AnsibleFilterError(
+            "fleet_report: %r is no form; allowed: %s" % (form, ", ".join(FORMS))
+        )
     answers = list(answers)
     if any(not isinstance(answer, (list, tuple)) or len(answer) != 3 for answer in answers):
-        raise AnsibleFilterError("fleet_report takes a list of three things each: the host, the result of memory_trend_info, and that of oom_info")
+        raise AnsibleFilterError(
+            "fleet_report takes a list of three things each: the host, the result of memory_trend_info, and that of oom_info"
+        )
     return FORMS[form](_fleet.fleet(answers))
 
 

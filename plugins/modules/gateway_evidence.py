@@ -134,14 +134,20 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import archive, gateway_evidence
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import (
+    archive,
+    gateway_evidence,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import gateway_info
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
 
 
 def main():
     module = AnsibleModule(
-        argument_spec={"dest": {"type": "path", "required": True}, "names": {"type": "list", "elements": "str", "default": []}},
+        argument_spec={
+            "dest": {"type": "path", "required": True},
+            "names": {"type": "list", "elements": "str", "default": []},
+        },
         supports_check_mode=True,
     )
     dest = module.params["dest"]
@@ -153,10 +159,17 @@ def main():
             module.exit_json(changed=bool(gateways), path=None, files=[], summary=[])
         archive.prepare(dest)
         files, summary = gateway_evidence.collect(gateways)
-        path = os.path.join(dest, time.strftime("hermes-evidence-%Y%m%dT%H%M%SZ.tar.gz", time.gmtime()))
+        path = os.path.join(
+            dest, time.strftime("hermes-evidence-%Y%m%dT%H%M%SZ.tar.gz", time.gmtime())
+        )
         archive.write(path, files)
         module.exit_json(changed=True, path=path, files=sorted(files), summary=summary)
-    except (archive.BundleError, gateway_info.UnknownGateway, command.RunError, systemd.SystemdError) as exc:
+    except (
+        archive.BundleError,
+        gateway_info.UnknownGateway,
+        command.RunError,
+        systemd.SystemdError,
+    ) as exc:
         module.fail_json(msg=str(exc))
 
 

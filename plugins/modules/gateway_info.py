@@ -183,7 +183,10 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import co
 
 
 def main():
-    module = AnsibleModule(argument_spec={"names": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={"names": {"type": "list", "elements": "str", "default": []}},
+        supports_check_mode=True,
+    )
     if gateway_info.psutil is None:
         module.fail_json(msg=missing_required_lib("psutil"), exception=gateway_info.PSUTIL_ERROR)
     try:

@@ -106,7 +106,10 @@ skipped_because:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, gateway_restart
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    config,
+    gateway_restart,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
 
 
@@ -120,8 +123,16 @@ def main():
         supports_check_mode=True,
     )
     try:
-        result = gateway_restart.restart(module.params["names"], module.params["reason"], module.params["now"], module.check_mode)
-    except (config.ConfError, gateway_restart.RestartsError, command.RunError, systemd.SystemdError, OSError) as exc:
+        result = gateway_restart.restart(
+            module.params["names"], module.params["reason"], module.params["now"], module.check_mode
+        )
+    except (
+        config.ConfError,
+        gateway_restart.RestartsError,
+        command.RunError,
+        systemd.SystemdError,
+        OSError,
+    ) as exc:
         module.fail_json(msg=str(exc))
     if "skipped_because" in result:
         module.warn("%s: nothing is restarted" % result["skipped_because"])

@@ -198,12 +198,18 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import
 def main():
     module = AnsibleModule(
         argument_spec={
-            "part": {"type": "str", "required": True, "choices": ["guard", "watchdog", "restart_timer", "memory_limit", "allocator"]},
+            "part": {
+                "type": "str",
+                "required": True,
+                "choices": ["guard", "watchdog", "restart_timer", "memory_limit", "allocator"],
+            },
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "gateways": {"type": "list", "elements": "str", "default": []},
             "program": {"type": "bool", "default": False},
             "files": {
-                "type": "list", "elements": "dict", "default": [],
+                "type": "list",
+                "elements": "dict",
+                "default": [],
                 "options": {
                     "path": {"type": "path", "required": True},
                     "content": {"type": "str", "required": True},

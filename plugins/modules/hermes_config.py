@@ -186,7 +186,11 @@ skipped_because:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes_config.configure import ConfigError, MissingYaml, configure
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes_config.configure import (
+    ConfigError,
+    MissingYaml,
+    configure,
+)
 
 
 def main():
@@ -199,14 +203,22 @@ def main():
             "scope": {"type": "str", "choices": ["managed", "home"], "default": "managed"},
             "gateways": {"type": "list", "elements": "str", "default": []},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "restart": {"type": "str", "choices": ["never", "when_idle", "now"], "default": "never"},
+            "restart": {
+                "type": "str",
+                "choices": ["never", "when_idle", "now"],
+                "default": "never",
+            },
         },
         supports_check_mode=True,
     )
     try:
         result = configure(module.params, module.check_mode)
     except MissingYaml as exc:
-        module.fail_json(msg=missing_required_lib("PyYAML (python3-yaml)", reason="to edit %s, which somebody else wrote" % exc))
+        module.fail_json(
+            msg=missing_required_lib(
+                "PyYAML (python3-yaml)", reason="to edit %s, which somebody else wrote" % exc
+            )
+        )
     except ConfigError as exc:
         module.fail_json(msg=str(exc))
     if "skipped_because" in result:

@@ -182,13 +182,21 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import co
 
 def main():
     module = AnsibleModule(
-        argument_spec={"names": {"type": "list", "elements": "str", "default": []}, "points": {"type": "int", "default": 0}},
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "default": []},
+            "points": {"type": "int", "default": 0},
+        },
         supports_check_mode=True,
     )
     if not 0 <= module.params["points"] <= 300:
-        module.fail_json(msg="points: %d is not allowed; allowed: 0 to 300" % module.params["points"])
+        module.fail_json(
+            msg="points: %d is not allowed; allowed: 0 to 300" % module.params["points"]
+        )
     try:
-        module.exit_json(changed=False, trends=memory_trend.of_names(module.params["names"], module.params["points"]))
+        module.exit_json(
+            changed=False,
+            trends=memory_trend.of_names(module.params["names"], module.params["points"]),
+        )
     except (config.ConfError, command.RunError, systemd.SystemdError) as exc:
         module.fail_json(msg=str(exc))
 

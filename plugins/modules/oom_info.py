@@ -157,14 +157,19 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import oom
 
 def main():
     module = AnsibleModule(
-        argument_spec={"names": {"type": "list", "elements": "str", "default": []}, "hours": {"type": "int", "default": 24}},
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "default": []},
+            "hours": {"type": "int", "default": 24},
+        },
         supports_check_mode=True,
     )
     hours = module.params["hours"]
     if not 0 < hours <= 8760:
         module.fail_json(msg="hours: %d is no time to look back; allowed: 1 to 8760" % hours)
     try:
-        module.exit_json(changed=False, **oom_info.find(gateway_info.find(module.params["names"]), hours))
+        module.exit_json(
+            changed=False, **oom_info.find(gateway_info.find(module.params["names"]), hours)
+        )
     except (gateway_info.UnknownGateway, systemd.SystemdError) as exc:
         module.fail_json(msg=str(exc))
 

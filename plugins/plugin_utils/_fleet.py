@@ -5,6 +5,7 @@
 
 A host may be in somebody else's hands: whatever it says is a number, a short printable text or nothing, before anything else sees it.
 """
+
 from __future__ import annotations
 
 import math
@@ -21,12 +22,21 @@ MAX_GATEWAYS = 1000
 STALE_HOURS = 2
 # Those that somebody must look at come first; in each group what is worse does.
 GROUPS = {
-    "now": ("Act now", "killed for want of memory in the last 24 hours, or less than 24 hours from the limit"),
+    "now": (
+        "Act now",
+        "killed for want of memory in the last 24 hours, or less than 24 hours from the limit",
+    ),
     "soon": ("Act soon", "a leak, or less than a week from the limit"),
-    "watch": ("Watch", "suspected of a leak, a sawtooth, killed before the last 24 hours, or no longer sampled"),
+    "watch": (
+        "Watch",
+        "suspected of a leak, a sawtooth, killed before the last 24 hours, or no longer sampled",
+    ),
     "silent": ("No answer", "hosts and gateways that could not be asked"),
     "unknown": ("Too early to say", "not enough samples for a verdict yet"),
-    "healthy": ("Healthy", "flat, spiky, settling after a start, or one step: no trend that goes on"),
+    "healthy": (
+        "Healthy",
+        "flat, spiky, settling after a start, or one step: no trend that goes on",
+    ),
     "none": ("No gateway", "hosts without a Hermes gateway"),
 }
 VERDICTS = ("leak", "suspected", "sawtooth", "step", "saturating", "spiky", "flat", "insufficient")
@@ -44,12 +54,16 @@ def number(value):
 def text(value, most=300):
     """``value`` as one line of printable text of at most ``most`` characters; a list of texts is joined, what is no text is empty."""
     if isinstance(value, (list, tuple)):
-        value = "; ".join(text(one, most) for one in value[:20] if isinstance(one, (str, int, float)))
+        value = "; ".join(
+            text(one, most) for one in value[:20] if isinstance(one, (str, int, float))
+        )
     if not isinstance(value, (str, int, float)):
         return ""
-    words = "".join(letter if letter.isprintable() else " " for letter in str(value)[:4 * most]).split()
+    words = "".join(
+        letter if letter.isprintable() else " " for letter in str(value)[: 4 * most]
+    ).split()
     line = " ".join(words)
-    return line if len(line) <= most else line[:most - 1].rstrip() + "…"
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def _dict(value):
@@ -63,7 +77,11 @@ def _list(value):
 def fleet(answers, now=None):
     """The report of ``answers`` (list of: host, result of memory_trend_info, result of oom_info): a dict, ready for JSON but for ``chart``."""
     now = time.time() if now is None else now
-    rows = [row for host, trend, oom in answers for row in _host(text(host), _dict(trend), _dict(oom), now)]
+    rows = [
+        row
+        for host, trend, oom in answers
+        for row in _host(text(host), _dict(trend), _dict(oom), now)
+    ]
     rows.sort(key=_urgency)
     for place, row in enumerate(rows):
         row["id"] = "g%d" % (place + 1)
@@ -74,7 +92,10 @@ def fleet(answers, now=None):
         "hosts": len(answers),
         "gateways": len(gateways),
         "groups": {group: len([row for row in rows if row["group"] == group]) for group in GROUPS},
-        "verdicts": {verdict: len([row for row in gateways if row["verdict"] == verdict]) for verdict in VERDICTS},
+        "verdicts": {
+            verdict: len([row for row in gateways if row["verdict"] == verdict])
+            for verdict in VERDICTS
+        },
         "oom_kills_24h": sum(row["oom_kills_24h"] for row in gateways),
         "soonest_hours": min(growing) if growing else None,
         "rows": rows,
@@ -84,30 +105,79 @@ def fleet(answers, now=None):
 def _host(host, trend, oom, now):
     if not isinstance(trend.get("trends"), dict):
         word = "unreachable" if trend.get("unreachable") else "could not be asked"
-        return [_blank(host, "silent", word, text(trend.get("msg") or trend.get("module_stderr") or "no word from it").replace("Task failed: ", "", 1))]
+        return [
+            _blank(
+                host,
+                "silent",
+                word,
+                text(trend.get("msg") or trend.get("module_stderr") or "no word from it").replace(
+                    "Task failed: ", "", 1
+                ),
+            )
+        ]
     kills = [_dict(kill) for kill in _list(oom.get("kills"))[:MAX_GATEWAYS]]
-    notes = "" if isinstance(oom.get("kills"), (list, tuple)) else "its OOM kills are not known: %s" % text(oom.get("msg"))
+    notes = (
+        ""
+        if isinstance(oom.get("kills"), (list, tuple))
+        else "its OOM kills are not known: %s" % text(oom.get("msg"))
+    )
     found = [
-        _gateway(host, str(name), _dict(trend["trends"][name]), [kill for kill in kills if kill.get("name") == name], notes, now)
+        _gateway(
+            host,
+            str(name),
+            _dict(trend["trends"][name]),
+            [kill for kill in kills if kill.get("name") == name],
+            notes,
+            now,
+        )
         for name in list(trend["trends"])[:MAX_GATEWAYS]
     ]
     # It looks for every gateway, not for the configured ones only.
-    found += [_bare(host, str(name), notes) for name in sorted(_dict(oom.get("counters")), key=str)[:MAX_GATEWAYS] if name not in trend["trends"]]
+    found += [
+        _bare(host, str(name), notes)
+        for name in sorted(_dict(oom.get("counters")), key=str)[:MAX_GATEWAYS]
+        if name not in trend["trends"]
+    ]
     return found or [_blank(host, "none", "no gateway", "no Hermes gateway runs on this host")]
 
 
 def _bare(host, name, notes):
     """A gateway that is there and has no samples."""
     why = "it is not guarded, so there are no samples: run the playbook hermes_ops.gateway.site"
-    return dict(_blank(host, "unknown", "insufficient", why), gateway=text(name, 100), advice=[notes] if notes else [])
+    return dict(
+        _blank(host, "unknown", "insufficient", why),
+        gateway=text(name, 100),
+        advice=[notes] if notes else [],
+    )
 
 
 def _blank(host, group, verdict, why):
     return {
-        "host": host, "gateway": "", "group": group, "verdict": verdict, "slope_mb_per_hour": None, "slope_ci": None, "rss_mb": None, "limit_mb": None,
-        "hours_to_limit": None, "hours_to_limit_ci": None, "oom_kills_24h": 0, "recommended_restart_hours": None, "advice": [], "why": why,
-        "version": "", "provider": "", "model": "", "provider_switch": "", "notes": [], "stale": False,
-        "suspended_until": None, "observed_hours": None, "kills": [], "trend": {}, "chart": None,
+        "host": host,
+        "gateway": "",
+        "group": group,
+        "verdict": verdict,
+        "slope_mb_per_hour": None,
+        "slope_ci": None,
+        "rss_mb": None,
+        "limit_mb": None,
+        "hours_to_limit": None,
+        "hours_to_limit_ci": None,
+        "oom_kills_24h": 0,
+        "recommended_restart_hours": None,
+        "advice": [],
+        "why": why,
+        "version": "",
+        "provider": "",
+        "model": "",
+        "provider_switch": "",
+        "notes": [],
+        "stale": False,
+        "suspended_until": None,
+        "observed_hours": None,
+        "kills": [],
+        "trend": {},
+        "chart": None,
     }
 
 
@@ -118,36 +188,49 @@ def _gateway(host, name, trend, kills, notes, now):
     chart = _dict(trend.get("chart"))
     # Of the last sample: when, provider, model, version.
     identity = (list(_list((_list(chart.get("providers")) or [()])[-1])) + [None] * 4)[:4]
-    row = _blank(host, "", verdict if verdict in VERDICTS else "insufficient", text(trend.get("why")))
-    row.update({
-        "gateway": text(name, 100),
-        "slope_mb_per_hour": number(trend.get("slope_mb_per_hour")),
-        "slope_ci": pair(trend.get("slope_ci")),
-        "rss_mb": number(trend.get("rss_mb")),
-        "limit_mb": number(trend.get("limit_mb")),
-        "hours_to_limit": number(trend.get("hours_to_limit")),
-        "hours_to_limit_ci": _range(trend.get("hours_to_limit_ci")),
-        "oom_kills_24h": len([at for at in times if at > now - DAY]),
-        "recommended_restart_hours": number(trend.get("recommended_restart_hours")),
-        "advice": _texts(trend.get("advice") or trend.get("what_would_settle_it")) + ([notes] if notes else []),
-        "observed_hours": number(trend.get("observed_hours")),
-        "provider_switch": text(trend.get("provider_switch")),
-        "notes": _texts(trend.get("notes")),
-        "suspended_until": until if until is not None and until > now else None,
-        "version": text(trend.get("version"), 40),
-        "provider": text(identity[1], 100),
-        "model": text(identity[2], 100),
-        "kills": [_kill(kill) for kill in kills if number(kill.get("time")) is not None],
-        "trend": {key: value for key, value in trend.items() if key != "chart"},
-        "chart": dict(chart, kills=times),
-    })
+    row = _blank(
+        host, "", verdict if verdict in VERDICTS else "insufficient", text(trend.get("why"))
+    )
+    row.update(
+        {
+            "gateway": text(name, 100),
+            "slope_mb_per_hour": number(trend.get("slope_mb_per_hour")),
+            "slope_ci": pair(trend.get("slope_ci")),
+            "rss_mb": number(trend.get("rss_mb")),
+            "limit_mb": number(trend.get("limit_mb")),
+            "hours_to_limit": number(trend.get("hours_to_limit")),
+            "hours_to_limit_ci": _range(trend.get("hours_to_limit_ci")),
+            "oom_kills_24h": len([at for at in times if at > now - DAY]),
+            "recommended_restart_hours": number(trend.get("recommended_restart_hours")),
+            "advice": _texts(trend.get("advice") or trend.get("what_would_settle_it"))
+            + ([notes] if notes else []),
+            "observed_hours": number(trend.get("observed_hours")),
+            "provider_switch": text(trend.get("provider_switch")),
+            "notes": _texts(trend.get("notes")),
+            "suspended_until": until if until is not None and until > now else None,
+            "version": text(trend.get("version"), 40),
+            "provider": text(identity[1], 100),
+            "model": text(identity[2], 100),
+            "kills": [_kill(kill) for kill in kills if number(kill.get("time")) is not None],
+            "trend": {key: value for key, value in trend.items() if key != "chart"},
+            "chart": dict(chart, kills=times),
+        }
+    )
     if row["slope_mb_per_hour"] is None:
         row["slope_ci"] = None
     age = number(trend.get("sample_age_hours"))
     if age is not None and age > STALE_HOURS:
         row["stale"] = True
-        row["advice"].insert(0, "the last sample is %s old, and so is the verdict: %s" % (
-            hours(age), "hermes-guard doctor says why" if trend.get("running") else "the gateway does not run"))
+        row["advice"].insert(
+            0,
+            "the last sample is %s old, and so is the verdict: %s"
+            % (
+                hours(age),
+                "hermes-guard doctor says why"
+                if trend.get("running")
+                else "the gateway does not run",
+            ),
+        )
     row["group"] = _group(row, bool(times))
     return row
 
@@ -164,8 +247,12 @@ def brief(row):
 
 def _kill(kill):
     return {
-        "time": number(kill.get("time")), "pid": number(kill.get("pid")), "comm": text(kill.get("comm"), 40), "rss_bytes": number(kill.get("rss_bytes")),
-        "scope": text(kill.get("scope"), 40), "source": text(kill.get("source"), 40),
+        "time": number(kill.get("time")),
+        "pid": number(kill.get("pid")),
+        "comm": text(kill.get("comm"), 40),
+        "rss_bytes": number(kill.get("rss_bytes")),
+        "scope": text(kill.get("scope"), 40),
+        "source": text(kill.get("source"), 40),
     }
 
 
@@ -195,8 +282,13 @@ def _group(row, killed):
 def _urgency(row):
     """The group; the kills; the hours that are left; the verdict; the slope: what is worse comes first."""
     return (
-        list(GROUPS).index(row["group"]), -row["oom_kills_24h"], math.inf if row["hours_to_limit"] is None else row["hours_to_limit"],
-        VERDICTS.index(row["verdict"]) if row["verdict"] in VERDICTS else len(VERDICTS), -(row["slope_mb_per_hour"] or 0), row["host"], row["gateway"],
+        list(GROUPS).index(row["group"]),
+        -row["oom_kills_24h"],
+        math.inf if row["hours_to_limit"] is None else row["hours_to_limit"],
+        VERDICTS.index(row["verdict"]) if row["verdict"] in VERDICTS else len(VERDICTS),
+        -(row["slope_mb_per_hour"] or 0),
+        row["host"],
+        row["gateway"],
     )
 
 
@@ -204,7 +296,9 @@ def slope(row):
     """``18.2 (16.9 to 19.4)``, or ``-``."""
     if row["slope_mb_per_hour"] is None:
         return "-"
-    interval = " (%s to %s)" % tuple(_short(one) for one in row["slope_ci"]) if row["slope_ci"] else ""
+    interval = (
+        " (%s to %s)" % tuple(_short(one) for one in row["slope_ci"]) if row["slope_ci"] else ""
+    )
     return _short(row["slope_mb_per_hour"]) + interval
 
 
@@ -224,7 +318,13 @@ def hours(value):
         return "-"
     if value < 1:
         return "%.0f min" % max(0, value * 60)
-    return "%.0f h" % value if value < 48 else "%.1f days" % (value / 24) if value < 240 else "%.0f days" % (value / 24)
+    return (
+        "%.0f h" % value
+        if value < 48
+        else "%.1f days" % (value / 24)
+        if value < 240
+        else "%.0f days" % (value / 24)
+    )
 
 
 def moment(epoch):

@@ -5,6 +5,7 @@
 
 In a Jinja2 environment of its own, not in Ansible's: this one escapes whatever it is given, and a text from a host is never a template.
 """
+
 from __future__ import annotations
 
 import base64
@@ -25,12 +26,26 @@ _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.S)
 def html(report):
     """The page (str)."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters.update(megabytes=_fleet.megabytes, hours=_fleet.hours, moment=_fleet.moment, slope=_fleet.slope, brief=_fleet.brief)
+    environment.filters.update(
+        megabytes=_fleet.megabytes,
+        hours=_fleet.hours,
+        moment=_fleet.moment,
+        slope=_fleet.slope,
+        brief=_fleet.brief,
+    )
     frame = _plot.LARGE if report["gateways"] <= FEW else _plot.SMALL
     return environment.get_template("report.html.j2").render(
-        report=report, groups=_fleet.GROUPS, frame=frame, plot=lambda row: _plot.plot(row, frame), hashes=_hashes(environment),
+        report=report,
+        groups=_fleet.GROUPS,
+        frame=frame,
+        plot=lambda row: _plot.plot(row, frame),
+        hashes=_hashes(environment),
     )
 
 
@@ -38,5 +53,7 @@ def _hashes(environment):
     """What the page's policy lets in, its own style and script by their hashes: whatever got past the escaping would still not run."""
     source = environment.loader.get_source(environment, "report.html.j2")[0]
     return {
-        kind: "'sha256-%s'" % base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii") for kind, text in _INLINE.findall(source)
+        kind: "'sha256-%s'"
+        % base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+        for kind, text in _INLINE.findall(source)
     }

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report of a fleet as a table for a terminal, as JSON and as CSV."""
+
 from __future__ import annotations
 
 import csv
@@ -12,8 +13,25 @@ from . import _fleet
 
 HEADER = ("HOST", "GATEWAY", "VERDICT", "MB/H (95 %)", "RSS", "TIME TO LIMIT", "OOM 24H", "ADVICE")
 COLUMNS = (
-    "host", "gateway", "group", "verdict", "slope_mb_per_hour", "slope_low", "slope_high", "rss_mb", "limit_mb", "hours_to_limit", "oom_kills_24h",
-    "recommended_restart_hours", "observed_hours", "version", "provider", "model", "suspended_until", "why", "advice",
+    "host",
+    "gateway",
+    "group",
+    "verdict",
+    "slope_mb_per_hour",
+    "slope_low",
+    "slope_high",
+    "rss_mb",
+    "limit_mb",
+    "hours_to_limit",
+    "oom_kills_24h",
+    "recommended_restart_hours",
+    "observed_hours",
+    "version",
+    "provider",
+    "model",
+    "suspended_until",
+    "why",
+    "advice",
 )
 
 
@@ -21,22 +39,36 @@ def table(report):
     """The lines (list of str) of a table."""
     rows = [HEADER] + [_cells(row) for row in report["rows"]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER) - 1)] + [0]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    ]
 
 
 def _cells(row):
     advice = _fleet.brief(row)
     if row["suspended_until"]:
-        advice = "[calendar restarts suspended until %s] %s" % (_fleet.moment(row["suspended_until"]), advice)
+        advice = "[calendar restarts suspended until %s] %s" % (
+            _fleet.moment(row["suspended_until"]),
+            advice,
+        )
     return (
-        row["host"], row["gateway"] or "-", row["verdict"], _fleet.slope(row), _fleet.megabytes(row["rss_mb"]), _fleet.hours(row["hours_to_limit"]),
-        str(row["oom_kills_24h"]) if row["gateway"] else "-", advice or "-",
+        row["host"],
+        row["gateway"] or "-",
+        row["verdict"],
+        _fleet.slope(row),
+        _fleet.megabytes(row["rss_mb"]),
+        _fleet.hours(row["hours_to_limit"]),
+        str(row["oom_kills_24h"]) if row["gateway"] else "-",
+        advice or "-",
     )
 
 
 def as_json(report):
     """The whole report but for the points of the charts."""
-    rows = [{key: value for key, value in row.items() if key not in ("chart", "id")} for row in report["rows"]]
+    rows = [
+        {key: value for key, value in row.items() if key not in ("chart", "id")}
+        for row in report["rows"]
+    ]
     return json.dumps(dict(report, rows=rows), indent=1, sort_keys=True, default=str) + "\n"
 
 

@@ -6,6 +6,7 @@
 Time in Ansible is tasks times hosts, and counts do not depend on the machine. A fresh host of the lab with a real gateway is used:
 its first run installs psutil too. The last line is the answer, as JSON.
 """
+
 from __future__ import annotations
 
 import json
@@ -14,7 +15,12 @@ import sys
 import runs
 
 # What a role may add costs every host of every fleet: raise these figures only for what is worth that.
-BUDGET = {"task_results_first": 9, "task_results_repeat": 9, "remote_modules_first": 5, "remote_modules_repeat": 4}
+BUDGET = {
+    "task_results_first": 9,
+    "task_results_repeat": 9,
+    "remote_modules_first": 5,
+    "remote_modules_repeat": 4,
+}
 PREFIX = "hermes-budget"
 HOST = "alpha"
 
@@ -30,7 +36,11 @@ def main():
             counts["remote_modules_" + name] = tally["remote_modules"]
     if tally["changed"]:
         raise SystemExit("budget: the second run changed something, so its counts mean nothing")
-    over = ["%s is %d, the budget %d" % (name, counts[name], most) for name, most in BUDGET.items() if counts[name] > most]
+    over = [
+        "%s is %d, the budget %d" % (name, counts[name], most)
+        for name, most in BUDGET.items()
+        if counts[name] > most
+    ]
     print(json.dumps(counts, sort_keys=True))
     if over:
         sys.exit("budget: " + "; ".join(over))

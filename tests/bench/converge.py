@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The site playbook on simulated fleets, against the article's recipes as a plain playbook."""
+
 from __future__ import annotations
 
 import functools
@@ -15,11 +16,18 @@ import simulated
 
 SITE = "hermes_ops.gateway.site"
 ARTICLE = str(runs.BENCH / "article/article.yml")
-PLAYBOOKS = (("site.yml, four roles", SITE), ("the article's recipes", ARTICLE), ("as many results that do nothing", str(runs.BENCH / "floor.yml")))
+PLAYBOOKS = (
+    ("site.yml, four roles", SITE),
+    ("the article's recipes", ARTICLE),
+    ("as many results that do nothing", str(runs.BENCH / "floor.yml")),
+)
 # From the first size on only the site playbook, from the second on only its repeat, on hosts that are copies of one: the rest takes hours.
 LARGE, VAST = 100, 1000
 # Published counts, for comparison.
-REFERENCES = (("prometheus.prometheus.node_exporter", "44 to 45"), ("linux-system-roles systemd, one unit", "91"))
+REFERENCES = (
+    ("prometheus.prometheus.node_exporter", "44 to 45"),
+    ("linux-system-roles systemd, one unit", "91"),
+)
 
 
 def run(options):
@@ -32,28 +40,49 @@ def run(options):
         for label, name in PLAYBOOKS if count < LARGE else PLAYBOOKS[:1]:
             prepare = functools.partial(runs.playbook, name, **settings) if count >= VAST else None
             with simulated.fleet(count, prepare) as inventory:
-                for kind, times in ((() if prepare else (("first", 1),)) + (("repeat", repeats),)):
+                for kind, times in (() if prepare else (("first", 1),)) + (("repeat", repeats),):
                     sys.stderr.write("bench: converge: %d hosts, %s, %s\n" % (count, label, kind))
                     done = [runs.playbook(name, inventory, **settings) for _number in range(times)]
                     rows.append(_row(label, kind, count, done))
                     sys.stderr.write("bench: converge: %s\n" % json.dumps(rows[-1]))
     rows += _exponents(rows)
-    return rows + [{"playbook": name, "task_results_a_host": results} for name, results in REFERENCES]
+    return rows + [
+        {"playbook": name, "task_results_a_host": results} for name, results in REFERENCES
+    ]
 
 
 def _row(label, kind, count, done):
     for one in done:
-        bad = [host for host, figures in one.tally.items() if figures["failed"] or (kind == "repeat" and figures["changed"])]
+        bad = [
+            host
+            for host, figures in one.tally.items()
+            if figures["failed"] or (kind == "repeat" and figures["changed"])
+        ]
         if bad or len(one.tally) != count:
-            raise SystemExit("bench: %s: %s of %d hosts failed, or changed in the repeat" % (label, len(bad), count))
+            raise SystemExit(
+                "bench: %s: %s of %d hosts failed, or changed in the repeat"
+                % (label, len(bad), count)
+            )
     middle = sorted(done, key=lambda one: one.wall)[len(done) // 2]
-    total = {key: sum(figures[key] for figures in middle.tally.values()) for key in next(iter(middle.tally.values()))}
+    total = {
+        key: sum(figures[key] for figures in middle.tally.values())
+        for key in next(iter(middle.tally.values()))
+    }
     controller = middle.cpu - total["host_cpu_seconds"]
     return {
-        "playbook": label, "hosts": count, "run": kind, "runs": len(done), "wall_seconds": statistics.median(one.wall for one in done),
-        "controller_cpu_seconds": controller, "host_cpu_seconds": total["host_cpu_seconds"], "controller_share": "%.0f %%" % (100 * controller / middle.cpu),
-        "peak_mb": round(middle.peak_mb), "task_results_a_host": total["task_results"] / count, "modules_a_host": total["remote_modules"] / count,
-        "round_trips_a_host": total["round_trips"] / count, "kb_sent_a_host": round(total["bytes_sent"] / count / 1000),
+        "playbook": label,
+        "hosts": count,
+        "run": kind,
+        "runs": len(done),
+        "wall_seconds": statistics.median(one.wall for one in done),
+        "controller_cpu_seconds": controller,
+        "host_cpu_seconds": total["host_cpu_seconds"],
+        "controller_share": "%.0f %%" % (100 * controller / middle.cpu),
+        "peak_mb": round(middle.peak_mb),
+        "task_results_a_host": total["task_results"] / count,
+        "modules_a_host": total["remote_modules"] / count,
+        "round_trips_a_host": total["round_trips"] / count,
+        "kb_sent_a_host": round(total["bytes_sent"] / count / 1000),
     }
 
 
@@ -61,9 +90,18 @@ def _exponents(rows):
     """How wall time grows from each size of fleet to the next: 1 is proportional, and less where start-up still weighs."""
     found = []
     for label, kind in dict.fromkeys((row["playbook"], row["run"]) for row in rows):
-        sizes = sorted((row["hosts"], row["wall_seconds"]) for row in rows if (row["playbook"], row["run"]) == (label, kind))
+        sizes = sorted(
+            (row["hosts"], row["wall_seconds"])
+            for row in rows
+            if (row["playbook"], row["run"]) == (label, kind)
+        )
         for (less, before), (more, after) in zip(sizes, sizes[1:]):
-            found.append({
-                "playbook": label, "run": kind, "hosts": "%d to %d" % (less, more), "exponent": math.log(after / before) / math.log(more / less),
-            })
+            found.append(
+                {
+                    "playbook": label,
+                    "run": kind,
+                    "hosts": "%d to %d" % (less, more),
+                    "exponent": math.log(after / before) / math.log(more / less),
+                }
+            )
     return found

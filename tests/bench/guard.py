@@ -6,6 +6,7 @@
 On a fresh host of the lab, with a real gateway, and with nineteen units more that look like one. Measured is all that a program starts,
 and waits for; what systemd's own process does for it is not in it.
 """
+
 from __future__ import annotations
 
 import json
@@ -25,7 +26,11 @@ def program():
     """The program, made of the sources of this run."""
     path = runs.OUT / "hermes-guard"
     name = "ansible_collections.hermes_ops.gateway.plugins.module_utils._install.program"
-    subprocess.run([sys.executable, "-m", name, str(path)], check=True, env={"PYTHONPATH": str(runs.COLLECTIONS)})
+    subprocess.run(
+        [sys.executable, "-m", name, str(path)],
+        check=True,
+        env={"PYTHONPATH": str(runs.COLLECTIONS)},
+    )
     return path
 
 
@@ -42,8 +47,12 @@ def run(options):
         for gateways in (1, 1 + MORE):
             if gateways > 1:
                 _inside("sh", "/opt/bench/more.sh", str(MORE))
-                runs.playbook("hermes_ops.gateway.site", inventory, "-e", "hermes_watchdog_interval=1h")
-            rows += json.loads(_inside("python3", "/opt/bench/measure.py", str(gateways), str(5 * options.repeats)))
+                runs.playbook(
+                    "hermes_ops.gateway.site", inventory, "-e", "hermes_watchdog_interval=1h"
+                )
+            rows += json.loads(
+                _inside("python3", "/opt/bench/measure.py", str(gateways), str(5 * options.repeats))
+            )
         rows += json.loads(_inside("python3", "/opt/bench/journal.py"))
     return rows
 
@@ -72,4 +81,9 @@ def _lend(name):
 
 
 def _inside(*argv):
-    return subprocess.run(_engine() + ["exec", "%s-%s" % (PREFIX, HOST), *argv], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(
+        _engine() + ["exec", "%s-%s" % (PREFIX, HOST), *argv],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout

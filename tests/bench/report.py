@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The fleet report of ten to ten thousand synthetic gateways with charts of up to 300 points: time, memory, size."""
+
 from __future__ import annotations
 
 import json
@@ -20,10 +21,27 @@ def run(options):
     for size in SIZES:
         done, said = [], []
         for _number in range(options.repeats if size < 10000 else 1):
-            done.append(runs.measure([sys.executable, runs.TOP / "tests/report/many.py", size, runs.OUT / "report"], log))
+            done.append(
+                runs.measure(
+                    [sys.executable, runs.TOP / "tests/report/many.py", size, runs.OUT / "report"],
+                    log,
+                )
+            )
             said.append(json.loads(log.read_text(encoding="utf-8").splitlines()[-1]))
         row = {"gateways": size, "runs": len(done)}
-        row.update({key: statistics.median(one[key] for one in said) for key in said[0] if key.endswith("_seconds")})
-        row.update({key.replace("bytes", "mb"): said[0][key] / 1e6 for key in said[0] if key.endswith("_bytes")})
+        row.update(
+            {
+                key: statistics.median(one[key] for one in said)
+                for key in said[0]
+                if key.endswith("_seconds")
+            }
+        )
+        row.update(
+            {
+                key.replace("bytes", "mb"): said[0][key] / 1e6
+                for key in said[0]
+                if key.endswith("_bytes")
+            }
+        )
         rows.append(dict(row, peak_mb=round(done[0].peak_mb)))
     return rows

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs of programs that are measured and counted."""
+
 from __future__ import annotations
 
 import contextlib
@@ -35,7 +36,14 @@ def measure(argv, log=None, env=None, cwd=TOP, accept=(0,)):
     """Run ``argv`` and return Measured. Its children's CPU time counts where it waits for them. Output goes to the file ``log``."""
     out = open(log, "wb") if log else subprocess.DEVNULL
     started = time.monotonic()
-    process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=env, cwd=cwd)
+    process = subprocess.Popen(
+        [str(word) for word in argv],
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=subprocess.STDOUT,
+        env=env,
+        cwd=cwd,
+    )
     _pid, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - started
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -43,8 +51,12 @@ def measure(argv, log=None, env=None, cwd=TOP, accept=(0,)):
         out.close()
     if process.returncode not in accept:
         if log:
-            sys.stderr.write("".join(open(log, encoding="utf-8", errors="replace").readlines()[-30:]))
-        raise SystemExit("bench: %s ended with code %d" % (" ".join(map(str, argv)), process.returncode))
+            sys.stderr.write(
+                "".join(open(log, encoding="utf-8", errors="replace").readlines()[-30:])
+            )
+        raise SystemExit(
+            "bench: %s ended with code %d" % (" ".join(map(str, argv)), process.returncode)
+        )
     return Measured(wall, usage)
 
 
@@ -58,7 +70,12 @@ def alone(name):
 
 def snapshot(name):
     """A copy of the collection as it is now, for the runs from here on: somebody may be working in the checkout."""
-    done = subprocess.run([sys.executable, TOP / "tests/tools/snapshot.py", name], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, TOP / "tests/tools/snapshot.py", name],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     global COLLECTIONS
     COLLECTIONS = pathlib.Path(done.stdout.strip()).parents[2]
     return COLLECTIONS / "ansible_collections/hermes_ops/gateway"
@@ -71,13 +88,21 @@ def playbook(name, inventory, *arguments, **settings):
     with contextlib.suppress(FileNotFoundError):
         tally.unlink()
     env = dict(
-        os.environ, PATH="%s:%s" % (TOP / ".venv/bin", os.environ["PATH"]), ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
-        ANSIBLE_CALLBACK_PLUGINS=str(BENCH / "callback"), ANSIBLE_CALLBACKS_ENABLED="tally", HERMES_BENCH_TALLY=str(tally),
-        ANSIBLE_CONNECTION_PLUGINS=str(BENCH / "connection"), ANSIBLE_NOCOLOR="1", ANSIBLE_PIPELINING="1",
+        os.environ,
+        PATH="%s:%s" % (TOP / ".venv/bin", os.environ["PATH"]),
+        ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
+        ANSIBLE_CALLBACK_PLUGINS=str(BENCH / "callback"),
+        ANSIBLE_CALLBACKS_ENABLED="tally",
+        HERMES_BENCH_TALLY=str(tally),
+        ANSIBLE_CONNECTION_PLUGINS=str(BENCH / "connection"),
+        ANSIBLE_NOCOLOR="1",
+        ANSIBLE_PIPELINING="1",
     )
     env.update(settings)
     log = OUT / (str(name).replace(".yml", "").rpartition(".")[2].rpartition("/")[2] + ".log")
-    done = measure([TOP / ".venv/bin/ansible-playbook", name, "-i", inventory, *arguments], log, env)
+    done = measure(
+        [TOP / ".venv/bin/ansible-playbook", name, "-i", inventory, *arguments], log, env
+    )
     done.tally = json.loads(tally.read_text(encoding="utf-8"))
     tally.unlink()
     return done

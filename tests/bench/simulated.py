@@ -7,6 +7,7 @@ The root is the lab's Debian 12 image with a real Hermes in it, under a layer in
 of systemctl (a script that remembers what was enabled; there is one gateway, stopped) and the network (no sshd: what a connection costs
 is measured on the lab). A module runs as on a VPS, but all of them share this machine's cores.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -47,11 +48,18 @@ def own_mounts(argv):
 
 def _image():
     """The root file system of the lab's Debian 12 image, mounted read-only by podman."""
-    listed = subprocess.run(["podman", "images", "--format", "{{.Repository}}:{{.Tag}}"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    listed = subprocess.run(
+        ["podman", "images", "--format", "{{.Repository}}:{{.Tag}}"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout.split()
     names = [name for name in listed if IMAGE in name]
     if not names:
         raise SystemExit("bench: the lab's image is not there: tests/lab/lab up alpha")
-    return subprocess.run(["podman", "image", "mount", names[0]], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return subprocess.run(
+        ["podman", "image", "mount", names[0]], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
 
 
 @contextlib.contextmanager
@@ -96,13 +104,19 @@ def _inventory(mounts, top, names, layers):
         root = top / name
         for folder in ("upper", "work", "root"):
             (root / folder).mkdir(parents=True)
-        how = "lowerdir=%s,upperdir=%s,workdir=%s" % (":".join(map(str, layers)), root / "upper", root / "work")
+        how = "lowerdir=%s,upperdir=%s,workdir=%s" % (
+            ":".join(map(str, layers)),
+            root / "upper",
+            root / "work",
+        )
         _mount(mounts, root / "root", "-t", "overlay", "-o", how, "bench")
         _mount(mounts, root / "root/dev", "--bind", "/dev")
         hosts[name] = {"hermes_bench_root": str(root / "root")}
     inventory = top / "inventory.json"
     common = {
-        "ansible_connection": "rooted", "ansible_python_interpreter": "/usr/bin/python3", "ansible_remote_tmp": "/tmp/.ansible",
+        "ansible_connection": "rooted",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_remote_tmp": "/tmp/.ansible",
         # The hour that follows from a host's name would be the only thing in which they differ.
         "hermes_restart_timer_at": ["04:00", "16:00"],
     }
@@ -112,21 +126,38 @@ def _inventory(mounts, top, names, layers):
 
 def _base(base, lowest):
     """What all hosts have above the image: a gateway's unit, home and user, and the systemctl of this folder."""
-    for folder in ("opt/bench", "usr/local/sbin", "run/bench", "run/systemd/system", "etc/systemd/system", "home/hermes/.hermes", "tmp", "usr/bin"):
+    for folder in (
+        "opt/bench",
+        "usr/local/sbin",
+        "run/bench",
+        "run/systemd/system",
+        "etc/systemd/system",
+        "home/hermes/.hermes",
+        "tmp",
+        "usr/bin",
+    ):
         (base / folder).mkdir(parents=True)
     shutil.copy(runs.BENCH / "systemctl", base / "usr/local/sbin/systemctl")
     shutil.copy(runs.BENCH / "systemctl", base / "usr/bin/systemctl")
     (base / "tmp").chmod(0o1777)
     (base / "opt/bench/gateway").write_text(GATEWAY, encoding="utf-8")
     other = "Id=other%d.service\nLoadState=loaded\nActiveState=active\nSubState=running\nMainPID=0\nUser=\nExecStart={ path=/bin/x ; argv[]=/bin/x ; }\n\n"
-    (base / "opt/bench/services").write_text("".join(other % number for number in range(OTHERS)) + GATEWAY, encoding="utf-8")
+    (base / "opt/bench/services").write_text(
+        "".join(other % number for number in range(OTHERS)) + GATEWAY, encoding="utf-8"
+    )
     (base / "etc/systemd/system/hermes-gateway.service").write_text("[Service]\n", encoding="utf-8")
-    for name, line in (("passwd", "hermes:x:4242:4242::/home/hermes:/bin/bash\n"), ("group", "hermes:x:4242:\n"), ("shadow", "hermes:*:20000::::::\n")):
+    for name, line in (
+        ("passwd", "hermes:x:4242:4242::/home/hermes:/bin/bash\n"),
+        ("group", "hermes:x:4242:\n"),
+        ("shadow", "hermes:*:20000::::::\n"),
+    ):
         source = os.path.join(lowest, "etc", name)
         shutil.copy2(source, base / "etc" / name)
         with open(base / "etc" / name, "a", encoding="utf-8") as handle:
             handle.write(line)
-    shutil.copy(runs.TOP / "tests/lab/host/config.yaml.txt", base / "home/hermes/.hermes/config.yaml")
+    shutil.copy(
+        runs.TOP / "tests/lab/host/config.yaml.txt", base / "home/hermes/.hermes/config.yaml"
+    )
     for folder, _folders, files in os.walk(base / "home/hermes"):
         for path in [folder] + [os.path.join(folder, name) for name in files]:
             os.chown(path, 4242, 4242)

@@ -5,6 +5,7 @@
 
 Usage: slices.py INVENTORY SLICES [HOSTS_PATTERN]. On several machines, each runs its own slice.
 """
+
 from __future__ import annotations
 
 import json
@@ -20,7 +21,12 @@ def main(inventory, slices, pattern="all"):
     """Exit code 0 where every host was in exactly one slice, and all went well."""
     env = {"ANSIBLE_COLLECTIONS_PATH": str(runs.COLLECTIONS), "ANSIBLE_PIPELINING": "1"}
     bin_folder = runs.TOP / ".venv/bin"
-    listed = subprocess.run([bin_folder / "ansible-inventory", "-i", inventory, "--list"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    listed = subprocess.run(
+        [bin_folder / "ansible-inventory", "-i", inventory, "--list"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
     hosts = sorted(json.loads(listed)["_meta"]["hostvars"])
     os.environ["PATH"] = "%s:%s" % (bin_folder, os.environ["PATH"])
     jobs = []
@@ -29,15 +35,29 @@ def main(inventory, slices, pattern="all"):
         folder.mkdir(parents=True, exist_ok=True)
         mine = hosts[number::slices]
         # As AWX does it: every SLICES-th host, so that no slice gets one site's slow hosts.
-        jobs.append((mine, ansible_runner.run_async(
-            private_data_dir=str(folder), playbook="hermes_ops.gateway.site", inventory=os.path.abspath(inventory), limit=",".join(mine),
-            extravars={"hermes_hosts": pattern}, envvars=env, quiet=True, settings={"idle_timeout": 600},
-        )[:2]))
+        jobs.append(
+            (
+                mine,
+                ansible_runner.run_async(
+                    private_data_dir=str(folder),
+                    playbook="hermes_ops.gateway.site",
+                    inventory=os.path.abspath(inventory),
+                    limit=",".join(mine),
+                    extravars={"hermes_hosts": pattern},
+                    envvars=env,
+                    quiet=True,
+                    settings={"idle_timeout": 600},
+                )[:2],
+            )
+        )
     done = []
     for mine, (thread, runner) in jobs:
         thread.join()
         done += runner.stats["ok"]
-        print("slice of %d hosts: %s, %s" % (len(mine), runner.status, json.dumps(runner.stats["failures"])))
+        print(
+            "slice of %d hosts: %s, %s"
+            % (len(mine), runner.status, json.dumps(runner.stats["failures"]))
+        )
         if runner.rc != 0:
             raise SystemExit("slices: a slice ended with %d" % runner.rc)
     if sorted(done) != hosts:

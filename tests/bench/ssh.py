@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The repeat of the site playbook over real SSH, with and without what Ansible can do to spare connections."""
+
 from __future__ import annotations
 
 import statistics
@@ -15,7 +16,13 @@ CASES = (
     ("pipelining, ControlPersist", {}),
     ("no pipelining", {"ANSIBLE_PIPELINING": "0"}),
     ("no ControlPersist", {"ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no -o ControlPath=none"}),
-    ("neither", {"ANSIBLE_PIPELINING": "0", "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no -o ControlPath=none"}),
+    (
+        "neither",
+        {
+            "ANSIBLE_PIPELINING": "0",
+            "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no -o ControlPath=none",
+        },
+    ),
 )
 
 
@@ -30,10 +37,19 @@ def run(options):
                 found[label].append(runs.playbook("hermes_ops.gateway.site", inventory, **settings))
     rows = []
     for label, done in found.items():
-        total = {key: sum(figures[key] for figures in done[0].tally.values()) for key in ("round_trips", "bytes_sent")}
-        rows.append({
-            "case": label, "hosts": len(HOSTS), "runs": len(done), "wall_seconds": statistics.median(one.wall for one in done),
-            "controller_cpu_seconds": statistics.median(one.cpu for one in done), "commands_a_host": total["round_trips"] / len(HOSTS),
-            "kb_sent_a_host": round(total["bytes_sent"] / len(HOSTS) / 1000),
-        })
+        total = {
+            key: sum(figures[key] for figures in done[0].tally.values())
+            for key in ("round_trips", "bytes_sent")
+        }
+        rows.append(
+            {
+                "case": label,
+                "hosts": len(HOSTS),
+                "runs": len(done),
+                "wall_seconds": statistics.median(one.wall for one in done),
+                "controller_cpu_seconds": statistics.median(one.cpu for one in done),
+                "commands_a_host": total["round_trips"] / len(HOSTS),
+                "kb_sent_a_host": round(total["bytes_sent"] / len(HOSTS) / 1000),
+            }
+        )
     return rows

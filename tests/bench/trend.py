@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`hermes-guard trend` on histories of a day to a year, a sample every five minutes: a sawtooth that the watchdog cuts, with noise."""
+
 from __future__ import annotations
 
 import random
@@ -20,11 +21,21 @@ def run(options):
     for days in DAYS:
         path = runs.OUT / ("samples-%d.csv" % days)
         path.write_text(_history(days), encoding="utf-8")
-        done = [runs.measure([program, "trend", "--json", "--samples", path]) for _number in range(options.repeats)]
-        rows.append({
-            "days": days, "samples": days * 288, "runs": len(done), "cpu_ms": round(1000 * statistics.median(one.cpu for one in done)),
-            "wall_ms": round(1000 * statistics.median(one.wall for one in done)), "peak_mb": round(done[0].peak_mb), "file_kb": path.stat().st_size // 1000,
-        })
+        done = [
+            runs.measure([program, "trend", "--json", "--samples", path])
+            for _number in range(options.repeats)
+        ]
+        rows.append(
+            {
+                "days": days,
+                "samples": days * 288,
+                "runs": len(done),
+                "cpu_ms": round(1000 * statistics.median(one.cpu for one in done)),
+                "wall_ms": round(1000 * statistics.median(one.wall for one in done)),
+                "peak_mb": round(done[0].peak_mb),
+                "file_kb": path.stat().st_size // 1000,
+            }
+        )
     return rows
 
 
@@ -36,5 +47,7 @@ def _history(days):
         rss += 250e3
         if rss > 900e6:
             rss, life = 90e6, life + 1
-        lines.append("%d,%032x,%d" % (1790000000 + 300 * number, life, rss + abs(dice.gauss(0, 3e6))))
+        lines.append(
+            "%d,%032x,%d" % (1790000000 + 300 * number, life, rss + abs(dice.gauss(0, 3e6)))
+        )
     return "\n".join(lines) + "\n"

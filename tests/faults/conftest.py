@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Three hosts with real gateways for all tests of faults, what must hold after each of them, and the table at the end."""
+
 from __future__ import annotations
 
 import json
@@ -34,7 +35,10 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """The marker that names the fault of a test."""
-    config.addinivalue_line("markers", "fault(text, by=None): the fault that a test is about, and the tests that prove it where they stand elsewhere")
+    config.addinivalue_line(
+        "markers",
+        "fault(text, by=None): the fault that a test is about, and the tests that prove it where they stand elsewhere",
+    )
 
 
 def pytest_runtest_logreport(report):
@@ -51,7 +55,15 @@ def pytest_runtest_logreport(report):
 def pytest_runtest_setup(item):
     """The marker's words into the report."""
     for marker in item.iter_markers("fault"):
-        item.user_properties.append(("fault", {"text": marker.args[0], "test": marker.kwargs.get("by") or item.nodeid.rpartition("/")[2]}))
+        item.user_properties.append(
+            (
+                "fault",
+                {
+                    "text": marker.args[0],
+                    "test": marker.kwargs.get("by") or item.nodeid.rpartition("/")[2],
+                },
+            )
+        )
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -59,7 +71,9 @@ def pytest_terminal_summary(terminalreporter):
     if not RESULTS:
         return
     lines = ["| fault | test | result | seconds |", "| --- | --- | --- | ---: |"]
-    lines += ["| %(text)s | %(test)s | %(result)s | %(seconds)d |" % one for one in RESULTS.values()]
+    lines += [
+        "| %(text)s | %(test)s | %(result)s | %(seconds)d |" % one for one in RESULTS.values()
+    ]
     terminalreporter.write_line("")
     for line in lines:
         terminalreporter.write_line(line)
@@ -69,9 +83,25 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="session")
 def playbook(lab):
     """playbook(NAME, ARGUMENT...): run one of the collection's playbooks on the lab; subprocess.CompletedProcess."""
+
     def run(name, *arguments):
-        argv = ["ansible-playbook", "hermes_ops.gateway." + name, "-i", lab.file("inventory.yml"), *arguments]
-        return subprocess.run(argv, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
+        argv = [
+            "ansible-playbook",
+            "hermes_ops.gateway." + name,
+            "-i",
+            lab.file("inventory.yml"),
+            *arguments,
+        ]
+        return subprocess.run(
+            argv,
+            cwd=TOP,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
+
     return run
 
 
@@ -101,7 +131,11 @@ def hosts(lab, playbook):
         host.run("install", "-D", PROGRAM, PLACE + "hermes-guard")
         # The first sample.
         host.run("systemctl", "start", WATCHDOG)
-        host.put(PLACE + "wrapper", SHEBANG + (HERE / "host/hermes-guard.py").read_text(encoding="utf-8"), "755")
+        host.put(
+            PLACE + "wrapper",
+            SHEBANG + (HERE / "host/hermes-guard.py").read_text(encoding="utf-8"),
+            "755",
+        )
     return every
 
 
@@ -109,10 +143,22 @@ def hosts(lab, playbook):
 def conversation(hosts):
     """Somebody who writes to alpha's gateway when told to."""
     alpha = hosts["alpha"]
-    for source in (*(TOP / "tests/lab/load" / name for name in ("accounting.py", "stubs.py", "drive.py")), HERE / "host/talk.py"):
+    for source in (
+        *(TOP / "tests/lab/load" / name for name in ("accounting.py", "stubs.py", "drive.py")),
+        HERE / "host/talk.py",
+    ):
         alpha.put(PLACE + source.name, source.read_text(encoding="utf-8"))
-    argv = alpha.fleet.engine.argv + ["exec", "-i", alpha.fleet.container("alpha"), "/opt/hermes/venv/bin/python", "-B", PLACE + "talk.py"]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
+    argv = alpha.fleet.engine.argv + [
+        "exec",
+        "-i",
+        alpha.fleet.container("alpha"),
+        "/opt/hermes/venv/bin/python",
+        "-B",
+        PLACE + "talk.py",
+    ]
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    ) as process:
         invariants.complete(json.loads(process.stdout.readline()))
         yield process
         process.stdin.close()

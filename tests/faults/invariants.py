@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What must hold after every fault: nothing lost, no restart storm, never a stopped gateway started, never a drain marker left behind."""
+
 from __future__ import annotations
 
 from machine import FAULT, HOME, NAME, PLACE, PROGRAM, RESTING, STATE
@@ -10,7 +11,10 @@ from machine import FAULT, HOME, NAME, PLACE, PROGRAM, RESTING, STATE
 def begin(host):
     """The state of ``host`` before a fault. What Hermes and the arbiter remember of earlier restarts is taken away, so that each test is the first."""
     host.allowed = 1
-    host.sh("rm -f %s* %s/gateway-starts.log %s/ledger.jsonl %s/request.json; systemctl reset-failed" % (FAULT, HOME, STATE, STATE))
+    host.sh(
+        "rm -f %s* %s/gateway-starts.log %s/ledger.jsonl %s/request.json; systemctl reset-failed"
+        % (FAULT, HOME, STATE, STATE)
+    )
     # A playbook puts the shipped program back in its place.
     host.run("install", PLACE + "wrapper", PROGRAM)
     host.configure()
@@ -24,11 +28,20 @@ def hold(host, before):
     assert host.starts() <= host.allowed, "a restart storm: %d starts" % host.starts()
     assert len(host.ledger("restart")) <= host.allowed, "a restart storm: %s" % host.ledger()
     resting = host.show("%s-%s.service" % (NAME, RESTING))
-    assert (resting["ActiveState"], resting["MainPID"], resting["InvocationID"]) == ("inactive", "0", ""), "what was stopped was started"
+    assert (resting["ActiveState"], resting["MainPID"], resting["InvocationID"]) == (
+        "inactive",
+        "0",
+        "",
+    ), "what was stopped was started"
     assert not host.ledger("begun", "restart", name="%s-%s" % (NAME, RESTING))
     assert _samples(host) >= before["samples"], "samples of the history are lost"
     # Whatever is left of the guard still works.
-    assert host.run("sh", "-c", "cd %s && { test ! -e lock || flock -n lock true; }" % STATE, check=False).returncode == 0, "a lock is held"
+    assert (
+        host.run(
+            "sh", "-c", "cd %s && { test ! -e lock || flock -n lock true; }" % STATE, check=False
+        ).returncode
+        == 0
+    ), "a lock is held"
     host.sh("systemctl start hermes-mem-watchdog.service && hermes-guard doctor")
     assert host.starts() <= host.allowed, "the check after it restarted once more"
 

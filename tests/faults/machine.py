@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One host of the lab, as the tests of faults see it."""
+
 from __future__ import annotations
 
 import json
@@ -56,7 +57,13 @@ class Host:
     def start(self, *argv):
         """Start a program and do not wait for it."""
         argv = self.fleet.engine.argv + ["exec", self.fleet.container(self.name), *argv]
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
 
     def put(self, path, text, mode="644"):
         """A file."""
@@ -65,7 +72,14 @@ class Host:
     def configure(self, **changed):
         """The local settings of the guard: IMPATIENT and ``changed``."""
         lines = ["%s = %s" % item for item in dict(IMPATIENT, **changed).items()]
-        self.put(LOCAL, "\n".join(["[DEFAULT]"] + lines + ["[%s-%s]" % (NAME, RESTING), "threshold = 1M", "breaches = 1 of 1", ""]))
+        self.put(
+            LOCAL,
+            "\n".join(
+                ["[DEFAULT]"]
+                + lines
+                + ["[%s-%s]" % (NAME, RESTING), "threshold = 1M", "breaches = 1 of 1", ""]
+            ),
+        )
 
     def profile(self, name, port):
         """The unit and the home of a gateway with a profile of its own; it is not started."""
@@ -78,12 +92,18 @@ class Host:
             value = true()
             if value:
                 return value
-            assert time.monotonic() < deadline, "%s: waited %d s in vain for %s" % (self.name, seconds, what)
+            assert time.monotonic() < deadline, "%s: waited %d s in vain for %s" % (
+                self.name,
+                seconds,
+                what,
+            )
             time.sleep(0.3)
 
     def show(self, unit=UNIT):
         """systemd's word of a unit (dict)."""
-        out = self.sh("systemctl show -p ActiveState,SubState,Result,MainPID,InvocationID %s" % unit)
+        out = self.sh(
+            "systemctl show -p ActiveState,SubState,Result,MainPID,InvocationID %s" % unit
+        )
         return dict(line.split("=", 1) for line in out.splitlines())
 
     def life(self, unit=UNIT):
@@ -92,9 +112,15 @@ class Host:
 
     def up(self, home=HOME, unit=UNIT):
         """Whether the gateway runs and says so, in a state file of its own process."""
-        state = json.loads(self.run("cat", home + "/gateway_state.json", check=False).stdout or "{}")
+        state = json.loads(
+            self.run("cat", home + "/gateway_state.json", check=False).stdout or "{}"
+        )
         shown = self.show(unit)
-        return shown["ActiveState"] == "active" and state.get("gateway_state") == "running" and str(state.get("pid")) == shown["MainPID"]
+        return (
+            shown["ActiveState"] == "active"
+            and state.get("gateway_state") == "running"
+            and str(state.get("pid")) == shown["MainPID"]
+        )
 
     def starts(self, home=HOME):
         """How many times the gateway has started since the test began, by Hermes's own log."""
@@ -102,7 +128,9 @@ class Host:
 
     def ledger(self, *events, name=NAME):
         """The entries of the ledger since the test began (list of dict), only those of ``events`` where there are any."""
-        lines = self.run("cat", "/var/lib/hermes-guard/%s/ledger.jsonl" % name, check=False).stdout.splitlines()
+        lines = self.run(
+            "cat", "/var/lib/hermes-guard/%s/ledger.jsonl" % name, check=False
+        ).stdout.splitlines()
         entries = []
         for line in lines:
             try:
@@ -123,7 +151,10 @@ class Host:
 
     def held(self):
         """Wait until the guard is held."""
-        self.wait("the guard to come to its step", lambda: self.run("test", "-e", FAULT + ".held", check=False).returncode == 0)
+        self.wait(
+            "the guard to come to its step",
+            lambda: self.run("test", "-e", FAULT + ".held", check=False).returncode == 0,
+        )
 
     def release(self):
         """Let the guard go on."""
@@ -131,9 +162,27 @@ class Host:
 
     def finished(self, unit=RESTART):
         """Wait until a oneshot unit is over, with its ExecStopPost; systemd's word of it."""
-        return self.wait("the end of " + unit, lambda: self.show(unit) if self.show(unit)["ActiveState"] in ("inactive", "failed") else None, 600)
+        return self.wait(
+            "the end of " + unit,
+            lambda: (
+                self.show(unit)
+                if self.show(unit)["ActiveState"] in ("inactive", "failed")
+                else None
+            ),
+            600,
+        )
 
     def operator(self, *more):
         """An operator's restart; its entry in the ledger."""
-        done = self.run("hermes-guard", "restart", "--gateway", NAME, "--reason", "operator", "--json", *more, check=False)
+        done = self.run(
+            "hermes-guard",
+            "restart",
+            "--gateway",
+            NAME,
+            "--reason",
+            "operator",
+            "--json",
+            *more,
+            check=False,
+        )
         return json.loads(done.stdout)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The wall clock is set. Hosts of the lab share the machine's clock, so the stamps are moved instead: seen from now, that is the same."""
+
 from __future__ import annotations
 
 import pytest

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the guard keeps is garbage."""
+
 from __future__ import annotations
 
 import json
@@ -9,7 +10,8 @@ import json
 import pytest
 from machine import NAME, STATE, WATCHDOG
 
-GARBAGE = """
+GARBAGE = (
+    """
 cd %s
 printf 'a\\000b\\377,,,\\n{"time":' >> memory.csv
 head -c 4096 /dev/urandom >> memory.csv
@@ -17,7 +19,9 @@ printf '{"time": "soon"}\\n[1]\\n{"time": NaN, "event": "restart"}\\n{"time": 1e
 head -c 4096 /dev/urandom >> ledger.jsonl
 for name in identity life request; do head -c 512 /dev/urandom > $name.json; done
 head -c 4096 /dev/urandom > ../code
-""" % STATE
+"""
+    % STATE
+)
 
 
 @pytest.mark.fault("history and ledger corrupt")
@@ -33,6 +37,8 @@ def test_corrupt(alpha):
     assert (entry["event"], entry["mode"], alpha.starts()) == ("restart", "drain", 1)
     assert alpha.operator()["code"] == "cooldown"
     status = json.loads(alpha.sh("hermes-guard status --json"))
-    assert [one["last_restart"]["reason"] for one in status["gateways"] if one["name"] == NAME] == ["operator"]
+    assert [one["last_restart"]["reason"] for one in status["gateways"] if one["name"] == NAME] == [
+        "operator"
+    ]
     assert json.loads(alpha.sh("hermes-guard trend --gateway %s --json" % NAME))["verdict"]
     assert alpha.sh("head -n 2 %s/memory.csv" % STATE) == before

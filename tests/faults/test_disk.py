@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Disks that are full, and one that is read-only."""
+
 from __future__ import annotations
 
 import json
@@ -43,7 +44,9 @@ def test_restart_on_a_full_disk(full_state):
 def test_watchdog_on_a_full_disk(full_state):
     """Its word for the arbiter cannot be left, nor a line in the ledger: the restart is done all the same."""
     full_state.configure(threshold="40M", breaches="1 of 1")
-    assert full_state.run("systemctl", "start", WATCHDOG, check=False).returncode != 0, "a check that could keep nothing is a failed one"
+    assert full_state.run("systemctl", "start", WATCHDOG, check=False).returncode != 0, (
+        "a check that could keep nothing is a failed one"
+    )
     full_state.wait("the restart", full_state.starts)
     full_state.finished()
     assert full_state.starts() == 1
@@ -56,7 +59,10 @@ def test_watchdog_on_a_full_disk(full_state):
 def full_run(alpha):
     """No room in /run."""
     alpha.sh("mount -o remount,size=$(($(df -k --output=used /run | tail -n 1)))k /run")
-    assert "No space left" in alpha.run("dd", "if=/dev/zero", "of=/run/more", "bs=64k", "count=1", check=False).stderr
+    assert (
+        "No space left"
+        in alpha.run("dd", "if=/dev/zero", "of=/run/more", "bs=64k", "count=1", check=False).stderr
+    )
     alpha.sh("rm /run/more")
     yield alpha
     alpha.sh("mount -o remount,size=1g /run")
@@ -74,7 +80,9 @@ def test_full_run(full_run):
 @pytest.fixture
 def fixed_etc(alpha):
     """/etc read-only."""
-    alpha.sh("mount --bind /etc /etc && mount -o remount,ro,bind /etc && ! touch /etc/x 2>/dev/null")
+    alpha.sh(
+        "mount --bind /etc /etc && mount -o remount,ro,bind /etc && ! touch /etc/x 2>/dev/null"
+    )
     yield alpha
     alpha.run("umount", "-l", "/etc")
 
@@ -82,10 +90,17 @@ def fixed_etc(alpha):
 @pytest.mark.fault("read-only /etc: the guard goes on, and a playbook says why it cannot")
 def test_read_only_etc(fixed_etc, playbook):
     """The playbook leaves no half of what it was to do."""
-    before = fixed_etc.sh("find /etc/hermes-guard /etc/systemd/system -type f | sort | xargs sha256sum")
-    done = playbook("site", "--limit", "alpha", "--tags", "watchdog", "-e", "hermes_watchdog_interval=7h")
+    before = fixed_etc.sh(
+        "find /etc/hermes-guard /etc/systemd/system -type f | sort | xargs sha256sum"
+    )
+    done = playbook(
+        "site", "--limit", "alpha", "--tags", "watchdog", "-e", "hermes_watchdog_interval=7h"
+    )
     assert done.returncode != 0
     assert "Read-only file system" in done.stdout or "cannot be written" in done.stdout, done.stdout
-    assert fixed_etc.sh("find /etc/hermes-guard /etc/systemd/system -type f | sort | xargs sha256sum") == before
+    assert (
+        fixed_etc.sh("find /etc/hermes-guard /etc/systemd/system -type f | sort | xargs sha256sum")
+        == before
+    )
     fixed_etc.run("systemctl", "start", WATCHDOG)
     assert (fixed_etc.operator()["mode"], fixed_etc.starts()) == ("drain", 1)

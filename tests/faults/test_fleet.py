@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A gateway of the fleet that does not come up again."""
+
 from __future__ import annotations
 
 import pytest
@@ -19,11 +20,17 @@ def test_restart_stops_at_the_batch_that_fails(alpha, delta, epsilon, playbook):
     delta.put(DROPIN, BROKEN)
     delta.run("systemctl", "daemon-reload")
     try:
-        done = playbook("restart", "-e", "hermes_restart_pause=1", "-e", "hermes_restart_reason=fleet")
+        done = playbook(
+            "restart", "-e", "hermes_restart_pause=1", "-e", "hermes_restart_reason=fleet"
+        )
     finally:
         delta.sh("rm -r $(dirname %s); systemctl daemon-reload" % DROPIN)
     assert done.returncode != 0
-    recap = dict(line.split(":", 1) for line in done.stdout.rpartition("PLAY RECAP")[2].splitlines() if " : " in line)
+    recap = dict(
+        line.split(":", 1)
+        for line in done.stdout.rpartition("PLAY RECAP")[2].splitlines()
+        if " : " in line
+    )
     recap = {name.strip(): counts for name, counts in recap.items()}
     assert sorted(recap) == ["alpha", "delta"], done.stdout
     assert "failed=0" in recap["alpha"] and "failed=1" in recap["delta"]

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A gateway whose process lives and whose event loop does not."""
+
 from __future__ import annotations
 
 import json
@@ -31,14 +32,21 @@ def test_frozen(delta):
     assert (entry["trigger"], entry["mode"]) == ("watchdog", "emergency")
     assert "its event loop has stood still for" in entry["reason"]
     assert delta.life() != life
-    told = dict(pair.split("=", 1) for pair in delta.sh("tr '\\0' '\\n' < %s; rm %s" % (TOLD, TOLD)).splitlines())
+    told = dict(
+        pair.split("=", 1)
+        for pair in delta.sh("tr '\\0' '\\n' < %s; rm %s" % (TOLD, TOLD)).splitlines()
+    )
     assert (told["HERMES_GUARD_EVENT"], told["HERMES_GUARD_GATEWAY"]) == ("restart", NAME)
     assert "stood still" in told["HERMES_GUARD_REASON"]
 
 
 def _silence(host):
     beat = json.loads(host.sh("cat %s/state/gateway.heartbeat" % HOME))
-    return float(host.sh("python3 -c 'import time; print(time.monotonic())'")) - beat["monotonic"] if str(beat["pid"]) == host.show()["MainPID"] else 1e9
+    return (
+        float(host.sh("python3 -c 'import time; print(time.monotonic())'")) - beat["monotonic"]
+        if str(beat["pid"]) == host.show()["MainPID"]
+        else 1e9
+    )
 
 
 @pytest.mark.fault("pid reuse: a stranger with the pid of the gateway")
@@ -47,7 +55,8 @@ def test_pid_reuse(delta):
     delta.run("systemctl", "start", WATCHDOG)
     pid = delta.show()["MainPID"]
     samples = delta.sh("wc -l < %s/memory.csv" % STATE)
-    got = delta.sh("""
+    got = delta.sh(
+        """
         kill -9 %(pid)s
         for try in 1 2 3 4 5; do
             while [ -e /proc/%(pid)s ]; do sleep 0.1; done
@@ -59,9 +68,13 @@ def test_pid_reuse(delta):
         echo $got
         hermes-guard check
         kill $got
-    """ % {"pid": pid}).splitlines()
+    """
+        % {"pid": pid}
+    ).splitlines()
     assert got == [pid], "the kernel gave another pid, or the check said something"
     assert delta.sh("wc -l < %s/memory.csv" % STATE) == samples, "a sample of a stranger"
     delta.wait("the gateway to run again", delta.up)
     delta.run("systemctl", "start", WATCHDOG)
-    assert delta.sh("tail -n 1 %s/memory.csv" % STATE).split(",")[2] == delta.show()["MainPID"] != pid
+    assert (
+        delta.sh("tail -n 1 %s/memory.csv" % STATE).split(",")[2] == delta.show()["MainPID"] != pid
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A user who has nothing good in mind owns the home that root's programs read."""
+
 from __future__ import annotations
 
 import json
@@ -22,25 +23,56 @@ ExecStart=/opt/hermes/venv/bin/python -m hermes_cli.main gateway run
 
 
 def _as_the_user(host, script):
-    host.run("runuser", "-u", "hermes", "--", "sh", "-ec", script, "sh", *("%s/%s" % (HOME, name) for name in READ))
+    host.run(
+        "runuser",
+        "-u",
+        "hermes",
+        "--",
+        "sh",
+        "-ec",
+        script,
+        "sh",
+        *("%s/%s" % (HOME, name) for name in READ),
+    )
 
 
 def _guard(host, *arguments, **more):
     """The guard, without room for a large file and without the time to wait for a writer."""
-    return host.run("prlimit", "--as=1000000000", "timeout", "100", "hermes-guard", *arguments, **more)
+    return host.run(
+        "prlimit", "--as=1000000000", "timeout", "100", "hermes-guard", *arguments, **more
+    )
 
 
-@pytest.mark.parametrize("make", [
-    pytest.param("ln -sf /etc/shadow", marks=pytest.mark.fault("hostile user: links in place of files"), id="links"),
-    pytest.param("rm -f $file; mkfifo", marks=pytest.mark.fault("hostile user: FIFOs in place of files"), id="fifos"),
-    pytest.param("rm -f $file; truncate -s 5G", marks=pytest.mark.fault("hostile user: files of 5 GB"), id="large"),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(
+            "ln -sf /etc/shadow",
+            marks=pytest.mark.fault("hostile user: links in place of files"),
+            id="links",
+        ),
+        pytest.param(
+            "rm -f $file; mkfifo",
+            marks=pytest.mark.fault("hostile user: FIFOs in place of files"),
+            id="fifos",
+        ),
+        pytest.param(
+            "rm -f $file; truncate -s 5G",
+            marks=pytest.mark.fault("hostile user: files of 5 GB"),
+            id="large",
+        ),
+    ],
+)
 def test_files_that_are_none(delta, make):
     """They are not read, and nothing else of the guard's work suffers. (Hermes itself does suffer: its own user did that to it.)"""
     before, pid = delta.sh(SHADOW), delta.show()["MainPID"]
     _as_the_user(delta, 'for file; do %s "$file"; done' % make)
     try:
-        said = _guard(delta, "check").stdout + _guard(delta, "status").stdout + _guard(delta, "doctor", check=False).stdout
+        said = (
+            _guard(delta, "check").stdout
+            + _guard(delta, "status").stdout
+            + _guard(delta, "doctor", check=False).stdout
+        )
         assert delta.sh("tail -n 1 %s/memory.csv" % STATE).split(",")[2] == pid
     finally:
         _as_the_user(delta, 'rm -f "$@"')
@@ -54,7 +86,9 @@ def test_marker_that_is_a_link(delta):
     """The marker is the user's to write, so root's files are safe, and the restart comes to its end."""
     before = delta.sh(SHADOW)
     _as_the_user(delta, 'ln -s /etc/shadow "$3"')
-    entry = json.loads(_guard(delta, "restart", "--gateway", NAME, "--reason", "hostile", "--json").stdout)
+    entry = json.loads(
+        _guard(delta, "restart", "--gateway", NAME, "--reason", "hostile", "--json").stdout
+    )
     assert (entry["event"], delta.starts()) == ("restart", 1)
     assert delta.sh(SHADOW) == before
     _as_the_user(delta, 'rm -f "$3"')
@@ -88,10 +122,26 @@ def test_units_of_the_user(delta, playbook, lab):
         before = delta.sh(listing)
         done = playbook("site", "--limit", "delta", "-e", "hermes_watchdog_interval=6h")
         assert done.returncode == 0, done.stdout
-        assert "is left out: the home /etc belongs to uid 0, but the gateway runs as hermes" in " ".join(done.stdout.split()), done.stdout
+        assert (
+            "is left out: the home /etc belongs to uid 0, but the gateway runs as hermes"
+            in " ".join(done.stdout.split())
+        ), done.stdout
         assert delta.sh(listing) == before
-        argv = ["ansible", "delta", "-i", lab.file("inventory.yml"), "-b", "-m", "hermes_ops.gateway.gateway_info", "--one-line"]
-        found = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout.partition("=>")[2])
+        argv = [
+            "ansible",
+            "delta",
+            "-i",
+            lab.file("inventory.yml"),
+            "-b",
+            "-m",
+            "hermes_ops.gateway.gateway_info",
+            "--one-line",
+        ]
+        found = json.loads(
+            subprocess.run(
+                argv, stdout=subprocess.PIPE, encoding="utf-8", check=True
+            ).stdout.partition("=>")[2]
+        )
         names = {one["name"]: one["problem"] for one in found["gateways"]}
         assert names["hermes-gateway-evil@hermes"] and names[NAME] is None
         assert not any("lines" in name for name in names)
@@ -100,7 +150,9 @@ def test_units_of_the_user(delta, playbook, lab):
         delta.sh("loginctl disable-linger hermes; systemctl stop user@$(id -u hermes).service")
 
 
-@pytest.mark.fault("hostile user: what a guard that is taken over may still do (systemd-analyze security)")
+@pytest.mark.fault(
+    "hostile user: what a guard that is taken over may still do (systemd-analyze security)"
+)
 def test_units_are_hardened(delta):
     """At most 3.0 for each unit that the collection ships to every host; docs/security.md has the figures, and why each directive is left open that is."""
     for unit in (WATCHDOG, RESTART):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """kill -9 of the guard at every step of a restart."""
+
 from __future__ import annotations
 
 import pytest
@@ -26,7 +27,13 @@ def test_before_the_restart(alpha):
     assert alpha.operator()["code"] == "cooldown"
 
 
-@pytest.mark.parametrize("step", [pytest.param(step, marks=pytest.mark.fault("kill -9 of the guard: %s" % step)) for step in AFTER])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(step, marks=pytest.mark.fault("kill -9 of the guard: %s" % step))
+        for step in AFTER
+    ],
+)
 def test_after_it(alpha, step):
     """It comes up all the same, once, and without a marker."""
     life = alpha.life()
@@ -44,15 +51,33 @@ def _killed(host, step):
     return host.finished()["Result"]
 
 
-@pytest.mark.parametrize("step", [
-    pytest.param(step, marks=pytest.mark.fault("kill -9 of an operator's restart: %s" % step)) for step in ("drained", "restart asked for")
-])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(step, marks=pytest.mark.fault("kill -9 of an operator's restart: %s" % step))
+        for step in ("drained", "restart asked for")
+    ],
+)
 def test_by_hand(alpha, step):
     """Nobody stands behind an operator's own command: the next check of the watchdog cleans up."""
     alpha.fault("kill " + step)
-    assert alpha.run("hermes-guard", "restart", "--gateway", "hermes-gateway", "--reason", "operator", check=False).returncode == 137
+    assert (
+        alpha.run(
+            "hermes-guard",
+            "restart",
+            "--gateway",
+            "hermes-gateway",
+            "--reason",
+            "operator",
+            check=False,
+        ).returncode
+        == 137
+    )
     assert alpha.marker()
-    alpha.wait("the doctor to see it", lambda: "a drain marker lies in" in alpha.run("hermes-guard", "doctor", check=False).stdout)
+    alpha.wait(
+        "the doctor to see it",
+        lambda: "a drain marker lies in" in alpha.run("hermes-guard", "doctor", check=False).stdout,
+    )
     alpha.run("systemctl", "start", WATCHDOG)
     assert not alpha.marker()
 

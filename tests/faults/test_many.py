@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What Hermes's own commands do under the guard, and many gateways on one host."""
+
 from __future__ import annotations
 
 import json
@@ -19,7 +20,9 @@ def test_unit_is_rewritten(alpha):
     """The guard stands beside the unit and not in it: nothing of it is lost, and the next restart is as good as ever."""
     alpha.put(DROPIN, "[Service]\nEnvironment=LAB=kept\n")
     alpha.sh("echo '# by hand' >> /etc/systemd/system/%s && systemctl daemon-reload" % UNIT)
-    alpha.sh("hermes gateway install --system --run-as-user hermes --force --no-start-now --start-on-login < /dev/null")
+    alpha.sh(
+        "hermes gateway install --system --run-as-user hermes --force --no-start-now --start-on-login < /dev/null"
+    )
     assert "by hand" not in alpha.sh("cat /etc/systemd/system/" + UNIT)
     alpha.sh("hermes-guard doctor")
     alpha.run("systemctl", "start", WATCHDOG)
@@ -62,10 +65,14 @@ def test_twenty(twenty, epsilon):
         epsilon.run("systemctl", "start", WATCHDOG)
     names = [NAME] + ["%s-%s" % (NAME, name) for name in RUNNING]
     for name in names:
-        epsilon.wait("the restart of " + name, lambda name=name: epsilon.ledger("restart", name=name))
+        epsilon.wait(
+            "the restart of " + name, lambda name=name: epsilon.ledger("restart", name=name)
+        )
     epsilon.run("systemctl", "start", WATCHDOG)
     assert [epsilon.starts()] + [epsilon.starts(_place(name)[0]) for name in RUNNING] == [1, 1, 1]
-    shown = epsilon.sh("systemctl show -p ActiveState %s" % " ".join(_place(name)[1] for name in STOPPED)).split()
+    shown = epsilon.sh(
+        "systemctl show -p ActiveState %s" % " ".join(_place(name)[1] for name in STOPPED)
+    ).split()
     assert shown == ["ActiveState=inactive"] * len(STOPPED)
     epsilon.configure()
 
@@ -76,11 +83,29 @@ def test_profile_is_removed(twenty, epsilon, playbook):
     home, unit = _place("p18")
     epsilon.sh("rm -rf " + home)
     epsilon.run("systemctl", "start", WATCHDOG)
-    assert epsilon.sh("tail -n 1 /var/lib/hermes-guard/%s/memory.csv" % NAME).split(",")[1] == epsilon.life()
-    done = epsilon.run("hermes-guard", "restart", "--gateway", unit[:-len(".service")], "--reason", "x", "--json", check=False)
+    assert (
+        epsilon.sh("tail -n 1 /var/lib/hermes-guard/%s/memory.csv" % NAME).split(",")[1]
+        == epsilon.life()
+    )
+    done = epsilon.run(
+        "hermes-guard",
+        "restart",
+        "--gateway",
+        unit[: -len(".service")],
+        "--reason",
+        "x",
+        "--json",
+        check=False,
+    )
     assert (done.returncode, json.loads(done.stdout)["code"]) == (3, "unsafe")
-    assert "the home %s cannot be read" % home in epsilon.run("hermes-guard", "doctor", check=False).stdout
-    epsilon.sh("systemctl stop %s; rm -f /etc/systemd/system/%s; rm -rf %s; systemctl daemon-reload" % (unit, unit, home))
+    assert (
+        "the home %s cannot be read" % home
+        in epsilon.run("hermes-guard", "doctor", check=False).stdout
+    )
+    epsilon.sh(
+        "systemctl stop %s; rm -f /etc/systemd/system/%s; rm -rf %s; systemctl daemon-reload"
+        % (unit, unit, home)
+    )
     done = playbook("site", "--limit", "epsilon", "-e", "hermes_watchdog_interval=6h")
     assert done.returncode == 0, done.stdout
     assert len(json.loads(epsilon.sh("hermes-guard status --json"))["gateways"]) == 19

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Faults whose proof stands in the unit tests: the table names those, and they are run again here."""
+
 from __future__ import annotations
 
 import subprocess
@@ -14,20 +15,39 @@ import pytest
 TOP = Path(__file__).resolve().parents[2]
 UNITS = "tests/unit/plugins/module_utils/"
 PROVED = {
-    "clock set while a restart is cooling down": ["_guard/test_arbiter.py::test_cooldown", "_guard/test_watchdog.py::test_clock_that_goes_back"],
-    "clock set: nothing of the history is lost": [
-        "_guard/test_history.py::test_a_clock_that_jumps_ahead_does_not_cost_the_history", "_trend/test_samples.py::test_clock_that_jumps",
+    "clock set while a restart is cooling down": [
+        "_guard/test_arbiter.py::test_cooldown",
+        "_guard/test_watchdog.py::test_clock_that_goes_back",
     ],
-    "clock set: no gateway looks frozen": ["_hermes/test_heartbeat.py::test_no_setting_of_the_clock_makes_it_old"],
-    "host paused: no gateway looks frozen": ["_hermes/test_heartbeat.py::test_a_machine_that_was_paused"],
-    "disk full in the home: no gateway looks frozen": ["_hermes/test_heartbeat.py::test_a_full_disk_stops_the_beat_and_not_the_loop"],
-    "pid reuse: what a file of the home says": ["_guard/test_arbiter.py::test_runtime_of_another_life_says_nothing", "_guard/test_last_seen.py::test_another_process_has_its_pid"],
+    "clock set: nothing of the history is lost": [
+        "_guard/test_history.py::test_a_clock_that_jumps_ahead_does_not_cost_the_history",
+        "_trend/test_samples.py::test_clock_that_jumps",
+    ],
+    "clock set: no gateway looks frozen": [
+        "_hermes/test_heartbeat.py::test_no_setting_of_the_clock_makes_it_old"
+    ],
+    "host paused: no gateway looks frozen": [
+        "_hermes/test_heartbeat.py::test_a_machine_that_was_paused"
+    ],
+    "disk full in the home: no gateway looks frozen": [
+        "_hermes/test_heartbeat.py::test_a_full_disk_stops_the_beat_and_not_the_loop"
+    ],
+    "pid reuse: what a file of the home says": [
+        "_guard/test_arbiter.py::test_runtime_of_another_life_says_nothing",
+        "_guard/test_last_seen.py::test_another_process_has_its_pid",
+    ],
     "Hermes upgraded from 0.18.2 to 0.19.0 in the middle of a week's history": [
-        "_trend/test_analysis.py::test_an_upgrade_in_the_middle_of_a_week", "_trend/test_comparison.py::test_the_last_of_two_upgrades_counts",
+        "_trend/test_analysis.py::test_an_upgrade_in_the_middle_of_a_week",
+        "_trend/test_comparison.py::test_the_last_of_two_upgrades_counts",
         "_guard/test_watchdog.py::test_identity_is_asked_once_a_life",
     ],
-    "a gateway that does not come up: one more try and no loop": ["_guard/test_arbiter.py::test_one_more_try_and_no_loop"],
-    "power loss in the middle of a line of history or ledger": ["_guard/test_history.py::test_torn_last_line", "_host/test_files.py::test_append_closes_a_torn_line"],
+    "a gateway that does not come up: one more try and no loop": [
+        "_guard/test_arbiter.py::test_one_more_try_and_no_loop"
+    ],
+    "power loss in the middle of a line of history or ledger": [
+        "_guard/test_history.py::test_torn_last_line",
+        "_host/test_files.py::test_append_closes_a_torn_line",
+    ],
 }
 
 
@@ -36,7 +56,11 @@ def outcomes(tmp_path_factory):
     """Whether each of them passed (dict of list of bool by FILE::FUNCTION), in one run."""
     report = tmp_path_factory.mktemp("proved") / "report.xml"
     every = sorted({UNITS + one for tests in PROVED.values() for one in tests})
-    subprocess.run([sys.executable, "-m", "pytest", "-q", "--junitxml=%s" % report] + every, cwd=TOP, check=False)
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--junitxml=%s" % report] + every,
+        cwd=TOP,
+        check=False,
+    )
     found = {}
     for case in ElementTree.parse(report).iter("testcase"):
         file = "/".join(case.get("classname").split(".")[-2:])
@@ -45,9 +69,15 @@ def outcomes(tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize("tests", [
-    pytest.param(tests, marks=pytest.mark.fault(fault, by=", ".join(tests)), id=fault.replace(" ", "-")) for fault, tests in PROVED.items()
-])
+@pytest.mark.parametrize(
+    "tests",
+    [
+        pytest.param(
+            tests, marks=pytest.mark.fault(fault, by=", ".join(tests)), id=fault.replace(" ", "-")
+        )
+        for fault, tests in PROVED.items()
+    ],
+)
 def test_proved(outcomes, tests):
     """All cases of each."""
     for one in tests:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the guard stands on is not there: the journal, the bus."""
+
 from __future__ import annotations
 
 import pytest
@@ -15,7 +16,9 @@ def silent(alpha):
     """A journal that comes back after the test."""
     yield alpha
     alpha.sh("systemctl start " + JOURNAL, check=False)
-    alpha.wait("the journal", lambda: alpha.show("systemd-journald.service")["ActiveState"] == "active")
+    alpha.wait(
+        "the journal", lambda: alpha.show("systemd-journald.service")["ActiveState"] == "active"
+    )
 
 
 @pytest.mark.fault("journald stopped in the middle of a restart, and during a check")
@@ -36,7 +39,9 @@ def test_journal(silent):
 @pytest.mark.fault("D-Bus stopped")
 def test_bus(alpha):
     """systemd answers root without the bus. Debian's own unit does not stop it, so it is killed."""
-    alpha.sh("systemctl stop dbus.socket dbus.service; systemctl kill --signal=KILL dbus.service 2>/dev/null; ! timeout 10 busctl list")
+    alpha.sh(
+        "systemctl stop dbus.socket dbus.service; systemctl kill --signal=KILL dbus.service 2>/dev/null; ! timeout 10 busctl list"
+    )
     try:
         alpha.run("systemctl", "start", WATCHDOG)
         alpha.run("systemctl", "start", RESTART)

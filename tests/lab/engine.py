@@ -1,4 +1,5 @@
 """The container engine: which one works here, and with which flags."""
+
 from __future__ import annotations
 
 import json
@@ -10,8 +11,15 @@ import paths
 from say import LabError, run, say, step
 
 # Packages of the tools that the lab can install by itself on a Debian where it is root.
-PACKAGES = {"podman": "podman", "runc": "runc", "iptables": "iptables", "debootstrap": "debootstrap",
-            "ssh": "openssh-client", "ssh-keygen": "openssh-client", "qemu-system-x86_64": "qemu-system-x86"}
+PACKAGES = {
+    "podman": "podman",
+    "runc": "runc",
+    "iptables": "iptables",
+    "debootstrap": "debootstrap",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "qemu-system-x86_64": "qemu-system-x86",
+}
 
 
 def install(tools):
@@ -62,9 +70,20 @@ class Engine:
         if self.name == "podman":
             flags += ["--systemd=always"]
         else:
-            flags += ["--cgroupns=private", "--tmpfs", "/run", "--tmpfs", "/run/lock", "-e", "container=docker"]
+            flags += [
+                "--cgroupns=private",
+                "--tmpfs",
+                "/run",
+                "--tmpfs",
+                "/run/lock",
+                "-e",
+                "container=docker",
+            ]
         if self.variant == "restricted":
-            for name, kind in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
+            for name, kind in (
+                ("nofile", resource.RLIMIT_NOFILE),
+                ("nproc", resource.RLIMIT_NPROC),
+            ):
                 hard = resource.getrlimit(kind)[1]
                 limit = 16384 if hard == resource.RLIM_INFINITY else min(hard, 16384)
                 flags += ["--ulimit", "%s=%d:%d" % (name, limit, limit)]
@@ -92,14 +111,35 @@ class Engine:
             self.variant = variant
             if self.variant == "restricted" and os.geteuid() == 0 and shutil.which("apt-get"):
                 install(["runc", "iptables"])
-            done = self("run", "--rm", *self.run_flags, "-p", "127.0.0.1::22", image, "true", check=False, timeout=120)
+            done = self(
+                "run",
+                "--rm",
+                *self.run_flags,
+                "-p",
+                "127.0.0.1::22",
+                image,
+                "true",
+                check=False,
+                timeout=120,
+            )
             if done.returncode == 0:
                 if self.variant != "plain":
-                    say("%s starts containers here only with the flags of a restricted machine" % self.name)
-                paths.write(paths.cache("engine.json"), json.dumps({"engine": self.name, "version": self.version, "variant": self.variant}))
+                    say(
+                        "%s starts containers here only with the flags of a restricted machine"
+                        % self.name
+                    )
+                paths.write(
+                    paths.cache("engine.json"),
+                    json.dumps(
+                        {"engine": self.name, "version": self.version, "variant": self.variant}
+                    ),
+                )
                 return
             failures.append((done.stderr.strip().splitlines() or ["exit %d" % done.returncode])[-1])
-        raise LabError("%s cannot start a container here: %s" % (self.name, "; with restricted flags: ".join(failures)))
+        raise LabError(
+            "%s cannot start a container here: %s"
+            % (self.name, "; with restricted flags: ".join(failures))
+        )
 
 
 def remembered():

@@ -1,4 +1,5 @@
 """The hosts of one lab: containers, keys, gateways, inventory."""
+
 from __future__ import annotations
 
 import json
@@ -21,7 +22,9 @@ class Fleet:
 
     def __init__(self, engine, prefix, state):
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", prefix):
-            raise LabError("--prefix %s: small letters, digits, '-', '_' and '.' are allowed" % prefix)
+            raise LabError(
+                "--prefix %s: small letters, digits, '-', '_' and '.' are allowed" % prefix
+            )
         self.engine = engine
         self.prefix = prefix
         self.state = os.path.abspath(state or paths.default_state(prefix))
@@ -41,7 +44,9 @@ class Fleet:
             return None
         found = json.loads(done.stdout)[0]
         if (found["Config"]["Labels"] or {}).get("hermes-lab-prefix") != self.prefix:
-            raise LabError("the container %s is not the lab's: choose another --prefix" % self.container(name))
+            raise LabError(
+                "the container %s is not the lab's: choose another --prefix" % self.container(name)
+            )
         return found
 
     def status(self, name):
@@ -51,7 +56,14 @@ class Fleet:
 
     def members(self):
         """The hosts of the table that have a container, in the table's order."""
-        listed = self.engine("ps", "-a", "--filter", "label=hermes-lab-prefix=" + self.prefix, "--format", "{{.Names}}").stdout.split()
+        listed = self.engine(
+            "ps",
+            "-a",
+            "--filter",
+            "label=hermes-lab-prefix=" + self.prefix,
+            "--format",
+            "{{.Names}}",
+        ).stdout.split()
         return [name for name in hosts.HOSTS if self.container(name) in listed]
 
     def inside(self, name, *argv, **kwargs):
@@ -81,10 +93,25 @@ class Fleet:
     def key(self):
         """The key pair of this lab."""
         os.makedirs(self.state, mode=0o700, exist_ok=True)
-        if not (os.path.exists(self.file("id_ed25519")) and os.path.exists(self.file("id_ed25519.pub"))):
+        if not (
+            os.path.exists(self.file("id_ed25519")) and os.path.exists(self.file("id_ed25519.pub"))
+        ):
             with paths.ignoring_missing():
                 os.unlink(self.file("id_ed25519"))
-            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.prefix, "-f", self.file("id_ed25519")])
+            run(
+                [
+                    "ssh-keygen",
+                    "-q",
+                    "-t",
+                    "ed25519",
+                    "-N",
+                    "",
+                    "-C",
+                    self.prefix,
+                    "-f",
+                    self.file("id_ed25519"),
+                ]
+            )
 
     def start(self, host):
         """A running container for the host; True when it is a new one."""
@@ -92,7 +119,10 @@ class Fleet:
         status = found["State"]["Status"] if found else "absent"
         if status == "running":
             if found["Config"]["Image"] != images.tag(host):
-                say("%s: made from an older recipe; `lab down %s` and `lab up %s` renew it" % (host.name, host.name, host.name))
+                say(
+                    "%s: made from an older recipe; `lab down %s` and `lab up %s` renew it"
+                    % (host.name, host.name, host.name)
+                )
             return False
         if status in ("exited", "stopped"):
             with step("starting %s" % host.name):
@@ -103,8 +133,21 @@ class Fleet:
             self.engine("rm", "-f", "-v", self.container(host.name))
         with step("creating %s (%s)" % (host.name, host.suite)):
             try:
-                self.engine("run", "-d", "--name", self.container(host.name), "--hostname", host.name, "--label", "hermes-lab-prefix=" + self.prefix,
-                            "-p", "127.0.0.1::22", *self.engine.run_flags, images.tag(host), what="starting a container for %s" % host.name)
+                self.engine(
+                    "run",
+                    "-d",
+                    "--name",
+                    self.container(host.name),
+                    "--hostname",
+                    host.name,
+                    "--label",
+                    "hermes-lab-prefix=" + self.prefix,
+                    "-p",
+                    "127.0.0.1::22",
+                    *self.engine.run_flags,
+                    images.tag(host),
+                    what="starting a container for %s" % host.name,
+                )
             except LabError:
                 # The machine may have changed under us: the next run looks again which flags it needs.
                 engines.forget()
@@ -116,7 +159,13 @@ class Fleet:
         self.booted(host.name, fresh)
         with open(self.file("id_ed25519.pub"), encoding="utf-8") as handle:
             key = handle.read()
-        self.inside(host.name, "sh", "-c", "umask 077; mkdir -p /root/.ssh; cat > /root/.ssh/authorized_keys", input=key)
+        self.inside(
+            host.name,
+            "sh",
+            "-c",
+            "umask 077; mkdir -p /root/.ssh; cat > /root/.ssh/authorized_keys",
+            input=key,
+        )
         for gateway in host.gateways:
             self.gateway(host.name, gateway)
 
@@ -128,24 +177,44 @@ class Fleet:
             if word == "running" or (word == "degraded" and not fresh):
                 return
             if word == "degraded":
-                failed = self.inside(name, "systemctl", "--failed", "--no-legend", "--plain", check=False).stdout
+                failed = self.inside(
+                    name, "systemctl", "--failed", "--no-legend", "--plain", check=False
+                ).stdout
                 raise LabError("%s booted, but units failed:%s" % (name, tail(failed)))
             if time.monotonic() > deadline:
                 logs = self.engine("logs", self.container(name), check=False)
-                raise LabError("%s has not booted after 90 s (%s)%s" % (name, word or self.status(name), tail(logs.stdout + logs.stderr)))
+                raise LabError(
+                    "%s has not booted after 90 s (%s)%s"
+                    % (name, word or self.status(name), tail(logs.stdout + logs.stderr))
+                )
             time.sleep(0.3)
 
     def gateway(self, name, gateway):
         """One gateway of a host, through the script that runs there."""
         texts = {}
-        for key, path in (("script", "gateway.sh"), ("CONFIG", "config.yaml.txt"), ("DOTENV", "env")):
+        for key, path in (
+            ("script", "gateway.sh"),
+            ("CONFIG", "config.yaml.txt"),
+            ("DOTENV", "env"),
+        ):
             with open(os.path.join(paths.LAB, "host", path), encoding="utf-8") as handle:
                 texts[key] = handle.read()
         with step("%s: %s of %s (%s scope)" % (name, gateway.unit, gateway.user, gateway.scope)):
             # As a file and not on stdin, so that no command in it can eat the rest of the script.
             self.inside(name, "sh", "-c", "cat > /run/lab-gateway.sh", input=texts.pop("script"))
-            self.inside(name, "bash", "/run/lab-gateway.sh", gateway.scope, gateway.user, gateway.profile, str(gateway.port), gateway.unit,
-                        what="%s: %s" % (name, gateway.unit), variables=texts, timeout=300)
+            self.inside(
+                name,
+                "bash",
+                "/run/lab-gateway.sh",
+                gateway.scope,
+                gateway.user,
+                gateway.profile,
+                str(gateway.port),
+                gateway.unit,
+                what="%s: %s" % (name, gateway.unit),
+                variables=texts,
+                timeout=300,
+            )
 
     # -- how to reach them ------------------------------------------------------------------------------------------
 
@@ -165,18 +234,36 @@ class Fleet:
             alias, port = self.container(name), self.port(name)
             public = self.inside(name, "cat", "/etc/ssh/ssh_host_ed25519_key.pub").stdout.split()
             known.append("%s %s %s\n" % (alias, public[0], public[1]))
-            config.append("Host %s\n  HostName 127.0.0.1\n  Port %d\n  User root\n  HostKeyAlias %s\n  IdentityFile \"%s\"\n  IdentitiesOnly yes\n"
-                          "  UserKnownHostsFile \"%s\"\n  StrictHostKeyChecking yes\n  LogLevel ERROR\n\n"
-                          % (name, port, alias, self.file("id_ed25519"), self.file("known_hosts")))
-            common = "-F none -o HostKeyAlias=%s -o UserKnownHostsFile=%s -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes" % (
-                alias, json.dumps(self.file("known_hosts")))
-            values = {"ansible_host": "127.0.0.1", "ansible_port": port, "ansible_user": "root",
-                      "ansible_ssh_private_key_file": self.file("id_ed25519"), "ansible_ssh_common_args": common}
-            inventory.append("        %s:\n" % name + "".join("          %s: %s\n" % (key, json.dumps(value)) for key, value in values.items()))
+            config.append(
+                'Host %s\n  HostName 127.0.0.1\n  Port %d\n  User root\n  HostKeyAlias %s\n  IdentityFile "%s"\n  IdentitiesOnly yes\n'
+                '  UserKnownHostsFile "%s"\n  StrictHostKeyChecking yes\n  LogLevel ERROR\n\n'
+                % (name, port, alias, self.file("id_ed25519"), self.file("known_hosts"))
+            )
+            common = (
+                "-F none -o HostKeyAlias=%s -o UserKnownHostsFile=%s -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
+                % (alias, json.dumps(self.file("known_hosts")))
+            )
+            values = {
+                "ansible_host": "127.0.0.1",
+                "ansible_port": port,
+                "ansible_user": "root",
+                "ansible_ssh_private_key_file": self.file("id_ed25519"),
+                "ansible_ssh_common_args": common,
+            }
+            inventory.append(
+                "        %s:\n" % name
+                + "".join(
+                    "          %s: %s\n" % (key, json.dumps(value)) for key, value in values.items()
+                )
+            )
         paths.write(self.file("known_hosts"), "".join(known))
         paths.write(self.file("ssh_config"), "".join(config))
-        paths.write(self.file("inventory.yml"), "# Written by tests/lab/lab.\nall:\n  children:\n    hermes:\n      vars:\n"
-                    "        ansible_python_interpreter: /usr/bin/python3\n      hosts:\n" + "".join(inventory))
+        paths.write(
+            self.file("inventory.yml"),
+            "# Written by tests/lab/lab.\nall:\n  children:\n    hermes:\n      vars:\n"
+            "        ansible_python_interpreter: /usr/bin/python3\n      hosts:\n"
+            + "".join(inventory),
+        )
 
     def ssh(self, name, *argv):
         """The command line that reaches a host over ssh."""
@@ -192,7 +279,10 @@ class Fleet:
             if done.returncode == 0:
                 return
             if time.monotonic() > deadline:
-                raise LabError("%s does not answer over ssh on port %d%s" % (name, self.port(name), tail(done.stderr)))
+                raise LabError(
+                    "%s does not answer over ssh on port %d%s"
+                    % (name, self.port(name), tail(done.stderr))
+                )
             time.sleep(0.5)
 
     # -- down and status --------------------------------------------------------------------------------------------
@@ -230,4 +320,9 @@ class Fleet:
                     script = 'cd / && exec runuser -u "$0" -- env XDG_RUNTIME_DIR=/run/user/$(id -u "$0") "$@"'
                     argv = ["sh", "-c", script, gateway.user, "systemctl", "--user"] + argv[1:]
                 done = self.inside(name, *argv, check=False)
-                yield "         %s of %s (%s scope): %s" % (gateway.unit, gateway.user, gateway.scope, " ".join(done.stdout.split()) or done.stderr.strip())
+                yield "         %s of %s (%s scope): %s" % (
+                    gateway.unit,
+                    gateway.user,
+                    gateway.scope,
+                    " ".join(done.stdout.split()) or done.stderr.strip(),
+                )

@@ -1,4 +1,5 @@
 """The images: a base from a registry or from debootstrap, then one recipe for all; tags say what went in."""
+
 from __future__ import annotations
 
 import contextlib
@@ -67,7 +68,9 @@ def scratch(name):
     finally:
         if sys.platform.startswith("linux"):
             with open("/proc/self/mounts", encoding="utf-8") as handle:
-                mounted = [line.split()[1] for line in handle if line.split()[1].startswith(folder + "/")]
+                mounted = [
+                    line.split()[1] for line in handle if line.split()[1].startswith(folder + "/")
+                ]
             for point in sorted(mounted, reverse=True):
                 run(["umount", point])
             run(["rm", "-rf", "--one-file-system", folder])
@@ -91,13 +94,18 @@ def base(engine, suite):
             REGISTRY["why"] = (pulled.stderr.strip().splitlines() or ["no reason given"])[-1]
             say("no registry answers: the base images are made with debootstrap")
             if os.geteuid() or not shutil.which("apt-get"):
-                raise LabError("cannot fetch %s (%s), and making it needs root on a Debian" % (stock, REGISTRY["why"]))
+                raise LabError(
+                    "cannot fetch %s (%s), and making it needs root on a Debian"
+                    % (stock, REGISTRY["why"])
+                )
             engines.install(["debootstrap"])
     with step("debootstrap %s" % suite), scratch(suite) as root:
         run(["debootstrap", "--variant=minbase", suite, root], "debootstrap " + suite)
         shutil.rmtree(os.path.join(root, "var/cache/apt/archives"))
         os.makedirs(os.path.join(root, "var/cache/apt/archives/partial"))
-        with subprocess.Popen(["tar", "-C", root, "--one-file-system", "-c", "."], stdout=subprocess.PIPE) as tar:
+        with subprocess.Popen(
+            ["tar", "-C", root, "--one-file-system", "-c", "."], stdout=subprocess.PIPE
+        ) as tar:
             engine("import", "-", own, stdin=tar.stdout)
             tar.stdout.close()
         if tar.returncode:
@@ -107,7 +115,9 @@ def base(engine, suite):
 
 def wheels(engine, hermes, python):
     """A folder with all wheels of a Hermes version, downloaded once on the host: builds need no package index."""
-    folder = os.path.dirname(paths.cache("wheels", "%s-%s" % (python, digest([lock_file(hermes)])), "x"))
+    folder = os.path.dirname(
+        paths.cache("wheels", "%s-%s" % (python, digest([lock_file(hermes)])), "x")
+    )
     complete = os.path.join(folder, "complete")
     if os.path.exists(complete):
         return folder
@@ -115,9 +125,25 @@ def wheels(engine, hermes, python):
     machine = engine("info", "--format", field).stdout.strip() or platform.machine()
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
     # glibc of the oldest suite with Hermes is 2.36; pip wants every tag that may do by name.
-    tags = ["manylinux_2_%d_%s" % (minor, machine) for minor in range(36, 16, -1)] + ["manylinux2014_" + machine]
-    argv = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
-            "--python-version", python, "-r", lock_file(hermes), "-d", folder]
+    tags = ["manylinux_2_%d_%s" % (minor, machine) for minor in range(36, 16, -1)] + [
+        "manylinux2014_" + machine
+    ]
+    argv = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--python-version",
+        python,
+        "-r",
+        lock_file(hermes),
+        "-d",
+        folder,
+    ]
     for name in tags + ["any"]:
         argv += ["--platform", name]
     with step("downloading Hermes %s for Python %s" % (hermes, python)):
@@ -133,7 +159,10 @@ def pip_python():
     """A Python with pip, in the cache, for a host whose own has none."""
     folder = os.path.dirname(paths.cache("pip", "x"))
     python = os.path.join(folder, "bin", "python")
-    if not os.path.exists(python) or run([python, "-m", "pip", "--version"], check=False).returncode:
+    if (
+        not os.path.exists(python)
+        or run([python, "-m", "pip", "--version"], check=False).returncode
+    ):
         if run([sys.executable, "-c", "import ensurepip"], check=False).returncode:
             engines.apt(["python3-venv"])
         run([sys.executable, "-m", "venv", "--clear", folder], "making a venv with pip")
@@ -153,8 +182,21 @@ def build(engine, host, found):
             shutil.copytree(found.result(), os.path.join(context, "wheels"))
             shutil.copy(lock_file(host.hermes), os.path.join(context, "hermes.txt"))
         with step("building the %s image (Hermes: %s)" % (host.suite, host.hermes)):
-            engine("build", *engine.build_flags, "--build-arg", "BASE=" + source, "--build-arg", "HERMES=" + host.hermes,
-                   "-f", os.path.join(context, "Containerfile"), "-t", tag(host), context, what="building the %s image" % host.suite, timeout=1800)
+            engine(
+                "build",
+                *engine.build_flags,
+                "--build-arg",
+                "BASE=" + source,
+                "--build-arg",
+                "HERMES=" + host.hermes,
+                "-f",
+                os.path.join(context, "Containerfile"),
+                "-t",
+                tag(host),
+                context,
+                what="building the %s image" % host.suite,
+                timeout=1800,
+            )
 
 
 def ensure(engine, wanted):
@@ -170,18 +212,29 @@ def ensure(engine, wanted):
                 key = (host.hermes, hosts.PYTHONS[host.suite])
                 if host.hermes != "none" and key not in downloads:
                     downloads[key] = pool.submit(wheels, engine, *key)
-            builds = [pool.submit(build, engine, host, downloads.get((host.hermes, hosts.PYTHONS[host.suite]))) for host in missing.values()]
+            builds = [
+                pool.submit(
+                    build, engine, host, downloads.get((host.hermes, hosts.PYTHONS[host.suite]))
+                )
+                for host in missing.values()
+            ]
             for job in builds:
                 job.result()
 
 
 def remove(engine):
     """All images of the lab, built and base, and what was remembered of the engine."""
-    users = engine("ps", "-a", "--filter", "label=hermes-lab-prefix", "--format", "{{.Names}}").stdout.split()
+    users = engine(
+        "ps", "-a", "--filter", "label=hermes-lab-prefix", "--format", "{{.Names}}"
+    ).stdout.split()
     if users:
-        raise LabError("the images stay: other labs use them (%s); take those down first" % ", ".join(users))
+        raise LabError(
+            "the images stay: other labs use them (%s); take those down first" % ", ".join(users)
+        )
     for name in (NAME, BASE):
-        listed = sorted(set(engine("images", "--format", "{{.Repository}}:{{.Tag}}", name).stdout.split()))
+        listed = sorted(
+            set(engine("images", "--format", "{{.Repository}}:{{.Tag}}", name).stdout.split())
+        )
         if listed:
             engine("rmi", *listed, what="removing the images")
             say("removed %s" % " ".join(listed))

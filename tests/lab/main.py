@@ -1,11 +1,12 @@
 """Small VPSes with booted systemd, sshd and real Hermes gateways, as containers.
 
-  lab up [HOST ...]         make them (default: alpha beta gamma); safe to repeat
-  lab down [HOST ...]       remove them; with --images the cached images as well
-  lab status                what runs
-  lab ssh HOST [CMD ...]    over ssh, as Ansible goes
-  lab exec HOST CMD ...     through the container engine
+lab up [HOST ...]         make them (default: alpha beta gamma); safe to repeat
+lab down [HOST ...]       remove them; with --images the cached images as well
+lab status                what runs
+lab ssh HOST [CMD ...]    over ssh, as Ansible goes
+lab exec HOST CMD ...     through the container engine
 """
+
 from __future__ import annotations
 
 import argparse
@@ -23,15 +24,34 @@ from say import LabError
 def parse(argv):
     """The command line."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--prefix", default=argparse.SUPPRESS, metavar="NAME", help="names of containers start so (default hermes-lab)")
-    common.add_argument("--state", default=argparse.SUPPRESS, metavar="DIR", help="key, inventory, ssh config (default .lab/PREFIX in the checkout)")
-    parser = argparse.ArgumentParser(prog="lab", description=__doc__, parents=[common], formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="up|down|status|ssh|exec")
+    common.add_argument(
+        "--prefix",
+        default=argparse.SUPPRESS,
+        metavar="NAME",
+        help="names of containers start so (default hermes-lab)",
+    )
+    common.add_argument(
+        "--state",
+        default=argparse.SUPPRESS,
+        metavar="DIR",
+        help="key, inventory, ssh config (default .lab/PREFIX in the checkout)",
+    )
+    parser = argparse.ArgumentParser(
+        prog="lab",
+        description=__doc__,
+        parents=[common],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="up|down|status|ssh|exec"
+    )
     for name in ("up", "down"):
         command = commands.add_parser(name, parents=[common])
         command.add_argument("hosts", nargs="*", metavar="HOST")
         if name == "down":
-            command.add_argument("--images", action="store_true", help="remove the cached images as well")
+            command.add_argument(
+                "--images", action="store_true", help="remove the cached images as well"
+            )
     commands.add_parser("status", parents=[common])
     for name in ("ssh", "exec"):
         command = commands.add_parser(name, parents=[common])
@@ -78,7 +98,15 @@ def main(argv):
             raise LabError("%s is not ready: `lab up` has not come to its end" % names[0])
         line = fleet.ssh(names[0], *args.argv)
         if args.command == "exec":
-            line = engine.argv + ["exec", "-it" if sys.stdin.isatty() and sys.stdout.isatty() else "-i", fleet.container(names[0])] + args.argv
+            line = (
+                engine.argv
+                + [
+                    "exec",
+                    "-it" if sys.stdin.isatty() and sys.stdout.isatty() else "-i",
+                    fleet.container(names[0]),
+                ]
+                + args.argv
+            )
         os.execvp(line[0], line)
 
 

@@ -1,4 +1,5 @@
 """Where things are: the checkout, the cache, and the state of one lab."""
+
 from __future__ import annotations
 
 import contextlib

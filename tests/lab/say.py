@@ -1,4 +1,5 @@
 """Progress, errors, and running other programs: the parts that everything else uses."""
+
 from __future__ import annotations
 
 import contextlib
@@ -38,12 +39,23 @@ def run(argv, what=None, check=True, timeout=900, **kwargs):
     if "input" not in kwargs and "stdin" not in kwargs:
         kwargs["stdin"] = subprocess.DEVNULL
     try:
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False,
-                              encoding="utf-8", errors="replace", **kwargs)
+        done = subprocess.run(
+            argv,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=timeout,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
+            **kwargs,
+        )
     except FileNotFoundError as error:
         raise LabError("%s is not installed" % argv[0]) from error
     except subprocess.TimeoutExpired as error:
         raise LabError("%s: no end after %d s" % (what or " ".join(argv[:4]), timeout)) from error
     if check and done.returncode:
-        raise LabError("%s failed (exit %d)%s" % (what or " ".join(argv[:4]), done.returncode, tail(done.stdout + "\n" + done.stderr)))
+        raise LabError(
+            "%s failed (exit %d)%s"
+            % (what or " ".join(argv[:4]), done.returncode, tail(done.stdout + "\n" + done.stderr))
+        )
     return done

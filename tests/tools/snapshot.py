@@ -16,9 +16,13 @@ COPY = TOP / ".build" / ("snapshot-" + sys.argv[1]) / "ansible_collections/herme
 
 listed = subprocess.run(
     ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-    cwd=TOP, check=True, stdout=subprocess.PIPE,
+    cwd=TOP,
+    check=True,
+    stdout=subprocess.PIPE,
 ).stdout.decode()
-names = [name for name in listed.split("\0") if name and (TOP / name).is_file()]  # one that was deleted is still listed
+names = [
+    name for name in listed.split("\0") if name and (TOP / name).is_file()
+]  # one that was deleted is still listed
 
 shutil.rmtree(COPY, ignore_errors=True)
 for name in names:

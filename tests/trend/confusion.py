@@ -43,7 +43,10 @@ def matrix(names, seeds, workers=2):
         with multiprocessing.Pool(workers) as pool:
             found = pool.map(judge, tasks, chunksize=4)
     return {
-        name: (collections.Counter(one[1] for one in found if one[0] == name), sum(one[2] for one in found if one[0] == name) / len(seeds))
+        name: (
+            collections.Counter(one[1] for one in found if one[0] == name),
+            sum(one[2] for one in found if one[0] == name) / len(seeds),
+        )
         for name in names
     }
 
@@ -54,33 +57,52 @@ def faults(found):
     for name, (verdicts, covered) in found.items():
         kind, share = simulate.SCENARIOS[name][1], verdicts["leak"] / sum(verdicts.values())
         if kind == "harmless" and share > FALSE:
-            broken.append("%s: %.1f %% are called a leak, and %.0f %% is the most" % (name, 100 * share, 100 * FALSE))
+            broken.append(
+                "%s: %.1f %% are called a leak, and %.0f %% is the most"
+                % (name, 100 * share, 100 * FALSE)
+            )
         if kind == "leak" and share < FOUND:
-            broken.append("%s: %.1f %% are called a leak, and %.0f %% is the least" % (name, 100 * share, 100 * FOUND))
+            broken.append(
+                "%s: %.1f %% are called a leak, and %.0f %% is the least"
+                % (name, 100 * share, 100 * FOUND)
+            )
         if kind == "leak" and covered < COVERED:
-            broken.append("%s: the rate lies in its interval in %.1f %%, and %.0f %% is the least" % (name, 100 * covered, 100 * COVERED))
+            broken.append(
+                "%s: the rate lies in its interval in %.1f %%, and %.0f %% is the least"
+                % (name, 100 * covered, 100 * COVERED)
+            )
     return broken
 
 
 def table(found):
     """``found`` (a matrix) as Markdown."""
-    lines = ["| scenario | kind | %s | rate in interval |" % " | ".join(VERDICTS), "|---|---|%s---:|" % ("---:|" * len(VERDICTS))]
+    lines = [
+        "| scenario | kind | %s | rate in interval |" % " | ".join(VERDICTS),
+        "|---|---|%s---:|" % ("---:|" * len(VERDICTS)),
+    ]
     for name, (verdicts, covered) in found.items():
         kind = simulate.SCENARIOS[name][1]
         counts = " | ".join(str(verdicts[one]) if verdicts[one] else "" for one in VERDICTS)
-        lines.append("| %s | %s | %s | %s |" % (name, kind, counts, "%.1f %%" % (100 * covered) if kind == "leak" else ""))
+        lines.append(
+            "| %s | %s | %s | %s |"
+            % (name, kind, counts, "%.1f %%" % (100 * covered) if kind == "leak" else "")
+        )
     return "\n".join(lines)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=200, help="how many (default: %(default)s)")
-    parser.add_argument("--first", type=int, default=1000, help="the first of them (default: %(default)s)")
+    parser.add_argument(
+        "--first", type=int, default=1000, help="the first of them (default: %(default)s)"
+    )
     parser.add_argument("--scenario", default="", help="only those with this text in their name")
     options = parser.parse_args()
     names = [name for name in simulate.SCENARIOS if options.scenario in name]
     found = matrix(names, range(options.first, options.first + options.seeds))
-    print("seeds %d to %d\n\n%s\n" % (options.first, options.first + options.seeds - 1, table(found)))
+    print(
+        "seeds %d to %d\n\n%s\n" % (options.first, options.first + options.seeds - 1, table(found))
+    )
     broken = faults(found)
     print("\n".join(broken) or "every promise is kept")
     return 1 if broken else 0

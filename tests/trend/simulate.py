@@ -58,16 +58,27 @@ def history(chance, hours, rate=0.0, lives=None, cycle=None, bursts=None, extra=
                 burst_until = clock + chance.expovariate(1 / (0.5 if heavy else 0.2))
                 burst = chance.expovariate(1 / (250 if heavy else 80))
             age = clock - born
-            value = base + warm * (1 - math.exp(-age / speed)) + cycle * awake / 2 + drift + leaked + chance.gauss(0, 1)
+            value = (
+                base
+                + warm * (1 - math.exp(-age / speed))
+                + cycle * awake / 2
+                + drift
+                + leaked
+                + chance.gauss(0, 1)
+            )
             value += burst if clock < burst_until else 0.0
             value += extra(age, clock) if extra else 0.0
             if chance.random() < STEP / 100:
                 silent_until = clock + chance.expovariate(1 / 1.0)
             if chance.random() > 0.02 and clock >= silent_until:
-                rows.append({
-                    "timestamp": int(START + clock * 3600 + chance.uniform(0, 20)), "invocation_id": "%032x" % (number + 1),
-                    "pid": 1000 + number, "rss_bytes": int(max(50, value) * MB),
-                })
+                rows.append(
+                    {
+                        "timestamp": int(START + clock * 3600 + chance.uniform(0, 20)),
+                        "invocation_id": "%032x" % (number + 1),
+                        "pid": 1000 + number,
+                        "rss_bytes": int(max(50, value) * MB),
+                    }
+                )
             clock += STEP
         number += 1
     return rows, rate
@@ -89,18 +100,26 @@ def _sawtooth(chance):
     period = chance.uniform(24, 60)
     hours = max(72, period * chance.uniform(1.6, 3))
     phase, height = chance.uniform(0, period), chance.uniform(40, 600)
-    return history(chance, hours, extra=lambda age, clock: height * ((age + phase) % period) / period)
+    return history(
+        chance, hours, extra=lambda age, clock: height * ((age + phase) % period) / period
+    )
 
 
 def _warm_up(chance):
     """Fills its caches for hours: a plateau, after 1 to 8 times the warm-up that is left out."""
     speed, height = chance.uniform(0.5, 8), chance.uniform(60, 400)
-    return history(chance, chance.choice([48, 72, 96]), extra=lambda age, clock: height * (1 - math.exp(-age / speed)))
+    return history(
+        chance,
+        chance.choice([48, 72, 96]),
+        extra=lambda age, clock: height * (1 - math.exp(-age / speed)),
+    )
 
 
 def _warm_up_restarts(chance):
     speed, height = chance.uniform(0.3, 3), chance.uniform(60, 300)
-    return history(chance, 168, lives=[12], extra=lambda age, clock: height * (1 - math.exp(-age / speed)))
+    return history(
+        chance, 168, lives=[12], extra=lambda age, clock: height * (1 - math.exp(-age / speed))
+    )
 
 
 def _slow_fill(chance):

@@ -16,11 +16,22 @@ COLLECTIONS = CHECKOUT / ".build/collections"
 # In front, but for an installed `ansible_collections` with an __init__.py, which Python would prefer from anywhere on the path.
 sys.path.insert(0, str(COLLECTIONS))
 _spec = importlib.util.find_spec("ansible_collections.hermes_ops.gateway")
-if _spec is None or CHECKOUT not in [Path(place).resolve() for place in _spec.submodule_search_locations]:
-    raise RuntimeError("the tests would not import this checkout: run them with `make units`, in an environment without the package `ansible`")
+if _spec is None or CHECKOUT not in [
+    Path(place).resolve() for place in _spec.submodule_search_locations
+]:
+    raise RuntimeError(
+        "the tests would not import this checkout: run them with `make units`, in an environment without the package `ansible`"
+    )
 
 # The machine is shared and the legs run side by side: how long an example takes says nothing. The same examples at every run, so that a failure is
 # of the change at hand; `tests/tools/units --hypothesis-profile=explore` looks for new ones.
-hypothesis.settings.register_profile("shared", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.register_profile("explore", hypothesis.settings.get_profile("shared"), derandomize=False, max_examples=2000)
+hypothesis.settings.register_profile(
+    "shared",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile(
+    "explore", hypothesis.settings.get_profile("shared"), derandomize=False, max_examples=2000
+)
 hypothesis.settings.load_profile("shared")

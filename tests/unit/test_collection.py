@@ -17,7 +17,9 @@ def load(name):
 
 
 def test_action_group_lists_every_module():
-    modules = sorted(path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py") if path.stem != "__init__")
+    modules = sorted(
+        path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py") if path.stem != "__init__"
+    )
     assert load("meta/runtime.yml")["action_groups"]["gateway"] == modules
 
 
@@ -25,10 +27,14 @@ def test_no_ignore_file():
     assert not list((CHECKOUT / "tests/sanity").glob("ignore*"))
 
 
-@pytest.mark.parametrize("role", sorted(path.name for path in (CHECKOUT / "roles").glob("*")), ids=str)
+@pytest.mark.parametrize(
+    "role", sorted(path.name for path in (CHECKOUT / "roles").glob("*")), ids=str
+)
 def test_every_entry_point_of_a_role_has_a_specification(role):
     folder = CHECKOUT / "roles" / role
-    entry_points = {path.stem for path in (folder / "tasks").glob("*.yml") if not path.stem.startswith("_")}
+    entry_points = {
+        path.stem for path in (folder / "tasks").glob("*.yml") if not path.stem.startswith("_")
+    }
     assert set(load(folder / "meta/argument_specs.yml")["argument_specs"]) == entry_points
 
 

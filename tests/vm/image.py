@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The machine's disk: host alpha of the lab, with its gateway, and a kernel. A file system in the lab's cache, whose name says what went in."""
+
 from __future__ import annotations
 
 import glob
@@ -26,7 +27,10 @@ MAKE = "mount --bind / /mnt && cp /mnt/boot/vmlinuz /mnt/boot/initrd.img /disk/ 
 def ensure():
     """The folder with vmlinuz, initrd.img and root.ext4."""
     ours = glob.glob(str(HERE / "image/*")) + glob.glob(str(HERE / "leak/*"))
-    lab = [os.path.join(paths.LAB, "host", name) for name in os.listdir(os.path.join(paths.LAB, "host"))]
+    lab = [
+        os.path.join(paths.LAB, "host", name)
+        for name in os.listdir(os.path.join(paths.LAB, "host"))
+    ]
     key = images.digest(ours + lab, images.tag(ALPHA), MAKE)
     folder = pathlib.Path(paths.cache("vm", key, "x")).parent
     with paths.locked("vm"):
@@ -50,14 +54,49 @@ def make(folder, recipe):
             fleet.down([ALPHA.name])
         # Not as a stage of the build: podman would remove the base image after it.
         base = images.base(engine, ALPHA.suite)
-        engine("run", "--rm", *engine.run_flags, "-v", context + ":/context", base, "tar", "-C", "/etc/apt", "-cf", "/context/apt.tar", ".")
+        engine(
+            "run",
+            "--rm",
+            *engine.run_flags,
+            "-v",
+            context + ":/context",
+            base,
+            "tar",
+            "-C",
+            "/etc/apt",
+            "-cf",
+            "/context/apt.tar",
+            ".",
+        )
         for path in recipe:
             shutil.copy(path, context)
         with step("building the machine's image"):
-            engine("build", *engine.build_flags, "--build-arg", "HOST=" + host, "-f", os.path.join(context, "Containerfile"), "-t", tag, context,
-                   what="building the machine's image", timeout=1800)
+            engine(
+                "build",
+                *engine.build_flags,
+                "--build-arg",
+                "HOST=" + host,
+                "-f",
+                os.path.join(context, "Containerfile"),
+                "-t",
+                tag,
+                context,
+                what="building the machine's image",
+                timeout=1800,
+            )
         with step("writing its file system"):
-            engine("run", "--rm", *engine.run_flags, "-v", disk + ":/disk", tag, "sh", "-c", MAKE, what="writing the machine's file system")
+            engine(
+                "run",
+                "--rm",
+                *engine.run_flags,
+                "-v",
+                disk + ":/disk",
+                tag,
+                "sh",
+                "-c",
+                MAKE,
+                what="writing the machine's file system",
+            )
         engine("rmi", tag, host)
         # A gigabyte each: what was made of earlier recipes goes. The file that says that it is complete comes last.
         for old in folder.parent.iterdir():

@@ -2,13 +2,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the machine's journal and kernel say of the kills: kept as they are, less what tells of the machine and not of the kill."""
+
 from __future__ import annotations
 
 import json
 import time
 
-FIELDS = ("__REALTIME_TIMESTAMP", "_TRANSPORT", "_PID", "_UID", "_SYSTEMD_UNIT", "SYSLOG_FACILITY", "PRIORITY", "UNIT", "INVOCATION_ID", "MESSAGE",
-          "MESSAGE_ID", "UNIT_RESULT", "EXIT_CODE", "EXIT_STATUS", "JOB_RESULT", "CPU_USAGE_NSEC", "MEMORY_PEAK", "MEMORY_SWAP_PEAK")
+FIELDS = (
+    "__REALTIME_TIMESTAMP",
+    "_TRANSPORT",
+    "_PID",
+    "_UID",
+    "_SYSTEMD_UNIT",
+    "SYSLOG_FACILITY",
+    "PRIORITY",
+    "UNIT",
+    "INVOCATION_ID",
+    "MESSAGE",
+    "MESSAGE_ID",
+    "UNIT_RESULT",
+    "EXIT_CODE",
+    "EXIT_STATUS",
+    "JOB_RESULT",
+    "CPU_USAGE_NSEC",
+    "MEMORY_PEAK",
+    "MEMORY_SWAP_PEAK",
+)
 ASK = "journalctl -o json -b _TRANSPORT=kernel + _PID=1 UNIT=hermes-gateway.service"
 FIRST, LAST = "invoked oom-killer:", "Killed process"
 SHORT = (FIRST, "oom-kill:", LAST)
@@ -31,7 +50,14 @@ def keep(vm):
                 continue
         entries.append({name: entry[name] for name in FIELDS if name in entry})
     (vm.state / "journal.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    (vm.state / "kmsg.txt").write_text("".join(record + "\n" for record in reports(vm.ssh("timeout 3 cat /dev/kmsg", check=False).stdout.splitlines())))
+    (vm.state / "kmsg.txt").write_text(
+        "".join(
+            record + "\n"
+            for record in reports(
+                vm.ssh("timeout 3 cat /dev/kmsg", check=False).stdout.splitlines()
+            )
+        )
+    )
     return entries
 
 
@@ -51,8 +77,12 @@ def reports(records):
 def short(entries):
     """The lines that tell the story, as journalctl shows them."""
     return [
-        "  %s %s: %s" % (
-            time.strftime("%H:%M:%S", time.gmtime(int(entry["__REALTIME_TIMESTAMP"]) / 1e6)), "kernel" if entry["_TRANSPORT"] == "kernel" else "systemd[1]",
-            entry["MESSAGE"])
-        for entry in entries if entry["_TRANSPORT"] != "kernel" or any(word in entry["MESSAGE"] for word in SHORT)
+        "  %s %s: %s"
+        % (
+            time.strftime("%H:%M:%S", time.gmtime(int(entry["__REALTIME_TIMESTAMP"]) / 1e6)),
+            "kernel" if entry["_TRANSPORT"] == "kernel" else "systemd[1]",
+            entry["MESSAGE"],
+        )
+        for entry in entries
+        if entry["_TRANSPORT"] != "kernel" or any(word in entry["MESSAGE"] for word in SHORT)
     ]

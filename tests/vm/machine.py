@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One virtual machine: booted, reached over SSH, and gone at the end. Its disk stays as it is."""
+
 from __future__ import annotations
 
 import json
@@ -54,14 +55,47 @@ class Machine:
         port = free_port()
         self.keys(port)
         # Without KVM, which many machines do not have, or not whole. Killed with this process, whatever becomes of it.
-        argv = ["setpriv", "--pdeathsig", "KILL", QEMU, "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024",
-                "-kernel", self.folder / "vmlinuz", "-initrd", self.folder / "initrd.img", "-append", "root=/dev/vda rw console=ttyS0 quiet mitigations=off",
-                "-drive", "file=%s,format=raw,if=virtio,snapshot=on" % (self.folder / "root.ext4"),
-                "-drive", "file=%s,format=raw,if=virtio,readonly=on" % (self.state / "keys.tar"),
-                "-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:%d-:22" % port, "-device", "virtio-net-pci,netdev=net",
-                "-nodefaults", "-display", "none", "-serial", "file:%s" % (self.state / "console.log"), "-device", "virtio-rng-pci"]
+        argv = [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            QEMU,
+            "-machine",
+            "q35",
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            "max",
+            "-smp",
+            "2",
+            "-m",
+            "1024",
+            "-kernel",
+            self.folder / "vmlinuz",
+            "-initrd",
+            self.folder / "initrd.img",
+            "-append",
+            "root=/dev/vda rw console=ttyS0 quiet mitigations=off",
+            "-drive",
+            "file=%s,format=raw,if=virtio,snapshot=on" % (self.folder / "root.ext4"),
+            "-drive",
+            "file=%s,format=raw,if=virtio,readonly=on" % (self.state / "keys.tar"),
+            "-netdev",
+            "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:%d-:22" % port,
+            "-device",
+            "virtio-net-pci,netdev=net",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-serial",
+            "file:%s" % (self.state / "console.log"),
+            "-device",
+            "virtio-rng-pci",
+        ]
         with open(self.state / "qemu.log", "wb") as log:
-            self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         deadline = time.monotonic() + 600
         while UP not in self.console():
             if self.process.poll() is not None:
@@ -81,18 +115,48 @@ class Machine:
     def keys(self, port):
         """A key for us and one for the machine, its second disk with them, and how to reach it."""
         for name in ("id_ed25519", "ssh_host_ed25519_key"):
-            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", NAME, "-f", self.state / name])
+            run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", NAME, "-f", self.state / name]
+            )
         with tarfile.open(self.state / "keys.tar", "w") as archive:
-            for name, place in (("id_ed25519.pub", "root/.ssh/authorized_keys"), ("ssh_host_ed25519_key", "etc/ssh/ssh_host_ed25519_key"),
-                                ("ssh_host_ed25519_key.pub", "etc/ssh/ssh_host_ed25519_key.pub")):
+            for name, place in (
+                ("id_ed25519.pub", "root/.ssh/authorized_keys"),
+                ("ssh_host_ed25519_key", "etc/ssh/ssh_host_ed25519_key"),
+                ("ssh_host_ed25519_key.pub", "etc/ssh/ssh_host_ed25519_key.pub"),
+            ):
                 archive.add(self.state / name, place, filter=of_root)
-        (self.state / "known_hosts").write_text("%s %s" % (NAME, (self.state / "ssh_host_ed25519_key.pub").read_text()))
-        (self.state / "ssh_config").write_text("Host %s\n" % NAME + "".join("  %s\n" % line for line in (
-            "HostName 127.0.0.1", "Port %d" % port, "User root", "HostKeyAlias " + NAME, 'IdentityFile "%s"' % (self.state / "id_ed25519"),
-            "IdentitiesOnly yes", 'UserKnownHostsFile "%s"' % (self.state / "known_hosts"), "StrictHostKeyChecking yes", "LogLevel ERROR", "BatchMode yes",
-            "ConnectTimeout 60", "ControlMaster auto", "ControlPath %s/%%C" % self.scratch, "ControlPersist 600")))
-        values = {"ansible_python_interpreter": "/usr/bin/python3", "ansible_ssh_common_args": "-F %s" % json.dumps(str(self.state / "ssh_config"))}
-        (self.state / "inventory.yml").write_text(json.dumps({"all": {"hosts": {NAME: values}}}) + "\n")
+        (self.state / "known_hosts").write_text(
+            "%s %s" % (NAME, (self.state / "ssh_host_ed25519_key.pub").read_text())
+        )
+        (self.state / "ssh_config").write_text(
+            "Host %s\n" % NAME
+            + "".join(
+                "  %s\n" % line
+                for line in (
+                    "HostName 127.0.0.1",
+                    "Port %d" % port,
+                    "User root",
+                    "HostKeyAlias " + NAME,
+                    'IdentityFile "%s"' % (self.state / "id_ed25519"),
+                    "IdentitiesOnly yes",
+                    'UserKnownHostsFile "%s"' % (self.state / "known_hosts"),
+                    "StrictHostKeyChecking yes",
+                    "LogLevel ERROR",
+                    "BatchMode yes",
+                    "ConnectTimeout 60",
+                    "ControlMaster auto",
+                    "ControlPath %s/%%C" % self.scratch,
+                    "ControlPersist 600",
+                )
+            )
+        )
+        values = {
+            "ansible_python_interpreter": "/usr/bin/python3",
+            "ansible_ssh_common_args": "-F %s" % json.dumps(str(self.state / "ssh_config")),
+        }
+        (self.state / "inventory.yml").write_text(
+            json.dumps({"all": {"hosts": {NAME: values}}}) + "\n"
+        )
 
     def ssh(self, command, **kwargs):
         """Run a shell command as root on the machine."""
@@ -112,7 +176,9 @@ class Machine:
                 say("%s: after %d s" % (what, time.monotonic() - begin))
                 return done.stdout.strip()
             if time.monotonic() > deadline:
-                raise LabError("%s: not within %d s%s" % (what, seconds, tail(done.stdout + done.stderr)))
+                raise LabError(
+                    "%s: not within %d s%s" % (what, seconds, tail(done.stdout + done.stderr))
+                )
             time.sleep(1)
 
 
@@ -133,5 +199,11 @@ def free_port():
 
 def environment(top):
     """The environment of Ansible's programs."""
-    return dict(os.environ, PATH="%s:%s" % (top / ".venv/bin", os.environ["PATH"]), ANSIBLE_COLLECTIONS_PATH=str(top / ".build/collections"),
-                ANSIBLE_NOCOLOR="1", ANSIBLE_PIPELINING="1", ANSIBLE_TIMEOUT="60")
+    return dict(
+        os.environ,
+        PATH="%s:%s" % (top / ".venv/bin", os.environ["PATH"]),
+        ANSIBLE_COLLECTIONS_PATH=str(top / ".build/collections"),
+        ANSIBLE_NOCOLOR="1",
+        ANSIBLE_PIPELINING="1",
+        ANSIBLE_TIMEOUT="60",
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A .tar.gz of texts, written where nobody but root can reach it, and the bounded reading of what goes into it."""
+
 from __future__ import annotations
 
 import io
@@ -31,13 +32,21 @@ def tail(path, uid, lines):
             linked = stat.S_ISLNK(os.lstat(path).st_mode)
         except OSError:
             linked = False
-        return None, "%s %s" % (path, "is a symbolic link, which is not followed" if linked else "cannot be opened: %s" % exc.strerror)
+        return None, "%s %s" % (
+            path,
+            "is a symbolic link, which is not followed"
+            if linked
+            else "cannot be opened: %s" % exc.strerror,
+        )
     try:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
             return None, "%s is not a regular file" % path
         if info.st_uid != uid:
-            return None, "%s belongs to uid %d, which is not the gateway's user" % (path, info.st_uid)
+            return None, "%s belongs to uid %d, which is not the gateway's user" % (
+                path,
+                info.st_uid,
+            )
         start = max(0, info.st_size - TAIL_BYTES)
         data = os.pread(fd, TAIL_BYTES, start)
     except OSError as exc:
@@ -63,8 +72,10 @@ def prepare(folder):
     if not stat.S_ISDIR(info.st_mode):
         raise BundleError("dest: %s is not a folder" % folder)
     if info.st_uid != os.geteuid() or info.st_mode & 0o022:
-        raise BundleError("dest: %s belongs to uid %d with mode %04o; allowed: a folder that nobody but uid %d can write to" % (
-            folder, info.st_uid, stat.S_IMODE(info.st_mode), os.geteuid()))
+        raise BundleError(
+            "dest: %s belongs to uid %d with mode %04o; allowed: a folder that nobody but uid %d can write to"
+            % (folder, info.st_uid, stat.S_IMODE(info.st_mode), os.geteuid())
+        )
 
 
 def write(path, texts):

@@ -7,6 +7,7 @@ What belongs to the owner is read as the owner, or through a descriptor whose ow
 state.db never go into the bundle, ``hermes debug share`` is never called, and what a program printed is redacted by gateway_log
 where it is a log, a unit or a command line, by redaction, and by the redaction of the Hermes that is installed.
 """
+
 from __future__ import annotations
 
 import csv
@@ -27,9 +28,35 @@ HOURS = 168
 LOG_LINES = 200
 CSV_ROWS = 1000
 SHOWN = (
-    "Id", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "NRestarts", "ExecMainStartTimestamp", "ExecMainStatus", "MemoryCurrent", "MemoryPeak",
-    "MemorySwapCurrent", "MemorySwapPeak", "MemoryHigh", "MemoryMax", "MemorySwapMax", "OOMPolicy", "OOMScoreAdjust", "TasksCurrent", "Restart", "RestartUSec",
-    "TimeoutStopUSec", "WatchdogUSec", "KillMode", "ControlGroup", "FragmentPath", "DropInPaths", "InvocationID", "NeedDaemonReload",
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "MainPID",
+    "NRestarts",
+    "ExecMainStartTimestamp",
+    "ExecMainStatus",
+    "MemoryCurrent",
+    "MemoryPeak",
+    "MemorySwapCurrent",
+    "MemorySwapPeak",
+    "MemoryHigh",
+    "MemoryMax",
+    "MemorySwapMax",
+    "OOMPolicy",
+    "OOMScoreAdjust",
+    "TasksCurrent",
+    "Restart",
+    "RestartUSec",
+    "TimeoutStopUSec",
+    "WatchdogUSec",
+    "KillMode",
+    "ControlGroup",
+    "FragmentPath",
+    "DropInPaths",
+    "InvocationID",
+    "NeedDaemonReload",
 )
 # Of what systemd says of a unit, which a user may make as long as they like.
 UNIT_LETTERS = 100000
@@ -37,8 +64,21 @@ UNIT_LETTERS = 100000
 DUMP_TIMEOUT = 30.0
 DOCTOR_TIMEOUT = 90.0
 _CGROUP = (
-    "memory.current", "memory.peak", "memory.max", "memory.high", "memory.swap.current", "memory.swap.max", "memory.events", "memory.events.local",
-    "memory.stat", "memory.pressure", "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.limit_in_bytes", "memory.failcnt", "memory.oom_control",
+    "memory.current",
+    "memory.peak",
+    "memory.max",
+    "memory.high",
+    "memory.swap.current",
+    "memory.swap.max",
+    "memory.events",
+    "memory.events.local",
+    "memory.stat",
+    "memory.pressure",
+    "memory.usage_in_bytes",
+    "memory.max_usage_in_bytes",
+    "memory.limit_in_bytes",
+    "memory.failcnt",
+    "memory.oom_control",
 )
 _HERMES_REDACT = "import sys\nfrom agent.redact import redact_sensitive_text as redact\nsys.stdout.write(redact(sys.stdin.read(), force=True))\n"
 
@@ -66,8 +106,10 @@ class _Part:
         self.rows = self._history()
         # Ids of systemd are random and no secret; the history and the log are read together by them.
         self.redactor = redaction.Redactor(
-            keep=[gateway.invocation_id, gateway.name] + [row[name] for row in self.rows for name in ("invocation_id", "model")],
-            homes=[gateway.account.pw_dir])
+            keep=[gateway.invocation_id, gateway.name]
+            + [row[name] for row in self.rows for name in ("invocation_id", "model")],
+            homes=[gateway.account.pw_dir],
+        )
 
     def collect(self):
         """The summary (dict)."""
@@ -83,7 +125,12 @@ class _Part:
         self._programs()
         summary = self._present()
         summary.update(
-            activity=busy, host=self.host, restarts=self.restarts, verdict=verdict, oom_kills=len(oom["kills"]), notes=self.notes,
+            activity=busy,
+            host=self.host,
+            restarts=self.restarts,
+            verdict=verdict,
+            oom_kills=len(oom["kills"]),
+            notes=self.notes,
             collected=issue.moment(time.time()),
         )
         summary = self._clean(summary)
@@ -91,7 +138,11 @@ class _Part:
         self._csv()
         # What the graph names is a unit's name, and the rest of it are figures.
         self.files["memory.svg"] = chart.svg(
-            self.redactor.text(gateway.name), self.rows, (verdict.get("limit_mb") or 0) * 1048576, [kill["time"] for kill in oom["kills"]])
+            self.redactor.text(gateway.name),
+            self.rows,
+            (verdict.get("limit_mb") or 0) * 1048576,
+            [kill["time"] for kill in oom["kills"]],
+        )
         self.files["oom.json"] = _json(oom)
         self.files["verdict.json"] = _json(self._clean(verdict))
         text = issue.markdown(summary, summary["verdict"], oom, log, unit, HOURS)
@@ -116,11 +167,20 @@ class _Part:
                 self.notes.append("its Hermes cannot be asked: %s" % exc)
         memory = {}
         if gateway.pid is not None:
-            memory = dict(proc.memory(gateway.pid) or {}, **proc.cgroup_memory(gateway.control_group))
-            memory["tree_rss_bytes"] = sum((proc.memory(pid) or {"rss_bytes": 0})["rss_bytes"] for pid in proc.tree(gateway.pid, gateway.control_group))
+            memory = dict(
+                proc.memory(gateway.pid) or {}, **proc.cgroup_memory(gateway.control_group)
+            )
+            memory["tree_rss_bytes"] = sum(
+                (proc.memory(pid) or {"rss_bytes": 0})["rss_bytes"]
+                for pid in proc.tree(gateway.pid, gateway.control_group)
+            )
             memory.pop("oom_kills")
         return dict(
-            hermes, name=gateway.name, unit=gateway.unit, scope=gateway.scope, memory=memory,
+            hermes,
+            name=gateway.name,
+            unit=gateway.unit,
+            scope=gateway.scope,
+            memory=memory,
             state=(runtime["state"] or "running") if gateway.pid else "stopped",
             uptime_seconds=None if gateway.uptime_seconds is None else int(gateway.uptime_seconds),
         )
@@ -140,12 +200,22 @@ class _Part:
             self.notes.append(str(exc))
             settings = None
         if settings is None:
-            settings = config.Settings(gateway.name, {
-                "unit": gateway.unit or "", "scope": gateway.scope, "user": gateway.user, "home": gateway.home, "python": gateway.python or ""})
+            settings = config.Settings(
+                gateway.name,
+                {
+                    "unit": gateway.unit or "",
+                    "scope": gateway.scope,
+                    "user": gateway.user,
+                    "home": gateway.home,
+                    "python": gateway.python or "",
+                },
+            )
         return memory_trend.of_gateways([settings])[gateway.name]
 
     def _log(self):
-        text, why = archive.tail(os.path.join(self.gateway.home, "logs", "gateway.log"), self.gateway.uid, LOG_LINES)
+        text, why = archive.tail(
+            os.path.join(self.gateway.home, "logs", "gateway.log"), self.gateway.uid, LOG_LINES
+        )
         if why:
             self.notes.append("gateway.log was not taken: %s" % why)
             return None
@@ -159,10 +229,27 @@ class _Part:
             return None
         manager = discovery.manager_of(gateway)
         try:
-            shown = manager.systemctl("show", "--property=" + ",".join(SHOWN), "--", gateway.unit).out
-            self.restarts = next((line.partition("=")[2] for line in shown.splitlines() if line.startswith("NRestarts=")), None)
-            self._put("unit-state.txt", self.redactor.text("\n".join(sorted(shown[:UNIT_LETTERS].splitlines())) + "\n"))
-            return self._put("unit.txt", gateway_log.unit(self.redactor, manager.systemctl("cat", "--", gateway.unit).out[:UNIT_LETTERS]))
+            shown = manager.systemctl(
+                "show", "--property=" + ",".join(SHOWN), "--", gateway.unit
+            ).out
+            self.restarts = next(
+                (
+                    line.partition("=")[2]
+                    for line in shown.splitlines()
+                    if line.startswith("NRestarts=")
+                ),
+                None,
+            )
+            self._put(
+                "unit-state.txt",
+                self.redactor.text("\n".join(sorted(shown[:UNIT_LETTERS].splitlines())) + "\n"),
+            )
+            return self._put(
+                "unit.txt",
+                gateway_log.unit(
+                    self.redactor, manager.systemctl("cat", "--", gateway.unit).out[:UNIT_LETTERS]
+                ),
+            )
         except systemd.SystemdError as exc:
             self.notes.append("systemd cannot be asked about the unit: %s" % exc)
             return None
@@ -178,7 +265,11 @@ class _Part:
         if rollup:
             self.files["smaps_rollup.txt"] = redaction.printable(rollup)
         if status:
-            self.files["status.txt"] = "".join(line + "\n" for line in status.splitlines() if line.startswith(("Vm", "Rss", "Threads", "HugetlbPages")))
+            self.files["status.txt"] = "".join(
+                line + "\n"
+                for line in status.splitlines()
+                if line.startswith(("Vm", "Rss", "Threads", "HugetlbPages"))
+            )
         figures = []
         for folder in proc.cgroup_folders(gateway.control_group):
             for name in _CGROUP:
@@ -191,32 +282,54 @@ class _Part:
             memory = proc.memory(pid)
             if memory:
                 line = gateway_log.command(self.redactor, proc.argv(pid), known=pid == gateway.pid)
-                lines.append("%d\t%.1f\t%.1f\t%s" % (pid, memory["rss_bytes"] / 1048576.0, memory["swap_bytes"] / 1048576.0, line))
+                lines.append(
+                    "%d\t%.1f\t%.1f\t%s"
+                    % (pid, memory["rss_bytes"] / 1048576.0, memory["swap_bytes"] / 1048576.0, line)
+                )
         self._put("processes.txt", self._by_hermes("\n".join(lines) + "\n"))
 
     def _programs(self):
         if not self.gateway.python:
-            self.notes.append("the Python of its Hermes is not known: hermes --version, dump and doctor were not asked")
+            self.notes.append(
+                "the Python of its Hermes is not known: hermes --version, dump and doctor were not asked"
+            )
             return
-        for name, arguments, timeout in (("version", ["--version"], DUMP_TIMEOUT), ("dump", ["dump"], DUMP_TIMEOUT), ("doctor", ["doctor"], DOCTOR_TIMEOUT)):
+        for name, arguments, timeout in (
+            ("version", ["--version"], DUMP_TIMEOUT),
+            ("dump", ["dump"], DUMP_TIMEOUT),
+            ("doctor", ["doctor"], DOCTOR_TIMEOUT),
+        ):
             argv = [self.gateway.python, "-I", "-B", "-m", "hermes_cli.main"] + arguments
             try:
-                done = command.run(argv, user=self.gateway.account, env={"HERMES_HOME": self.gateway.home, "NO_COLOR": "1", "COLUMNS": "120"}, timeout=timeout)
+                done = command.run(
+                    argv,
+                    user=self.gateway.account,
+                    env={"HERMES_HOME": self.gateway.home, "NO_COLOR": "1", "COLUMNS": "120"},
+                    timeout=timeout,
+                )
             except command.RunError as exc:
                 self.notes.append("hermes %s: %s" % (arguments[0], self.redactor.text(str(exc))))
                 continue
             if done.rc:
                 self.notes.append("hermes %s ended with exit code %d" % (arguments[0], done.rc))
-            self._put("hermes-%s.txt" % name, self._by_hermes(self.redactor.text(done.out[:100000])))
+            self._put(
+                "hermes-%s.txt" % name, self._by_hermes(self.redactor.text(done.out[:100000]))
+            )
 
     def _csv(self):
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(history.COLUMNS)
         for row in chart.thin(self.rows, CSV_ROWS):
-            words = {name: self.redactor.text(row[name]) for name in ("provider", "model", "version") if row[name]}
+            words = {
+                name: self.redactor.text(row[name])
+                for name in ("provider", "model", "version")
+                if row[name]
+            }
             shown = dict(row, timestamp=int(row["timestamp"]), **words)
-            writer.writerow(["" if shown[name] is None else shown[name] for name in history.COLUMNS])
+            writer.writerow(
+                ["" if shown[name] is None else shown[name] for name in history.COLUMNS]
+            )
         self.files["memory.csv"] = out.getvalue()
 
     # ------------------------------------------------------------------------------------------- helpers
@@ -231,8 +344,12 @@ class _Part:
             return text
         try:
             done = command.run(
-                [self.gateway.python, "-I", "-B", "-c", _HERMES_REDACT], user=self.gateway.account, env={"HERMES_HOME": self.gateway.home}, stdin=text,
-                timeout=DUMP_TIMEOUT)
+                [self.gateway.python, "-I", "-B", "-c", _HERMES_REDACT],
+                user=self.gateway.account,
+                env={"HERMES_HOME": self.gateway.home},
+                stdin=text,
+                timeout=DUMP_TIMEOUT,
+            )
         except command.RunError as exc:
             why = str(exc).replace(_HERMES_REDACT, "...")
         else:
@@ -240,7 +357,10 @@ class _Part:
                 # It is a user's program: what it says is as hostile as what it was given.
                 return self.redactor.text(done.out)
             why = "exit code %d" % done.rc
-        note = "Hermes's own redaction was not to be had (%s); the collection's was used alone" % why[:200]
+        note = (
+            "Hermes's own redaction was not to be had (%s); the collection's was used alone"
+            % why[:200]
+        )
         if note not in self.notes:
             self.notes.append(note)
         return text
@@ -258,9 +378,21 @@ class _Part:
 
 def _host():
     release = proc.read("/etc/os-release", 1 << 16) or ""
-    pretty = next((line.partition("=")[2].strip().strip('"') for line in release.splitlines() if line.startswith("PRETTY_NAME=")), None)
+    pretty = next(
+        (
+            line.partition("=")[2].strip().strip('"')
+            for line in release.splitlines()
+            if line.startswith("PRETTY_NAME=")
+        ),
+        None,
+    )
     return dict(
-        proc.host_memory(), systemd=systemd.version(), kernel=platform.release(), system=pretty, machine=platform.machine(), processors=os.cpu_count(),
+        proc.host_memory(),
+        systemd=systemd.version(),
+        kernel=platform.release(),
+        system=pretty,
+        machine=platform.machine(),
+        processors=os.cpu_count(),
     )
 
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The text for upstream's tracker, in Markdown, from what the bundle holds."""
+
 from __future__ import annotations
 
 import time
@@ -53,22 +54,41 @@ def markdown(summary, verdict, oom, log, unit, hours):
     """The text (str); ``log`` and ``unit`` are texts that were redacted before."""
     trend = verdict or {}
     return _TEMPLATE.format(
-        headline=_headline(summary, trend), why=trend.get("why") or "There is no history to judge by yet.", hours=hours,
+        headline=_headline(summary, trend),
+        why=trend.get("why") or "There is no history to judge by yet.",
+        hours=hours,
         table="\n".join("| %s | %s |" % (name, _cell(value)) for name, value in _facts(summary)),
-        memory="\n".join("- %s: %s" % (name, _amount(value)) for name, value in sorted(summary["memory"].items())) or "- the gateway does not run",
+        memory="\n".join(
+            "- %s: %s" % (name, _amount(value)) for name, value in sorted(summary["memory"].items())
+        )
+        or "- the gateway does not run",
         kills="\n".join("- %s" % _kill(kill) for kill in oom["kills"]) or "- none found",
-        lives="\n".join("- %s after %s: peak %s" % (
-            moment(life["time"]), "?" if life["uptime_seconds"] is None else "%.1f h" % (life["uptime_seconds"] / 3600.0), _amount(life["peak_bytes"]),
-        ) for life in oom["lives"]) or "- none found",
+        lives="\n".join(
+            "- %s after %s: peak %s"
+            % (
+                moment(life["time"]),
+                "?"
+                if life["uptime_seconds"] is None
+                else "%.1f h" % (life["uptime_seconds"] / 3600.0),
+                _amount(life["peak_bytes"]),
+            )
+            for life in oom["lives"]
+        )
+        or "- none found",
         notes="\n".join("- " + note for note in summary["notes"]) or "- nothing",
-        log=_fenced("\n".join((log or "not read").rstrip("\n").split("\n")[-LOG_LINES:])), unit=_fenced((unit or "not read").rstrip("\n")),
+        log=_fenced("\n".join((log or "not read").rstrip("\n").split("\n")[-LOG_LINES:])),
+        unit=_fenced((unit or "not read").rstrip("\n")),
     )
 
 
 def _headline(summary, trend):
     verdict, slope = trend.get("verdict") or "no verdict yet", trend.get("slope_mb_per_hour")
     interval = trend.get("slope_ci") or [None, None]
-    rate = "" if slope is None else ", %.1f MB/h" % slope + ("" if None in interval else " [%.1f, %.1f]" % tuple(interval))
+    rate = (
+        ""
+        if slope is None
+        else ", %.1f MB/h" % slope + ("" if None in interval else " [%.1f, %.1f]" % tuple(interval))
+    )
     return "%s%s on Hermes %s" % (verdict, rate, summary["version"] or "of unknown version")
 
 
@@ -77,21 +97,47 @@ def _facts(summary):
     yield "Provider, model", "%s, %s" % (summary["provider"] or "?", summary["model"] or "?")
     yield "Channels", ", ".join(summary["channels"]) or "none"
     yield "Scope", summary["scope"]
-    yield "State, uptime", "%s, %s" % (summary["state"], "-" if summary["uptime_seconds"] is None else "%.1f h" % (summary["uptime_seconds"] / 3600.0))
+    yield (
+        "State, uptime",
+        "%s, %s"
+        % (
+            summary["state"],
+            "-"
+            if summary["uptime_seconds"] is None
+            else "%.1f h" % (summary["uptime_seconds"] / 3600.0),
+        ),
+    )
     activity = summary["activity"]
     yield "Messages per hour (24 h)", activity["messages_per_hour"]
-    yield "Active sessions (24 h, last hour)", "%s, %s" % tuple(
-        "?" if activity[key] is None else activity[key] for key in ("active_sessions", "active_sessions_last_hour"))
+    yield (
+        "Active sessions (24 h, last hour)",
+        "%s, %s"
+        % tuple(
+            "?" if activity[key] is None else activity[key]
+            for key in ("active_sessions", "active_sessions_last_hour")
+        ),
+    )
     host = summary["host"]
     yield "systemd, kernel", "%s, %s" % (host["systemd"], host["kernel"])
     yield "System", host["system"]
-    yield "RAM, free, swap", ", ".join(_amount(host[key]) for key in ("total_bytes", "available_bytes", "swap_total_bytes"))
+    yield (
+        "RAM, free, swap",
+        ", ".join(
+            _amount(host[key]) for key in ("total_bytes", "available_bytes", "swap_total_bytes")
+        ),
+    )
     yield "Restarts since the unit was loaded", summary["restarts"]
 
 
 def _kill(kill):
     return "%s pid %s (%s), %s resident, scope %s, told by %s" % (
-        moment(kill["time"]), kill["pid"] or "?", kill["comm"] or "?", _amount(kill["rss_bytes"]), kill["scope"] or "?", kill["source"])
+        moment(kill["time"]),
+        kill["pid"] or "?",
+        kill["comm"] or "?",
+        _amount(kill["rss_bytes"]),
+        kill["scope"] or "?",
+        kill["source"],
+    )
 
 
 def moment(seconds):

@@ -6,6 +6,7 @@
 In order: refuse what must not be restarted; take the gateway's lock; note its memory; wait for a quiet moment; drain; one stimulus;
 wait until the new process is up; write the ledger. What Hermes does with each stimulus stands in docs/restart.md.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -59,7 +60,10 @@ def refusal(settings, gateway, trigger, now=None):
     if gateway.problem:
         return "unsafe", gateway.problem
     if gateway.active_state in ("inactive", "failed", "deactivating"):
-        return "stopped", "it is %s: what an operator stopped is never started" % gateway.active_state
+        return (
+            "stopped",
+            "it is %s: what an operator stopped is never started" % gateway.active_state,
+        )
     if gateway.active_state != "active" or gateway.pid is None:
         return "starting", "it is starting (%s, %s)" % (gateway.active_state, gateway.sub_state)
     if trigger == "timer" and drain.foreign(gateway):
@@ -69,16 +73,34 @@ def refusal(settings, gateway, trigger, now=None):
         return "suspended", suspension.sentence(end, now)
     young = {"timer": settings.min_uptime, "watchdog": settings.startup_grace}.get(trigger, 0)
     if gateway.uptime_seconds is not None and gateway.uptime_seconds < young:
-        return "young", "it has run for %s only, less than %s" % (quantity.span(gateway.uptime_seconds), quantity.span(young))
+        return "young", "it has run for %s only, less than %s" % (
+            quantity.span(gateway.uptime_seconds),
+            quantity.span(young),
+        )
     rest = max(settings.cooldown, FLOOR_SECONDS) if trigger == "watchdog" else FLOOR_SECONDS
     # A clock that was set back leaves entries in the future. They count as just now, but not for ever: not where the process has run for
     # longer than the rest by the clock of the boot, and not where they lie more than a day ahead.
-    recent = [entry for entry in ledger.restarts_since(settings.folder, now - 86400) if entry["time"] < now + 86400]
+    recent = [
+        entry
+        for entry in ledger.restarts_since(settings.folder, now - 86400)
+        if entry["time"] < now + 86400
+    ]
     ago = now - recent[-1]["time"] if recent else rest
     if ago < rest and not (ago < 0 and (gateway.uptime_seconds or 0) >= rest):
-        return "cooldown", "the last restart was %s ago, less than %s" % (quantity.span(max(0, ago)), quantity.span(rest))
-    if trigger == "watchdog" and len([entry for entry in recent if entry.get("trigger") == "watchdog"]) >= settings.daily_cap:
-        return "daily-cap", "the watchdog has restarted it %d times in 24 h already: somebody must look at it" % settings.daily_cap
+        return "cooldown", "the last restart was %s ago, less than %s" % (
+            quantity.span(max(0, ago)),
+            quantity.span(rest),
+        )
+    if (
+        trigger == "watchdog"
+        and len([entry for entry in recent if entry.get("trigger") == "watchdog"])
+        >= settings.daily_cap
+    ):
+        return (
+            "daily-cap",
+            "the watchdog has restarted it %d times in 24 h already: somebody must look at it"
+            % settings.daily_cap,
+        )
     return None
 
 
@@ -93,7 +115,14 @@ def request(settings, gateway, reason, emergency=False):
 
     The unit NAME-restart.service takes it up; a restart that waits for a quiet moment already waits no longer in an emergency.
     """
-    text = json.dumps({"time": time.time(), "reason": reason, "emergency": emergency, "invocation_id": gateway.invocation_id})
+    text = json.dumps(
+        {
+            "time": time.time(),
+            "reason": reason,
+            "emergency": emergency,
+            "invocation_id": gateway.invocation_id,
+        }
+    )
     files.write_atomic(os.path.join(settings.folder, REQUEST), text)
 
 
@@ -103,7 +132,14 @@ def restart(settings, reason, trigger="operator", emergency=False, say=None):
     os.makedirs(settings.folder, mode=0o755, exist_ok=True)
     with _locked(settings, LOCK_SECONDS) as ours:
         if not ours:
-            return _note(settings, "refused", "busy", "another restart of it is under way", trigger=trigger, asked=reason)
+            return _note(
+                settings,
+                "refused",
+                "busy",
+                "another restart of it is under way",
+                trigger=trigger,
+                asked=reason,
+            )
         gateway = find(settings)
         asked = _take_request(settings, gateway) if trigger == "timer" else None
         if asked is not None:
@@ -111,7 +147,13 @@ def restart(settings, reason, trigger="operator", emergency=False, say=None):
         refused = refusal(settings, gateway, trigger)
         if refused is not None:
             return _note(
-                settings, "refused", refused[0], refused[1], trigger=trigger, asked=reason, invocation_id=gateway.invocation_id if gateway else None,
+                settings,
+                "refused",
+                refused[0],
+                refused[1],
+                trigger=trigger,
+                asked=reason,
+                invocation_id=gateway.invocation_id if gateway else None,
             )
         return _Restart(settings, gateway, reason, trigger, emergency, say).run()
 
@@ -127,7 +169,11 @@ def _note(settings, event, code, reason, **figures):
 @contextlib.contextmanager
 def _locked(settings, patience=0.0):
     """The gateway's lock, held by one process at a time: whether we got it, within ``patience`` seconds. The kernel frees it when we die."""
-    fd = os.open(os.path.join(settings.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fd = os.open(
+        os.path.join(settings.folder, "lock"),
+        os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
+        0o600,
+    )
     deadline = time.monotonic() + patience
     try:
         while True:
@@ -174,7 +220,11 @@ def _take_request(settings, gateway):
             os.unlink(path)
     except (files.FileError, OSError):
         return None
-    if content is None or not isinstance(content.get("reason"), str) or not isinstance(content.get("time"), (int, float)):
+    if (
+        content is None
+        or not isinstance(content.get("reason"), str)
+        or not isinstance(content.get("time"), (int, float))
+    ):
         return None
     if gateway is None or content.get("invocation_id") != gateway.invocation_id:
         # It was for a process that is no more.
@@ -287,11 +337,21 @@ class _Restart:
             wanted = 0 if before is None or after is None else after - before
             if wanted < SETTLED_SHARE * LOOK_SECONDS and not idle.owed(self.gateway):
                 return
-        self.say("it is still busy, %s after its last turn" % quantity.span(DELIVERY_SECONDS + SETTLE_SECONDS))
+        self.say(
+            "it is still busy, %s after its last turn"
+            % quantity.span(DELIVERY_SECONDS + SETTLE_SECONDS)
+        )
 
     def _begin(self):
         """Into the ledger before it happens: should this process be killed, the cooldown and the daily cap know of the restart all the same."""
-        _note(self.settings, "begun", "begun", self.reason, trigger=self.trigger, invocation_id=self.gateway.invocation_id)
+        _note(
+            self.settings,
+            "begun",
+            "begun",
+            self.reason,
+            trigger=self.trigger,
+            invocation_id=self.gateway.invocation_id,
+        )
 
     def _stimulus(self):
         """One stimulus, by what is under way.
@@ -344,7 +404,12 @@ class _Restart:
                 time.sleep(LOOK_SECONDS)
                 continue
             stopped = False
-            if now is not None and now.pid and now.invocation_id != self.gateway.invocation_id and self._says_up(now):
+            if (
+                now is not None
+                and now.pid
+                and now.invocation_id != self.gateway.invocation_id
+                and self._says_up(now)
+            ):
                 self.after = now
                 self.downtime = time.monotonic() - self.went_down
                 return True
@@ -362,10 +427,18 @@ class _Restart:
         """One plain restart by systemd, then an alarm, never a loop. An operator's stop in between is left alone."""
         now = find(self.settings)
         if now is None or now.active_state == "inactive":
-            return self._outcome("failed", "stopped", "it was stopped by somebody else in the middle of the restart; it is left stopped")
+            return self._outcome(
+                "failed",
+                "stopped",
+                "it was stopped by somebody else in the middle of the restart; it is left stopped",
+            )
         if now.active_state == "failed":
             # What an operator's stop leaves where a turn was under way, because Hermes then ends with code 1. By itself systemd would go on trying.
-            return self._outcome("failed", "stopped", "it failed or was stopped by somebody else in the middle of the restart; it is left as it is")
+            return self._outcome(
+                "failed",
+                "stopped",
+                "it failed or was stopped by somebody else in the middle of the restart; it is left as it is",
+            )
         self.say("it did not come up: restarting the unit")
         self.mode = "second-try"
         try:
@@ -375,16 +448,25 @@ class _Restart:
             self.say(str(exc))
         if self._wait_up():
             return self._outcome("restart", "restarted", self.reason)
-        return self._outcome("failed", "not-up", "it did not come up again; asked for because: %s" % self.reason)
+        return self._outcome(
+            "failed", "not-up", "it did not come up again; asked for because: %s" % self.reason
+        )
 
     def _outcome(self, event, code, reason):
         figures = {
-            "trigger": self.trigger, "mode": self.mode, "asked": self.reason, "waited_seconds": round(self.waited, 1),
-            "invocation_id": self.gateway.invocation_id, "pid": self.gateway.pid, "before": self.before,
+            "trigger": self.trigger,
+            "mode": self.mode,
+            "asked": self.reason,
+            "waited_seconds": round(self.waited, 1),
+            "invocation_id": self.gateway.invocation_id,
+            "pid": self.gateway.pid,
+            "before": self.before,
         }
         if event == "restart":
             figures.update(
-                downtime_seconds=round(self.downtime, 1), new_pid=self.after.pid, new_invocation_id=self.after.invocation_id,
+                downtime_seconds=round(self.downtime, 1),
+                new_pid=self.after.pid,
+                new_invocation_id=self.after.invocation_id,
             )
         if event == "failed":
             notify.send(self.settings, "failed", reason, self.before)

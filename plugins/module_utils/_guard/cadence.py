@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How often each gateway of this host should be restarted, by its measured leak: ``hermes_restart_timer_every: auto``."""
+
 from __future__ import annotations
 
 from . import config, memory_trend

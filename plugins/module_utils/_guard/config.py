@@ -5,6 +5,7 @@
 
 INI, read in the order of their names, later files win: defaults in [DEFAULT], one section a gateway.
 """
+
 from __future__ import annotations
 
 import configparser
@@ -86,7 +87,9 @@ def value_of(key, text, where):
             value = quantity.seconds(text)
             # A timer with no time in between would never stop firing.
             if kind == "interval" and value < SHORTEST_INTERVAL:
-                raise ValueError("%r is too short; allowed: %d s or more" % (text, SHORTEST_INTERVAL))
+                raise ValueError(
+                    "%r is too short; allowed: %d s or more" % (text, SHORTEST_INTERVAL)
+                )
             if kind == "wait" and value > LONGEST_WAIT:
                 raise ValueError("%r is too long; allowed: 1h or less" % text)
             return value
@@ -100,7 +103,9 @@ def value_of(key, text, where):
             raise ValueError("%r is no action; allowed: %s" % (text, ", ".join(ACTIONS)))
         return text
     except ValueError as exc:
-        raise ConfError("%s: %s" % (option if where is None else "%s (%s in %s)" % (option, key, where), exc)) from exc
+        raise ConfError(
+            "%s: %s" % (option if where is None else "%s (%s in %s)" % (option, key, where), exc)
+        ) from exc
 
 
 def check_option(option, value):
@@ -111,10 +116,15 @@ def check_option(option, value):
             return
     if option == "hermes_restart_timer_every":
         if str(value) not in EVERY:
-            raise ConfError("%s: %r is no period; allowed: %s" % (option, str(value), ", ".join(EVERY)))
+            raise ConfError(
+                "%s: %r is no period; allowed: %s" % (option, str(value), ", ".join(EVERY))
+            )
     elif option == "hermes_session_max_messages":
         if not str(value).isdigit() or int(value) < 1:
-            raise ConfError("%s: %r is no number of messages; allowed: a whole number from 1 up" % (option, str(value)))
+            raise ConfError(
+                "%s: %r is no number of messages; allowed: a whole number from 1 up"
+                % (option, str(value))
+            )
     else:
         raise ConfError("%s is not known" % option)
 
@@ -143,7 +153,11 @@ def load(folder=FOLDER):
             continue
         except (OSError, UnicodeDecodeError, configparser.Error) as exc:
             raise ConfError("%s cannot be read: %s" % (path, " ".join(str(exc).split()))) from exc
-    return {name: Settings(name, parser[name]) for name in parser.sections() if discovery.SAFE_NAME.match(name)}
+    return {
+        name: Settings(name, parser[name])
+        for name in parser.sections()
+        if discovery.SAFE_NAME.match(name)
+    }
 
 
 def _paths(folder):
@@ -153,8 +167,18 @@ def _paths(folder):
     except (FileNotFoundError, NotADirectoryError):
         names = []
     # No hidden ones, as a shell's *.conf has it.
-    return [os.path.join(folder, "guard.conf")] + [os.path.join(more, name) for name in sorted(names) if name.endswith(".conf") and name[0] != "."]
+    return [os.path.join(folder, "guard.conf")] + [
+        os.path.join(more, name)
+        for name in sorted(names)
+        if name.endswith(".conf") and name[0] != "."
+    ]
 
 
 def _parser():
-    return configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"), strict=False, default_section="DEFAULT")
+    return configparser.ConfigParser(
+        interpolation=None,
+        delimiters=("=",),
+        comment_prefixes=("#", ";"),
+        strict=False,
+        default_section="DEFAULT",
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is wrong with this host's set-up, one line each."""
+
 from __future__ import annotations
 
 import os
@@ -19,21 +20,38 @@ def problems(every):
     found = []
     version = systemd.version()
     if version is None or version < OLDEST_SYSTEMD:
-        found.append("systemd %s is older than %d, the oldest that this is made for" % (version, OLDEST_SYSTEMD))
+        found.append(
+            "systemd %s is older than %d, the oldest that this is made for"
+            % (version, OLDEST_SYSTEMD)
+        )
     there = {gateway.name: gateway for gateway in discovery.find_gateways()}
     configured = {settings.name for settings in every}
     for name in sorted(set(there) - configured):
         if there[name].scope == "manual":
-            found.append("%s is run by hand, so that nothing restarts it when it leaks: install it as a service" % name)
+            found.append(
+                "%s is run by hand, so that nothing restarts it when it leaks: install it as a service"
+                % name
+            )
         else:
-            found.append("%s is on this host but %s does not name it: run the playbook again" % (name, os.path.join(config.FOLDER, "guard.conf")))
-    timer_units = _installed([settings.name + "-restart.timer" for settings in every] + [status.WATCHDOG])
+            found.append(
+                "%s is on this host but %s does not name it: run the playbook again"
+                % (name, os.path.join(config.FOLDER, "guard.conf"))
+            )
+    timer_units = _installed(
+        [settings.name + "-restart.timer" for settings in every] + [status.WATCHDOG]
+    )
     for settings in every:
-        found += ["%s: %s" % (settings.name, text) for text in _gateway(settings, there.get(settings.name), timer_units)]
+        found += [
+            "%s: %s" % (settings.name, text)
+            for text in _gateway(settings, there.get(settings.name), timer_units)
+        ]
     elapse = timers.next_elapse(sorted(timer_units))
     for unit, properties in sorted(timer_units.items()):
         if properties.get("UnitFileState") != "enabled":
-            found.append("%s is %s, so it does not come back after a reboot" % (unit, properties.get("UnitFileState") or "not enabled"))
+            found.append(
+                "%s is %s, so it does not come back after a reboot"
+                % (unit, properties.get("UnitFileState") or "not enabled")
+            )
         if not timers.fires(properties, elapse[unit]):
             found.append("%s never fires: its next elapse is infinite" % unit)
     return found
@@ -42,11 +60,15 @@ def problems(every):
 def notes(every):
     """What is no fault and yet should be known (list of str)."""
     ends = [(settings.name, suspension.until(settings.folder)) for settings in every]
-    return ["note: %s: %s" % (name, suspension.sentence(end)) for name, end in ends if end is not None]
+    return [
+        "note: %s: %s" % (name, suspension.sentence(end)) for name, end in ends if end is not None
+    ]
 
 
 def _installed(units):
-    properties = systemd.Manager().show(units, ["Id", "LoadState", "UnitFileState", "ActiveState", "SubState"])
+    properties = systemd.Manager().show(
+        units, ["Id", "LoadState", "UnitFileState", "ActiveState", "SubState"]
+    )
     return {block["Id"]: block for block in properties if block.get("LoadState") == "loaded"}
 
 
@@ -57,14 +79,23 @@ def _gateway(settings, gateway, timer_units):
     if gateway.problem:
         found.append(gateway.problem)
     elif gateway.pid is not None and drain.ours(gateway):
-        found.append("a drain marker lies in %s: unless a restart is under way, the gateway takes no messages" % gateway.home)
+        found.append(
+            "a drain marker lies in %s: unless a restart is under way, the gateway takes no messages"
+            % gateway.home
+        )
     end = suspension.until(settings.folder)
     if end is not None and (settings.threshold is None or status.WATCHDOG not in timer_units):
-        found.append("%s, and no watchdog is set up meanwhile: run the role hermes_watchdog, or hermes-guard resume" % suspension.sentence(end))
+        found.append(
+            "%s, and no watchdog is set up meanwhile: run the role hermes_watchdog, or hermes-guard resume"
+            % suspension.sentence(end)
+        )
     most = proc.cgroup_memory(gateway.control_group)["cgroup_max_bytes"]
     if settings.threshold is not None and most is not None and most <= settings.threshold:
-        found.append("the kernel kills it at %s, before it reaches the watchdog's threshold of %s: raise hermes_memory_limit_max, or lower"
-                     " hermes_watchdog_threshold" % (quantity.megabytes(most), quantity.megabytes(settings.threshold)))
+        found.append(
+            "the kernel kills it at %s, before it reaches the watchdog's threshold of %s: raise hermes_memory_limit_max, or lower"
+            " hermes_watchdog_threshold"
+            % (quantity.megabytes(most), quantity.megabytes(settings.threshold))
+        )
     # The gateway's own folder is made with its first sample.
     folder = settings.folder if os.path.isdir(settings.folder) else config.STATE
     if not os.access(folder, os.W_OK):
@@ -74,7 +105,9 @@ def _gateway(settings, gateway, timer_units):
         silence = None if last is None else _age(last)
         late = 3 * settings.interval + 60
         if gateway.uptime_seconds > late and (silence is None or silence > late):
-            found.append("no memory sample for longer than three intervals: see journalctl -u hermes-mem-watchdog")
+            found.append(
+                "no memory sample for longer than three intervals: see journalctl -u hermes-mem-watchdog"
+            )
     return found
 
 

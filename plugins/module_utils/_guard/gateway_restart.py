@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Restarting gateways of a host one after the other, through the program that is installed there."""
+
 from __future__ import annotations
 
 import json
@@ -25,7 +26,10 @@ def restart(names, reason, emergency, check_mode):
     configured = config.load()
     unknown = sorted(set(names).difference(configured))
     if unknown:
-        raise RestartsError("names: %r is not guarded on this host; allowed here: %s" % (unknown[0], ", ".join(sorted(configured)) or "none"))
+        raise RestartsError(
+            "names: %r is not guarded on this host; allowed here: %s"
+            % (unknown[0], ", ".join(sorted(configured)) or "none")
+        )
     if not configured or not os.path.exists(config.PROGRAM):
         return {"changed": False, "restarts": [], "failures": [], "skipped_because": NOT_HERE}
     chosen = [configured[name] for name in sorted(set(names) or configured)]
@@ -34,7 +38,11 @@ def restart(names, reason, emergency, check_mode):
     return {
         "changed": any(entry["event"] != "refused" for entry in entries),
         "restarts": restarts,
-        "failures": ["%s: %s" % (settings.name, entry["reason"]) for settings, entry in zip(chosen, entries) if entry["event"] == "failed"],
+        "failures": [
+            "%s: %s" % (settings.name, entry["reason"])
+            for settings, entry in zip(chosen, entries)
+            if entry["event"] == "failed"
+        ],
     }
 
 
@@ -44,7 +52,11 @@ def _predicted(chosen):
     entries = []
     for settings in chosen:
         refused = arbiter.refusal(settings, now.get(settings.name), "operator")
-        entries.append({"event": "refused", "reason": refused[1]} if refused else {"event": "restart", "reason": ""})
+        entries.append(
+            {"event": "refused", "reason": refused[1]}
+            if refused
+            else {"event": "restart", "reason": ""}
+        )
     return entries
 
 
@@ -54,25 +66,39 @@ def _one_by_one(chosen, reason, emergency):
     for settings in chosen:
         failed = [one.name for one, entry in zip(chosen, entries) if entry["event"] == "failed"]
         if failed:
-            entries.append({"event": "refused", "reason": "%s did not come up, so this one was left alone" % failed[0]})
+            entries.append(
+                {
+                    "event": "refused",
+                    "reason": "%s did not come up, so this one was left alone" % failed[0],
+                }
+            )
         else:
             entries.append(_ask(settings, reason, emergency))
     return entries
 
 
 def _ask(settings, reason, emergency):
-    argv = [config.PROGRAM, "restart", "--gateway", settings.name, "--reason", reason, "--json"] + (["--now"] if emergency else [])
+    argv = [config.PROGRAM, "restart", "--gateway", settings.name, "--reason", reason, "--json"] + (
+        ["--now"] if emergency else []
+    )
     done = command.run(argv, timeout=TIMEOUT)
     try:
         return json.loads(done.out)
     except ValueError as exc:
-        raise RestartsError("%s: hermes-guard ended with %d: %s" % (settings.name, done.rc, done.err.strip() or done.out.strip())) from exc
+        raise RestartsError(
+            "%s: hermes-guard ended with %d: %s"
+            % (settings.name, done.rc, done.err.strip() or done.out.strip())
+        ) from exc
 
 
 def _answer(settings, entry):
     restarted = entry["event"] == "restart"
     return {
-        "name": settings.name, "restarted": restarted, "mode": entry.get("mode"),
-        "reason": entry.get("asked") or entry["reason"], "waited_seconds": entry.get("waited_seconds", 0.0),
-        "downtime_seconds": entry.get("downtime_seconds"), "skipped_because": entry["reason"] if entry["event"] == "refused" else None,
+        "name": settings.name,
+        "restarted": restarted,
+        "mode": entry.get("mode"),
+        "reason": entry.get("asked") or entry["reason"],
+        "waited_seconds": entry.get("waited_seconds", 0.0),
+        "downtime_seconds": entry.get("downtime_seconds"),
+        "skipped_because": entry["reason"] if entry["event"] == "refused" else None,
     }

@@ -6,6 +6,7 @@
 Written in appends of one line, read by anything that knows CSV. A line that a power loss cut short, or bytes that a failing
 disk put there, cost that line and no other.
 """
+
 from __future__ import annotations
 
 import csv
@@ -17,8 +18,20 @@ from .._host import files
 
 NAME = "memory.csv"
 COLUMNS = (
-    "timestamp", "invocation_id", "pid", "uptime_seconds", "rss_bytes", "anon_bytes", "swap_bytes", "tree_rss_bytes", "cgroup_bytes",
-    "oom_kills", "active_agents", "provider", "model", "version",
+    "timestamp",
+    "invocation_id",
+    "pid",
+    "uptime_seconds",
+    "rss_bytes",
+    "anon_bytes",
+    "swap_bytes",
+    "tree_rss_bytes",
+    "cgroup_bytes",
+    "oom_kills",
+    "active_agents",
+    "provider",
+    "model",
+    "version",
 )
 _WHOLE = COLUMNS[2:11]
 # Three words of a user, 100 letters of up to 4 bytes each, and eleven numbers.
@@ -95,12 +108,20 @@ def _row(header, line):
     except (csv.Error, StopIteration, TypeError, ValueError, OverflowError):
         return None
     # No clock and no memory shows what is beyond these; neither does what is no number.
-    return row if len(values) == len(header) and 0 <= row["timestamp"] < 1 << 33 and (row["rss_bytes"] or 0) < 1 << 50 else None
+    return (
+        row
+        if len(values) == len(header)
+        and 0 <= row["timestamp"] < 1 << 33
+        and (row["rss_bytes"] or 0) < 1 << 50
+        else None
+    )
 
 
 def _line(row):
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(["" if row.get(name) is None else row[name] for name in COLUMNS])
+    csv.writer(text, lineterminator="").writerow(
+        ["" if row.get(name) is None else row[name] for name in COLUMNS]
+    )
     return text.getvalue()
 
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ledger of one gateway: every decision that restarted it, refused to, or raised an alarm, a JSON object a line."""
+
 from __future__ import annotations
 
 import json
@@ -21,7 +22,9 @@ def entry(event, code, reason, **figures):
     ``event`` is begun, restart, refused, alert or failed; ``code`` a word for programs ("cooldown"), ``reason`` a sentence for
     people.
     """
-    return dict({"time": round(time.time(), 3), "event": event, "code": code, "reason": reason}, **figures)
+    return dict(
+        {"time": round(time.time(), 3), "event": event, "code": code, "reason": reason}, **figures
+    )
 
 
 def write(folder, event, code, reason, **figures):
@@ -33,7 +36,9 @@ def write(folder, event, code, reason, **figures):
     made = entry(event, code, reason, **figures)
     looked_at = {"refused": 1, "alert": _LOOK_BACK}.get(event)
     for past in read(folder, looked_at) if looked_at else ():
-        if all(past.get(key) == made.get(key) for key in ("event", "code", "invocation_id", "trigger")):
+        if all(
+            past.get(key) == made.get(key) for key in ("event", "code", "invocation_id", "trigger")
+        ):
             return dict(made, new=False)
     os.makedirs(folder, mode=0o755, exist_ok=True)
     path = os.path.join(folder, NAME)
@@ -58,16 +63,26 @@ def read(folder, count):
         except (ValueError, RecursionError):
             continue
         # A time that is none, as NaN and 1e300 are, would end in the face of whoever reads it.
-        if isinstance(one, dict) and isinstance(one.get("time"), (int, float)) and 0 <= one["time"] < 1e11:
+        if (
+            isinstance(one, dict)
+            and isinstance(one.get("time"), (int, float))
+            and 0 <= one["time"] < 1e11
+        ):
             entries.append(one)
     return entries[-count:]
 
 
 def restarts_since(folder, since):
     """The entries of restarts, also failed ones and those whose arbiter was killed, at or after epoch second ``since``, oldest first."""
-    found = [one for one in read(folder, _KEEP_BYTES) if one.get("event") in ("begun", "restart", "failed") and one["time"] >= since]
+    found = [
+        one
+        for one in read(folder, _KEEP_BYTES)
+        if one.get("event") in ("begun", "restart", "failed") and one["time"] >= since
+    ]
     ended = {one.get("invocation_id") for one in found if one["event"] != "begun"}
-    return [one for one in found if one["event"] != "begun" or one.get("invocation_id") not in ended]
+    return [
+        one for one in found if one["event"] != "begun" or one.get("invocation_id") not in ended
+    ]
 
 
 def _halve(path):

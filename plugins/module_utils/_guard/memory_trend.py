@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The verdict on each gateway of this host: its history and its limit, brought together."""
+
 from __future__ import annotations
 
 import os
@@ -21,8 +22,13 @@ def of_names(names, points=0):
     every = config.load()
     unknown = sorted(set(names).difference(every))
     if unknown:
-        raise config.ConfError("names: %r is not configured on this host; there are: %s" % (unknown[0], ", ".join(sorted(every)) or "none"))
-    return of_gateways([every[name] for name in sorted(every) if not names or name in names], points)
+        raise config.ConfError(
+            "names: %r is not configured on this host; there are: %s"
+            % (unknown[0], ", ".join(sorted(every)) or "none")
+        )
+    return of_gateways(
+        [every[name] for name in sorted(every) if not names or name in names], points
+    )
 
 
 def of_gateways(every, points=0):
@@ -39,7 +45,10 @@ def _one(settings, gateway, points):
         row = sampling.take(gateway, settings)
         before = _earlier_lives(gateway)
         problem = problem or "there is no history yet; the figures are those of now%s" % (
-            " and the memory peaks that systemd logged at %d earlier stops" % len(before) if before else "")
+            " and the memory peaks that systemd logged at %d earlier stops" % len(before)
+            if before
+            else ""
+        )
         series = samples.of_rows(before + ([row] if row else []))
     if problem:
         series.notes.append(problem)
@@ -56,15 +65,24 @@ def _earlier_lives(gateway):
     """What systemd logged of earlier lives when they ended, as one sample each (list of dict): their memory peak, after their uptime."""
     # Needed on the first day only, by what is started up to 1,440 times a day.
     from .._oom import oom_info
+
     return [
-        {"timestamp": life["time"], "invocation_id": life["invocation_id"], "uptime_seconds": life["uptime_seconds"], "rss_bytes": life["peak_bytes"]}
+        {
+            "timestamp": life["time"],
+            "invocation_id": life["invocation_id"],
+            "uptime_seconds": life["uptime_seconds"],
+            "rss_bytes": life["peak_bytes"],
+        }
         for life in oom_info.find([gateway], FIRST_DAY_HOURS)["lives"]
     ]
 
 
 def of_change(every, since=None):
     """What comparison.compare says of each of ``every`` (list of Settings), by name."""
-    return {settings.name: comparison.compare(_read(settings)[0], since, settings.trend_scale) for settings in every}
+    return {
+        settings.name: comparison.compare(_read(settings)[0], since, settings.trend_scale)
+        for settings in every
+    }
 
 
 def _read(settings):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Telling a person: the operator's own command, run without a shell, the figures in its environment."""
+
 from __future__ import annotations
 
 from .._host import command
@@ -17,6 +18,7 @@ def send(settings, event, reason, row):
     if not settings.notify_command:
         return False
     import shlex
+
     variables = {
         "HERMES_GUARD_EVENT": event,
         "HERMES_GUARD_GATEWAY": settings.name,

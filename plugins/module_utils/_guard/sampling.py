@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One sample of one gateway: a row of memory.csv."""
+
 from __future__ import annotations
 
 import json
@@ -55,7 +56,10 @@ def footprint(row):
 
 def identity(gateway, settings):
     """``provider``, ``model`` and ``version`` (dict of str or None), asked of Hermes again only when a configuration or the process has changed."""
-    key = [gateway.invocation_id, gateway.pid] + [_stamp(path) for path in (os.path.join(gateway.home, "config.yaml"), "/etc/hermes/config.yaml")]
+    key = [gateway.invocation_id, gateway.pid] + [
+        _stamp(path)
+        for path in (os.path.join(gateway.home, "config.yaml"), "/etc/hermes/config.yaml")
+    ]
     path = os.path.join(settings.folder, IDENTITY)
     try:
         known = files.read_json(path) or {}
@@ -83,7 +87,11 @@ def _ask(gateway):
 
 def _word(value):
     """A user's word, fit for a line of CSV: printable, at most 100 characters."""
-    return "".join(letter for letter in value if letter.isprintable())[:100] or None if isinstance(value, str) else None
+    return (
+        "".join(letter for letter in value if letter.isprintable())[:100] or None
+        if isinstance(value, str)
+        else None
+    )
 
 
 def _stamp(path):

@@ -5,6 +5,7 @@
 
 How long is measured by the clock of the boot, which nobody sets; after a reboot by the time of day, and where that lies before the start, it has ended.
 """
+
 from __future__ import annotations
 
 import json
@@ -26,7 +27,11 @@ def until(folder, now=None):
     now = time.time() if now is None else now
     try:
         record = files.read_json(os.path.join(folder, NAME), owners={0, os.geteuid()}) or {}
-        since, end, started = float(record["since"]), float(record["until"]), float(record["boot_seconds"])
+        since, end, started = (
+            float(record["since"]),
+            float(record["until"]),
+            float(record["boot_seconds"]),
+        )
     except (files.FileError, KeyError, TypeError, ValueError):
         # What cannot be read suspends nothing: restarts go on, as without it.
         return None
@@ -43,11 +48,16 @@ def suspend(every, hours=USUAL, again=False, dry_run=False):
     """
     if not SHORTEST <= hours <= LONGEST:
         raise SuspendError("--hours: %d; allowed: %d to %d" % (hours, SHORTEST, LONGEST))
-    bare = [settings.name for settings in every if settings.threshold is None or settings.action != "restart"]
+    bare = [
+        settings.name
+        for settings in every
+        if settings.threshold is None or settings.action != "restart"
+    ]
     if bare or (every and not _ticking(timers.WATCHDOG)):
         raise SuspendError(
             "the watchdog is not armed%s: without it nothing would restart a gateway that runs out of memory; run the role hermes_watchdog with"
-            " hermes_watchdog_action: restart first" % (" for " + ", ".join(bare) if bare else ""))
+            " hermes_watchdog_action: restart first" % (" for " + ", ".join(bare) if bare else "")
+        )
     now = time.time()
     changed, ends = False, {}
     for settings in every:
@@ -57,16 +67,28 @@ def suspend(every, hours=USUAL, again=False, dry_run=False):
             ends[settings.name] = now + hours * 3600
             if not dry_run:
                 os.makedirs(settings.folder, mode=0o755, exist_ok=True)
-                files.write_atomic(os.path.join(settings.folder, NAME), json.dumps({
-                    "since": int(now), "until": int(now) + hours * 3600, "boot_id": _boot_id(), "boot_seconds": int(_boot_seconds()),
-                }) + "\n")
+                files.write_atomic(
+                    os.path.join(settings.folder, NAME),
+                    json.dumps(
+                        {
+                            "since": int(now),
+                            "until": int(now) + hours * 3600,
+                            "boot_id": _boot_id(),
+                            "boot_seconds": int(_boot_seconds()),
+                        }
+                    )
+                    + "\n",
+                )
     return changed, ends
 
 
 def _ticking(timer):
     """Whether ``timer`` runs. Its next elapse says nothing while its service runs, and where there is none any more it is "elapsed"."""
     blocks = systemd.Manager().show([timer], ["Id", "ActiveState", "SubState"])
-    return any(block.get("ActiveState") == "active" and block.get("SubState") != "elapsed" for block in blocks)
+    return any(
+        block.get("ActiveState") == "active" and block.get("SubState") != "elapsed"
+        for block in blocks
+    )
 
 
 def resume(every):
@@ -83,7 +105,10 @@ def resume(every):
 def sentence(end, now=None):
     """What is to be said of a suspension until ``end``."""
     left = quantity.span(max(0, end - (time.time() if now is None else now)))
-    return "calendar restarts are suspended for another %s, until %s UTC" % (left, time.strftime("%Y-%m-%d %H:%M", time.gmtime(end)))
+    return "calendar restarts are suspended for another %s, until %s UTC" % (
+        left,
+        time.strftime("%Y-%m-%d %H:%M", time.gmtime(end)),
+    )
 
 
 def _boot_id():

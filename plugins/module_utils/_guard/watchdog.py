@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The watchdog's check: sample every gateway, keep the history, decide, and at most ask the arbiter for a restart."""
+
 from __future__ import annotations
 
 from .._hermes import discovery, heartbeat
@@ -24,7 +25,9 @@ def check(every):
     ok = True
     for settings in every:
         try:
-            lines += ["%s: %s" % (settings.name, line) for line in _one(settings, now.get(settings.name))]
+            lines += [
+                "%s: %s" % (settings.name, line) for line in _one(settings, now.get(settings.name))
+            ]
         except Exception as exc:  # pylint: disable=broad-exception-caught
             # Much of what is read is a user's: whatever one of them thought of, the others are watched.
             lines.append("%s: cannot be checked: %s" % (settings.name, exc))
@@ -56,7 +59,12 @@ def _one(settings, gateway):
 
 def _watch(settings, gateway):
     """Sample, and decide; what was done (list of str)."""
-    if gateway is None or gateway.problem or gateway.pid is None or gateway.active_state != "active":
+    if (
+        gateway is None
+        or gateway.problem
+        or gateway.pid is None
+        or gateway.active_state != "active"
+    ):
         return []
     row = sampling.take(gateway, settings)
     if row is None:
@@ -80,18 +88,29 @@ def breached(settings, gateway, row):
         past = history.tail(settings.folder, settings.breaches[1])
     except OSError:
         past = []
-    past = [one for one in past if _same_life(one, gateway) and one["timestamp"] != row["timestamp"]]
-    samples = (past + [row])[-settings.breaches[1]:]
-    return len([one for one in samples if sampling.footprint(one) > settings.threshold]), len(samples)
+    past = [
+        one for one in past if _same_life(one, gateway) and one["timestamp"] != row["timestamp"]
+    ]
+    samples = (past + [row])[-settings.breaches[1] :]
+    return len([one for one in samples if sampling.footprint(one) > settings.threshold]), len(
+        samples
+    )
 
 
 def limit_bytes(gateway):
     """What the gateway must stay below, in bytes: its cgroup's limit, else the RAM of the host."""
-    return proc.cgroup_memory(gateway.control_group)["cgroup_max_bytes"] or proc.host_memory()["total_bytes"]
+    return (
+        proc.cgroup_memory(gateway.control_group)["cgroup_max_bytes"]
+        or proc.host_memory()["total_bytes"]
+    )
 
 
 def _same_life(row, gateway):
-    return row["invocation_id"] == gateway.invocation_id if gateway.invocation_id else row["pid"] == gateway.pid
+    return (
+        row["invocation_id"] == gateway.invocation_id
+        if gateway.invocation_id
+        else row["pid"] == gateway.pid
+    )
 
 
 def _urgent(gateway, row):
@@ -107,7 +126,12 @@ def _decide(settings, gateway, row, blind=False):
         return None
     # What is done from here on is decided by systemd's word of this moment.
     gateway = arbiter.find(settings)
-    if gateway is None or gateway.problem or gateway.pid != row["pid"] or gateway.active_state != "active":
+    if (
+        gateway is None
+        or gateway.problem
+        or gateway.pid != row["pid"]
+        or gateway.active_state != "active"
+    ):
         return None
     if settings.action == "alert":
         return _alert(settings, gateway, row, code, reason)
@@ -116,7 +140,15 @@ def _decide(settings, gateway, row, blind=False):
         return _ask(settings, gateway, row, reason, code == "frozen" or _urgent(gateway, row))
     if refused[0] == "daily-cap":
         return _alert(settings, gateway, row, refused[0], "%s; %s" % (reason, refused[1]))
-    ledger.write(settings.folder, "refused", refused[0], refused[1], trigger="watchdog", asked=reason, invocation_id=gateway.invocation_id)
+    ledger.write(
+        settings.folder,
+        "refused",
+        refused[0],
+        refused[1],
+        trigger="watchdog",
+        asked=reason,
+        invocation_id=gateway.invocation_id,
+    )
     return "%s, but no restart: %s" % (reason, refused[1])
 
 
@@ -124,15 +156,26 @@ def _why(settings, gateway, row, blind):
     """Why the gateway should be restarted: (a word for the ledger, a sentence), or (None, None)."""
     silent = heartbeat.frozen(gateway)
     if silent is not None:
-        return "frozen", "its event loop has stood still for %s: it answers nobody" % quantity.span(silent)
+        return "frozen", "its event loop has stood still for %s: it answers nobody" % quantity.span(
+            silent
+        )
     if sampling.footprint(row) <= settings.threshold:
         return None, None
     count, seen = breached(settings, gateway, row)
     if count < settings.breaches[0] and not (blind and _urgent(gateway, row)):
         return None, None
-    return "threshold", "%s is above the threshold of %s in %d of %d samples (RSS %s, with children %s, swap %s)" % (
-        quantity.megabytes(sampling.footprint(row)), quantity.megabytes(settings.threshold), count, seen,
-        quantity.megabytes(row["rss_bytes"]), quantity.megabytes(row["tree_rss_bytes"]), quantity.megabytes(row["swap_bytes"]),
+    return (
+        "threshold",
+        "%s is above the threshold of %s in %d of %d samples (RSS %s, with children %s, swap %s)"
+        % (
+            quantity.megabytes(sampling.footprint(row)),
+            quantity.megabytes(settings.threshold),
+            count,
+            seen,
+            quantity.megabytes(row["rss_bytes"]),
+            quantity.megabytes(row["tree_rss_bytes"]),
+            quantity.megabytes(row["swap_bytes"]),
+        ),
     )
 
 
@@ -150,7 +193,13 @@ def _ask(settings, gateway, row, reason, urgent):
     try:
         systemd.Manager().call("start", "--no-block", settings.restart_unit)
     except systemd.SystemdError as exc:
-        return _alert(settings, gateway, row, "no-unit", "%s; the restart could not be asked for: %s" % (reason, exc))
+        return _alert(
+            settings,
+            gateway,
+            row,
+            "no-unit",
+            "%s; the restart could not be asked for: %s" % (reason, exc),
+        )
     notify.send(settings, "restart", reason, row)
     return "%s: a restart is asked for" % reason
 
@@ -158,7 +207,15 @@ def _ask(settings, gateway, row, reason, urgent):
 def _alert(settings, gateway, row, code, reason):
     """Raise the alarm once for each life of the gateway: when the ledger takes it as new."""
     try:
-        entry = ledger.write(settings.folder, "alert", code, reason, trigger="watchdog", invocation_id=gateway.invocation_id, before=row)
+        entry = ledger.write(
+            settings.folder,
+            "alert",
+            code,
+            reason,
+            trigger="watchdog",
+            invocation_id=gateway.invocation_id,
+            before=row,
+        )
     except OSError:
         # Better told twice than not at all.
         notify.send(settings, "alert", reason, row)

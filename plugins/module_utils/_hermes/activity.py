@@ -6,6 +6,7 @@
 The database is the owner's and its schema is Hermes's. So it is opened read-only, in a child process that runs as the owner, and
 what comes back is a few numbers, or the reason why there are none.
 """
+
 from __future__ import annotations
 
 import json
@@ -15,7 +16,13 @@ from .._host import command
 
 HOURS = 24
 TIMEOUT = 30.0
-_KEYS = ("messages", "messages_per_hour", "active_sessions", "active_sessions_last_hour", "busiest_hour")
+_KEYS = (
+    "messages",
+    "messages_per_hour",
+    "active_sessions",
+    "active_sessions_last_hour",
+    "busiest_hour",
+)
 
 # Runs under python3 -IS as the owner. A FIFO would never answer, so what is no regular file is not opened; a database that is
 # locked, or a scan that takes too long, is given up.
@@ -65,8 +72,16 @@ def activity(gateway):
     path = os.path.join(gateway.home, "state.db")
     found = dict.fromkeys(_KEYS)
     try:
-        done = command.run(["python3", "-IS", "-B", "-c", _COUNT, path, str(HOURS)], user=gateway.account, timeout=TIMEOUT)
-        answer = json.loads(done.out) if done.rc == 0 else {"note": "cannot be read: exit code %d" % done.rc}
+        done = command.run(
+            ["python3", "-IS", "-B", "-c", _COUNT, path, str(HOURS)],
+            user=gateway.account,
+            timeout=TIMEOUT,
+        )
+        answer = (
+            json.loads(done.out)
+            if done.rc == 0
+            else {"note": "cannot be read: exit code %d" % done.rc}
+        )
         if not isinstance(answer, dict):
             raise ValueError("no object")
     except command.RunError as exc:
@@ -75,7 +90,13 @@ def activity(gateway):
         answer = {"note": "gave no usable answer"}
     for key in _KEYS:
         value = answer.get(key)
-        found[key] = value if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None
+        found[key] = (
+            value
+            if isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and 0 <= value < 1 << 53
+            else None
+        )
     note = answer.get("note")
     found["note"] = "state.db %s" % note[:200] if isinstance(note, str) else None
     return found

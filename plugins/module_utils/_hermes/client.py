@@ -5,6 +5,7 @@
 
 What comes back is a user's word: it is checked for its form here and is no reason to trust anything.
 """
+
 from __future__ import annotations
 
 import json
@@ -26,13 +27,20 @@ def ask(python, home, user_name, request, timeout=30.0, managed_dir=None):
     """The answer (dict) of helper to ``request``: run by ``python`` as user ``user_name`` with HERMES_HOME ``home``."""
     # Seldom needed, and long.
     from . import helper
+
     source = helper.__loader__.get_source(helper.__name__)
     env = {"HERMES_HOME": home}
     if managed_dir:
         env["HERMES_MANAGED_DIR"] = managed_dir
     try:
         # -I: no PYTHON* variables and nothing from the user's own site folder; -B: no __pycache__ is left behind.
-        done = command.run([python, "-I", "-B", "-c", source], user=command.account(user_name), env=env, stdin=json.dumps(request), timeout=timeout)
+        done = command.run(
+            [python, "-I", "-B", "-c", source],
+            user=command.account(user_name),
+            env=env,
+            stdin=json.dumps(request),
+            timeout=timeout,
+        )
     except command.RunError as exc:
         raise HermesError(str(exc).replace(source, "..."), broken=True) from exc
     try:
@@ -43,9 +51,15 @@ def ask(python, home, user_name, request, timeout=30.0, managed_dir=None):
             raise ValueError("no object")
     except (ValueError, RecursionError) as exc:
         lines = _printable(done.err, 4000).strip().splitlines()
-        raise HermesError("%s gave no usable answer (exit code %d): %s" % (python, done.rc, lines[-1][:200] if lines else "nothing"), broken=True) from exc
+        raise HermesError(
+            "%s gave no usable answer (exit code %d): %s"
+            % (python, done.rc, lines[-1][:200] if lines else "nothing"),
+            broken=True,
+        ) from exc
     if "error" in answer:
-        raise HermesError(_printable(str(answer["error"]), 1000), broken=answer.get("broken") is True)
+        raise HermesError(
+            _printable(str(answer["error"]), 1000), broken=answer.get("broken") is True
+        )
     return answer
 
 
@@ -57,12 +71,19 @@ def probe(python, home, user_name, keys=(), timeout=30.0, managed_dir=None):
     and the defaults included), ``reads`` (whether this version reads it) and ``live`` (whether without a restart).
     """
     answer = ask(python, home, user_name, {"do": "probe", "keys": list(keys)}, timeout, managed_dir)
-    texts = {name: _text(answer.get(name)) for name in ("version", "provider", "model", "managed_dir")}
-    by_key = {name: answer.get(name) if isinstance(answer.get(name), dict) else {} for name in ("config", "reads", "live")}
+    texts = {
+        name: _text(answer.get(name)) for name in ("version", "provider", "model", "managed_dir")
+    }
+    by_key = {
+        name: answer.get(name) if isinstance(answer.get(name), dict) else {}
+        for name in ("config", "reads", "live")
+    }
     channels = answer.get("channels")
     return dict(
         texts,
-        channels=sorted(filter(None, map(_text, channels[:100]))) if isinstance(channels, list) else [],
+        channels=sorted(filter(None, map(_text, channels[:100])))
+        if isinstance(channels, list)
+        else [],
         managed_support=answer.get("managed_support") is True,
         config={key: by_key["config"].get(key) for key in keys},
         reads={key: by_key["reads"].get(key) is True for key in keys},

@@ -7,6 +7,7 @@ systemd is asked, not the process list: a unit is a gateway's where the command 
 one by the place of its words (``PYTHON -m hermes_cli.main [--profile P] gateway run`` or ``hermes gateway run``), never by a
 search in its text, which misses the real gateway and finds the shell that searches.
 """
+
 from __future__ import annotations
 
 import fnmatch
@@ -19,8 +20,21 @@ import time
 from .._host import command, proc, systemd
 
 PROPERTIES = (
-    "Id", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "InvocationID", "User", "ExecStart", "Environment", "ControlGroup",
-    "FragmentPath", "UnitFileState", "NRestarts", "Restart",
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "MainPID",
+    "InvocationID",
+    "User",
+    "ExecStart",
+    "Environment",
+    "ControlGroup",
+    "FragmentPath",
+    "UnitFileState",
+    "NRestarts",
+    "Restart",
 )
 OWN_UNITS = "hermes*.service"
 # With \Z: "$" also takes a line break at the end, and what these let through becomes a line of a unit and of guard.conf.
@@ -58,7 +72,9 @@ class Gateway:
         self.control_group = properties.get("ControlGroup", "")
         self.restart_policy = properties.get("Restart", "")
         self.uptime_seconds = proc.uptime_seconds(pid) if pid else None
-        self.start_time = time.time() - self.uptime_seconds if self.uptime_seconds is not None else None
+        self.start_time = (
+            time.time() - self.uptime_seconds if self.uptime_seconds is not None else None
+        )
         self.problem = home_problem(self)
 
 
@@ -79,8 +95,8 @@ def _hermes_arguments(argv):
             if argv[index] == "-c":
                 return None
             index += 2 if argv[index] in ("-W", "-X") else 1
-        if argv[index:index + 2] == ["-m", "hermes_cli.main"]:
-            return argv[index + 2:]
+        if argv[index : index + 2] == ["-m", "hermes_cli.main"]:
+            return argv[index + 2 :]
         argv = argv[index:]
     if argv and os.path.basename(argv[0]) == "hermes-gateway":
         return ["gateway", "run"]
@@ -143,7 +159,12 @@ def home_problem(gateway):
     if not stat.S_ISDIR(info.st_mode):
         return "the home %s is not a folder" % gateway.home
     if info.st_uid != gateway.uid:
-        return "the home %s belongs to uid %d, but the gateway runs as %s (uid %d)" % (gateway.home, info.st_uid, gateway.user, gateway.uid)
+        return "the home %s belongs to uid %d, but the gateway runs as %s (uid %d)" % (
+            gateway.home,
+            info.st_uid,
+            gateway.user,
+            gateway.uid,
+        )
     return None
 
 
@@ -221,9 +242,15 @@ def manager_of(gateway):
 def _of_manager(manager):
     names = manager.unit_files(OWN_UNITS)
     seen = {}
-    for properties in manager.show(["*.service"] + [name for name in names if "@." not in name], PROPERTIES):
+    for properties in manager.show(
+        ["*.service"] + [name for name in names if "@." not in name], PROPERTIES
+    ):
         seen[properties.get("Id")] = properties
-    return [gateway for gateway in (_from_unit(manager, properties) for properties in seen.values()) if gateway]
+    return [
+        gateway
+        for gateway in (_from_unit(manager, properties) for properties in seen.values())
+        if gateway
+    ]
 
 
 def _from_unit(manager, properties, home=None):
@@ -243,9 +270,13 @@ def _from_unit(manager, properties, home=None):
         if user is None:
             return None
     variables = systemd.environment(properties.get("Environment"))
-    name = unit[:-len(".service")] + ("" if manager.user is None else "@" + user.pw_name)
+    name = unit[: -len(".service")] + ("" if manager.user is None else "@" + user.pw_name)
     if home is None:
-        home = (proc.environ(pid).get("HERMES_HOME") if pid else None) or variables.get("HERMES_HOME") or _default_home(user, argv)
+        home = (
+            (proc.environ(pid).get("HERMES_HOME") if pid else None)
+            or variables.get("HERMES_HOME")
+            or _default_home(user, argv)
+        )
     return Gateway(name, manager.scope, user, os.path.normpath(home), unit, properties, pid, argv)
 
 
@@ -275,7 +306,18 @@ def _unit_files_of(user):
         if match:
             profile = match.group(1)
             argv = ["hermes"] + (["--profile", profile] if profile else []) + ["gateway", "run"]
-            found.append(Gateway(unit[:-len(".service")] + "@" + user.pw_name, "user", user, _default_home(user, argv), unit, {}, None, argv))
+            found.append(
+                Gateway(
+                    unit[: -len(".service")] + "@" + user.pw_name,
+                    "user",
+                    user,
+                    _default_home(user, argv),
+                    unit,
+                    {},
+                    None,
+                    argv,
+                )
+            )
     return found
 
 
@@ -283,7 +325,11 @@ def _by_hand(known):
     """The gateways that run without a unit of theirs: started in a terminal, by tmux, by cron."""
     names = {gateway.name for gateway in known}
     taken = {gateway.pid for gateway in known if gateway.pid}
-    candidates = {pid: argv for pid, argv in ((pid, proc.argv(pid)) for pid in proc.pids()) if is_gateway(argv)}
+    candidates = {
+        pid: argv
+        for pid, argv in ((pid, proc.argv(pid)) for pid in proc.pids())
+        if is_gateway(argv)
+    }
     found = []
     for pid, argv in candidates.items():
         # A child that a gateway forked has its parent's command line.

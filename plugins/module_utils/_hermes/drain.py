@@ -6,6 +6,7 @@
 Left behind it wedges the gateway, so whoever writes it removes it again, and what a killed arbiter left is removed by the unit's
 ExecStopPost and by the next check. It is written and removed as the gateway's user.
 """
+
 from __future__ import annotations
 
 import os
@@ -35,7 +36,9 @@ def write(gateway):
         return False
     try:
         argv = [gateway.python, "-I", "-B", "-c", _WRITE, gateway.home, PRINCIPAL]
-        done = command.run(argv, user=gateway.account, env={"HERMES_HOME": gateway.home}, timeout=60)
+        done = command.run(
+            argv, user=gateway.account, env={"HERMES_HOME": gateway.home}, timeout=60
+        )
     except command.RunError:
         return False
     return done.rc == 0 and ours(gateway)
@@ -66,5 +69,7 @@ def remove(gateway):
         return False
     done = command.run(["rm", "-f", "--", os.path.join(gateway.home, NAME)], user=gateway.account)
     if done.rc != 0:
-        raise command.RunError("the drain marker in %s cannot be removed: %s" % (gateway.home, done.err.strip()))
+        raise command.RunError(
+            "the drain marker in %s cannot be removed: %s" % (gateway.home, done.err.strip())
+        )
     return True

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that gateway_info returns of the gateways of a host. Memory is read with psutil and from the cgroup."""
+
 from __future__ import annotations
 
 import traceback
@@ -18,7 +19,14 @@ else:
     PSUTIL_ERROR = None
 
 _MEMORY = (
-    "rss_bytes", "pss_bytes", "uss_bytes", "swap_bytes", "tree_rss_bytes", "cgroup_bytes", "cgroup_peak_bytes", "cgroup_max_bytes",
+    "rss_bytes",
+    "pss_bytes",
+    "uss_bytes",
+    "swap_bytes",
+    "tree_rss_bytes",
+    "cgroup_bytes",
+    "cgroup_peak_bytes",
+    "cgroup_max_bytes",
 )
 
 
@@ -31,8 +39,13 @@ def find(names=()):
     found = discovery.find_gateways()
     unknown = sorted(set(names).difference(gateway.name for gateway in found))
     if unknown:
-        raise UnknownGateway("names: %r is no gateway on this host; allowed here: %s" % (
-            unknown[0], ", ".join(gateway.name for gateway in found) or "none, there is no gateway"))
+        raise UnknownGateway(
+            "names: %r is no gateway on this host; allowed here: %s"
+            % (
+                unknown[0],
+                ", ".join(gateway.name for gateway in found) or "none, there is no gateway",
+            )
+        )
     return [gateway for gateway in found if not names or gateway.name in names]
 
 
@@ -42,21 +55,36 @@ def collect(names=()):
     host = psutil.virtual_memory()
     return {
         "gateways": [_describe(gateway) for gateway in found],
-        "host": {"total_bytes": host.total, "available_bytes": host.available, "swap_total_bytes": psutil.swap_memory().total},
+        "host": {
+            "total_bytes": host.total,
+            "available_bytes": host.available,
+            "swap_total_bytes": psutil.swap_memory().total,
+        },
     }
 
 
 def _describe(gateway):
     runtime = state_file.runtime(gateway)
     answer = {
-        "name": gateway.name, "unit": gateway.unit, "scope": gateway.scope, "user": gateway.user, "home": gateway.home,
-        "profile": gateway.profile, "pid": gateway.pid, "invocation_id": gateway.invocation_id if gateway.pid else None,
+        "name": gateway.name,
+        "unit": gateway.unit,
+        "scope": gateway.scope,
+        "user": gateway.user,
+        "home": gateway.home,
+        "profile": gateway.profile,
+        "pid": gateway.pid,
+        "invocation_id": gateway.invocation_id if gateway.pid else None,
         "uptime_seconds": None if gateway.uptime_seconds is None else int(gateway.uptime_seconds),
-        "version": None, "provider": None, "model": None, "channels": [],
+        "version": None,
+        "provider": None,
+        "model": None,
+        "channels": [],
         # The process runs, so a state file that cannot be believed leaves systemd's word.
         "state": (runtime["state"] or "running") if gateway.pid else "stopped",
-        "active_state": gateway.active_state, "active_agents": runtime["active_agents"],
-        "memory": _memory(gateway) if gateway.pid else dict.fromkeys(_MEMORY), "problem": gateway.problem,
+        "active_state": gateway.active_state,
+        "active_agents": runtime["active_agents"],
+        "memory": _memory(gateway) if gateway.pid else dict.fromkeys(_MEMORY),
+        "problem": gateway.problem,
     }
     if gateway.problem is None and gateway.python:
         try:
@@ -64,18 +92,28 @@ def _describe(gateway):
         except client.HermesError as exc:
             answer["problem"] = "its Hermes cannot be asked: %s" % exc
         else:
-            answer.update({name: hermes[name] for name in ("version", "provider", "model", "channels")})
+            answer.update(
+                {name: hermes[name] for name in ("version", "provider", "model", "channels")}
+            )
     return answer
 
 
 def _memory(gateway):
     """Bytes by name, None where unknown: psutil's rss, pss, uss and swap of the process, rss of it and all it started, its cgroup."""
     memory = dict.fromkeys(_MEMORY)
-    memory.update({name: value for name, value in proc.cgroup_memory(gateway.control_group).items() if name in memory})
+    memory.update(
+        {
+            name: value
+            for name, value in proc.cgroup_memory(gateway.control_group).items()
+            if name in memory
+        }
+    )
     try:
         process = psutil.Process(gateway.pid)
         memory["rss_bytes"] = process.memory_info().rss
-        memory["tree_rss_bytes"] = sum(_rss(pid) for pid in proc.tree(gateway.pid, gateway.control_group))
+        memory["tree_rss_bytes"] = sum(
+            _rss(pid) for pid in proc.tree(gateway.pid, gateway.control_group)
+        )
         # Needs the right to trace the process, which comes with root.
         full = process.memory_full_info()
         memory.update(pss_bytes=full.pss, uss_bytes=full.uss, swap_bytes=full.swap)

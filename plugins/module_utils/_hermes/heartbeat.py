@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a gateway's event loop still turns. From Hermes 0.19 on it says so every 30 s, in a file of its home; an older one says nothing."""
+
 from __future__ import annotations
 
 import os

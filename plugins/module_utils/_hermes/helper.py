@@ -8,6 +8,7 @@ writes one JSON object to stdout. ``probe`` tells what the installed Hermes read
 ``load_config()``, which creates files in the home. ``edit`` changes keys of a YAML text and leaves every other byte as it
 was: PyYAML gives the places, the text is spliced there, and the result is parsed again and compared with what it must be.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -21,7 +22,9 @@ MAX_BYTES = 1 << 20
 SOURCES = ("gateway", "agent", "hermes_cli", "tools", "run_agent.py", "cli.py")
 # The gateway reads this one anew for every message; which others are read live its own source says, see _live().
 READ_PER_MESSAGE = ("compression.hygiene_hard_message_limit",)
-PLAIN_KEY = re.compile(r"^(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z_][\w-]*$", re.IGNORECASE | re.ASCII)
+PLAIN_KEY = re.compile(
+    r"^(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z_][\w-]*$", re.IGNORECASE | re.ASCII
+)
 
 
 class SideError(Exception):
@@ -29,6 +32,7 @@ class SideError(Exception):
 
 
 # ------------------------------------------------------------------------------------------------------ values
+
 
 def get(data, dotted):
     """{"present": True, "value": ...} of key ``dotted`` in the nested dict ``data``, or {"present": False}."""
@@ -56,7 +60,9 @@ def inline(value):
     if isinstance(value, float):
         return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value, allow_nan=False))
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return re.sub("[\x7f-\xa0\u2028\u2029\ufeff]", lambda found: "\\u%04x" % ord(found.group()), text)
+    return re.sub(
+        "[\x7f-\xa0\u2028\u2029\ufeff]", lambda found: "\\u%04x" % ord(found.group()), text
+    )
 
 
 def _copy(value):
@@ -72,15 +78,21 @@ def _name(part):
 
 def block(parts, value, indent, newline):
     """The lines that give the key ``parts`` (list of str) its ``value`` in block style."""
-    lines = ["%s%s:" % (" " * (indent + 2 * depth), _name(part)) for depth, part in enumerate(parts)]
+    lines = [
+        "%s%s:" % (" " * (indent + 2 * depth), _name(part)) for depth, part in enumerate(parts)
+    ]
     return newline.join(lines) + " " + inline(value) + newline
 
 
 def _flow(parts, value):
-    return "%s: %s" % (_name(parts[0]), "{%s}" % _flow(parts[1:], value) if parts[1:] else inline(value))
+    return "%s: %s" % (
+        _name(parts[0]),
+        "{%s}" % _flow(parts[1:], value) if parts[1:] else inline(value),
+    )
 
 
 # --------------------------------------------------------------------------------------- a YAML text, byte by byte
+
 
 def parse(text, path):
     """(what ``text`` holds as dict, its root node or None where it is empty). SideError unless it is a mapping."""
@@ -89,18 +101,26 @@ def parse(text, path):
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
-        if node is None or (isinstance(node, yaml.ScalarNode) and node.start_mark.index == node.end_mark.index):
+        if node is None or (
+            isinstance(node, yaml.ScalarNode) and node.start_mark.index == node.end_mark.index
+        ):
             return {}, None
         data = loader.construct_document(node)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         where = ", line %d" % (mark.line + 1) if mark else ""
-        raise SideError("%s%s: this is not YAML (%s)" % (path, where, getattr(exc, "problem", None) or "unreadable characters")) from None
+        raise SideError(
+            "%s%s: this is not YAML (%s)"
+            % (path, where, getattr(exc, "problem", None) or "unreadable characters")
+        ) from None
     except (ValueError, RecursionError):
         raise SideError("%s: this is not YAML that can be read" % path) from None
     if not isinstance(data, dict):
         kind = "null" if data is None else "a list" if isinstance(data, list) else "a single value"
-        raise SideError("%s, line %d: the file must hold a mapping (key: value), it holds %s" % (path, node.start_mark.line + 1, kind))
+        raise SideError(
+            "%s, line %d: the file must hold a mapping (key: value), it holds %s"
+            % (path, node.start_mark.line + 1, kind)
+        )
     return data, node
 
 
@@ -129,7 +149,10 @@ def edit(text, changes, path):
             after = ({}, None)
         if not _only_this(data, after[0], change):
             # Anchors, merge keys, a key twice, ...: rare, and a person does it better.
-            raise SideError("%s: %s cannot be changed there without changing something else too; please edit it by hand" % (path, change["key"]))
+            raise SideError(
+                "%s: %s cannot be changed there without changing something else too; please edit it by hand"
+                % (path, change["key"])
+            )
         undo[change["key"]] = dict(told, before=before, after=get(after[0], change["key"]))
         text, (data, node) = new, after
     return text, undo
@@ -174,10 +197,19 @@ def _set(text, node, parts, value, path):
         if index == len(parts) - 1:
             return _replace(text, found, inline(value))
         if found[1].tag == "tag:yaml.org,2002:null":
-            return _replace(text, found, "{%s}" % _flow(parts[index + 1:], value))[0], {"depth": index + 1}
+            return _replace(text, found, "{%s}" % _flow(parts[index + 1 :], value))[0], {
+                "depth": index + 1
+            }
         if found[1].tag != "tag:yaml.org,2002:map":
-            raise SideError("%s, line %d: %s must be a section (a mapping) to set %s" % (
-                path, found[0].start_mark.line + 1, ".".join(parts[:index + 1]), ".".join(parts)))
+            raise SideError(
+                "%s, line %d: %s must be a section (a mapping) to set %s"
+                % (
+                    path,
+                    found[0].start_mark.line + 1,
+                    ".".join(parts[: index + 1]),
+                    ".".join(parts),
+                )
+            )
         place = found[1]
     raise AssertionError("a key has at least one part")
 
@@ -186,7 +218,10 @@ def _undo(text, node, data, change):
     parts = change["key"].split(".")
     if "raw" not in change:
         # The highest section that the edit made and that holds nothing else goes with the key.
-        while len(parts) - 1 > change.get("depth", len(parts)) and len(get(data, ".".join(parts[:-1]))["value"]) == 1:
+        while (
+            len(parts) - 1 > change.get("depth", len(parts))
+            and len(get(data, ".".join(parts[:-1]))["value"]) == 1
+        ):
             parts.pop()
     parent = node
     for part in parts[:-1]:
@@ -219,14 +254,18 @@ def _span(text, key, value):
     start = text.index(":", key.end_mark.index) + 1
     if value.start_mark.index < key.start_mark.index:
         return start, start + len(re.match(r"\s*\*[^\s,\]}]*|", text[start:]).group())
-    return start, max(start, len(text[:_end(value)].rstrip()))
+    return start, max(start, len(text[: _end(value)].rstrip()))
 
 
 def _replace(text, found, new):
     start, end = _span(text, *found)
     raw = text[start:end]
-    space = re.match(r"[ \t]*", raw).group() if raw.strip() and not raw.lstrip(" \t").startswith(("\r", "\n")) else " "
-    quoted = text[start - 2:start - 1] in "'\""
+    space = (
+        re.match(r"[ \t]*", raw).group()
+        if raw.strip() and not raw.lstrip(" \t").startswith(("\r", "\n"))
+        else " "
+    )
+    quoted = text[start - 2 : start - 1] in "'\""
     return text[:start] + (space or ("" if quoted else " ")) + new + text[end:], {"raw": raw}
 
 
@@ -255,7 +294,7 @@ def _remove(text, parent, found):
         elif len(parent.value) > 1:
             end = parent.value[1][0].start_mark.index
         return text[:start] + text[end:]
-    return text[:text.rfind("\n", 0, start) + 1] + text[_line_end(text, end):]
+    return text[: text.rfind("\n", 0, start) + 1] + text[_line_end(text, end) :]
 
 
 def _line_end(text, index):
@@ -264,6 +303,7 @@ def _line_end(text, index):
 
 # ------------------------------------------------------------------------------------------------- a home's file
 
+
 def read_config(path):
     """(text of the file or None where there is none, its os.stat_result)."""
     try:
@@ -271,20 +311,33 @@ def read_config(path):
     except FileNotFoundError:
         return None, None
     except OSError as exc:
-        raise SideError("%s: %s" % (path, "this is a symbolic link, which is not followed" if os.path.islink(path) else exc.strerror)) from None
+        raise SideError(
+            "%s: %s"
+            % (
+                path,
+                "this is a symbolic link, which is not followed"
+                if os.path.islink(path)
+                else exc.strerror,
+            )
+        ) from None
     with os.fdopen(fd, "rb") as stream:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
             raise SideError("%s: this is not a regular file" % path)
         if info.st_uid != os.geteuid():
-            raise SideError("%s: this belongs to uid %d, not to the gateway's user (uid %d)" % (path, info.st_uid, os.geteuid()))
+            raise SideError(
+                "%s: this belongs to uid %d, not to the gateway's user (uid %d)"
+                % (path, info.st_uid, os.geteuid())
+            )
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise SideError("%s: this is larger than %d bytes" % (path, MAX_BYTES))
     try:
         return data.decode("utf-8"), info
     except UnicodeDecodeError as exc:
-        raise SideError("%s, line %d: this is not UTF-8" % (path, data[:exc.start].count(b"\n") + 1)) from None
+        raise SideError(
+            "%s, line %d: this is not UTF-8" % (path, data[: exc.start].count(b"\n") + 1)
+        ) from None
 
 
 def edit_home(request):
@@ -292,23 +345,36 @@ def edit_home(request):
     path = os.path.join(os.environ["HERMES_HOME"], "config.yaml")
     text, info = read_config(path)
     if not os.access(os.path.dirname(path), os.W_OK | os.X_OK):
-        raise SideError("%s: the folder cannot be written by the gateway's user" % os.path.dirname(path))
+        raise SideError(
+            "%s: the folder cannot be written by the gateway's user" % os.path.dirname(path)
+        )
     after, undo = edit(text or "", request["changes"], path)
     digest = hashlib.sha256((text or "").encode("utf-8")).hexdigest()
     if request.get("write"):
         if request["write"] != digest:
-            raise SideError("%s: this was changed by somebody else in the meantime; nothing was written" % path)
+            raise SideError(
+                "%s: this was changed by somebody else in the meantime; nothing was written" % path
+            )
         if request.get("created") and not after.strip():
             os.unlink(path)
         elif after != (text or ""):
             write_config(path, after, stat.S_IMODE(info.st_mode) if info else 0o600)
-    return {"path": path, "existed": text is not None, "before": text or "", "after": after, "undo": undo, "digest": digest}
+    return {
+        "path": path,
+        "existed": text is not None,
+        "before": text or "",
+        "after": after,
+        "undo": undo,
+        "digest": digest,
+    }
 
 
 def write_config(path, text, mode):
     """Replace ``path``, so that a fault leaves the old file or the new one."""
     temporary = "%s.%d.tmp" % (path, os.getpid())
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    fd = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+    )
     try:
         with os.fdopen(fd, "wb") as stream:
             stream.write(text.encode("utf-8"))
@@ -328,6 +394,7 @@ def write_config(path, text, mode):
 
 # ------------------------------------------------------------------------------------------- the installed Hermes
 
+
 def probe(request):
     """What the installed Hermes is, reads, and has in effect for each of the keys asked."""
     home = os.environ["HERMES_HOME"]
@@ -337,6 +404,7 @@ def probe(request):
 
     import hermes_cli
     from hermes_cli.config import DEFAULT_CONFIG
+
     managed_dir = None
     try:
         from hermes_cli import managed_scope
@@ -351,7 +419,9 @@ def probe(request):
         "managed_support": managed_scope is not None,
         "managed_dir": str(managed_dir) if managed_dir else None,
         "channels": _channels(home),
-        "config": {}, "reads": {}, "live": {},
+        "config": {},
+        "reads": {},
+        "live": {},
     }
     answer["provider"], answer["model"] = _model(config)
     for key in request["keys"]:
@@ -367,16 +437,28 @@ def _model(config):
     """(provider, model): the places where Hermes looks, in its order."""
     model = config.get("model")
     if isinstance(model, dict):
-        return model.get("provider") or config.get("provider"), model.get("default") or model.get("model") or model.get("name")
+        return model.get("provider") or config.get("provider"), model.get("default") or model.get(
+            "model"
+        ) or model.get("name")
     return config.get("provider"), model
 
 
 def _channels(home):
     """The platforms that the gateway last reported as connected or being connected."""
     try:
-        with open(os.open(os.path.join(home, "gateway_state.json"), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+        with open(
+            os.open(
+                os.path.join(home, "gateway_state.json"),
+                os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
+            ),
+            "rb",
+        ) as stream:
             platforms = json.loads(stream.read(MAX_BYTES)).get("platforms") or {}
-        return sorted(name for name, one in platforms.items() if one.get("state") in ("connected", "connecting", "retrying"))
+        return sorted(
+            name
+            for name, one in platforms.items()
+            if one.get("state") in ("connected", "connecting", "retrying")
+        )
     except (OSError, ValueError, AttributeError):
         return []
 
@@ -386,9 +468,16 @@ def _in_sources(root, key):
 
     DEFAULT_CONFIG is not complete: a key that is missing there may be read all the same.
     """
-    words = [[quote % word.encode("utf-8") for quote in (b'"%s"', b"'%s'")] for word in key.split(".")[-2:]]
+    words = [
+        [quote % word.encode("utf-8") for quote in (b'"%s"', b"'%s'")]
+        for word in key.split(".")[-2:]
+    ]
     for source in SOURCES:
-        for folder, dummy, names in os.walk(os.path.join(root, source)) if not source.endswith(".py") else [(root, [], [source])]:
+        for folder, dummy, names in (
+            os.walk(os.path.join(root, source))
+            if not source.endswith(".py")
+            else [(root, [], [source])]
+        ):
             for name in names:
                 if name.endswith(".py"):
                     try:
@@ -410,7 +499,9 @@ def _live(root, key):
         return True
     try:
         with open(os.path.join(root, "gateway", "run.py"), encoding="utf-8") as stream:
-            listed = re.search(r"_CACHE_BUSTING_CONFIG_KEYS[^=]*=\s*\((.*?)\n    \)", stream.read(), re.DOTALL)
+            listed = re.search(
+                r"_CACHE_BUSTING_CONFIG_KEYS[^=]*=\s*\((.*?)\n    \)", stream.read(), re.DOTALL
+            )
     except OSError:
         return False
     pair = r"\(\s*%s\s*\)" % r",\s*".join('"%s"' % re.escape(part) for part in key.split("."))
@@ -432,7 +523,10 @@ def main():
         answer = {"error": "%s: %s" % (exc.filename or os.environ["HERMES_HOME"], exc.strerror)}
     except Exception as exc:  # pylint: disable=broad-exception-caught
         # Its text may hold what is in the file.
-        answer = {"error": "%s in Hermes's Python %s" % (type(exc).__name__, sys.executable), "broken": True}
+        answer = {
+            "error": "%s in Hermes's Python %s" % (type(exc).__name__, sys.executable),
+            "broken": True,
+        }
     with os.fdopen(out, "wb") as stream:
         stream.write(json.dumps(answer, default=str).encode("utf-8"))
 

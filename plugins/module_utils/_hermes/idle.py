@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether anybody is talking to a gateway, from Hermes's own database: when the last message of a user came in, and which answers are on their way."""
+
 from __future__ import annotations
 
 import os
@@ -37,7 +38,11 @@ def owed(gateway):
 def _ask(gateway, *words):
     path = os.path.join(gateway.home, "state.db")
     try:
-        done = command.run([sys.executable or "python3", "-IS", "-c", _ASK, path] + list(words), user=gateway.account, timeout=10)
+        done = command.run(
+            [sys.executable or "python3", "-IS", "-c", _ASK, path] + list(words),
+            user=gateway.account,
+            timeout=10,
+        )
         return float(done.out) if done.rc == 0 else None
     except (command.RunError, ValueError):
         return None

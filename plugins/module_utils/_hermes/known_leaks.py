@@ -5,6 +5,7 @@
 
 Read in upstream's issues and measured on 0.19.0; a line is added when upstream fixes or breaks something.
 """
+
 from __future__ import annotations
 
 import re
@@ -12,9 +13,20 @@ import re
 # (first version, last version, what it does, what to do, source). The first line that fits is the answer.
 KNOWN = (
     ((0,), (0, 16), "leaks without bound", "upgrade to 0.17.0 or later", "#25315"),
-    ((0, 20, 0), (0, 20, 0), "leaks without bound, up to 2.4 GB/h", "upgrade to 0.20.1 or later", "#80764, #81625"),
-    ((0, 18), (0, 19), "keeps up to 128 sessions of about 1 MB each and gives their memory back late",
-     "growth that ends within some hundred MB is that; 0.20.1 lets sessions go by their size (agent.agent_cache)", "#58817"),
+    (
+        (0, 20, 0),
+        (0, 20, 0),
+        "leaks without bound, up to 2.4 GB/h",
+        "upgrade to 0.20.1 or later",
+        "#80764, #81625",
+    ),
+    (
+        (0, 18),
+        (0, 19),
+        "keeps up to 128 sessions of about 1 MB each and gives their memory back late",
+        "growth that ends within some hundred MB is that; 0.20.1 lets sessions go by their size (agent.agent_cache)",
+        "#58817",
+    ),
 )
 
 
@@ -24,9 +36,11 @@ def known(version):
     if numbers is None:
         return None
     for first, last, what, advice, source in KNOWN:
-        if first <= numbers[:len(first)] and numbers[:len(last)] <= last:
+        if first <= numbers[: len(first)] and numbers[: len(last)] <= last:
             return {
-                "version": version, "bound": "without bound" not in what, "source": source,
+                "version": version,
+                "bound": "without bound" not in what,
+                "source": source,
                 "text": "%s %s (%s); %s" % (version, what, source, advice),
             }
     return None

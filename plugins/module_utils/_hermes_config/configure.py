@@ -8,6 +8,7 @@ Everything is asked and planned first; then the record of what was there before 
 Root never runs a gateway's Python for a file of its own. A managed file that this module wrote is simply written anew from
 the record, which needs no library; one that an operator wrote is edited in this process, which needs PyYAML.
 """
+
 from __future__ import annotations
 
 import difflib
@@ -33,8 +34,13 @@ INTENTS = {
 }
 ARTICLE_KEYS = ("session_max_messages", "session_auto_compress")
 KEY = re.compile(r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
-SECRET = re.compile(r"key$|keys$|token$|secret|passw|credential|authorization|private", re.IGNORECASE)
-SECRET_IN_LINE = re.compile(r"((?:keys?|token|secret\w*|passw\w*|credentials?|authorization|private\w*)[\"']?\s*:\s*)[^\s,}][^,}\r\n]*", re.IGNORECASE)
+SECRET = re.compile(
+    r"key$|keys$|token$|secret|passw|credential|authorization|private", re.IGNORECASE
+)
+SECRET_IN_LINE = re.compile(
+    r"((?:keys?|token|secret\w*|passw\w*|credentials?|authorization|private\w*)[\"']?\s*:\s*)[^\s,}][^,}\r\n]*",
+    re.IGNORECASE,
+)
 
 
 class ConfigError(Exception):
@@ -75,12 +81,15 @@ class Plan:
 
 # ----------------------------------------------------------------------------------------------- what is asked
 
+
 def asked(params):
     """What the module's options ask for: a list of Asked. ConfigError where an option cannot be."""
     wanted = []
     limit = params["session_max_messages"]
     if limit is not None and limit < 1:
-        raise ConfigError("session_max_messages is %d: it must be a whole number of messages, 1 or more" % limit)
+        raise ConfigError(
+            "session_max_messages is %d: it must be a whole number of messages, 1 or more" % limit
+        )
     for option, keys in INTENTS.items():
         if params[option] is not None:
             wanted.append(Asked(option, keys, params[option]))
@@ -89,7 +98,9 @@ def asked(params):
     for key, value in sorted(_flat(params["settings"] or {}).items()):
         wanted.append(Asked("settings", (key,), value, always=True))
     if not wanted and params["state"] == "present":
-        raise ConfigError("nothing is asked: give at least one of session_max_messages, auto_compress or settings")
+        raise ConfigError(
+            "nothing is asked: give at least one of session_max_messages, auto_compress or settings"
+        )
     return wanted
 
 
@@ -99,9 +110,15 @@ def _flat(settings, prefix=""):
     for name, value in settings.items():
         key = "%s%s" % (prefix, name)
         if not KEY.match(key):
-            raise ConfigError("settings has the key %r: allowed are letters, digits, _ and -, with dots between the parts" % key)
+            raise ConfigError(
+                "settings has the key %r: allowed are letters, digits, _ and -, with dots between the parts"
+                % key
+            )
         if SECRET.search(key.rsplit(".", 1)[-1]):
-            raise ConfigError("settings has the key %r, which looks like a secret: secrets belong in the .env of the gateway's home" % key)
+            raise ConfigError(
+                "settings has the key %r, which looks like a secret: secrets belong in the .env of the gateway's home"
+                % key
+            )
         if isinstance(value, dict) and value:
             found.update(_flat(value, key + "."))
         else:
@@ -113,12 +130,18 @@ def chosen(names, gateways):
     """Those of ``gateways`` with one of ``names``, or all where there are none. ConfigError for a name that does not exist."""
     unknown = sorted(set(names) - {gateway.name for gateway in gateways})
     if unknown:
-        raise ConfigError("gateways has %s: there is no such gateway on this host; there are: %s" % (
-            ", ".join(repr(name) for name in unknown), ", ".join(gateway.name for gateway in gateways) or "none"))
+        raise ConfigError(
+            "gateways has %s: there is no such gateway on this host; there are: %s"
+            % (
+                ", ".join(repr(name) for name in unknown),
+                ", ".join(gateway.name for gateway in gateways) or "none",
+            )
+        )
     return [gateway for gateway in gateways if not names or gateway.name in names]
 
 
 # -------------------------------------------------------------------------------------------- asking each Hermes
+
 
 class Installed:
     """A gateway and what its Hermes says. ``info`` is client.probe's answer, or None where its Python is broken."""
@@ -134,15 +157,22 @@ class Installed:
     def ask(self):
         gateway = self.gateway
         if gateway.uid == ROOT:
-            raise ConfigError("gateway %s runs as root with the home %s: Hermes must not be configured or run as root" % (gateway.name, gateway.home))
+            raise ConfigError(
+                "gateway %s runs as root with the home %s: Hermes must not be configured or run as root"
+                % (gateway.name, gateway.home)
+            )
         if gateway.problem:
             raise ConfigError("gateway %s: %s" % (gateway.name, gateway.problem))
         if gateway.python is None:
             self.problem = "the Python that runs it is not known"
             return
-        seen_dir = self.managed_dir or (proc.environ(gateway.pid).get("HERMES_MANAGED_DIR") if gateway.pid else None)
+        seen_dir = self.managed_dir or (
+            proc.environ(gateway.pid).get("HERMES_MANAGED_DIR") if gateway.pid else None
+        )
         try:
-            self.info = client.probe(gateway.python, gateway.home, gateway.user, self.keys, managed_dir=seen_dir)
+            self.info = client.probe(
+                gateway.python, gateway.home, gateway.user, self.keys, managed_dir=seen_dir
+            )
         except client.HermesError as exc:
             if not exc.broken:
                 raise ConfigError("gateway %s: %s" % (gateway.name, exc)) from exc
@@ -168,11 +198,16 @@ def _managed_dir_of_unit(gateway):
     if gateway.scope != "system" or not gateway.unit:
         return None
     shown = systemd.Manager().show([gateway.unit], ["Environment"])
-    folder = systemd.environment(shown[0].get("Environment") if shown else "").get("HERMES_MANAGED_DIR", "").strip()
+    folder = (
+        systemd.environment(shown[0].get("Environment") if shown else "")
+        .get("HERMES_MANAGED_DIR", "")
+        .strip()
+    )
     return os.path.normpath(folder) if folder.startswith("/") else None
 
 
 # --------------------------------------------------------------------------------------- the record of what was
+
 
 class Record:
     """What this module set, and what was there before, by file: so that ``state: absent`` leaves things as they were.
@@ -190,10 +225,17 @@ class Record:
 
     def note(self, plan, options):
         """Take over what ``plan`` is going to set, with what undoes it."""
-        entry = self.files.setdefault(plan.path, {
-            "home": None, "user": None, "python": None, "keys": {},
-            "created": not plan.existed, "made_dir": not os.path.isdir(os.path.dirname(plan.path)),
-        })
+        entry = self.files.setdefault(
+            plan.path,
+            {
+                "home": None,
+                "user": None,
+                "python": None,
+                "keys": {},
+                "created": not plan.existed,
+                "made_dir": not os.path.isdir(os.path.dirname(plan.path)),
+            },
+        )
         if plan.home:
             gateway = plan.home.gateway
             entry.update(home=gateway.home, user=gateway.user, python=gateway.python)
@@ -239,7 +281,7 @@ def _depth(key, depth, others):
     parts = key.split(".")
     for other, kept in others.items():
         shared = kept.get("depth", len(parts))
-        if shared < depth and other.split(".")[:shared + 1] == parts[:shared + 1]:
+        if shared < depth and other.split(".")[: shared + 1] == parts[: shared + 1]:
             depth = shared
     return depth
 
@@ -249,10 +291,14 @@ def _dump(value):
 
 
 def undo_change(key, kept):
-    return dict({"key": key, "was": kept["was"]}, **{name: kept[name] for name in ("raw", "depth") if name in kept})
+    return dict(
+        {"key": key, "was": kept["was"]},
+        **{name: kept[name] for name in ("raw", "depth") if name in kept},
+    )
 
 
 # --------------------------------------------------------------------------------------------------- planning
+
 
 def plan_present(wanted, installed, scope, record):
     """(plans, applied, warnings, {key: option}) of what is asked."""
@@ -264,7 +310,10 @@ def plan_present(wanted, installed, scope, record):
         if at_home and one.info is None:
             raise ConfigError("gateway %s: %s" % (one.gateway.name, one.problem))
         if one.problem:
-            warnings.append("gateway %s could not be asked what it reads and has in effect: %s" % (one.gateway.name, one.problem))
+            warnings.append(
+                "gateway %s could not be asked what it reads and has in effect: %s"
+                % (one.gateway.name, one.problem)
+            )
         folder = one.gateway.home if at_home else one.managed_dir or MANAGED_DIR
         path = os.path.join(folder, "config.yaml")
         plan = plans.setdefault(path, Plan(path, [], one if at_home else None))
@@ -272,12 +321,27 @@ def plan_present(wanted, installed, scope, record):
         for ask in wanted:
             keys = one.keys_for(ask)
             if not keys:
-                warnings.append("%s has no effect on gateway %s: its Hermes %s reads none of %s" % (
-                    ask.option, one.gateway.name, one.info["version"], ", ".join(ask.keys)))
-                applied.append({"asked": ask.option, "key": None, "file": path, "gateways": [one.gateway.name],
-                                "before": None, "after": None, "reads": False, "live": False})
+                warnings.append(
+                    "%s has no effect on gateway %s: its Hermes %s reads none of %s"
+                    % (ask.option, one.gateway.name, one.info["version"], ", ".join(ask.keys))
+                )
+                applied.append(
+                    {
+                        "asked": ask.option,
+                        "key": None,
+                        "file": path,
+                        "gateways": [one.gateway.name],
+                        "before": None,
+                        "after": None,
+                        "reads": False,
+                        "live": False,
+                    }
+                )
             if ask.option == "settings" and one.reads(keys[0]) is False:
-                warnings.append("%s is set, but the Hermes %s of gateway %s does not seem to read it" % (keys[0], one.info["version"], one.gateway.name))
+                warnings.append(
+                    "%s is set, but the Hermes %s of gateway %s does not seem to read it"
+                    % (keys[0], one.info["version"], one.gateway.name)
+                )
             for key in keys:
                 options[key] = ask.option
                 if key not in [change["key"] for change in plan.changes]:
@@ -286,9 +350,22 @@ def plan_present(wanted, installed, scope, record):
     for plan in plans.values():
         # A key that once meant an intent and does so no more: after an update of Hermes, or without article_keys.
         stays = {change["key"] for change in plan.changes}
-        plan.changes += [undo_change(key, kept) for key, kept in record.keys(plan.path).items() if kept["option"] in given and key not in stays]
+        plan.changes += [
+            undo_change(key, kept)
+            for key, kept in record.keys(plan.path).items()
+            if kept["option"] in given and key not in stays
+        ]
         fill(plan, record)
-        applied += [_entry(plan, change, options.get(change["key"], record.keys(plan.path).get(change["key"], {}).get("option"))) for change in plan.changes]
+        applied += [
+            _entry(
+                plan,
+                change,
+                options.get(
+                    change["key"], record.keys(plan.path).get(change["key"], {}).get("option")
+                ),
+            )
+            for change in plan.changes
+        ]
     return list(plans.values()), applied, warnings, options
 
 
@@ -297,8 +374,14 @@ def plan_absent(params, gateways, record):
     wanted = asked(params)
     options = {ask.option for ask in wanted} - {"settings"}
     settings = {ask.keys[0] for ask in wanted if ask.option == "settings"}
-    homes = {gateway.home for gateway in chosen(params["gateways"], gateways)} if params["gateways"] else None
-    asked_once = _Lookup(gateways, sorted({key for entry in record.files.values() for key in entry["keys"]}))
+    homes = (
+        {gateway.home for gateway in chosen(params["gateways"], gateways)}
+        if params["gateways"]
+        else None
+    )
+    asked_once = _Lookup(
+        gateways, sorted({key for entry in record.files.values() for key in entry["keys"]})
+    )
     plans, applied = [], []
     for path, entry in sorted(record.files.items()):
         if homes is not None and entry["home"] not in homes:
@@ -309,8 +392,12 @@ def plan_absent(params, gateways, record):
             continue
         plan = Plan(path, [], None)
         plan.changes = [
-            undo_change(key, kept) for key, kept in sorted(entry["keys"].items())
-            if not wanted or kept["option"] in options or kept["option"] == "settings" and key in settings
+            undo_change(key, kept)
+            for key, kept in sorted(entry["keys"].items())
+            if not wanted
+            or kept["option"] in options
+            or kept["option"] == "settings"
+            and key in settings
         ]
         if not plan.changes:
             continue
@@ -320,7 +407,9 @@ def plan_absent(params, gateways, record):
         else:
             plan.gateways = asked_once.of_managed(path)
         fill(plan, record)
-        applied += [_entry(plan, change, entry["keys"][change["key"]]["option"]) for change in plan.changes]
+        applied += [
+            _entry(plan, change, entry["keys"][change["key"]]["option"]) for change in plan.changes
+        ]
         plans.append(plan)
     return plans, applied
 
@@ -368,8 +457,12 @@ def _entry(plan, change, option):
     told = plan.undo.get(change["key"])
     value = change.get("value")
     return {
-        "asked": option, "key": change["key"], "file": plan.path, "gateways": [one.gateway.name for one in plan.gateways],
-        "before": told["before"].get("value") if told else value, "after": told["after"].get("value") if told else value,
+        "asked": option,
+        "key": change["key"],
+        "file": plan.path,
+        "gateways": [one.gateway.name for one in plan.gateways],
+        "before": told["before"].get("value") if told else value,
+        "after": told["after"].get("value") if told else value,
         "reads": _all(one.reads(change["key"]) for one in plan.gateways),
         "live": bool(plan.gateways) and all(one.live(change["key"]) for one in plan.gateways),
     }
@@ -407,8 +500,12 @@ def fill(plan, record):
     for change in plan.changes:
         key = change["key"]
         before = {"present": True, "value": values[key]} if key in values else {"present": False}
-        after = {"present": True, "value": change["value"]} if "value" in change else {"present": False}
-        if before["present"] != after["present"] or not helper.same(before.get("value"), after.get("value")):
+        after = (
+            {"present": True, "value": change["value"]} if "value" in change else {"present": False}
+        )
+        if before["present"] != after["present"] or not helper.same(
+            before.get("value"), after.get("value")
+        ):
             plan.undo[key] = {"depth": 0, "before": before, "after": after}
         values.pop(key, None)
         if "value" in change:
@@ -424,9 +521,11 @@ def render(values):
         parts = key.split(".")
         for other in values:
             if other.startswith(key + "."):
-                raise ConfigError("settings has both %s and %s: one is a part of the other" % (key, other))
+                raise ConfigError(
+                    "settings has both %s and %s: one is a part of the other" % (key, other)
+                )
         shared = 0
-        while shared < len(parts) - 1 and parts[:shared + 1] == above[:shared + 1]:
+        while shared < len(parts) - 1 and parts[: shared + 1] == above[: shared + 1]:
             shared += 1
         lines.append(helper.block(parts[shared:], values[key], 2 * shared, "\n"))
         above = parts[:-1]
@@ -438,11 +537,20 @@ def _edit_home(plan, request):
     try:
         answer = client.ask(gateway.python, gateway.home, gateway.user, dict(request, do="edit"))
     except client.HermesError as exc:
-        raise ConfigError("gateway %s: %s" % (gateway.name, exc) if gateway.name else str(exc)) from exc
+        raise ConfigError(
+            "gateway %s: %s" % (gateway.name, exc) if gateway.name else str(exc)
+        ) from exc
     form = {"before": str, "after": str, "undo": dict, "existed": bool, "digest": str}
     if any(not isinstance(answer.get(name), kind) for name, kind in form.items()) or not all(
-            isinstance(told, dict) and isinstance(told.get("before"), dict) and isinstance(told.get("after"), dict) for told in answer["undo"].values()):
-        raise ConfigError("%s: the Python %s of the gateway's user gave an answer of the wrong form" % (plan.path, gateway.python))
+        isinstance(told, dict)
+        and isinstance(told.get("before"), dict)
+        and isinstance(told.get("after"), dict)
+        for told in answer["undo"].values()
+    ):
+        raise ConfigError(
+            "%s: the Python %s of the gateway's user gave an answer of the wrong form"
+            % (plan.path, gateway.python)
+        )
     return answer
 
 
@@ -452,7 +560,9 @@ def _check_managed(folder):
     if os.path.lexists(folder):
         info = os.lstat(folder)
         if not stat.S_ISDIR(info.st_mode) or info.st_uid != ROOT or info.st_mode & 0o022:
-            raise ConfigError("%s%s is not a folder of root that nobody else can write in" % (why, folder))
+            raise ConfigError(
+                "%s%s is not a folder of root that nobody else can write in" % (why, folder)
+            )
     _check_writable(folder, why)
 
 
@@ -460,18 +570,27 @@ def _check_writable(folder, why=""):
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError("%s%s cannot be written (is it mounted read-only?); nothing was changed" % (why, folder))
+        raise ConfigError(
+            "%s%s cannot be written (is it mounted read-only?); nothing was changed" % (why, folder)
+        )
 
 
 # ----------------------------------------------------------------------------------------------------- writing
 
+
 def write(plan, entry):
     """Make the file what ``plan`` says; where this module made it and nothing is left in it, it goes."""
     if plan.home is not None:
-        _edit_home(plan, {"changes": plan.changes, "write": plan.digest, "created": entry["created"]})
+        _edit_home(
+            plan, {"changes": plan.changes, "write": plan.digest, "created": entry["created"]}
+        )
     elif plan.after.strip() or not entry["created"]:
         os.makedirs(os.path.dirname(plan.path), mode=0o755, exist_ok=True)
-        files.write_atomic(plan.path, plan.after, mode=stat.S_IMODE(os.lstat(plan.path).st_mode) if plan.existed else 0o644)
+        files.write_atomic(
+            plan.path,
+            plan.after,
+            mode=stat.S_IMODE(os.lstat(plan.path).st_mode) if plan.existed else 0o644,
+        )
     else:
         _remove(plan.path, entry["made_dir"])
 
@@ -494,10 +613,19 @@ def diff(plan):
     before, after = plan.before, plan.after
     if not plan.ours:
         old, new = before.splitlines(True), after.splitlines(True)
-        blocks = [block for block in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if block[0] != "equal"]
-        before = "".join("".join(old[block[1]:block[2]]) for block in blocks)
-        after = "".join("".join(new[block[3]:block[4]]) for block in blocks)
-    return {"before_header": plan.path, "after_header": plan.path, "before": mask(before), "after": mask(after)}
+        blocks = [
+            block
+            for block in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+            if block[0] != "equal"
+        ]
+        before = "".join("".join(old[block[1] : block[2]]) for block in blocks)
+        after = "".join("".join(new[block[3] : block[4]]) for block in blocks)
+    return {
+        "before_header": plan.path,
+        "after_header": plan.path,
+        "before": mask(before),
+        "after": mask(after),
+    }
 
 
 def mask(text):
@@ -506,6 +634,7 @@ def mask(text):
 
 # ------------------------------------------------------------------------------------------- effect and restart
 
+
 def verify(plans):
     """ConfigError where a gateway has something else in effect than what was asked."""
     for plan in plans:
@@ -513,14 +642,27 @@ def verify(plans):
             for change in plan.changes:
                 value = change.get("value")
                 # Hermes puts the environment's values in the place of ${NAME}.
-                if one.info is None or "value" not in change or isinstance(value, str) and "${" in value:
+                if (
+                    one.info is None
+                    or "value" not in change
+                    or isinstance(value, str)
+                    and "${" in value
+                ):
                     continue
                 found = one.info["config"].get(change["key"])
                 if not helper.same(found, value):
                     where = one.info["managed_dir"]
-                    raise ConfigError("gateway %s: %s is %s in effect, not %s as set in %s; its managed scope is %s" % (
-                        one.gateway.name, change["key"], json.dumps(found), json.dumps(value), plan.path,
-                        "%s/config.yaml, which wins" % where if where else "not in use"))
+                    raise ConfigError(
+                        "gateway %s: %s is %s in effect, not %s as set in %s; its managed scope is %s"
+                        % (
+                            one.gateway.name,
+                            change["key"],
+                            json.dumps(found),
+                            json.dumps(value),
+                            plan.path,
+                            "%s/config.yaml, which wins" % where if where else "not in use",
+                        )
+                    )
 
 
 def restart_required(plan, one):
@@ -528,7 +670,12 @@ def restart_required(plan, one):
     if one.gateway.start_time is None:
         return False
     # The article's keys are no reason where this Hermes does not read them.
-    late = [change for change in plan.changes if not one.live(change["key"]) and not (change["key"] in ARTICLE_KEYS and not one.reads(change["key"]))]
+    late = [
+        change
+        for change in plan.changes
+        if not one.live(change["key"])
+        and not (change["key"] in ARTICLE_KEYS and not one.reads(change["key"]))
+    ]
     if any(change["key"] in plan.undo for change in late):
         return True
     try:
@@ -547,25 +694,43 @@ def waiting_for_restart(names, mode):
     if not names:
         return []
     if mode == "now" and not os.access(GUARD, os.X_OK):
-        raise ConfigError("restart is now, but %s is not there: apply the role hermes_guard first, or use restart: never" % GUARD)
-    shown = systemd.Manager().show([restart_unit(name) for name in names], ["Id", "LoadState", "ActiveState"])
+        raise ConfigError(
+            "restart is now, but %s is not there: apply the role hermes_guard first, or use restart: never"
+            % GUARD
+        )
+    shown = systemd.Manager().show(
+        [restart_unit(name) for name in names], ["Id", "LoadState", "ActiveState"]
+    )
     states = {block.get("Id"): block for block in shown}
     for name in names:
         if mode == "when_idle" and states.get(restart_unit(name), {}).get("LoadState") != "loaded":
-            raise ConfigError("restart is when_idle, but %s is not there: apply the role hermes_guard first, or use restart: never" % restart_unit(name))
-    return [name for name in names if states.get(restart_unit(name), {}).get("ActiveState") not in ("activating", "active")]
+            raise ConfigError(
+                "restart is when_idle, but %s is not there: apply the role hermes_guard first, or use restart: never"
+                % restart_unit(name)
+            )
+    return [
+        name
+        for name in names
+        if states.get(restart_unit(name), {}).get("ActiveState") not in ("activating", "active")
+    ]
 
 
 def restart(name, mode):
     if mode == "when_idle":
         systemd.Manager().call("start", "--no-block", "--", restart_unit(name))
         return
-    done = command.run([GUARD, "restart", "--gateway", name, "--reason", "hermes_config", "--now"], timeout=600.0)
+    done = command.run(
+        [GUARD, "restart", "--gateway", name, "--reason", "hermes_config", "--now"], timeout=600.0
+    )
     if done.rc != 0:
-        raise ConfigError("gateway %s was configured, but not restarted: %s" % (name, (done.err.strip() or done.out.strip())[:500]))
+        raise ConfigError(
+            "gateway %s was configured, but not restarted: %s"
+            % (name, (done.err.strip() or done.out.strip())[:500])
+        )
 
 
 # ------------------------------------------------------------------------------------------------- the whole of it
+
 
 def configure(params, check_mode):
     """What the module does; its result (dict). ConfigError or MissingYaml where it cannot be done."""
@@ -580,8 +745,18 @@ def configure(params, check_mode):
 def _configure(params, check_mode):
     wanted = asked(params)
     if os.geteuid() != ROOT:
-        raise ConfigError("this must run as root (become: true): it asks every gateway as its own user")
-    result = {"changed": False, "applied": [], "restart_required": False, "gateways": [], "restarted": [], "diff": [], "warnings": []}
+        raise ConfigError(
+            "this must run as root (become: true): it asks every gateway as its own user"
+        )
+    result = {
+        "changed": False,
+        "applied": [],
+        "restart_required": False,
+        "gateways": [],
+        "restarted": [],
+        "diff": [],
+        "warnings": [],
+    }
     record = Record()
     options = {}
     absent = params["state"] == "absent"
@@ -607,7 +782,9 @@ def _configure(params, check_mode):
         if failed and not installed:
             raise failed[0]
         left_out += ["left out: %s" % exc for exc in failed]
-        plans, result["applied"], result["warnings"], options = plan_present(wanted, installed, params["scope"], record)
+        plans, result["applied"], result["warnings"], options = plan_present(
+            wanted, installed, params["scope"], record
+        )
     result["warnings"] += left_out
     changed = [plan for plan in plans if plan.changed]
     if changed or record.changed():
@@ -615,13 +792,19 @@ def _configure(params, check_mode):
     needs = {}
     for plan in plans:
         for one in plan.gateways:
-            needs[one.gateway.name] = restart_required(plan, one) or needs.get(one.gateway.name, False)
+            needs[one.gateway.name] = restart_required(plan, one) or needs.get(
+                one.gateway.name, False
+            )
     result["gateways"] = [{"name": name, "restart_required": needs[name]} for name in sorted(needs)]
     names = sorted(name for name in needs if needs[name])
     result["restart_required"] = bool(names)
-    result["restarted"] = waiting_for_restart(names, params["restart"]) if params["restart"] != "never" else []
+    result["restarted"] = (
+        waiting_for_restart(names, params["restart"]) if params["restart"] != "never" else []
+    )
     if names and params["restart"] == "never":
-        result["warnings"].append("a restart is needed before it takes over what is set: %s" % ", ".join(names))
+        result["warnings"].append(
+            "a restart is needed before it takes over what is set: %s" % ", ".join(names)
+        )
     result["diff"] = [diff(plan) for plan in changed]
     result["changed"] = bool(changed or result["restarted"])
     if not check_mode:

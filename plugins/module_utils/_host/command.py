@@ -10,6 +10,7 @@ runs every five minutes writes nothing to the journal.
 What runs as another user is that user's: it may print without end, or not end, and must not reach the terminal of the root
 that started it. So it gets a session of its own, its output is bounded, and a kill does not need the power to kill others.
 """
+
 from __future__ import annotations
 
 import os
@@ -48,7 +49,9 @@ def environment(user=None, extra=None):
     env = {"PATH": PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
     if user is not None:
         env.update(
-            HOME=user.pw_dir, USER=user.pw_name, LOGNAME=user.pw_name,
+            HOME=user.pw_dir,
+            USER=user.pw_name,
+            LOGNAME=user.pw_name,
             XDG_RUNTIME_DIR="/run/user/%d" % user.pw_uid,
         )
     env.update(extra or {})
@@ -64,7 +67,14 @@ def as_user(argv, user):
         return list(argv)
     if os.geteuid() != 0:
         raise RunError("only root can run a program as %s" % user.pw_name)
-    return ["setpriv", "--reuid=%d" % user.pw_uid, "--regid=%d" % user.pw_gid, "--init-groups", "--no-new-privs", "--"] + list(argv)
+    return [
+        "setpriv",
+        "--reuid=%d" % user.pw_uid,
+        "--regid=%d" % user.pw_gid,
+        "--init-groups",
+        "--no-new-privs",
+        "--",
+    ] + list(argv)
 
 
 def run(argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
@@ -75,13 +85,20 @@ def run(argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
     error here: see ``rc``.
     """
     import subprocess
+
     full = as_user(argv, user)
     deadline = time.monotonic() + timeout
     try:
         # pylint: disable-next=ansible-bad-function  # the program on the host runs without Ansible's own run_command
         process = subprocess.Popen(
-            full, env=environment(user, env), cwd=cwd, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True, start_new_session=True,
+            full,
+            env=environment(user, env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            close_fds=True,
+            start_new_session=True,
         )
     except OSError as exc:
         raise RunError("%s could not be started: %s" % (full[0], exc)) from exc
@@ -101,6 +118,7 @@ def _talk(process, data, deadline):
     """Feed ``data`` and read (stdout, stderr) to their ends; TimeoutExpired after ``deadline``, OverflowError for too much of it."""
     import selectors
     import subprocess
+
     kept = {process.stdout: bytearray(), process.stderr: bytearray()}
     with selectors.DefaultSelector() as waiting:
         for stream in kept:
@@ -131,7 +149,7 @@ def _talk(process, data, deadline):
 def _feed(fd, data):
     """What is left of ``data`` after a write; nothing for a program that does not want to read it."""
     try:
-        return data[os.write(fd, data[:1 << 16]):] if data else data
+        return data[os.write(fd, data[: 1 << 16]) :] if data else data
     except BrokenPipeError:
         return b""
 
@@ -141,6 +159,7 @@ def _end(process, user):
     if process.poll() is None:
         import signal
         import subprocess
+
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except PermissionError:
@@ -158,11 +177,18 @@ def _end(process, user):
 
 def _kill_as(user, group):
     import subprocess
+
     try:
         # pylint: disable-next=ansible-bad-function  # as above
         subprocess.run(
-            as_user(["kill", "-KILL", "--", "-%d" % group], user), env=environment(user), cwd="/", timeout=5, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            as_user(["kill", "-KILL", "--", "-%d" % group], user),
+            env=environment(user),
+            cwd="/",
+            timeout=5,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError):
         # systemd kills what is left when the unit ends.

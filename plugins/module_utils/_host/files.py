@@ -8,6 +8,7 @@ answers, or 5 GB long: it is opened without following a link in its last part, w
 A link in an earlier part of the path cannot be used to read another user's secrets either, because the owner of what
 was opened is checked.
 """
+
 from __future__ import annotations
 
 import errno
@@ -33,16 +34,24 @@ def read_bytes(path, owners=None, max_bytes=MAX_BYTES):
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
-        reason = "is a symbolic link, which is not followed" if exc.errno == errno.ELOOP else "cannot be opened: %s" % exc.strerror
+        reason = (
+            "is a symbolic link, which is not followed"
+            if exc.errno == errno.ELOOP
+            else "cannot be opened: %s" % exc.strerror
+        )
         raise FileError("%s %s" % (path, reason)) from exc
     try:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
             raise FileError("%s is not a regular file" % path)
         if owners is not None and info.st_uid not in owners:
-            raise FileError("%s belongs to uid %d, which is not the gateway's user" % (path, info.st_uid))
+            raise FileError(
+                "%s belongs to uid %d, which is not the gateway's user" % (path, info.st_uid)
+            )
         if info.st_size > max_bytes:
-            raise FileError("%s has %d bytes, more than the %d that are read" % (path, info.st_size, max_bytes))
+            raise FileError(
+                "%s has %d bytes, more than the %d that are read" % (path, info.st_size, max_bytes)
+            )
         chunks = []
         left = max_bytes + 1
         while left > 0:
@@ -90,12 +99,14 @@ def write_atomic(path, data, mode=0o644, owner=None):
         data = data.encode("utf-8")
     folder = os.path.dirname(path) or "."
     temporary = os.path.join(folder, ".%s.%d.tmp" % (os.path.basename(path), os.getpid()))
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    fd = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+    )
     try:
         try:
             view = memoryview(data)
             while view:
-                view = view[os.write(fd, view):]
+                view = view[os.write(fd, view) :]
             os.fchmod(fd, mode)
             if owner is not None:
                 os.fchown(fd, owner[0], owner[1])

@@ -6,6 +6,7 @@
 Any user can write to the journal, also with fields such as UNIT= and MESSAGE_ID=. Only fields with a leading underscore are
 journald's own word, so who said a thing is asked of those.
 """
+
 from __future__ import annotations
 
 import json
@@ -18,8 +19,20 @@ KMSG = "/dev/kmsg"
 MAX_ENTRIES = 20000
 TIMEOUT = 60.0
 _FIELDS = (
-    "MESSAGE", "MESSAGE_ID", "UNIT", "USER_UNIT", "INVOCATION_ID", "USER_INVOCATION_ID", "UNIT_RESULT", "MEMORY_PEAK", "MEMORY_SWAP_PEAK",
-    "CPU_USAGE_NSEC", "_PID", "_UID", "_SYSTEMD_UNIT", "_TRANSPORT",
+    "MESSAGE",
+    "MESSAGE_ID",
+    "UNIT",
+    "USER_UNIT",
+    "INVOCATION_ID",
+    "USER_INVOCATION_ID",
+    "UNIT_RESULT",
+    "MEMORY_PEAK",
+    "MEMORY_SWAP_PEAK",
+    "CPU_USAGE_NSEC",
+    "_PID",
+    "_UID",
+    "_SYSTEMD_UNIT",
+    "_TRANSPORT",
 )
 
 
@@ -33,14 +46,24 @@ def entries(matches, since, grep=None):
     ``matches`` are those of journalctl(1) (list of str); ``grep`` is a regular expression on MESSAGE. An entry is a dict of
     str by field, with ``time`` in epoch seconds (float). Raises JournalError.
     """
-    argv = ["journalctl", "--output=json", "--no-pager", "--output-fields=" + ",".join(_FIELDS), "--since=@%d" % since]
+    argv = [
+        "journalctl",
+        "--output=json",
+        "--no-pager",
+        "--output-fields=" + ",".join(_FIELDS),
+        "--since=@%d" % since,
+    ]
     # With --grep, --lines bounds what is looked at in systemd 247, and what is shown in newer ones.
     argv += ["--grep=" + grep] if grep else ["--lines=%d" % MAX_ENTRIES]
     try:
         done = command.run(argv + list(matches), timeout=TIMEOUT)
     except command.RunError as exc:
         raise JournalError(str(exc)) from exc
-    said = [line.strip() for line in done.err.splitlines() if line.strip() and not line.startswith(("--", " "))]
+    said = [
+        line.strip()
+        for line in done.err.splitlines()
+        if line.strip() and not line.startswith(("--", " "))
+    ]
     found = parse(done.out)
     # No match is an exit code of 1 with --grep, and with no journal at all.
     if done.rc not in (0, 1) or (done.rc and said and not found):
@@ -79,7 +102,10 @@ def kernel_lines(since, grep):
     kernel = ["_TRANSPORT=kernel", "SYSLOG_FACILITY=0"]
     try:
         if entries(kernel + ["--lines=1"], 0)[0]:
-            return [(entry["time"], entry.get("MESSAGE", "")) for entry in entries(kernel, since, grep)[0]], notes
+            return [
+                (entry["time"], entry.get("MESSAGE", ""))
+                for entry in entries(kernel, since, grep)[0]
+            ], notes
         notes.append("the journal holds no kernel messages")
     except JournalError as exc:
         notes.append("the kernel's messages in the journal cannot be read: %s" % exc)
@@ -119,6 +145,12 @@ def parse_kmsg(text, boot):
         head, separator, message = line.partition(";")
         fields = head.split(",")
         # A priority below 8 is of facility 0, the kernel's own.
-        if separator and len(fields) >= 3 and fields[0].isdigit() and int(fields[0]) < 8 and fields[2].isdigit():
+        if (
+            separator
+            and len(fields) >= 3
+            and fields[0].isdigit()
+            and int(fields[0]) < 8
+            and fields[2].isdigit()
+        ):
             found.append((boot + int(fields[2]) / 1e6, message))
     return found

@@ -6,6 +6,7 @@
 The units are those of the kernel's files, turned into bytes: VmRSS, RssAnon and VmSwap of /proc/PID/status (proc(5), kB of
 1024 bytes), memory.current of cgroup v2 or memory.usage_in_bytes of v1. A process that ends while it is read counts as gone.
 """
+
 from __future__ import annotations
 
 import os
@@ -68,7 +69,10 @@ def work_seconds(pid):
         threads = os.listdir("/proc/%d/task" % pid)
     except OSError:
         return None
-    fields = [(read("/proc/%d/task/%s/schedstat" % (pid, thread), 256) or "").split() for thread in threads]
+    fields = [
+        (read("/proc/%d/task/%s/schedstat" % (pid, thread), 256) or "").split()
+        for thread in threads
+    ]
     known = [(int(one[0]) + int(one[1])) / 1e9 for one in fields if len(one) >= 2]
     return sum(known) if known else None
 
@@ -131,7 +135,9 @@ def cgroup_folders(control_group):
     """Where the cgroup (systemd's property ControlGroup) may be mounted: v2, then v1's memory and named hierarchies."""
     if not control_group or not control_group.startswith("/") or "/../" in control_group + "/":
         return []
-    return [CGROUP_ROOT + mount + control_group for mount in ("", "/memory", "/unified", "/systemd")]
+    return [
+        CGROUP_ROOT + mount + control_group for mount in ("", "/memory", "/unified", "/systemd")
+    ]
 
 
 def tree(pid, control_group=None):
@@ -156,7 +162,11 @@ def cgroup_memory(control_group):
     """
     names = {
         "memory.current": ("memory.peak", "memory.max", "memory.events"),
-        "memory.usage_in_bytes": ("memory.max_usage_in_bytes", "memory.limit_in_bytes", "memory.oom_control"),
+        "memory.usage_in_bytes": (
+            "memory.max_usage_in_bytes",
+            "memory.limit_in_bytes",
+            "memory.oom_control",
+        ),
     }
     for folder in cgroup_folders(control_group):
         for current, (peak, limit, events) in names.items():
@@ -171,12 +181,21 @@ def cgroup_memory(control_group):
                 "cgroup_max_bytes": maximum if maximum is not None and maximum < 1 << 60 else None,
                 "oom_kills": int(kills.group(1)) if kills else None,
             }
-    return {"cgroup_bytes": None, "cgroup_peak_bytes": None, "cgroup_max_bytes": None, "oom_kills": None}
+    return {
+        "cgroup_bytes": None,
+        "cgroup_peak_bytes": None,
+        "cgroup_max_bytes": None,
+        "oom_kills": None,
+    }
 
 
 def host_memory():
     """``total_bytes``, ``available_bytes``, ``swap_total_bytes`` of the host (/proc/meminfo)."""
-    values = dict(re.findall(r"^(MemTotal|MemAvailable|SwapTotal):\s+(\d+) kB", read("/proc/meminfo") or "", re.M))
+    values = dict(
+        re.findall(
+            r"^(MemTotal|MemAvailable|SwapTotal):\s+(\d+) kB", read("/proc/meminfo") or "", re.M
+        )
+    )
     return {
         "total_bytes": int(values.get("MemTotal", 0)) * 1024,
         "available_bytes": int(values.get("MemAvailable", 0)) * 1024,

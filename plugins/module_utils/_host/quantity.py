@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Amounts as operators write them: memory ("50%", "2048M"), time ("5min", "12h") and breaches ("3 of 5")."""
+
 from __future__ import annotations
 
 import re
@@ -9,17 +10,35 @@ import re
 MB = 1 << 20
 _SIZES = {"k": 1 << 10, "": MB, "m": MB, "g": 1 << 30, "t": 1 << 40}
 _TIMES = {
-    "s": 1, "sec": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60, "minutes": 60,
-    "h": 3600, "hr": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400, "days": 86400, "": 1,
+    "s": 1,
+    "sec": 1,
+    "second": 1,
+    "seconds": 1,
+    "m": 60,
+    "min": 60,
+    "minute": 60,
+    "minutes": 60,
+    "h": 3600,
+    "hr": 3600,
+    "hour": 3600,
+    "hours": 3600,
+    "d": 86400,
+    "day": 86400,
+    "days": 86400,
+    "": 1,
 }
 ALLOWED_SIZE = 'a share of RAM from "1%" to "100%", or an amount such as "2048M" or "2G" (K, M, G, T; a bare number means MB)'
-ALLOWED_TIME = 'a time such as "90s", "5min", "12h", "1h 30min" or "2d" (a bare number means seconds)'
+ALLOWED_TIME = (
+    'a time such as "90s", "5min", "12h", "1h 30min" or "2d" (a bare number means seconds)'
+)
 ALLOWED_BREACHES = '"N of M" with 1 <= N <= M <= 60, such as "3 of 5"'
 
 
 def size(text, total_bytes):
     """The bytes (int) that ``text`` means on a host with ``total_bytes`` of RAM; ValueError with what is allowed."""
-    found = re.match(r"^([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(?:(%)|(?:([KMGT])(?:i?B)?)?)$", str(text).strip(), re.I)
+    found = re.match(
+        r"^([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(?:(%)|(?:([KMGT])(?:i?B)?)?)$", str(text).strip(), re.I
+    )
     if found:
         value = float(found.group(1))
         if found.group(2):

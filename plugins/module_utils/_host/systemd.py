@@ -7,6 +7,7 @@
 user's manager is reached the way that works on all of them: as that user, with XDG_RUNTIME_DIR set. What a user's manager
 answers is the user's own word: check every pid it names against the user before using it.
 """
+
 from __future__ import annotations
 
 import os
@@ -31,7 +32,12 @@ class Manager:
 
     def systemctl(self, *arguments, timeout=30.0):
         """Run systemctl with ``arguments`` and return a command.Result; SystemdError where it cannot be run at all."""
-        argv = ["systemctl"] + ([] if self.user is None else ["--user"]) + ["--no-pager"] + list(arguments)
+        argv = (
+            ["systemctl"]
+            + ([] if self.user is None else ["--user"])
+            + ["--no-pager"]
+            + list(arguments)
+        )
         try:
             return command.run(argv, user=self.user, timeout=timeout)
         except command.RunError as exc:
@@ -41,7 +47,10 @@ class Manager:
         """As systemctl(), but SystemdError with its message where it fails."""
         done = self.systemctl(*arguments, timeout=timeout)
         if done.rc != 0:
-            raise SystemdError("systemctl %s failed (%d): %s" % (" ".join(arguments), done.rc, done.err.strip() or done.out.strip()))
+            raise SystemdError(
+                "systemctl %s failed (%d): %s"
+                % (" ".join(arguments), done.rc, done.err.strip() or done.out.strip())
+            )
         return done
 
     def show(self, units, properties):
@@ -53,10 +62,14 @@ class Manager:
 
     def unit_files(self, pattern):
         """The names of the unit files of type service that match glob ``pattern``, loaded or not."""
-        done = self.systemctl("list-unit-files", "--type=service", "--no-legend", "--plain", "--", pattern)
+        done = self.systemctl(
+            "list-unit-files", "--type=service", "--no-legend", "--plain", "--", pattern
+        )
         # No match is an exit code of 1 with not a word in some versions.
         if done.rc != 0 and done.err.strip():
-            raise SystemdError("systemctl list-unit-files failed (%d): %s" % (done.rc, done.err.strip()))
+            raise SystemdError(
+                "systemctl list-unit-files failed (%d): %s" % (done.rc, done.err.strip())
+            )
         return [line.split()[0] for line in done.out.splitlines() if line.strip()]
 
 
@@ -86,6 +99,7 @@ def exec_argv(value):
 def environment(value):
     """The variables (dict) in the property Environment, which systemd quotes as a shell does."""
     import shlex
+
     try:
         words = shlex.split(value or "")
     except ValueError:
@@ -101,7 +115,9 @@ def user_managers():
         return []
     found = []
     for name in names:
-        if not name.isdigit() or not os.path.exists(os.path.join(USER_RUNTIME, name, "systemd", "private")):
+        if not name.isdigit() or not os.path.exists(
+            os.path.join(USER_RUNTIME, name, "systemd", "private")
+        ):
             continue
         try:
             found.append(Manager(pwd.getpwuid(int(name))))

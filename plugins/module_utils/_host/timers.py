@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """When timers fire next."""
+
 from __future__ import annotations
 
 import re
@@ -18,10 +19,14 @@ def next_elapse(units):
     ``systemctl list-timers`` is asked, because it alone gives calendar and monotonic timers on one clock in every version.
     """
     import calendar
+
     found = dict.fromkeys(units)
     if not units:
         return found
-    done = command.run(["systemctl", "list-timers", "--all", "--no-legend", "--no-pager", "--"] + list(units), env={"TZ": "UTC"})
+    done = command.run(
+        ["systemctl", "list-timers", "--all", "--no-legend", "--no-pager", "--"] + list(units),
+        env={"TZ": "UTC"},
+    )
     if done.rc != 0:
         raise systemd.SystemdError("systemctl list-timers failed: %s" % done.err.strip())
     for line in done.out.splitlines():
@@ -38,7 +43,9 @@ def fires(block, elapse):
 
     While the service that it starts is running, as a restart that waits for a quiet moment may for long, there is no next time yet.
     """
-    return block.get("ActiveState") == "active" and (elapse is not None or block.get("SubState") == "running")
+    return block.get("ActiveState") == "active" and (
+        elapse is not None or block.get("SubState") == "running"
+    )
 
 
 def calendar_problem(expression):

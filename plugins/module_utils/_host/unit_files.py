@@ -6,6 +6,7 @@
 A reload is all it takes for a running unit too: systemd then sets its cgroup's limits anew, and starts and stops nothing. A drop-in in /etc/systemd/user
 is the systems' administrator's word for the units of all users: nothing has to be written into a home.
 """
+
 from __future__ import annotations
 
 import os
@@ -25,7 +26,7 @@ def scope(path):
 def unit(path):
     """The unit that a unit file or a drop-in is of."""
     folder, name = os.path.split(path)
-    return os.path.basename(folder)[:-len(".d")] if folder.endswith(".d") else name
+    return os.path.basename(folder)[: -len(".d")] if folder.endswith(".d") else name
 
 
 def to_reload(changed, kept, live):
@@ -34,17 +35,24 @@ def to_reload(changed, kept, live):
     Because of ``changed`` (paths), or because an earlier run did not come to it for those of ``kept``; ``live`` is what the system's manager says of its own.
     """
     managers = []
-    if any(scope(path) == "system" for path in changed) or any(block.get("NeedDaemonReload") == "yes" for block in live.values()):
+    if any(scope(path) == "system" for path in changed) or any(
+        block.get("NeedDaemonReload") == "yes" for block in live.values()
+    ):
         managers.append(systemd.Manager())
     if any(scope(path) == "user" for path in changed):
         return managers + systemd.user_managers()
     units = sorted({unit(path) for path in kept if scope(path) == "user"})
-    return managers + [manager for manager in (systemd.user_managers() if units else ()) if _unread(manager, units)]
+    return managers + [
+        manager for manager in (systemd.user_managers() if units else ()) if _unread(manager, units)
+    ]
 
 
 def _unread(manager, units):
     try:
-        return any(block.get("NeedDaemonReload") == "yes" for block in manager.show(units, ["Id", "NeedDaemonReload"]))
+        return any(
+            block.get("NeedDaemonReload") == "yes"
+            for block in manager.show(units, ["Id", "NeedDaemonReload"])
+        )
     except systemd.SystemdError:
         return False
 

@@ -7,6 +7,7 @@ A role hands over its whole wanted state, rendered but for the gateways, whose n
 or @UNIT@ in it stands for one of each gateway. What was installed is remembered in a manifest, so that what is wanted no longer is
 removed, and so that a file that somebody else wrote is never replaced.
 """
+
 from __future__ import annotations
 
 import glob
@@ -50,7 +51,9 @@ class Wanted:
         self.units = []
         self.hidden = {}
         self.notes = []
-        secrets = {"@%s@" % name: str(value) for name, value in (parameters.get("secrets") or {}).items()}
+        secrets = {
+            "@%s@" % name: str(value) for name, value in (parameters.get("secrets") or {}).items()
+        }
         calendar = _calendar(parameters.get("cadences") or {}, gateways)
         needless = set()
         if parameters["program"] and gateways:
@@ -59,13 +62,18 @@ class Wanted:
             try:
                 mode = int(file["mode"], 8)
             except ValueError as exc:
-                raise ApplyError("files: %s has the mode %r; allowed: an octal number such as 0644" % (file["path"], file["mode"])) from exc
+                raise ApplyError(
+                    "files: %s has the mode %r; allowed: an octal number such as 0644"
+                    % (file["path"], file["mode"])
+                ) from exc
             if any(place in file["path"] for place in PLACES):
                 for gateway in gateways:
                     if "@SCOPE@" in file["path"] and not discovery.own_unit(gateway):
                         # It would hold for the unit of that name of every user, and the name is this one's to choose.
-                        self.notes.append("%s gets no %s: the unit of a user must be called %s for that" % (
-                            gateway.name, os.path.basename(file["path"]), discovery.OWN_UNITS))
+                        self.notes.append(
+                            "%s gets no %s: the unit of a user must be called %s for that"
+                            % (gateway.name, os.path.basename(file["path"]), discovery.OWN_UNITS)
+                        )
                         continue
                     content = _fill(file["content"], gateway)
                     if "@CALENDAR@" in content:
@@ -76,24 +84,44 @@ class Wanted:
                         content = content.replace("@CALENDAR@", event)
                     self._add(_fill(file["path"], gateway), content, secrets, mode)
             else:
-                sections = "".join(_fill(file["gateway_content"], gateway) for gateway in gateways) if file["gateway_content"] else ""
+                sections = (
+                    "".join(_fill(file["gateway_content"], gateway) for gateway in gateways)
+                    if file["gateway_content"]
+                    else ""
+                )
                 self._add(file["path"], file["content"] + sections, secrets, mode)
         for unit in parameters["units"] if gateways else ():
-            self.units += [_fill(unit, gateway) for gateway in gateways] if "@NAME@" in unit else [unit]
+            self.units += (
+                [_fill(unit, gateway) for gateway in gateways] if "@NAME@" in unit else [unit]
+            )
         self.units = [unit for unit in self.units if unit not in needless]
 
     def _add(self, path, text, secrets, mode):
-        self.hidden[path] = [line.partition(token)[0] for line in text.split("\n") for token in secrets if token in line]
+        self.hidden[path] = [
+            line.partition(token)[0]
+            for line in text.split("\n")
+            for token in secrets
+            if token in line
+        ]
         for name, value in self.values.items():
             token = "@%s@" % name
-            text = text.replace(token, value) if value is not None else "".join(line for line in text.splitlines(True) if token not in line)
+            text = (
+                text.replace(token, value)
+                if value is not None
+                else "".join(line for line in text.splitlines(True) if token not in line)
+            )
         for token, value in secrets.items():
             if any(letter in value for letter in "\r\n\0"):
-                raise ApplyError("%s has a line break in it; allowed: one line" % token.strip("@").lower())
+                raise ApplyError(
+                    "%s has a line break in it; allowed: one line" % token.strip("@").lower()
+                )
             text = text.replace(token, value)
         file = (text.encode("utf-8"), mode)
         if self.files.setdefault(path, file) != file:
-            raise ApplyError("two gateways of this host would share the file %s: name those to guard in hermes_guard_gateways" % path)
+            raise ApplyError(
+                "two gateways of this host would share the file %s: name those to guard in hermes_guard_gateways"
+                % path
+            )
 
 
 def _program():
@@ -109,7 +137,9 @@ def apply(parameters, check_mode=False):
     Raises ApplyError, before anything is changed where the input is wrong, and after everything was put back where a step failed.
     """
     part = parameters["part"]
-    gateways, unsafe = _gateways(parameters["gateways"]) if parameters["state"] == "present" else ([], [])
+    gateways, unsafe = (
+        _gateways(parameters["gateways"]) if parameters["state"] == "present" else ([], [])
+    )
     limits, shortfalls = _limits(parameters, gateways, check_mode)
     wanted = Wanted(parameters, gateways, memory_limit.words(limits) if limits else None)
     _validate(parameters, wanted)
@@ -121,33 +151,57 @@ def apply(parameters, check_mode=False):
     plan = _plan(wanted, owned)
     _check_writable(plan)
     if wanted.files and part != BASE and not check_mode and not os.path.exists(config.PROGRAM):
-        raise ApplyError("%s is not there: the role hermes_guard comes first, and was left out of this run" % config.PROGRAM)
+        raise ApplyError(
+            "%s is not there: the role hermes_guard comes first, and was left out of this run"
+            % config.PROGRAM
+        )
     packages = _missing_packages(parameters) if gateways else []
     if JEMALLOC_PACKAGE in packages and not check_mode:
         # Every program that the gateway starts would complain of it.
-        raise ApplyError("%s is not on this host, and a drop-in that names it would be in the way: install the package %s" % (JEMALLOC, JEMALLOC_PACKAGE))
+        raise ApplyError(
+            "%s is not on this host, and a drop-in that names it would be in the way: install the package %s"
+            % (JEMALLOC, JEMALLOC_PACKAGE)
+        )
     obsolete = [unit for unit in old_units if unit not in wanted.units]
-    live = _live(sorted(set(wanted.units + obsolete) | {unit_files.unit(path) for path in wanted.files if unit_files.scope(path) == "system"}))
+    live = _live(
+        sorted(
+            set(wanted.units + obsolete)
+            | {unit_files.unit(path) for path in wanted.files if unit_files.scope(path) == "system"}
+        )
+    )
     to_start = [unit for unit in wanted.units if not _running(live.get(unit), unit)]
     to_reload = unit_files.to_reload(plan, wanted.files, live)
     # A run that was cut short at its very beginning leaves a manifest and nothing else.
-    forget = not wanted.files and any(os.path.exists(os.path.join(MANIFESTS, name + ".json")) for name in parts)
+    forget = not wanted.files and any(
+        os.path.exists(os.path.join(MANIFESTS, name + ".json")) for name in parts
+    )
     clear_state = parameters["state"] == "absent" and part == BASE and bool(_own_state())
     result = {
         "changed": bool(plan or to_start or obsolete or to_reload or forget or clear_state),
-        "diff": [_diff(path, change, wanted.hidden.get(path)) for path, change in sorted(plan.items())],
+        "diff": [
+            _diff(path, change, wanted.hidden.get(path)) for path, change in sorted(plan.items())
+        ],
         "gateways": [gateway.name for gateway in gateways],
         "restart_needed": [],
         "notes": unsafe + wanted.notes + shortfalls,
         "next_elapse": {},
         "psutil": _has_psutil(),
         "jemalloc": _has_jemalloc(),
-        "package_manager": "apt" if os.path.exists("/usr/bin/apt-get") and os.path.isdir("/var/lib/dpkg") else "auto",
+        "package_manager": "apt"
+        if os.path.exists("/usr/bin/apt-get") and os.path.isdir("/var/lib/dpkg")
+        else "auto",
     }
     if check_mode and packages:
         # The package modules cannot say this on a bare host: they need a library there themselves.
         result["changed"] = True
-        result["diff"].append({"before_header": "packages", "after_header": "packages", "before": "", "after": "".join(name + "\n" for name in packages)})
+        result["diff"].append(
+            {
+                "before_header": "packages",
+                "after_header": "packages",
+                "before": "",
+                "after": "".join(name + "\n" for name in packages),
+            }
+        )
     if parameters["state"] == "present" and not gateways:
         result["skipped_because"] = NOT_HERE
     if result["changed"] and not check_mode:
@@ -164,7 +218,9 @@ def apply(parameters, check_mode=False):
         result["next_elapse"] = _verified(wanted)
     if limits:
         result["notes"] += memory_limit.shortfalls(gateways, limits, not check_mode)
-    result["restart_needed"] = [gateway.name for gateway in gateways if _older_than_drop_ins(gateway, wanted)]
+    result["restart_needed"] = [
+        gateway.name for gateway in gateways if _older_than_drop_ins(gateway, wanted)
+    ]
     return result
 
 
@@ -177,13 +233,17 @@ def _own_state():
         names = os.listdir(config.STATE)
     except FileNotFoundError:
         return []
-    return [os.path.join(config.STATE, name) for name in names if name != config.SESSION_RECORD] or ([] if names else [config.STATE])
+    return [
+        os.path.join(config.STATE, name) for name in names if name != config.SESSION_RECORD
+    ] or ([] if names else [config.STATE])
 
 
 def _missing_packages(parameters):
     """The packages that the part needs and this host has not."""
     missing = [PSUTIL_PACKAGE] if parameters["program"] and not _has_psutil() else []
-    return missing + ([JEMALLOC_PACKAGE] if parameters.get("jemalloc") and not _has_jemalloc() else [])
+    return missing + (
+        [JEMALLOC_PACKAGE] if parameters.get("jemalloc") and not _has_jemalloc() else []
+    )
 
 
 def _has_psutil():
@@ -204,20 +264,39 @@ def _gateways(names):
     units = {gateway.name: gateway for gateway in found if gateway.scope != "manual"}
     for name in names:
         if name not in units:
-            why = "is run by hand, so that nothing can restart it" if name in {gateway.name for gateway in found} else "is no gateway of this host"
-            raise ApplyError("hermes_guard_gateways: %r %s; allowed here: %s" % (name, why, ", ".join(sorted(units)) or "none, there is no gateway"))
-    chosen, unsafe = ([units[name] for name in sorted(set(names))], []) if names else discovery.without_unsafe(units.values())
+            why = (
+                "is run by hand, so that nothing can restart it"
+                if name in {gateway.name for gateway in found}
+                else "is no gateway of this host"
+            )
+            raise ApplyError(
+                "hermes_guard_gateways: %r %s; allowed here: %s"
+                % (name, why, ", ".join(sorted(units)) or "none, there is no gateway")
+            )
+    chosen, unsafe = (
+        ([units[name] for name in sorted(set(names))], [])
+        if names
+        else discovery.without_unsafe(units.values())
+    )
     notes, kept = [], []
     known = _guarded() if unsafe else {}
     for gateway in unsafe:
-        notes.append("%s %s: %s" % (gateway.name, "stays guarded as it was" if gateway.name in known else "is left out", gateway.problem))
+        notes.append(
+            "%s %s: %s"
+            % (
+                gateway.name,
+                "stays guarded as it was" if gateway.name in known else "is left out",
+                gateway.problem,
+            )
+        )
         if gateway.name in known:
             gateway.home, gateway.python = known[gateway.name].home, known[gateway.name].python
             kept.append(gateway)
     for gateway in chosen:
         if gateway.problem:
             raise ApplyError(
-                "hermes_guard_gateways: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user" % (gateway.name, gateway.problem)
+                "hermes_guard_gateways: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user"
+                % (gateway.name, gateway.problem)
             )
     return sorted(chosen + kept, key=lambda gateway: gateway.name), notes
 
@@ -236,6 +315,7 @@ def _calendar(cadences, gateways):
         return {}
     # Judging is for those who ask for it.
     from .._guard import cadence
+
     try:
         chosen = cadence.measured([gateway.name for gateway in gateways])
         return {name: None if hours is None else cadences[hours] for name, hours in chosen.items()}
@@ -247,7 +327,11 @@ def _calendar(cadences, gateways):
 
 def _fill(text, gateway):
     values = {
-        "@NAME@": gateway.name, "@UNIT@": gateway.unit, "@SCOPE@": gateway.scope, "@USER@": gateway.user, "@HOME@": gateway.home,
+        "@NAME@": gateway.name,
+        "@UNIT@": gateway.unit,
+        "@SCOPE@": gateway.scope,
+        "@USER@": gateway.user,
+        "@HOME@": gateway.home,
         "@PYTHON@": gateway.python or "",
     }
     # All at once: a home with @PYTHON@ in its name is a home.
@@ -266,8 +350,16 @@ def _limits(parameters, gateways, check_mode):
             thresholds = {"hermes_watchdog_threshold": config.value_of("threshold", planned, None)}
         else:
             settings = config.load(config.FOLDER)
-            thresholds = {gateway.name: settings[gateway.name].threshold for gateway in gateways if gateway.name in settings}
-        return memory_limit.amounts(asked, {where: value for where, value in thresholds.items() if value is not None}, proc.host_memory())
+            thresholds = {
+                gateway.name: settings[gateway.name].threshold
+                for gateway in gateways
+                if gateway.name in settings
+            }
+        return memory_limit.amounts(
+            asked,
+            {where: value for where, value in thresholds.items() if value is not None},
+            proc.host_memory(),
+        )
     except (config.ConfError, memory_limit.LimitError) as exc:
         raise ApplyError(str(exc)) from exc
 
@@ -301,15 +393,22 @@ def _validate(parameters, wanted):
 def _manifest(part):
     """What an earlier run installed of ``part``: ``files`` (paths), ``units`` (names) and ``folders`` (those that it made)."""
     try:
-        content = files.read_json(os.path.join(MANIFESTS, part + ".json"), owners={0, os.geteuid()}) or {}
+        content = (
+            files.read_json(os.path.join(MANIFESTS, part + ".json"), owners={0, os.geteuid()}) or {}
+        )
     except files.FileError as exc:
         raise ApplyError("what was installed is not known: %s" % exc) from exc
-    return {name: [str(item) for item in content.get(name) or []] for name in ("files", "units", "folders")}
+    return {
+        name: [str(item) for item in content.get(name) or []]
+        for name in ("files", "units", "folders")
+    }
 
 
 def _parts_installed():
     try:
-        names = sorted(name[:-len(".json")] for name in os.listdir(MANIFESTS) if name.endswith(".json"))
+        names = sorted(
+            name[: -len(".json")] for name in os.listdir(MANIFESTS) if name.endswith(".json")
+        )
     except OSError:
         names = []
     # The base goes last: the units of the others run its program.
@@ -322,7 +421,10 @@ def _plan(wanted, owned):
     for path, (content, mode) in wanted.files.items():
         before, mode_before = _present(path)
         if before is not None and path not in owned and MARK not in before:
-            raise ApplyError("%s is there already and was not written by this collection: move it away, or leave that gateway out" % path)
+            raise ApplyError(
+                "%s is there already and was not written by this collection: move it away, or leave that gateway out"
+                % path
+            )
         if before != content or mode_before != mode:
             plan[path] = (before, mode_before, content, mode)
     for path in owned.difference(wanted.files):
@@ -347,17 +449,26 @@ def _check_writable(plan):
         while not os.path.isdir(folder):
             folder = os.path.dirname(folder)
         if not os.access(folder, os.W_OK) or os.statvfs(folder).f_flag & os.ST_RDONLY:
-            raise ApplyError("%s cannot be written, so %s cannot be changed: it needs a folder that root can write" % (folder, path))
+            raise ApplyError(
+                "%s cannot be written, so %s cannot be changed: it needs a folder that root can write"
+                % (folder, path)
+            )
 
 
 def _live(units):
     """systemd's word on the units, by name."""
-    blocks = systemd.Manager().show(units, ["Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload"])
+    blocks = systemd.Manager().show(
+        units, ["Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload"]
+    )
     return {block["Id"]: block for block in blocks if block.get("LoadState") != "not-found"}
 
 
 def _running(block, unit):
-    if block is None or block.get("UnitFileState") != "enabled" or block.get("ActiveState") != "active":
+    if (
+        block is None
+        or block.get("UnitFileState") != "enabled"
+        or block.get("ActiveState") != "active"
+    ):
         return False
     return not unit.endswith(".timer") or timers.fires(block, timers.next_elapse([unit])[unit])
 
@@ -372,30 +483,55 @@ def _diff(path, change, hidden):
     return {
         "before_header": "%s%s" % (path, "" if before is None else " (mode %04o)" % mode_before),
         "after_header": "%s%s" % (path, "" if after is None else " (mode %04o)" % mode_after),
-        "before": _hide(old, hidden or (), "(hidden)")[0], "after": _hide(new, hidden or (), "(hidden)" if same else "(hidden, another one)")[0],
+        "before": _hide(old, hidden or (), "(hidden)")[0],
+        "after": _hide(new, hidden or (), "(hidden)" if same else "(hidden, another one)")[0],
     }
 
 
 def _hide(text, prefixes, word):
     """(``text`` with ``word`` for what follows one of the ``prefixes`` in its lines, the lines that were concerned)."""
     lines = text.split("\n")
-    secret = {index: prefix for index, line in enumerate(lines) for prefix in prefixes if line.startswith(prefix) and line != prefix}
-    return "\n".join(secret[index] + word if index in secret else line for index, line in enumerate(lines)), [lines[index] for index in secret]
+    secret = {
+        index: prefix
+        for index, line in enumerate(lines)
+        for prefix in prefixes
+        if line.startswith(prefix) and line != prefix
+    }
+    return "\n".join(
+        secret[index] + word if index in secret else line for index, line in enumerate(lines)
+    ), [lines[index] for index in secret]
 
 
 def _readable(path, content):
     if content is None:
         return ""
-    return "(the program hermes-guard, %d bytes)\n" % len(content) if path == config.PROGRAM else content.decode("utf-8", "replace")
+    return (
+        "(the program hermes-guard, %d bytes)\n" % len(content)
+        if path == config.PROGRAM
+        else content.decode("utf-8", "replace")
+    )
 
 
 def _carry_out(part, parts, manifests, wanted, plan, live, obsolete, to_start, to_reload):
     manager = systemd.Manager()
-    made = sorted(set().union(*(manifest["folders"] for manifest in manifests.values())) | set(_missing_folders(plan)))
-    everything = sorted(set(wanted.files).union(*(manifest["files"] for manifest in manifests.values())))
+    made = sorted(
+        set().union(*(manifest["folders"] for manifest in manifests.values()))
+        | set(_missing_folders(plan))
+    )
+    everything = sorted(
+        set(wanted.files).union(*(manifest["files"] for manifest in manifests.values()))
+    )
     # First what may be there from now on, at the end what is: a run that is cut short knows what it left.
     _write_manifest(part, everything, sorted(set(wanted.units) | set(obsolete)), made)
-    _stop(manager, obsolete + [os.path.basename(path) for path, change in plan.items() if change[2] is None and path.endswith(".service")])
+    _stop(
+        manager,
+        obsolete
+        + [
+            os.path.basename(path)
+            for path, change in plan.items()
+            if change[2] is None and path.endswith(".service")
+        ],
+    )
     done = []
     try:
         for path, change in sorted(plan.items()):
@@ -404,16 +540,35 @@ def _carry_out(part, parts, manifests, wanted, plan, live, obsolete, to_start, t
         unit_files.reload(to_reload)
         if to_start:
             manager.call("enable", "--now", "--", *to_start)
-        changed_timers = [os.path.basename(path) for path in plan if path.endswith(".timer") and os.path.basename(path) in wanted.units]
+        changed_timers = [
+            os.path.basename(path)
+            for path in plan
+            if path.endswith(".timer") and os.path.basename(path) in wanted.units
+        ]
         stale = [unit for unit in changed_timers if unit not in to_start]
         if stale:
             # A timer takes up its new times only when it is itself restarted; that does not start its service.
             manager.call("restart", "--", *stale)
     except (OSError, systemd.SystemdError) as exc:
         new = {os.path.basename(path) for path in done if plan[path][0] is None}
-        old = [unit for unit in obsolete if live.get(unit, {}).get("UnitFileState") == "enabled" and live[unit].get("ActiveState") == "active"]
-        left = _put_back(manager, plan, done, [unit for unit in to_start if unit in new], old, to_reload)
-        raise ApplyError("%s; %s" % (exc, "not all could be put back: " + "; ".join(left) if left else "everything was put back as it was")) from exc
+        old = [
+            unit
+            for unit in obsolete
+            if live.get(unit, {}).get("UnitFileState") == "enabled"
+            and live[unit].get("ActiveState") == "active"
+        ]
+        left = _put_back(
+            manager, plan, done, [unit for unit in to_start if unit in new], old, to_reload
+        )
+        raise ApplyError(
+            "%s; %s"
+            % (
+                exc,
+                "not all could be put back: " + "; ".join(left)
+                if left
+                else "everything was put back as it was",
+            )
+        ) from exc
     for name in parts:
         if name != part or not wanted.files:
             _forget(name)
@@ -437,7 +592,9 @@ def _missing_folders(plan):
 def _write_manifest(part, paths, units, folders):
     os.makedirs(MANIFESTS, mode=0o755, exist_ok=True)
     files.write_atomic(
-        os.path.join(MANIFESTS, part + ".json"), json.dumps({"files": paths, "units": units, "folders": folders}, indent=1, sort_keys=True) + "\n",
+        os.path.join(MANIFESTS, part + ".json"),
+        json.dumps({"files": paths, "units": units, "folders": folders}, indent=1, sort_keys=True)
+        + "\n",
     )
 
 
@@ -506,7 +663,8 @@ def _verified(wanted):
         state = live.get(unit, {}).get("ActiveState")
         if not timers.fires(live.get(unit, {}), elapse[unit]):
             raise ApplyError(
-                "%s was installed but does not work: it is %s and its next elapse is %s" % (unit, state or "not loaded", elapse[unit] or "infinite")
+                "%s was installed but does not work: it is %s and its next elapse is %s"
+                % (unit, state or "not loaded", elapse[unit] or "infinite")
             )
     return elapse
 
@@ -514,5 +672,7 @@ def _verified(wanted):
 def _older_than_drop_ins(gateway, wanted):
     """Whether the gateway's process started before the newest of the drop-ins that this part keeps for it."""
     folder = "/%s.d/" % gateway.unit
-    times = [os.stat(path).st_mtime for path in wanted.files if folder in path and os.path.exists(path)]
+    times = [
+        os.stat(path).st_mtime for path in wanted.files if folder in path and os.path.exists(path)
+    ]
     return bool(times) and gateway.start_time is not None and gateway.start_time < max(times)

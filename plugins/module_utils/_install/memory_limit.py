@@ -2,13 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kernel's own limit on the memory of gateways: which amounts, whether this host can hold them, whether they are in force."""
+
 from __future__ import annotations
 
 import time
 
 from .._host import proc, quantity
 
-MAX, HIGH, SWAP_MAX = "hermes_memory_limit_max", "hermes_memory_limit_high", "hermes_memory_limit_swap_max"
+MAX, HIGH, SWAP_MAX = (
+    "hermes_memory_limit_max",
+    "hermes_memory_limit_high",
+    "hermes_memory_limit_swap_max",
+)
 # option: what stands for it in a drop-in
 OPTIONS = {MAX: "MEMORY_MAX", HIGH: "MEMORY_HIGH", SWAP_MAX: "MEMORY_SWAP_MAX"}
 IN_FORCE_SECONDS = 5
@@ -48,22 +53,39 @@ def amounts(asked, thresholds, host):
             raise LimitError(
                 "%s: %s is %s on this host, which is not above the watchdog's threshold of %s (%s): the kernel would kill the gateway before the watchdog"
                 " restarts it; allowed: more than that, or a lower hermes_watchdog_threshold"
-                % (MAX, asked[MAX], quantity.megabytes(limits[MAX]), quantity.megabytes(threshold), where))
+                % (
+                    MAX,
+                    asked[MAX],
+                    quantity.megabytes(limits[MAX]),
+                    quantity.megabytes(threshold),
+                    where,
+                )
+            )
     if limits[HIGH] is not None and limits[HIGH] >= limits[MAX]:
-        raise LimitError("%s: %s is not below %s (%s); allowed: less than that" % (HIGH, asked[HIGH], MAX, asked[MAX]))
+        raise LimitError(
+            "%s: %s is not below %s (%s); allowed: less than that"
+            % (HIGH, asked[HIGH], MAX, asked[MAX])
+        )
     if limits[HIGH] is not None and (not host["swap_total_bytes"] or limits[SWAP_MAX] == 0):
         why = "%s is 0" % SWAP_MAX if host["swap_total_bytes"] else "this host has no swap"
-        notes.append("%s is left out: %s, and without swap it would only slow the gateway down until it is killed" % (HIGH, why))
+        notes.append(
+            "%s is left out: %s, and without swap it would only slow the gateway down until it is killed"
+            % (HIGH, why)
+        )
         limits[HIGH] = None
     if limits[MAX] >= total:
-        notes.append("%s: %s is not less than the %s of RAM of this host, so it is never reached" % (MAX, asked[MAX], quantity.megabytes(total)))
+        notes.append(
+            "%s: %s is not less than the %s of RAM of this host, so it is never reached"
+            % (MAX, asked[MAX], quantity.megabytes(total))
+        )
     return limits, notes
 
 
 def words(limits):
     """``limits`` as they stand in a drop-in: {token: "1638M", "0", or None for a line that is left out}."""
     return {
-        OPTIONS[option]: None if value is None else "%dM" % (value // quantity.MB) if value else "0" for option, value in limits.items()
+        OPTIONS[option]: None if value is None else "%dM" % (value // quantity.MB) if value else "0"
+        for option, value in limits.items()
     }
 
 
@@ -75,10 +97,17 @@ def obstacle(gateway):
     if "memory" not in controllers.split():
         return "the kernel's memory controller is switched off on this host (see cgroup_disable= on the kernel's command line)"
     if gateway.scope == "user":
-        folder = "%s/user.slice/user-%d.slice/user@%d.service" % (proc.CGROUP_ROOT, gateway.uid, gateway.uid)
+        folder = "%s/user.slice/user-%d.slice/user@%d.service" % (
+            proc.CGROUP_ROOT,
+            gateway.uid,
+            gateway.uid,
+        )
         delegated = proc.read(folder + "/cgroup.controllers")
         if delegated is not None and "memory" not in delegated.split():
-            return "the memory controller is not delegated to the systemd of %s: user@.service needs Delegate=memory" % gateway.user
+            return (
+                "the memory controller is not delegated to the systemd of %s: user@.service needs Delegate=memory"
+                % gateway.user
+            )
     return None
 
 

@@ -113,7 +113,9 @@ def _interpreter(code, stdin=""):
     """What INTERPRETER prints when it runs ``code``."""
     done = command.run([INTERPRETER, "-ISB", "-c", code], stdin=stdin, timeout=120)
     if done.rc != 0:
-        raise command.RunError("%s cannot compile the program: %s" % (INTERPRETER, done.err.strip()[-300:]))
+        raise command.RunError(
+            "%s cannot compile the program: %s" % (INTERPRETER, done.err.strip()[-300:])
+        )
     return done.out
 
 
@@ -134,7 +136,11 @@ def _sources_of(data):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if not data.startswith(SHEBANG) or archive.testzip() is not None:
                 return None
-            return {name: archive.read(name).decode("utf-8") for name in archive.namelist() if name.endswith(".py")}
+            return {
+                name: archive.read(name).decode("utf-8")
+                for name in archive.namelist()
+                if name.endswith(".py")
+            }
     except (zipfile.BadZipFile, ValueError):
         return None
 

@@ -7,6 +7,7 @@ A process is a gateway's by its cgroup, or by a pid that the history knows, neve
 python3. What the kernel says comes first, for it has pid and memory; the others confirm it, or stand alone where the kernel's
 log is out of reach.
 """
+
 from __future__ import annotations
 
 import os
@@ -26,7 +27,9 @@ STARTED = "39f53479d3a045ac8e11786248231fbf"
 OOMD_UNIT = "systemd-oomd.service"
 KERNEL_GREP = "oom-kill:constraint=|Kill(ed)? process [0-9]+ |memory.oom.group"
 
-_CHOSEN = re.compile(r"oom-kill:constraint=(\w+),.*?,task_memcg=(.*),task=(.*),pid=(\d+),uid=(\d+)\Z")
+_CHOSEN = re.compile(
+    r"oom-kill:constraint=(\w+),.*?,task_memcg=(.*),task=(.*),pid=(\d+),uid=(\d+)\Z"
+)
 _KILLED = re.compile(r"(?:\A|: )Kill(?:ed)? process (\d+) \((.*)\)(?=,? (?:UID |total-vm:|score ))")
 _RSS = re.compile(r"anon-rss:(\d+)kB, file-rss:(\d+)kB(?:, shmem-rss:(\d+)kB)?")
 _UID = re.compile(r"\bUID:? ?(\d+)")
@@ -63,18 +66,35 @@ def find(gateways, hours, now=None):
         present = proc.cgroup_memory(gateway.control_group)["oom_kills"]
         samples = list(rows[gateway.name])
         if present is not None:
-            samples.append({"timestamp": now, "oom_kills": present, "uptime_seconds": gateway.uptime_seconds, "invocation_id": gateway.invocation_id})
+            samples.append(
+                {
+                    "timestamp": now,
+                    "oom_kills": present,
+                    "uptime_seconds": gateway.uptime_seconds,
+                    "invocation_id": gateway.invocation_id,
+                }
+            )
         counted = deltas(samples)
         sure = [one for one in counted if one[0] >= since - _PID_SEEN]
         if sure != counted:
-            notes.append("the cgroup of %s counts %d OOM kills since it was made, whose times nothing tells" % (
-                gateway.name, sum(count for _after, _at, count in counted) - sum(count for _after, _at, count in sure)))
-        counters[gateway.name] = {"oom_kills": present, "in_window": sum(count for _after, _at, count in sure)}
+            notes.append(
+                "the cgroup of %s counts %d OOM kills since it was made, whose times nothing tells"
+                % (
+                    gateway.name,
+                    sum(count for _after, _at, count in counted)
+                    - sum(count for _after, _at, count in sure),
+                )
+            )
+        counters[gateway.name] = {
+            "oom_kills": present,
+            "in_window": sum(count for _after, _at, count in sure),
+        }
         add_counted(kills, sure, gateway)
     return {
         "kills": [
             {key: value for key, value in kill.items() if not key.startswith("_")}
-            for kill in sorted(kills, key=lambda kill: kill["time"]) if kill["time"] >= since
+            for kill in sorted(kills, key=lambda kill: kill["time"])
+            if kill["time"] >= since
         ],
         "counters": counters,
         "lives": lives(told, gateways),
@@ -84,10 +104,16 @@ def find(gateways, hours, now=None):
 
 def _units(gateways, since):
     """The entries that systemd and systemd-oomd wrote of the gateways' units, and notes."""
-    system = ["UNIT=" + gateway.unit for gateway in gateways if gateway.unit and gateway.scope == "system"]
+    system = [
+        "UNIT=" + gateway.unit for gateway in gateways if gateway.unit and gateway.scope == "system"
+    ]
     matches = ["_SYSTEMD_UNIT=" + OOMD_UNIT] + (["+", "_PID=1"] + system if system else [])
     for uid in sorted({gateway.uid for gateway in gateways if gateway.scope == "user"}):
-        units = ["USER_UNIT=" + gateway.unit for gateway in gateways if gateway.scope == "user" and gateway.uid == uid]
+        units = [
+            "USER_UNIT=" + gateway.unit
+            for gateway in gateways
+            if gateway.scope == "user" and gateway.uid == uid
+        ]
         matches += ["+", "_UID=%d" % uid] + units
     try:
         found, said = journal.entries(matches, since)
@@ -95,20 +121,36 @@ def _units(gateways, since):
         return [], ["the journal cannot be read: %s" % exc]
     notes = ["journalctl: " + line[:200] for line in said[:3]]
     if len(found) >= journal.MAX_ENTRIES:
-        notes.append("the journal holds more about the units than the last %d entries, which were read" % journal.MAX_ENTRIES)
+        notes.append(
+            "the journal holds more about the units than the last %d entries, which were read"
+            % journal.MAX_ENTRIES
+        )
     version = systemd.version()
     if version is not None and version < 256:
-        notes.append("systemd %d does not log the memory peak of a unit that stops; 256 and later do" % version)
+        notes.append(
+            "systemd %d does not log the memory peak of a unit that stops; 256 and later do"
+            % version
+        )
     return found, notes
 
 
 def _new(gateway, moment, source, **known):
-    kill = {"time": moment, "name": gateway.name, "unit": gateway.unit, "pid": None, "comm": None, "rss_bytes": None, "scope": None, "source": source}
+    kill = {
+        "time": moment,
+        "name": gateway.name,
+        "unit": gateway.unit,
+        "pid": None,
+        "comm": None,
+        "rss_bytes": None,
+        "scope": None,
+        "source": source,
+    }
     kill.update(known)
     return kill
 
 
 # ---------------------------------------------------------------------------------------------------- the kernel
+
 
 def from_kernel(lines, gateways, pids=None):
     """The kills (list) among the kernel's ``lines`` ((time, text), oldest first) that are a gateway's.
@@ -119,7 +161,17 @@ def from_kernel(lines, gateways, pids=None):
     for event in _victims(lines):
         for gateway in gateways:
             if _is_of(event, gateway, (pids or {}).get(gateway.name, {})):
-                kills.append(_new(gateway, event["time"], "kernel", pid=event["pid"], comm=event["comm"], rss_bytes=event["rss"], scope=event["scope"]))
+                kills.append(
+                    _new(
+                        gateway,
+                        event["time"],
+                        "kernel",
+                        pid=event["pid"],
+                        comm=event["comm"],
+                        rss_bytes=event["rss"],
+                        scope=event["scope"],
+                    )
+                )
                 break
     return kills
 
@@ -137,7 +189,11 @@ def _victims(lines):
             group = (together.group(1), moment)
         if chosen:
             _victim(found, int(chosen.group(4)), moment).update(
-                memcg=chosen.group(2), comm=_printable(chosen.group(3)), uid=int(chosen.group(5)), scope=_CONSTRAINTS.get(chosen.group(1), "global"))
+                memcg=chosen.group(2),
+                comm=_printable(chosen.group(3)),
+                uid=int(chosen.group(5)),
+                scope=_CONSTRAINTS.get(chosen.group(1), "global"),
+            )
         elif killed:
             event = _victim(found, int(killed.group(1)), moment)
             event["comm"] = event["comm"] or _printable(killed.group(2))
@@ -150,7 +206,9 @@ def _victims(lines):
             if event["memcg"] is None and group[0] and moment - group[1] < _SAME_KILL:
                 event["memcg"] = group[0]
             if event["scope"] is None and killed.start():
-                event["scope"] = "cgroup" if "emory cgroup out of memory" in text[:killed.start()] else "global"
+                event["scope"] = (
+                    "cgroup" if "emory cgroup out of memory" in text[: killed.start()] else "global"
+                )
     return found
 
 
@@ -160,7 +218,17 @@ def _victim(found, pid, moment):
             break
         if event["pid"] == pid:
             return event
-    found.append({"time": moment, "pid": pid, "comm": None, "memcg": None, "uid": None, "scope": None, "rss": None})
+    found.append(
+        {
+            "time": moment,
+            "pid": pid,
+            "comm": None,
+            "memcg": None,
+            "uid": None,
+            "scope": None,
+            "rss": None,
+        }
+    )
     return found[-1]
 
 
@@ -169,7 +237,10 @@ def _is_of(event, gateway, seen):
         if in_unit(event["memcg"], gateway):
             return True
         # In another unit it is another's process, whatever its pid was an hour ago.
-        if any(part.endswith(".service") and not part.startswith("user@") for part in event["memcg"].split("/")):
+        if any(
+            part.endswith(".service") and not part.startswith("user@")
+            for part in event["memcg"].split("/")
+        ):
             return False
     if event["uid"] not in (None, gateway.uid):
         return False
@@ -183,11 +254,13 @@ def in_unit(memcg, gateway):
     """Whether cgroup path ``memcg`` is in the gateway's unit. Not asked of systemd: a unit that has just been killed has no cgroup."""
     parts = memcg.split("/")
     # In a container, or in any other unit, it is another gateway with the same name.
-    above = parts[:parts.index(gateway.unit)] if gateway.unit in parts else []
+    above = parts[: parts.index(gateway.unit)] if gateway.unit in parts else []
     if any(part and not part.endswith(".slice") and not part.startswith("user@") for part in above):
         return False
     users = [part for part in parts if part.startswith("user@")]
-    return gateway.unit in parts and users == (["user@%d.service" % gateway.uid] if gateway.scope == "user" else [])
+    return gateway.unit in parts and users == (
+        ["user@%d.service" % gateway.uid] if gateway.scope == "user" else []
+    )
 
 
 def _printable(text):
@@ -196,6 +269,7 @@ def _printable(text):
 
 # ------------------------------------------------------------------------------------------ systemd, systemd-oomd
 
+
 def add_told(kills, entries, gateways):
     """Add to ``kills`` what ``entries`` of the journal tell of that is not yet among them."""
     for entry in entries:
@@ -203,7 +277,11 @@ def add_told(kills, entries, gateways):
         if kind is None:
             continue
         invocation = _invocation(entry)
-        known = [kill for kill in kills if kill["name"] == gateway.name and _same(kill, entry["time"], invocation, kind)]
+        known = [
+            kill
+            for kill in kills
+            if kill["name"] == gateway.name and _same(kill, entry["time"], invocation, kind)
+        ]
         fresh = [kill for kill in known if kind not in kill.get("_told", ())]
         # systemd counts: it tells twice of two kills, but may tell once of two that the kernel's log shows.
         if fresh or any(kill["source"] == "kernel" for kill in known):
@@ -240,11 +318,17 @@ def _kind(entry, gateways):
     identity = entry.get("MESSAGE_ID")
     if gateway is None:
         return None, None
-    if identity == OUT_OF_MEMORY or text.endswith("A process of this unit has been killed by the OOM killer."):
+    if identity == OUT_OF_MEMORY or text.endswith(
+        "A process of this unit has been killed by the OOM killer."
+    ):
         return "oom", gateway
-    if identity == OOMD_KILL or re.search(r": systemd-oomd killed (?:some|\d+) process\(es\) in this unit\.\Z", text):
+    if identity == OOMD_KILL or re.search(
+        r": systemd-oomd killed (?:some|\d+) process\(es\) in this unit\.\Z", text
+    ):
         return "oomd-unit", gateway
-    if (identity == FAILURE_RESULT and entry.get("UNIT_RESULT") == "oom-kill") or text.endswith("Failed with result 'oom-kill'."):
+    if (identity == FAILURE_RESULT and entry.get("UNIT_RESULT") == "oom-kill") or text.endswith(
+        "Failed with result 'oom-kill'."
+    ):
         return "result", gateway
     return None, None
 
@@ -252,9 +336,18 @@ def _kind(entry, gateways):
 def _of_manager(entry, gateways):
     """The gateway that ``entry`` is about, where the systemd that runs it wrote it; else None."""
     for gateway in gateways:
-        if gateway.scope == "system" and gateway.unit and entry.get("UNIT") == gateway.unit and entry.get("_PID") == "1":
+        if (
+            gateway.scope == "system"
+            and gateway.unit
+            and entry.get("UNIT") == gateway.unit
+            and entry.get("_PID") == "1"
+        ):
             return gateway
-        if gateway.scope == "user" and entry.get("USER_UNIT") == gateway.unit and entry.get("_UID") == str(gateway.uid):
+        if (
+            gateway.scope == "user"
+            and entry.get("USER_UNIT") == gateway.unit
+            and entry.get("_UID") == str(gateway.uid)
+        ):
             return gateway
     return None
 
@@ -264,6 +357,7 @@ def _invocation(entry):
 
 
 # --------------------------------------------------------------------------------------------------- earlier lives
+
 
 def lives(entries, gateways):
     """Earlier lives of the units (list of dict, oldest first) as far as systemd logged the memory peak when they stopped.
@@ -285,12 +379,20 @@ def lives(entries, gateways):
         if peak is None or (entry.get("MESSAGE_ID") != RESOURCES and ": Consumed " not in text):
             continue
         processor = entry.get("CPU_USAGE_NSEC", "")
-        found.append({
-            "time": entry["time"], "name": gateway.name, "unit": gateway.unit, "invocation_id": invocation,
-            "uptime_seconds": int(entry["time"] - started[invocation]) if invocation in started else None,
-            "peak_bytes": peak, "swap_peak_bytes": _bytes(entry.get("MEMORY_SWAP_PEAK"), _SWAP_PEAK, text),
-            "cpu_seconds": int(processor) / 1e9 if processor.isdigit() else None,
-        })
+        found.append(
+            {
+                "time": entry["time"],
+                "name": gateway.name,
+                "unit": gateway.unit,
+                "invocation_id": invocation,
+                "uptime_seconds": int(entry["time"] - started[invocation])
+                if invocation in started
+                else None,
+                "peak_bytes": peak,
+                "swap_peak_bytes": _bytes(entry.get("MEMORY_SWAP_PEAK"), _SWAP_PEAK, text),
+                "cpu_seconds": int(processor) / 1e9 if processor.isdigit() else None,
+            }
+        )
     return found
 
 
@@ -299,10 +401,15 @@ def _bytes(field, pattern, text):
     if field and field.isdigit():
         return int(field)
     found = pattern.search(text)
-    return int(float(found.group(1)) * 1024 ** "BKMGTPE".index(found.group(2))) if found and re.match(r"\d+(?:\.\d+)?\Z", found.group(1)) else None
+    return (
+        int(float(found.group(1)) * 1024 ** "BKMGTPE".index(found.group(2)))
+        if found and re.match(r"\d+(?:\.\d+)?\Z", found.group(1))
+        else None
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- counters
+
 
 def _samples(gateway, since, notes):
     """The gateway's history from the sample before ``since`` on, oldest first."""
@@ -312,7 +419,7 @@ def _samples(gateway, since, notes):
         notes.append("the history of %s cannot be read: %s" % (gateway.name, exc.strerror))
         return []
     before = [index for index, row in enumerate(samples) if row["timestamp"] < since]
-    return samples[before[-1]:] if before else samples
+    return samples[before[-1] :] if before else samples
 
 
 def _pids(samples):
@@ -332,11 +439,17 @@ def deltas(samples):
         count = row.get("oom_kills")
         if count is None:
             continue
-        lives = {row.get("invocation_id"), last.get("invocation_id")} - {None} if last is not None else ()
+        lives = (
+            {row.get("invocation_id"), last.get("invocation_id")} - {None}
+            if last is not None
+            else ()
+        )
         fell = last is not None and (count < last["oom_kills"] or len(lives) > 1)
         rise = count if last is None or fell else count - last["oom_kills"]
         begin = row["timestamp"] - (row.get("uptime_seconds") or 0)
-        after = begin if last is None else max(begin, last["timestamp"]) if fell else last["timestamp"]
+        after = (
+            begin if last is None else max(begin, last["timestamp"]) if fell else last["timestamp"]
+        )
         if rise:
             found.append((after, row["timestamp"], rise))
         last = row
@@ -347,8 +460,11 @@ def add_counted(kills, counted, gateway):
     """Add to ``kills`` those that only the cgroup's counter knows of, at the time of the sample that shows them."""
     for after, moment, count in counted:
         known = [
-            kill for kill in kills
-            if kill["name"] == gateway.name and "_counted" not in kill and after - _SAME_KILL <= kill["time"] <= moment + _SAME_KILL
+            kill
+            for kill in kills
+            if kill["name"] == gateway.name
+            and "_counted" not in kill
+            and after - _SAME_KILL <= kill["time"] <= moment + _SAME_KILL
         ][:count]
         for kill in known:
             kill["_counted"] = True

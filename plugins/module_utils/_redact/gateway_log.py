@@ -7,6 +7,7 @@ Hermes's own redaction takes secrets out of its log and leaves the start of ever
 level, logger and the words that Hermes's source has; what stands in quotes, in a field such as msg=, or behind a word such as
 "Response for CHAT:" is removed, as is a line that is none of a log and none of a traceback.
 """
+
 from __future__ import annotations
 
 import os
@@ -17,42 +18,59 @@ from . import redaction
 
 _LINE = re.compile(
     r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[,.]\d{3,6})?(?: - [\w.]+ - | )(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)"
-    r"(?: \[[\w.-]{1,80}\])?(?: - | [\w.]{1,100}: ))(.*)\Z")
+    r"(?: \[[\w.-]{1,80}\])?(?: - | [\w.]{1,100}: ))(.*)\Z"
+)
 
 _TEXT_FIELDS = (
     "msg|message|text|reply_to_text|body|content|quote|title|caption|preview|prompt|query|queries|args|arguments|transcript|reply|answer|response|topic|name|"
-    "subject|summary|stdout|stderr|input|output|description|data|payload|raw|error_text|final_response|reason_text|user_name|display_name|username|alt")
+    "subject|summary|stdout|stderr|input|output|description|data|payload|raw|error_text|final_response|reason_text|user_name|display_name|username|alt"
+)
 _LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _QUOTED_FIELD = re.compile(r"\b(" + _TEXT_FIELDS + r")=(" + _LITERAL + r")(?=[\s,;)\]}]|\Z)", re.I)
-_PLAIN_FIELD = re.compile(r"\b(" + _TEXT_FIELDS + r")=(?!\[\d+ characters\]|None\b|\d+ chars\b)(.+)\Z", re.I)
+_PLAIN_FIELD = re.compile(
+    r"\b(" + _TEXT_FIELDS + r")=(?!\[\d+ characters\]|None\b|\d+ chars\b)(.+)\Z", re.I
+)
 # "Response for 123: the text", "Voice input from user 5: ...", "MM API POST x → 400: what the server sent back".
 _TEXT_AFTER = re.compile(
     r"((?:\b(?:response (?:for|\(\d+ chars\))|voice (?:input|state)|log-only|raw response|http \d{3}|error \(\d+\)|returned|inbound|transcri\w*|"
     r"message|text|body|caption|content|preview|prompt|reply|answer\w*|"
-    r"query|stdout|stderr|output|title|topic|subject|result|said|sent|wrote|asked|command|steer)|→ \d{3})(?!\w)[^:=]{0,80}?:)(?! platform=)(\s*\S.*)\Z", re.I)
+    r"query|stdout|stderr|output|title|topic|subject|result|said|sent|wrote|asked|command|steer)|→ \d{3})(?!\w)[^:=]{0,80}?:)(?! platform=)(\s*\S.*)\Z",
+    re.I,
+)
 # "slash /ask the text": what is said to a command.
 _SLASH = re.compile(r"(\bslash /[\w-]+\s+)(\S.*)\Z", re.I)
 # A quoted word ends where it says; a quoted text may hold quotes, and so goes to the end of the line.
 _QUOTED_WORD = re.compile(r"(?<![\w\\])(['\"`])([\w.:/-]{0,60})\1(?![\w'\"`])")
 _QUOTED_TEXT = re.compile(r"(?<![\w\\])['\"`\u201c\u00ab\u201e](.+)\Z")
 
-_WHO = "user|user_id|chat|chat_id|sender|sender_id|from|to|channel|channel_id|group|group_id|room|guild|guild_id|thread|thread_id|session|session_key|" \
+_WHO = (
+    "user|user_id|chat|chat_id|sender|sender_id|from|to|channel|channel_id|group|group_id|room|guild|guild_id|thread|thread_id|session|session_key|"
     "session_id|member|account|contact|author|target|peer|home|home_channel|recipient|owner|key|msg_id|message_id|reply_to_id|event_id"
+)
 _WHO_FIELD = re.compile(r"\b(" + _WHO + r")=(?!None\b|#[0-9a-f]{8}\b)(.*?)(?=,? [\w.]+=|\Z)", re.I)
 _WHO_WORD = re.compile(
-    r"\b((?:user|chat|sender|from|channel|group|guild|thread|session|member|account|contact|by)s?:? )((?=\S*(?:\d|:\S|@))[^\s,;)]+)( \([^)]*\))?", re.I)
+    r"\b((?:user|chat|sender|from|channel|group|guild|thread|session|member|account|contact|by)s?:? )((?=\S*(?:\d|:\S|@))[^\s,;)]+)( \([^)]*\))?",
+    re.I,
+)
 # "by Ada Lovelace", "user: ADA (Ada)": names, which begin with a capital, or have a dot and an id behind them.
 _WHO_NAME = re.compile(
-    r"\b((?:by|from|user|member|sender):? )((?:[A-Z][\w.'-]*|[a-z]+\.[a-z]+(?= \())(?: [A-Z][\w.'-]*){0,3})( \([^)]*\))?(?=\s*(?:\Z|[,;(]| in ))")
-_KEY = re.compile(r"\b(?:agent|telegram|discord|slack|signal|whatsapp\w*|matrix|mattermost|feishu|weixin|wecom|qqbot|line|email|sms|teams|yuanbao|bluebubbles)"
-                  r":(?=\S*[\d@!])\S+", re.I)
+    r"\b((?:by|from|user|member|sender):? )((?:[A-Z][\w.'-]*|[a-z]+\.[a-z]+(?= \())(?: [A-Z][\w.'-]*){0,3})( \([^)]*\))?(?=\s*(?:\Z|[,;(]| in ))"
+)
+_KEY = re.compile(
+    r"\b(?:agent|telegram|discord|slack|signal|whatsapp\w*|matrix|mattermost|feishu|weixin|wecom|qqbot|line|email|sms|teams|yuanbao|bluebubbles)"
+    r":(?=\S*[\d@!])\S+",
+    re.I,
+)
 _HANDLE = re.compile(r"(?<![\w.@])@\w{3,}")
 _NUMBER = re.compile(
     r"(?<![\w#/])(?<!\d\.)(?<!rss[ =:])(?<!pid[ =:])(?<!ytes[ =:])(?<!size[ =:])(?<!otal[ =:])(?<!imit[ =:])(?<!peak[ =:])(?<!swap[ =:])(?<!anon[ =:])"
-    r"-?\d{7,}(?!\w|\.\d| ?(?:bytes?|[kKMG]i?B|B|ms|s|us|ns|tokens|chars)\b)")
+    r"-?\d{7,}(?!\w|\.\d| ?(?:bytes?|[kKMG]i?B|B|ms|s|us|ns|tokens|chars)\b)"
+)
 
-_TRACE = re.compile(r"\s*(?:Traceback \(most recent call last\):|During handling of the above exception, another exception occurred:|"
-                    r"The above exception was the direct cause of the following exception:)\Z")
+_TRACE = re.compile(
+    r"\s*(?:Traceback \(most recent call last\):|During handling of the above exception, another exception occurred:|"
+    r"The above exception was the direct cause of the following exception:)\Z"
+)
 _FRAME = re.compile(r"\s+File \"[^\"]{1,300}\", line \d+, in [\w.<>]+\Z")
 _MARKS = re.compile(r"\s+[\^~ ]+\Z|\s+\[Previous line repeated \d+ more times?\]\Z")
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]{2,120})(?:: (.*))?\Z")
@@ -60,8 +78,11 @@ _EXCEPTION = re.compile(r"([A-Za-z_][\w.]{2,120})(?:: (.*))?\Z")
 # Names of variables whose values tell of memory and places, and of nothing else.
 _PLAIN_VARIABLES = re.compile(
     r"(?:HOME|USER|LOGNAME|PATH|SHELL|LANG|LC_\w+|TZ|VIRTUAL_ENV|XDG_RUNTIME_DIR|HERMES_HOME|HERMES_MANAGED_DIR|HERMES_GATEWAY_LOCK_DIR|LD_PRELOAD|"
-    r"MALLOC_\w+|MIMALLOC_\w+|PYTHON(?:MALLOC|UNBUFFERED|DONTWRITEBYTECODE|GC|TRACEMALLOC|FAULTHANDLER|PATH|HOME|OPTIMIZE)|GLIBC_TUNABLES)\Z")
-_SECRET_DIRECTIVE = re.compile(r"(?:Set|Load|Import)Credential|LogExtraFields|Environment(?!File)", re.I)
+    r"MALLOC_\w+|MIMALLOC_\w+|PYTHON(?:MALLOC|UNBUFFERED|DONTWRITEBYTECODE|GC|TRACEMALLOC|FAULTHANDLER|PATH|HOME|OPTIMIZE)|GLIBC_TUNABLES)\Z"
+)
+_SECRET_DIRECTIVE = re.compile(
+    r"(?:Set|Load|Import)Credential|LogExtraFields|Environment(?!File)", re.I
+)
 
 
 def log(redactor, text):
@@ -94,15 +115,40 @@ def log(redactor, text):
 
 def message(redactor, text):
     """The message of one line of the log without what people wrote and who they are."""
-    text = _QUOTED_FIELD.sub(lambda found: "%s=%s" % (found.group(1), redactor.hidden(_unquoted(found.group(2)), "message")), text)
-    text = _PLAIN_FIELD.sub(lambda found: "%s=%s" % (found.group(1), redactor.hidden(found.group(2), "message")), text)
-    text = _TEXT_AFTER.sub(lambda found: "%s %s" % (found.group(1), redactor.hidden(found.group(2).strip(), "message")), text)
-    text = _SLASH.sub(lambda found: found.group(1) + redactor.hidden(found.group(2), "message"), text)
+    text = _QUOTED_FIELD.sub(
+        lambda found: (
+            "%s=%s" % (found.group(1), redactor.hidden(_unquoted(found.group(2)), "message"))
+        ),
+        text,
+    )
+    text = _PLAIN_FIELD.sub(
+        lambda found: "%s=%s" % (found.group(1), redactor.hidden(found.group(2), "message")), text
+    )
+    text = _TEXT_AFTER.sub(
+        lambda found: (
+            "%s %s" % (found.group(1), redactor.hidden(found.group(2).strip(), "message"))
+        ),
+        text,
+    )
+    text = _SLASH.sub(
+        lambda found: found.group(1) + redactor.hidden(found.group(2), "message"), text
+    )
     text = _QUOTED_WORD.sub(lambda found: redactor.hidden(found.group(2), "message"), text)
-    text = _QUOTED_TEXT.sub(lambda found: redactor.hidden(found.group(1).rstrip("'\"`\u201d\u00bb\u201c"), "message"), text)
-    text = _WHO_FIELD.sub(lambda found: "%s=%s" % (found.group(1), redactor.hashed(found.group(2))), text)
-    text = _WHO_WORD.sub(lambda found: found.group(1) + redactor.hashed(found.group(2) + (found.group(3) or "")), text)
-    text = _WHO_NAME.sub(lambda found: found.group(1) + redactor.hashed(found.group(2) + (found.group(3) or "")), text)
+    text = _QUOTED_TEXT.sub(
+        lambda found: redactor.hidden(found.group(1).rstrip("'\"`\u201d\u00bb\u201c"), "message"),
+        text,
+    )
+    text = _WHO_FIELD.sub(
+        lambda found: "%s=%s" % (found.group(1), redactor.hashed(found.group(2))), text
+    )
+    text = _WHO_WORD.sub(
+        lambda found: found.group(1) + redactor.hashed(found.group(2) + (found.group(3) or "")),
+        text,
+    )
+    text = _WHO_NAME.sub(
+        lambda found: found.group(1) + redactor.hashed(found.group(2) + (found.group(3) or "")),
+        text,
+    )
     for pattern in (_KEY, _HANDLE, _NUMBER):
         text = pattern.sub(lambda found: redactor.hashed(found.group()), text)
     return text
@@ -119,9 +165,21 @@ def unit(redactor, text):
         directive, separator, value = line.partition("=")
         directive = directive.strip()
         if line.lstrip().startswith(("#", ";")):
-            lines.append(line if re.match(r"# /[\w./@\\-]+\Z", line) else "# " + redactor.hidden(line.lstrip("#; ")))
+            lines.append(
+                line
+                if re.match(r"# /[\w./@\\-]+\Z", line)
+                else "# " + redactor.hidden(line.lstrip("#; "))
+            )
         elif separator and _SECRET_DIRECTIVE.match(directive):
-            lines.append("%s=%s" % (directive, _variables(redactor, value) if directive == "Environment" else redactor.hidden(value)))
+            lines.append(
+                "%s=%s"
+                % (
+                    directive,
+                    _variables(redactor, value)
+                    if directive == "Environment"
+                    else redactor.hidden(value),
+                )
+            )
         elif separator and directive.startswith("Exec"):
             lines.append("%s=%s" % (directive, command(redactor, value.split())))
         elif separator or re.match(r"\[\w[\w -]*\]\Z|\s*\Z", line):
@@ -142,7 +200,15 @@ def _variables(redactor, value):
         if not separator or not re.match(r"[A-Za-z_]\w{0,100}\Z", name):
             shown.append(redactor.hidden(word))
         else:
-            shown.append('"%s=%s"' % (name, content if _PLAIN_VARIABLES.match(name) else redactor.hidden(content, "variable")))
+            shown.append(
+                '"%s=%s"'
+                % (
+                    name,
+                    content
+                    if _PLAIN_VARIABLES.match(name)
+                    else redactor.hidden(content, "variable"),
+                )
+            )
     return " ".join(shown)
 
 
@@ -153,10 +219,28 @@ def command(redactor, argv, known=True):
     if not known:
         # A program that sets a title of its own has all of it in the first word.
         program = os.path.basename((argv[0].split() or [""])[0])
-        rest = argv[2:] if argv[1:2] and argv[1] in ("-m", "-y", "--yes", "exec", "run", "tool") else argv[1:]
-        script = os.path.basename(rest[0]) if rest and re.match(r"[@/.]?[A-Za-z][\w./@-]{1,200}\Z", rest[0]) and not random_word(rest[0]) else ""
-        return redactor.text(" ".join([program] + ([script] if script else []) + (["..."] if len(argv) > 1 + bool(script) else [])))
-    return redactor.text(" ".join(redactor.hidden(word) if re.search(r"\s", word) else word for word in argv))
+        rest = (
+            argv[2:]
+            if argv[1:2] and argv[1] in ("-m", "-y", "--yes", "exec", "run", "tool")
+            else argv[1:]
+        )
+        script = (
+            os.path.basename(rest[0])
+            if rest
+            and re.match(r"[@/.]?[A-Za-z][\w./@-]{1,200}\Z", rest[0])
+            and not random_word(rest[0])
+            else ""
+        )
+        return redactor.text(
+            " ".join(
+                [program]
+                + ([script] if script else [])
+                + (["..."] if len(argv) > 1 + bool(script) else [])
+            )
+        )
+    return redactor.text(
+        " ".join(redactor.hidden(word) if re.search(r"\s", word) else word for word in argv)
+    )
 
 
 def random_word(word):

@@ -8,6 +8,7 @@ Yelp, Inc., Apache License 2.0, https://www.apache.org/licenses/LICENSE-2.0), as
 entropy and assignment rules of _redact take anyway. A test compares them with the installed package, so that they are kept.
 They are shipped because a managed host has Python's standard library and nothing else. OTHERS are those it has no detector for.
 """
+
 from __future__ import annotations
 
 # (kind, pattern, whether letters' case counts)
@@ -47,7 +48,11 @@ OTHERS = (
     ("github_token", r"\b(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{6,}", True),
     ("gitlab_token", r"\bgl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-[A-Za-z0-9_-]{6,}", True),
     ("aws", r"\b(?:AKIA|ASIA)[0-9A-Z]{6,}", True),
-    ("google", r"\bAIza[0-9A-Za-z_-]{10,}|\bya29\.[0-9A-Za-z_-]{10,}|\bGOCSPX-[0-9A-Za-z_-]{10,}|\b1//0[0-9A-Za-z_-]{20,}", True),
+    (
+        "google",
+        r"\bAIza[0-9A-Za-z_-]{10,}|\bya29\.[0-9A-Za-z_-]{10,}|\bGOCSPX-[0-9A-Za-z_-]{10,}|\b1//0[0-9A-Za-z_-]{20,}",
+        True,
+    ),
     ("jwt", r"\beyJ[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_=+/-]*){0,4}", True),
     ("discord", r"discord(?:app)?\.com/api/webhooks/\S+", False),
     ("telegram_token", r"(?:\bbot)?\b\d{6,12}:[0-9A-Za-z_-]{20,}", True),
@@ -57,5 +62,9 @@ OTHERS = (
     ("npm", r"\bnpm_[A-Za-z0-9]{10,}", True),
     ("pypi_token", r"\bpypi-[A-Za-z0-9_-]{16,}", True),
     # Providers of models and tools that Hermes can be set up with.
-    ("provider_key", r"\b(?:gsk_|xai-|pplx-|r8_|tvly-|exa_|fal_|fw_|fc-|nvapi-|hsk-|ntn_|syt_|dop_v1_|retaindb_|mem0_|brv_|sk_)[A-Za-z0-9_-]{10,}", True),
+    (
+        "provider_key",
+        r"\b(?:gsk_|xai-|pplx-|r8_|tvly-|exa_|fal_|fw_|fc-|nvapi-|hsk-|ntn_|syt_|dop_v1_|retaindb_|mem0_|brv_|sk_)[A-Za-z0-9_-]{10,}",
+        True,
+    ),
 )

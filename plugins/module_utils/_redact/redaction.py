@@ -7,6 +7,7 @@ Three nets, the later for what passes the earlier: what is secret by its name (P
 (patterns), and by its randomness. In doubt it is removed: a report that lacks a word can be asked for it, a published
 key has to be replaced.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -18,17 +19,30 @@ from . import patterns
 
 LONGEST_LINE = 2000
 
-_RULES = tuple((kind, re.compile(pattern, re.M if case else re.M | re.I)) for kind, pattern, case in patterns.DETECT_SECRETS + patterns.OTHERS)
+_RULES = tuple(
+    (kind, re.compile(pattern, re.M if case else re.M | re.I))
+    for kind, pattern, case in patterns.DETECT_SECRETS + patterns.OTHERS
+)
 
 # To the next entry of a log or the end where the end is missing, and from the start where that is: a log is cut somewhere.
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{3,40}-----(?:(?!-----BEGIN)[\s\S])*?(?:-----END [A-Z0-9 ]{3,40}-----|(?=\n\d{4}-\d\d-\d\d[ T])|\Z)")
-_HEADER = re.compile(r"((?:proxy-)?authorization|(?:set-)?cookie2?|x-[a-z-]*(?:key|token|auth|signature)[a-z-]*)([\"']?\s*[:=]\s*)(?=\S)[^\r\n]+", re.I)
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{3,40}-----(?:(?!-----BEGIN)[\s\S])*?(?:-----END [A-Z0-9 ]{3,40}-----|(?=\n\d{4}-\d\d-\d\d[ T])|\Z)"
+)
+_HEADER = re.compile(
+    r"((?:proxy-)?authorization|(?:set-)?cookie2?|x-[a-z-]*(?:key|token|auth|signature)[a-z-]*)([\"']?\s*[:=]\s*)(?=\S)[^\r\n]+",
+    re.I,
+)
 _BEARER = re.compile(r"\b(bearer|basic|digest)(\s+)[A-Za-z0-9._~+/=-]{6,}", re.I)
 # A password in it may hold "/" and "#", though it should not.
-_USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/?#\"'<>]*|[^\s\"'<>@:]{0,200}:[^\s\"'<>@]{0,200})@", re.I)
+_USERINFO = re.compile(
+    r"([a-z][a-z0-9+.-]*://)(?:[^\s/?#\"'<>]*|[^\s\"'<>@:]{0,200}:[^\s\"'<>@]{0,200})@", re.I
+)
 _PERCENT_USERINFO = re.compile(r"(%3A%2F%2F)(?:(?!%2F)[^\s&]){1,300}?%40", re.I)
 _USER_OPTION = re.compile(r"((?:^|\s)(?:-u|--user|--proxy-user)[ =])[^\s:]{1,200}:\S+")
-_QUERY = re.compile(r"([?&;][\w.-]*(?:key|token|secret|passw|pwd|auth|sig|signature|code|session|jwt|credential)[\w.-]*=)[^\s&;#\"'<>]+", re.I)
+_QUERY = re.compile(
+    r"([?&;][\w.-]*(?:key|token|secret|passw|pwd|auth|sig|signature|code|session|jwt|credential)[\w.-]*=)[^\s&;#\"'<>]+",
+    re.I,
+)
 _NAME = (
     r"[\w.-]*(?:(?:api|access|account|private|session|signing|encryption)[_-]?key|secret|token(?!s|_?(?:count|usage|limit|budget))|"
     r"pass(?![a-z])|passw|passphrase|passcode|pwd|"
@@ -37,18 +51,24 @@ _NAME = (
 # An unquoted value goes to the end of its line: a password may hold spaces.
 _ASSIGNED = re.compile(
     r"(?<![\w.-])(" + _NAME + r"\\*[\"']?\]?\s*(?:=>|:=|[:=])\s*|--?" + _NAME + r"[ \t]+)"
-    r"(\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|\S[^\r\n]*)", re.I)
+    r"(\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|\S[^\r\n]*)",
+    re.I,
+)
 # What such a name may be said to be without giving anything away: "token: not set", "api_key=None".
 _HARMLESS = re.compile(
     r"[\"']?(?:none|null|true|false|yes|no|on|off|unset|missing|expired|invalid|(?:is )?(?:not )?(?:set|configured|found|enabled|disabled|logged in))"
-    r"[\"',;.)\]}]*\Z", re.I)
+    r"[\"',;.)\]}]*\Z",
+    re.I,
+)
 # What this module has put there.
 _DONE = re.compile(r"[\"']?(?:\[[a-z_]+ removed\]|\[\d+ characters\]|#[0-9a-f]{8}\b)")
 
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(r"[0-9a-fA-F]{32,}\Z")
 _UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.I)
-_MAIL = re.compile(r"[\w.+-]{1,64}@(?![\w.-]+\.(?:service|slice|scope|timer)\b)[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
+_MAIL = re.compile(
+    r"[\w.+-]{1,64}@(?![\w.-]+\.(?:service|slice|scope|timer)\b)[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}"
+)
 _PHONE = re.compile(r"\+\d[\d ()-]{5,17}\d(?![\w])")
 _ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
@@ -61,8 +81,12 @@ class Redactor:
 
     def __init__(self, keep=(), homes=(), salt=None):
         self.removed = {}
-        self._keep = frozenset(part for word in keep if word for part in [word] + re.split(r"[/.]", word) if part)
-        self._homes = sorted((home.rstrip("/") for home in homes if home.count("/") > 1), key=len, reverse=True)
+        self._keep = frozenset(
+            part for word in keep if word for part in [word] + re.split(r"[/.]", word) if part
+        )
+        self._homes = sorted(
+            (home.rstrip("/") for home in homes if home.count("/") > 1), key=len, reverse=True
+        )
         self._salt = os.urandom(16) if salt is None else salt
 
     def text(self, text):
@@ -77,7 +101,10 @@ class Redactor:
     def hashed(self, value):
         """A name or an id as a short hash."""
         self._count("name")
-        return "#" + hashlib.sha256(self._salt + value.strip().encode("utf-8", "replace")).hexdigest()[:8]
+        return (
+            "#"
+            + hashlib.sha256(self._salt + value.strip().encode("utf-8", "replace")).hexdigest()[:8]
+        )
 
     def hidden(self, text, what="text"):
         """In place of a text: how long it was."""
@@ -87,7 +114,12 @@ class Redactor:
     def people(self, line):
         """``line`` without addresses, numbers and ids of people."""
         line = _MAIL.sub(lambda found: self.hashed(found.group()), line)
-        line = _UUID.sub(lambda found: found.group() if found.group() in self._keep else self.hashed(found.group()), line)
+        line = _UUID.sub(
+            lambda found: (
+                found.group() if found.group() in self._keep else self.hashed(found.group())
+            ),
+            line,
+        )
         line = _PHONE.sub(lambda found: self.hashed(found.group()), line)
         return _ADDRESS.sub(self._host, line)
 
@@ -124,7 +156,9 @@ class Redactor:
 
     def _random(self, found):
         run = found.group()
-        if run.strip("=") in self._keep or not random_looking("/".join(part for part in run.split("/") if part not in self._keep)):
+        if run.strip("=") in self._keep or not random_looking(
+            "/".join(part for part in run.split("/") if part not in self._keep)
+        ):
             return run
         self._count("random")
         return "[random removed]"
@@ -141,7 +175,9 @@ class Redactor:
 
 def printable(text):
     """``text`` with what could steer a terminal, or hide a word from a pattern, taken out; tabs and line ends stay."""
-    return "".join(letter for letter in text.replace("\r\n", "\n") if letter.isprintable() or letter in "\n\t")
+    return "".join(
+        letter for letter in text.replace("\r\n", "\n") if letter.isprintable() or letter in "\n\t"
+    )
 
 
 def random_looking(run):
@@ -163,16 +199,30 @@ def _part(part):
         return False
     if _HEX.match(part) and len(part) >= 32:
         return True
-    if re.search(r"[a-z]{28,}|[A-Z]{28,}|[0-9]{24,}|(?=[a-z]*[0-9])[a-z0-9]{24,}|(?=[A-Z]*[0-9])[A-Z0-9]{24,}", part):
+    if re.search(
+        r"[a-z]{28,}|[A-Z]{28,}|[0-9]{24,}|(?=[a-z]*[0-9])[a-z0-9]{24,}|(?=[A-Z]*[0-9])[A-Z0-9]{24,}",
+        part,
+    ):
         return True
     changes = _changes(part)
     digits = sum(letter.isdigit() for letter in part)
-    return changes >= 0.42 or (digits >= 2 and changes >= 0.3) or (len(part) >= 30 and digits >= 2 and changes >= 0.25)
+    return (
+        changes >= 0.42
+        or (digits >= 2 and changes >= 0.3)
+        or (len(part) >= 30 and digits >= 2 and changes >= 0.25)
+    )
 
 
 def _changes(run):
     """How often neighbours are of different kinds (small, capital, digit), a separator between them counting for none; 0 to 1."""
-    kinds = ["a" if letter.islower() else "A" if letter.isupper() else "0" if letter.isdigit() else "" for letter in run]
+    kinds = [
+        "a" if letter.islower() else "A" if letter.isupper() else "0" if letter.isdigit() else ""
+        for letter in run
+    ]
     pairs = [(one, other) for one, other in zip(kinds, kinds[1:]) if one and other]
     # "Word": a capital before small letters is writing, not chance.
-    return sum(one != other and (one, other) != ("A", "a") for one, other in pairs) / max(len(pairs), 1) * 1.35
+    return (
+        sum(one != other and (one, other) != ("A", "a") for one, other in pairs)
+        / max(len(pairs), 1)
+        * 1.35
+    )

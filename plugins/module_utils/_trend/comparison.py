@@ -5,6 +5,7 @@
 
 Each side is judged by itself, life by life, as judgement does: restarts on a calendar or by the watchdog are no part of either trend.
 """
+
 from __future__ import annotations
 
 import calendar
@@ -42,14 +43,30 @@ def compare(series, since=None, scale=1.0):
     until there is enough, where that is what is missing.
     """
     begin, place, versions = _split(series, since)
-    answer = {"result": "no_change", "since": None, "before": None, "after": None, "hours_still": None}
+    answer = {
+        "result": "no_change",
+        "since": None,
+        "before": None,
+        "after": None,
+        "hours_still": None,
+    }
     answer.update(version_before=versions[0], version_after=versions[1])
     if place is None:
-        answer["why"] = "The history shows no change of the version; say since when to compare." if since is None else "There are no samples after that time."
+        answer["why"] = (
+            "The history shows no change of the version; say since when to compare."
+            if since is None
+            else "There are no samples after that time."
+        )
         return answer
-    before, after = (judgement.Judgement(part, scale) for part in (_part(series, begin, place), _part(series, place, len(series))))
+    before, after = (
+        judgement.Judgement(part, scale)
+        for part in (_part(series, begin, place), _part(series, place, len(series)))
+    )
     # One sample may have been taken while the clock was wrong.
-    start, end = (stats.quantile(list(clocks), 0.5) for clocks in (series.clock[place:place + 5], series.clock[-5:]))
+    start, end = (
+        stats.quantile(list(clocks), 0.5)
+        for clocks in (series.clock[place : place + 5], series.clock[-5:])
+    )
     answer.update(since=int(series.clock[place]), before=_side(before), after=_side(after))
     left = max(ENOUGH_HOURS / scale - (end - start) / judgement.HOUR, 0.0)
     if not left and after.hours < ENOUGH_HOURS / 2:
@@ -78,7 +95,10 @@ def _split(series, since):
 
 
 def _version_at(series, place):
-    return ([identity[2] for index, identity in series.identities if index <= place and identity[2]] or [None])[-1]
+    return (
+        [identity[2] for index, identity in series.identities if index <= place and identity[2]]
+        or [None]
+    )[-1]
 
 
 def _part(series, start, end):
@@ -90,7 +110,9 @@ def _part(series, start, end):
     for (first, age), last in zip(series.lives, bounds[1:]):
         if last > start and first < end:
             cut = max(first, start)
-            part.lives.append((cut - start, None if age is None else age + series.time[cut] - series.time[first]))
+            part.lives.append(
+                (cut - start, None if age is None else age + series.time[cut] - series.time[first])
+            )
     return part
 
 
@@ -98,9 +120,13 @@ def _side(judged):
     known = judged.verdict != "insufficient"
     whole = judged.whole
     return {
-        "verdict": judged.verdict, "hours": round(judged.hours / judged.scale, 1), "segments": len(judged.used),
+        "verdict": judged.verdict,
+        "hours": round(judged.hours / judged.scale, 1),
+        "segments": len(judged.used),
         "slope_mb_per_hour": round(whole.slope * judged.scale, 3) if known else None,
-        "slope_ci": [round(value * judged.scale, 3) for value in judged.interval] if known else None,
+        "slope_ci": [round(value * judged.scale, 3) for value in judged.interval]
+        if known
+        else None,
     }
 
 
@@ -117,7 +143,11 @@ def _result(before, after, left):
     if not before.grows:
         return "no_leak", None
     # What a cache takes while it fills is no leak.
-    rest = after.late if after.verdict == "saturating" and after.late.slope is not None else after.whole
+    rest = (
+        after.late
+        if after.verdict == "saturating" and after.late.slope is not None
+        else after.whole
+    )
     if rest.high < before.interval[0]:
         return "fixed", None
     # No growth was found, but what was there before would still be within the noise.
@@ -126,19 +156,30 @@ def _result(before, after, left):
 
 def _why(answer, scale):
     before, after = (_rate(answer[side]) for side in ("before", "after"))
-    name = " from %s to %s" % (answer["version_before"], answer["version_after"]) if answer["version_after"] != answer["version_before"] else ""
+    name = (
+        " from %s to %s" % (answer["version_before"], answer["version_after"])
+        if answer["version_after"] != answer["version_before"]
+        else ""
+    )
     still = "" if answer["hours_still"] is None else forecast.span(answer["hours_still"])
     return {
-        "fixed": "Fixed%s: it grew by %s before, and does not grow any more (%s)." % (name, before, after),
+        "fixed": "Fixed%s: it grew by %s before, and does not grow any more (%s)."
+        % (name, before, after),
         "improved": "Improved%s, from %s to %s, but it still leaks." % (name, before, after),
         "still_leaking": "Still leaking%s: %s before, %s after." % (name, before, after),
         "new_leak": "It leaks since the change%s: %s before, %s after." % (name, before, after),
-        "no_leak": "There was no leak before the change%s (%s), and there is none after it (%s)." % (name, before, after),
-        "no_baseline": "There is no leak now (%s), but too little was seen before the change%s to say that there was one." % (after, name),
-        "not_enough_yet": "Not enough yet%s: %s before, %s so far; look again in %s, when there are %s and more to judge by." % (
-            name, before, after, still, forecast.span(ENOUGH_HOURS / scale)),
+        "no_leak": "There was no leak before the change%s (%s), and there is none after it (%s)."
+        % (name, before, after),
+        "no_baseline": "There is no leak now (%s), but too little was seen before the change%s to say that there was one."
+        % (after, name),
+        "not_enough_yet": "Not enough yet%s: %s before, %s so far; look again in %s, when there are %s and more to judge by."
+        % (name, before, after, still, forecast.span(ENOUGH_HOURS / scale)),
     }[answer["result"]]
 
 
 def _rate(side):
-    return "too little to judge" if side["slope_mb_per_hour"] is None else explain.rate(side["slope_mb_per_hour"], side["slope_ci"])
+    return (
+        "too little to judge"
+        if side["slope_mb_per_hour"] is None
+        else explain.rate(side["slope_mb_per_hour"], side["slope_ci"])
+    )

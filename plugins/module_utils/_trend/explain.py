@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a verdict says to a person."""
+
 from __future__ import annotations
 
 import time
@@ -12,29 +13,59 @@ from . import forecast, judgement
 def why(judged, answer):
     """One sentence that a person understands."""
     verdict, hours = answer["verdict"], forecast.span(answer["observed_hours"])
-    seen = "%s of %s" % (hours, "1 life" if answer["segments"] == 1 else "%d lives" % answer["segments"])
+    seen = "%s of %s" % (
+        hours,
+        "1 life" if answer["segments"] == 1 else "%d lives" % answer["segments"],
+    )
     if verdict == "insufficient":
         if not answer["samples"]:
             return "There is no sample yet."
-        start = "%s over %s: too little for a verdict" % ("1 sample" if answer["samples"] == 1 else "%d samples" % answer["samples"], seen)
+        start = "%s over %s: too little for a verdict" % (
+            "1 sample" if answer["samples"] == 1 else "%d samples" % answer["samples"],
+            seen,
+        )
         if answer["slope_mb_per_hour"] is None:
             return start + "."
-        return "%s; between the ends it is about %s, which may be nothing but the start." % (start, rate(answer["slope_mb_per_hour"]))
+        return "%s; between the ends it is about %s, which may be nothing but the start." % (
+            start,
+            rate(answer["slope_mb_per_hour"]),
+        )
     whole = "%s over %s" % (rate(answer["slope_mb_per_hour"], answer["slope_ci"]), seen)
     if verdict == "leak":
-        return "The floor under the bursts climbs by %s, still does so late in each life, and is not given back." % whole
+        return (
+            "The floor under the bursts climbs by %s, still does so late in each life, and is not given back."
+            % whole
+        )
     if verdict == "suspected":
         if judged.long_enough():
-            return "The floor under the bursts climbs by %s, but not so far above its ups and downs that it must be a leak." % whole
-        return "The floor under the bursts climbs by %s, but no life was long enough, nor were there enough of them, to call it a leak." % whole
+            return (
+                "The floor under the bursts climbs by %s, but not so far above its ups and downs that it must be a leak."
+                % whole
+            )
+        return (
+            "The floor under the bursts climbs by %s, but no life was long enough, nor were there enough of them, to call it a leak."
+            % whole
+        )
     if verdict == "saturating":
-        return "Memory grew and then levelled off (%s, but %s late in each life): caches that fill." % (whole, rate((judged.late.slope or 0) * judged.scale))
+        return (
+            "Memory grew and then levelled off (%s, but %s late in each life): caches that fill."
+            % (whole, rate((judged.late.slope or 0) * judged.scale))
+        )
     if verdict == "sawtooth":
-        return "Memory climbs and is given back without a restart, by up to %d MB (%s)." % (round(judged.deepest), whole)
+        return "Memory climbs and is given back without a restart, by up to %d MB (%s)." % (
+            round(judged.deepest),
+            whole,
+        )
     if verdict == "step":
-        return "Memory jumped; between the jumps it does not grow (%s over %s)." % (rate((judged.pieces.slope or 0) * judged.scale), seen)
+        return "Memory jumped; between the jumps it does not grow (%s over %s)." % (
+            rate((judged.pieces.slope or 0) * judged.scale),
+            seen,
+        )
     if verdict == "spiky":
-        return "There are bursts, and they are given back: the floor under them does not grow (%s)." % whole
+        return (
+            "There are bursts, and they are given back: the floor under them does not grow (%s)."
+            % whole
+        )
     return "Memory does not grow: the floor moves by %s." % whole
 
 
@@ -43,16 +74,35 @@ def settle(judged, answer, now):
     if answer["verdict"] not in ("insufficient", "suspected"):
         return None
     if answer["verdict"] == "suspected" and judged.long_enough():
-        return "About %s more of the same: the longer it climbs, the further it is from its ups and downs." % (
-            forecast.span(max(judged.missing_hours(), 1.0) / judged.scale))
+        return (
+            "About %s more of the same: the longer it climbs, the further it is from its ups and downs."
+            % (forecast.span(max(judged.missing_hours(), 1.0) / judged.scale))
+        )
     series = judged.series
     first, age = series.lives[-1] if series.lives else (0, None)
-    lasted = ((age or 0.0) + series.time[-1] - series.time[first]) * judged.scale / judgement.HOUR if len(series) else 0.0
+    lasted = (
+        ((age or 0.0) + series.time[-1] - series.time[first]) * judged.scale / judgement.HOUR
+        if len(series)
+        else 0.0
+    )
     left = max(judgement.SURE_LIFE - lasted, 0.0) / judged.scale
-    when = "" if now is None or not left else ", which is at %s UTC at the earliest" % time.strftime("%Y-%m-%d %H:%M", time.gmtime(now + left * judgement.HOUR))
-    return "%s more of samples without a restart, until one life has lasted %s%s; or %d lives of at least %s each, %s in all." % (
-        forecast.span(left), forecast.span(judgement.SURE_LIFE / judged.scale), when,
-        judgement.CARRY_LIVES, forecast.span(judgement.CARRY_LIFE / judged.scale), forecast.span(judgement.CARRY_TOTAL / judged.scale))
+    when = (
+        ""
+        if now is None or not left
+        else ", which is at %s UTC at the earliest"
+        % time.strftime("%Y-%m-%d %H:%M", time.gmtime(now + left * judgement.HOUR))
+    )
+    return (
+        "%s more of samples without a restart, until one life has lasted %s%s; or %d lives of at least %s each, %s in all."
+        % (
+            forecast.span(left),
+            forecast.span(judgement.SURE_LIFE / judged.scale),
+            when,
+            judgement.CARRY_LIVES,
+            forecast.span(judgement.CARRY_LIFE / judged.scale),
+            forecast.span(judgement.CARRY_TOTAL / judged.scale),
+        )
+    )
 
 
 def text(answer):
@@ -63,11 +113,25 @@ def text(answer):
         if answer["limit_mb"] is not None:
             now += ", limit %d MB (%s)" % (answer["limit_mb"], answer["limit_from"])
         if answer["hours_to_limit"] is not None:
-            early, late = (forecast.span(hours) if hours is not None else "never" for hours in answer["hours_to_limit_ci"])
-            now += ", which is reached in %s (%s to %s)" % (forecast.span(answer["hours_to_limit"]), early, late)
+            early, late = (
+                forecast.span(hours) if hours is not None else "never"
+                for hours in answer["hours_to_limit_ci"]
+            )
+            now += ", which is reached in %s (%s to %s)" % (
+                forecast.span(answer["hours_to_limit"]),
+                early,
+                late,
+            )
         lines.append(now)
     lines += ["advice: " + one for one in answer["advice"]]
-    lines += [one for one in (answer["provider_switch"], answer["what_would_settle_it"] and "to settle it: " + answer["what_would_settle_it"]) if one]
+    lines += [
+        one
+        for one in (
+            answer["provider_switch"],
+            answer["what_would_settle_it"] and "to settle it: " + answer["what_would_settle_it"],
+        )
+        if one
+    ]
     return lines + ["note: " + one for one in answer["notes"]]
 
 

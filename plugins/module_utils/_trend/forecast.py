@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The numbers to act on: when memory runs out, how often to restart until then, and what a bigger box buys. Sizes in MB, times in hours."""
+
 from __future__ import annotations
 
 CADENCES = (6, 12, 24, 48, 72, 168)
@@ -33,7 +34,10 @@ def cadence(limit_mb, fresh_mb, fastest):
 
 def boxes(fresh_mb, slope):
     """How many hours servers of 2 to 16 GB last from a fresh start: a list of dict."""
-    return [{"ram_gb": size, "hours": round(max(0.0, size * 1024 - SYSTEM_MB - fresh_mb) / slope, 1)} for size in BOXES]
+    return [
+        {"ram_gb": size, "hours": round(max(0.0, size * 1024 - SYSTEM_MB - fresh_mb) / slope, 1)}
+        for size in BOXES
+    ]
 
 
 def span(hours):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Is it a leak? The verdict on a history. docs/trend.md has the method, each threshold with its reason, and how often it errs."""
+
 from __future__ import annotations
 
 import math
@@ -133,8 +134,14 @@ def jumps(floors):
     """Where a segment jumps, as (index, MB): at most three places that stand out from its usual ups and downs."""
     found = []
     for index in range(REACH, len(floors) - REACH + 1):
-        before, after = sorted(floors[index - REACH:index]), sorted(floors[index:index + REACH])
-        found.append((abs(after[REACH // 2] - before[REACH // 2]), index, after[REACH // 2] - before[REACH // 2]))
+        before, after = sorted(floors[index - REACH : index]), sorted(floors[index : index + REACH])
+        found.append(
+            (
+                abs(after[REACH // 2] - before[REACH // 2]),
+                index,
+                after[REACH // 2] - before[REACH // 2],
+            )
+        )
     if not found:
         return []
     usual = sorted(found)[len(found) // 2][0]
@@ -167,7 +174,7 @@ def given_back(pair, reach):
     floors = pair[1]
     high, fall = -math.inf, 0.0
     for index in range(len(floors)):
-        lowest = min(floors[max(0, index - reach):index + reach + 1])
+        lowest = min(floors[max(0, index - reach) : index + reach + 1])
         high = max(high, lowest)
         fall = max(fall, high - lowest)
     return fall
@@ -177,7 +184,9 @@ class Judgement:
     """The verdict and what it stands on. ``evidence`` is that of the whole, ``late`` of the second halves, ``pieces`` of what is left between jumps."""
 
     def __init__(self, series, scale=1.0):
-        self.on = "anon" if len(series) and not any(math.isnan(value) for value in series.anon) else "rss"
+        self.on = (
+            "anon" if len(series) and not any(math.isnan(value) for value in series.anon) else "rss"
+        )
         self.series = series
         self.scale = scale
         values = getattr(series, self.on)
@@ -188,7 +197,10 @@ class Judgement:
         self.bins = sum(len(one.times) for one in self.used)
         self.whole = Evidence(self.pairs)
         halves = [halve(pair) for pair in self.pairs]
-        self.early, self.late = Evidence([one[0] for one in halves]), Evidence([one[1] for one in halves])
+        self.early, self.late = (
+            Evidence([one[0] for one in halves]),
+            Evidence([one[1] for one in halves]),
+        )
         self.pieces = Evidence([piece for pair in self.pairs for piece in cut(pair)])
         falls = [given_back(pair, max(1, int(BURST / self.width))) for pair in self.pairs]
         self.fall, self.deepest = sum(falls), max(falls, default=0.0)
@@ -218,7 +230,11 @@ class Judgement:
         """Whether there is enough for the word leak: a long life, or many shorter ones that carry each other."""
         lives = [one.hours + WARM_UP for one in self.used]
         carrying = [hours for hours in lives if hours >= CARRY_LIFE]
-        return max(lives, default=0.0) >= SURE_LIFE or len(carrying) >= CARRY_LIVES and sum(carrying) >= CARRY_TOTAL
+        return (
+            max(lives, default=0.0) >= SURE_LIFE
+            or len(carrying) >= CARRY_LIVES
+            and sum(carrying) >= CARRY_TOTAL
+        )
 
     def clear(self):
         """Whether the rise stands out from the noise, the more so the shorter the time: noise that remembers for hours can climb for a day."""
@@ -250,9 +266,21 @@ class Judgement:
         """
         series = self.series
         seen, reckoned = [], []
-        for (first, age), end in zip(series.lives, [life[0] for life in series.lives[1:]] + [len(series)]):
-            level = stats.quantile([series.footprint[index] for index in range(first, end)
-                                     if (series.time[index] - series.time[first]) * self.scale <= 2 * WARM_UP * HOUR], 0.5) / MB
+        for (first, age), end in zip(
+            series.lives, [life[0] for life in series.lives[1:]] + [len(series)]
+        ):
+            level = (
+                stats.quantile(
+                    [
+                        series.footprint[index]
+                        for index in range(first, end)
+                        if (series.time[index] - series.time[first]) * self.scale
+                        <= 2 * WARM_UP * HOUR
+                    ],
+                    0.5,
+                )
+                / MB
+            )
             hours = (age or 0.0) * self.scale / HOUR
             if hours <= 2 * WARM_UP:
                 seen.append(level)
@@ -271,8 +299,12 @@ class Judgement:
         hours = sum(series.time[last] - series.time[first] for first, last in ends) / HOUR
         if hours > 0:
             return sum(series.rss[last] - series.rss[first] for first, last in ends) / MB / hours
-        points = sorted((age / HOUR, series.rss[first] / MB) for first, age in series.lives if age is not None)[:100]
-        found = stats.sen(stats.slopes([([at for at, dummy in points], [value for dummy, value in points])]), 0.0)
+        points = sorted(
+            (age / HOUR, series.rss[first] / MB) for first, age in series.lives if age is not None
+        )[:100]
+        found = stats.sen(
+            stats.slopes([([at for at, dummy in points], [value for dummy, value in points])]), 0.0
+        )
         return found and found[0]
 
     def _holds(self, part, slope):
@@ -284,21 +316,48 @@ class Judgement:
 
     def _early_jump(self):
         """Whether what stands out most is a rise in the first quarter of a life, as when caches fill."""
-        found = [(jump, index / len(one.floors)) for one in self.used for index, jump in jumps(one.floors)]
+        found = [
+            (jump, index / len(one.floors))
+            for one in self.used
+            for index, jump in jumps(one.floors)
+        ]
         return bool(found) and max(found)[0] > 0 and max(found)[1] <= 0.25
 
     def _shape(self):
         """What it is where it does not grow."""
         late = [value for pair in self.pairs for value in halve(pair)[1][1]]
         tall = max(SHAPE, 4 * _spread(late))
-        falls = [jump for one in self.used for dummy, jump in jumps(one.floors) if jump < -max(SHAPE, self.deepest / 2)]
-        if falls and self.pieces.slope is not None and self.pieces.climbs(0.05) and self.pieces.slope >= SLOPE:
+        falls = [
+            jump
+            for one in self.used
+            for dummy, jump in jumps(one.floors)
+            if jump < -max(SHAPE, self.deepest / 2)
+        ]
+        if (
+            falls
+            and self.pieces.slope is not None
+            and self.pieces.climbs(0.05)
+            and self.pieces.slope >= SLOPE
+        ):
             return "sawtooth"
-        if any(abs(lasting(one.floors, index)) > tall for one in self.used for index, dummy in jumps(one.floors)):
+        if any(
+            abs(lasting(one.floors, index)) > tall
+            for one in self.used
+            for index, dummy in jumps(one.floors)
+        ):
             return "saturating" if self._early_jump() else "step"
-        if sum(1 for one in self.used if stats.quantile(halve(one.pair)[1][1], 0.5) - one.floors[0] > tall) * 2 > len(self.used):
+        if sum(
+            1
+            for one in self.used
+            if stats.quantile(halve(one.pair)[1][1], 0.5) - one.floors[0] > tall
+        ) * 2 > len(self.used):
             return "saturating"
-        spikes = sum(1 for one in self.used for floor, top in zip(one.floors, one.tops) if top - floor > max(SHAPE, 0.2 * floor))
+        spikes = sum(
+            1
+            for one in self.used
+            for floor, top in zip(one.floors, one.tops)
+            if top - floor > max(SHAPE, 0.2 * floor)
+        )
         return "spiky" if spikes > SPIKES * self.bins else "flat"
 
 

@@ -6,6 +6,7 @@
 What is read may be torn, ten million lines long, or written while the clock was wrong: each costs a sentence in ``notes`` and as
 little else as possible. Memory is bounded: beyond MAX_SAMPLES every second sample is let go, so that those which stay cover it all.
 """
+
 from __future__ import annotations
 
 import csv
@@ -16,7 +17,16 @@ MAX_SAMPLES = 100000
 # No life is without a sample for so long; a clock that starts in 1970 is set ahead by decades.
 LONGEST_SILENCE = 30 * 86400
 NEEDED = ("timestamp", "invocation_id", "rss_bytes")
-NUMBERS = ("timestamp", "rss_bytes", "uptime_seconds", "anon_bytes", "swap_bytes", "tree_rss_bytes", "cgroup_bytes", "oom_kills")
+NUMBERS = (
+    "timestamp",
+    "rss_bytes",
+    "uptime_seconds",
+    "anon_bytes",
+    "swap_bytes",
+    "tree_rss_bytes",
+    "cgroup_bytes",
+    "oom_kills",
+)
 IDENTITY = ("provider", "model", "version")
 _LINE = 1 << 16
 NAN = float("nan")
@@ -35,7 +45,9 @@ class Series:
     """
 
     def __init__(self):
-        self.time, self.clock, self.rss, self.anon, self.footprint = (array("d") for dummy in range(5))
+        self.time, self.clock, self.rss, self.anon, self.footprint = (
+            array("d") for dummy in range(5)
+        )
         self.lives = []
         self.identities = []
         self.kills = 0
@@ -78,7 +90,12 @@ class Series:
 
     def _place(self, life, clock, uptime):
         # The boot clock does not go back: another process, with a name that is not its own, as where there is none.
-        new = life != self._last_life or uptime is not None and self._last_uptime is not None and uptime < self._last_uptime
+        new = (
+            life != self._last_life
+            or uptime is not None
+            and self._last_uptime is not None
+            and uptime < self._last_uptime
+        )
         if new:
             self.lives.append((len(self), uptime))
             self._last_life = life
@@ -117,27 +134,54 @@ class Series:
         for name in ("time", "clock", "rss", "anon", "footprint"):
             setattr(later, name, getattr(self, name)[first:])
         later.kills = self.kills
-        later.notes = self.notes + ["judged is version %s alone; %d samples of earlier versions were left out" % (version, first)]
+        later.notes = self.notes + [
+            "judged is version %s alone; %d samples of earlier versions were left out"
+            % (version, first)
+        ]
         for name in ("lives", "identities"):
             past = [one for one in getattr(self, name) if one[0] <= first]
             # The age of a life that began before is not known at the cut, so it counts from there.
-            start = past[-1] if past and past[-1][0] == first else (first, None) if name == "lives" else past[-1]
-            setattr(later, name, [(0,) + start[1:]] + [(one[0] - first,) + one[1:] for one in getattr(self, name) if one[0] > first])
+            start = (
+                past[-1]
+                if past and past[-1][0] == first
+                else (first, None)
+                if name == "lives"
+                else past[-1]
+            )
+            setattr(
+                later,
+                name,
+                [(0,) + start[1:]]
+                + [(one[0] - first,) + one[1:] for one in getattr(self, name) if one[0] > first],
+            )
         return later
 
     def finish(self):
         """Say in ``notes`` what had to be left out; returns self."""
         # Thinning may have left nothing of a short one.
-        self.lives, self.identities = _with_samples(self.lives, len(self)), _with_samples(self.identities, len(self))
+        self.lives, self.identities = (
+            _with_samples(self.lives, len(self)),
+            _with_samples(self.identities, len(self)),
+        )
         if self.bad:
-            self.notes.append("%d lines are no samples, because they are torn or hold what is no number, and were left out" % self.bad)
+            self.notes.append(
+                "%d lines are no samples, because they are torn or hold what is no number, and were left out"
+                % self.bad
+            )
         if self.torn:
-            self.notes.append("the last line has no end, as when it is cut short or still being written, and was left out")
+            self.notes.append(
+                "the last line has no end, as when it is cut short or still being written, and was left out"
+            )
         if self.set_back:
-            self.notes.append("the clock was set back %s; the samples after it are taken to follow on" % _times(self.set_back))
+            self.notes.append(
+                "the clock was set back %s; the samples after it are taken to follow on"
+                % _times(self.set_back)
+            )
         if self.set_ahead:
-            self.notes.append("the clock went ahead by more than %d days %s; the samples after it are taken to follow on" % (
-                LONGEST_SILENCE // 86400, _times(self.set_ahead)))
+            self.notes.append(
+                "the clock went ahead by more than %d days %s; the samples after it are taken to follow on"
+                % (LONGEST_SILENCE // 86400, _times(self.set_ahead))
+            )
         if self.step > 1:
             self.notes.append("a long history: one sample in %d was used" % self.step)
         return self
@@ -145,15 +189,20 @@ class Series:
 
 def _with_samples(marks, end):
     """Those of ``marks``, tuples that begin with an index, that begin before the next one does, and before ``end``."""
-    return [one for one, after in zip(marks, [mark[0] for mark in marks[1:]] + [end]) if one[0] < after]
+    return [
+        one for one, after in zip(marks, [mark[0] for mark in marks[1:]] + [end]) if one[0] < after
+    ]
 
 
 def of_rows(rows):
     """The Series of ``rows``, dicts by column."""
     series = Series()
     for row in rows:
-        series.add(row.get("invocation_id") or row.get("pid") or "", [_number(row.get(name)) for name in NUMBERS],
-                   tuple([row.get(name) or None for name in IDENTITY]))
+        series.add(
+            row.get("invocation_id") or row.get("pid") or "",
+            [_number(row.get(name)) for name in NUMBERS],
+            tuple([row.get(name) or None for name in IDENTITY]),
+        )
     return series.finish()
 
 
@@ -169,17 +218,29 @@ def of_file(path):
 def _of_lines(handle, path):
     series = Series()
     lines = _lines(handle, series)
-    header = [name.strip().strip('"').lower() for name in _text(next(lines, b"")).lstrip("\ufeff").split(",")]
+    header = [
+        name.strip().strip('"').lower()
+        for name in _text(next(lines, b"")).lstrip("\ufeff").split(",")
+    ]
     missing = [name for name in NEEDED if name not in header]
     if missing:
-        raise SeriesError("%s has no column %s; needed are %s in the first line, and it has: %s" % (
-            path, " and no column ".join(missing), ", ".join(NEEDED), ", ".join(header)[:200] or "nothing"))
+        raise SeriesError(
+            "%s has no column %s; needed are %s in the first line, and it has: %s"
+            % (
+                path,
+                " and no column ".join(missing),
+                ", ".join(NEEDED),
+                ", ".join(header)[:200] or "nothing",
+            )
+        )
     width = len(header)
     present = [place for place, name in enumerate(NUMBERS) if name in header]
     numbers_of = operator.itemgetter(*[header.index(NUMBERS[place]) for place in present])
     # An unknown word stands behind the last one, for each column that is missing.
     life, pid = header.index("invocation_id"), header.index("pid") if "pid" in header else width
-    label_of = operator.itemgetter(*[header.index(name) if name in header else width for name in IDENTITY])
+    label_of = operator.itemgetter(
+        *[header.index(name) if name in header else width for name in IDENTITY]
+    )
     skipped = nul = 0
     known = {}
     for line in lines:
@@ -210,10 +271,19 @@ def _of_lines(handle, path):
                 numbers[place] = number
         series.add(values[life] or values[pid], numbers, known[label])
     if nul:
-        series.notes.append("%d lines hold NUL bytes, as a failing disk or a power loss leaves them; the bytes were passed over" % nul)
-    unknown = [name for name in header if name not in NUMBERS + IDENTITY + ("invocation_id", "pid", "active_agents")]
+        series.notes.append(
+            "%d lines hold NUL bytes, as a failing disk or a power loss leaves them; the bytes were passed over"
+            % nul
+        )
+    unknown = [
+        name
+        for name in header
+        if name not in NUMBERS + IDENTITY + ("invocation_id", "pid", "active_agents")
+    ]
     if unknown:
-        series.notes.append("columns that are not known were passed over: %s" % ", ".join(unknown)[:200])
+        series.notes.append(
+            "columns that are not known were passed over: %s" % ", ".join(unknown)[:200]
+        )
     return series.finish()
 
 
@@ -253,7 +323,11 @@ def _numbers(values):
     except ValueError:
         return [_number(value) for value in values]
     # Also false where one is no number at all.
-    return numbers if min(numbers) >= 0 and sum(numbers) < 1e18 else [_number(value) for value in values]
+    return (
+        numbers
+        if min(numbers) >= 0 and sum(numbers) < 1e18
+        else [_number(value) for value in values]
+    )
 
 
 def _number(value):

@@ -14,6 +14,7 @@ for autocorrelated data, Journal of Hydrology 204 (1998).
 
 Our own code because a managed host has no numpy; the tests compare it with scipy and pymannkendall.
 """
+
 from __future__ import annotations
 
 import math
@@ -61,7 +62,11 @@ def slopes(segments):
     for times, values in segments:
         for index in range(len(times) - 1):
             at, value = times[index], values[index]
-            found += [(v - value) / (t - at) for t, v in zip(times[index + 1:], values[index + 1:]) if t > at]
+            found += [
+                (v - value) / (t - at)
+                for t, v in zip(times[index + 1 :], values[index + 1 :])
+                if t > at
+            ]
     found.sort()
     return found
 
@@ -104,7 +109,10 @@ def inflation(segments, slope):
         return 1.0, 1.0
     paper, rest, memory = 0.0, 0.0, None
     for lag in range(1, longest):
-        alike = sum(sum(map(float.__mul__, ranks, ranks[lag:])) for ranks in ranked if len(ranks) > lag) / power
+        alike = (
+            sum(sum(map(float.__mul__, ranks, ranks[lag:])) for ranks in ranked if len(ranks) > lag)
+            / power
+        )
         weight = sum((n - lag) * (n - lag - 1) * (n - lag - 2) for n in sizes if n > lag)
         if abs(alike) > chance:
             paper += alike * weight
@@ -113,14 +121,16 @@ def inflation(segments, slope):
             remembers = True
         remembers = remembers and alike > 0
         if remembers:
-            rest += memory ** lag * weight
+            rest += memory**lag * weight
     return 1.0 + 2.0 * paper / base, 1.0 + 2.0 * rest / base
 
 
 def _ranks(values):
     """The rank of each value, from 1; equal values share the mean of theirs."""
     ordered = sorted(values)
-    return [(bisect_left(ordered, value) + bisect_right(ordered, value) + 1) / 2.0 for value in values]
+    return [
+        (bisect_left(ordered, value) + bisect_right(ordered, value) + 1) / 2.0 for value in values
+    ]
 
 
 def quantile(values, share):

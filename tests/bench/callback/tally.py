@@ -24,7 +24,15 @@ from ansible.plugins.callback import CallbackBase
 
 OUT = os.environ.get("HERMES_BENCH_TALLY", os.devnull)
 CALLS = OUT + ".calls"
-COUNTS = ("task_results", "remote_modules", "round_trips", "bytes_sent", "host_cpu_seconds", "changed", "failed")
+COUNTS = (
+    "task_results",
+    "remote_modules",
+    "round_trips",
+    "bytes_sent",
+    "host_cpu_seconds",
+    "changed",
+    "failed",
+)
 _here = {}
 
 
@@ -41,7 +49,9 @@ def _watch(owner, name, note):
             return original(self, *args, **kwargs)
         finally:
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            note(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, *args, **kwargs)
+            note(
+                after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, *args, **kwargs
+            )
 
     setattr(owner, name, watched)
 
@@ -65,7 +75,11 @@ def _module(_seconds, *_args, **_kwargs):
 
 def _command(seconds, cmd, sudoable=True, in_data=None, *_args, **_kwargs):
     # Where a host is simulated on this machine, what the connection starts is the host's own work.
-    _note(round_trips=1, bytes_sent=len(cmd.encode("utf-8", "replace")) + len(in_data or b""), host_cpu_seconds=seconds)
+    _note(
+        round_trips=1,
+        bytes_sent=len(cmd.encode("utf-8", "replace")) + len(in_data or b""),
+        host_cpu_seconds=seconds,
+    )
 
 
 def _file(_seconds, local_path, _remote_path):
@@ -93,7 +107,9 @@ class CallbackModule(CallbackBase):
         for name in stats.processed:
             one = stats.summarize(name)
             hosts[name] = dict.fromkeys(COUNTS, 0)
-            hosts[name]["task_results"] = sum(one[key] for key in ("ok", "skipped", "failures", "unreachable", "rescued"))
+            hosts[name]["task_results"] = sum(
+                one[key] for key in ("ok", "skipped", "failures", "unreachable", "rescued")
+            )
             hosts[name]["changed"] = one["changed"]
             hosts[name]["failed"] = one["failures"] + one["unreachable"]
         with open(CALLS, encoding="utf-8") as handle:

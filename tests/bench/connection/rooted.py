@@ -34,7 +34,9 @@ class Connection(Local):
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
         enter = "exec unshare --mount --pid --fork --kill-child --root=%s --mount-proc=/proc /bin/sh -c %s"
-        return super().exec_command(enter % (shlex.quote(self.get_option("root")), shlex.quote(cmd)), in_data, sudoable)
+        return super().exec_command(
+            enter % (shlex.quote(self.get_option("root")), shlex.quote(cmd)), in_data, sudoable
+        )
 
     def put_file(self, in_path, out_path):
         super().put_file(in_path, self.get_option("root") + out_path)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """On a host of the lab: the lines that checks with nothing to do leave in the journal, under systemd, and what that makes in a day."""
+
 from __future__ import annotations
 
 import json
@@ -15,14 +16,21 @@ A_DAY = 288
 def lines(since, *arguments):
     """How many lines the journal has since then."""
     subprocess.run(["journalctl", "--sync"], check=True)
-    text = subprocess.run(["journalctl", "--quiet", "--no-pager", "--output=cat", "--since=@%f" % since, *arguments], stdout=subprocess.PIPE, check=True)
+    text = subprocess.run(
+        ["journalctl", "--quiet", "--no-pager", "--output=cat", "--since=@%f" % since, *arguments],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
     return len(text.stdout.splitlines())
 
 
 def main():
     """A JSON list with one row for the guard and one for a unit of the article's kind."""
     rows = []
-    for label, unit in (("hermes-guard check", "hermes-mem-watchdog.service"), ("the article's script", "bench-article.service")):
+    for label, unit in (
+        ("hermes-guard check", "hermes-mem-watchdog.service"),
+        ("the article's script", "bench-article.service"),
+    ):
         if unit.startswith("bench"):
             with open("/etc/systemd/system/" + unit, "w", encoding="ascii") as handle:
                 handle.write("[Service]\nType=oneshot\nExecStart=/opt/bench/article.sh\n")
@@ -31,10 +39,19 @@ def main():
         since = time.time()
         for _number in range(CHECKS):
             # So many in a few seconds are above systemd's limit, which a day of them is not.
-            subprocess.run(["systemctl", "reset-failed", unit], check=False, stderr=subprocess.DEVNULL)
+            subprocess.run(
+                ["systemctl", "reset-failed", unit], check=False, stderr=subprocess.DEVNULL
+            )
             subprocess.run(["systemctl", "start", unit], check=True)
         found = lines(since, "UNIT=" + unit, "+", "_SYSTEMD_UNIT=" + unit)
-        rows.append({"program": label + ", as a unit", "checks": CHECKS, "journal_lines": found, "journal_lines_a_day": found * A_DAY // CHECKS})
+        rows.append(
+            {
+                "program": label + ", as a unit",
+                "checks": CHECKS,
+                "journal_lines": found,
+                "journal_lines_a_day": found * A_DAY // CHECKS,
+            }
+        )
     print(json.dumps(rows))
 
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """On a host of the lab: what one check costs, of each program in turn. Usage: measure.py GATEWAYS RUNS"""
+
 from __future__ import annotations
 
 import json
@@ -28,18 +29,34 @@ MONIT = "/etc/bench.monitrc"
 
 def units():
     """The gateways' main processes, by unit."""
-    text = subprocess.run(["systemctl", "show", "--property=Id,MainPID", "hermes-gateway*.service"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
+    text = subprocess.run(
+        ["systemctl", "show", "--property=Id,MainPID", "hermes-gateway*.service"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    blocks = [
+        dict(line.split("=", 1) for line in block.splitlines())
+        for block in text.strip().split("\n\n")
+    ]
     return {block["Id"]: block["MainPID"] for block in blocks if block["MainPID"] != "0"}
 
 
 def monit():
     """monit's own settings: one process a gateway, its memory with children's."""
-    lines = ["set daemon 300", "set pidfile /run/bench-monit.pid", "set statefile /run/bench-monit.state", "set idfile /run/bench-monit.id"]
+    lines = [
+        "set daemon 300",
+        "set pidfile /run/bench-monit.pid",
+        "set statefile /run/bench-monit.state",
+        "set idfile /run/bench-monit.id",
+    ]
     for name, pid in units().items():
         with open("/run/bench-%s.pid" % name, "w", encoding="ascii") as handle:
             handle.write(pid)
-        lines.append('check process %s with pidfile /run/bench-%s.pid\n  if total memory > 2 GB for 3 cycles then alert' % (name.replace(".service", ""), name))
+        lines.append(
+            "check process %s with pidfile /run/bench-%s.pid\n  if total memory > 2 GB for 3 cycles then alert"
+            % (name.replace(".service", ""), name)
+        )
     with open(MONIT, "w", encoding="utf-8") as handle:
         handle.write("\n".join(lines) + "\n")
     os.chmod(MONIT, 0o600)
@@ -48,7 +65,9 @@ def monit():
 def once(argv):
     """(CPU seconds, wall seconds, peak in MB) of one run of ``argv`` and all it waits for."""
     started = time.monotonic()
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _pid, status, usage = os.wait4(process.pid, 0)
     process.returncode = status
     # monit validates with 1 where it has found nothing that fails, too.
@@ -72,8 +91,16 @@ def main():
     """A JSON list of rows."""
     programs = {
         "hermes-guard check": ["hermes-guard", "check"],
-        "hermes-guard check, nothing kept from the last": ["sh", "-c", "rm -f %s; exec hermes-guard check" % KEPT],
-        "the article's script": ["sh", "-c", "n=%d; while [ $n -gt 0 ]; do /opt/bench/article.sh; n=$((n-1)); done" % GATEWAYS],
+        "hermes-guard check, nothing kept from the last": [
+            "sh",
+            "-c",
+            "rm -f %s; exec hermes-guard check" % KEPT,
+        ],
+        "the article's script": [
+            "sh",
+            "-c",
+            "n=%d; while [ $n -gt 0 ]; do /opt/bench/article.sh; n=$((n-1)); done" % GATEWAYS,
+        ],
         "Python with psutil": ["python3", "-c", PSUTIL],
         "an empty Python program": ["python3", "-ISB", "-c", ""],
     }
@@ -88,11 +115,18 @@ def main():
     rows = []
     for name, values in found.items():
         cpu, wall, peak = zip(*values)
-        rows.append({
-            "program": name, "gateways": len(units()), "runs": RUNS, "cpu_ms": round(1000 * statistics.median(cpu), 1),
-            "least_cpu_ms": round(1000 * min(cpu), 1), "wall_ms": round(1000 * statistics.median(wall), 1), "peak_mb": round(statistics.median(peak), 1),
-            "system_calls": calls(programs[name]),
-        })
+        rows.append(
+            {
+                "program": name,
+                "gateways": len(units()),
+                "runs": RUNS,
+                "cpu_ms": round(1000 * statistics.median(cpu), 1),
+                "least_cpu_ms": round(1000 * min(cpu), 1),
+                "wall_ms": round(1000 * statistics.median(wall), 1),
+                "peak_mb": round(statistics.median(peak), 1),
+                "system_calls": calls(programs[name]),
+            }
+        )
     print(json.dumps(rows))
 
 

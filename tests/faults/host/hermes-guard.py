@@ -6,6 +6,7 @@
 The step stands in a file that only root can write: "kill STEP" or "hold STEP", for once. Another file shortens its patience. The shipped
 program knows nothing of them: this is the only file with such a hook, and no role installs it.
 """
+
 import contextlib
 import os
 import signal

@@ -6,6 +6,7 @@
 "go" on standard input begins a conversation, "stop" ends it and prints what became of its messages, a JSON line. The end of standard input
 ends it all. The stubs and the book are those of tests/lab/load.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -78,7 +79,9 @@ class Talk:
     async def run(self):
         """From the first turn, which takes long, to the end of standard input."""
         reader = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+        )
         async with stubs.serving(drive.PORT, stubs.Model(DELAY_SECONDS, 500), self.signal):
             await drive.run("systemctl", "restart", drive.UNIT)
             await asyncio.wait_for(self.signal.listening.wait(), drive.UP_SECONDS)

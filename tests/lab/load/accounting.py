@@ -6,6 +6,7 @@
 A message carries its number as ``msg-NUMBER``. The stub of the model answers ``done: msg-NUMBER ...`` with the numbers of every user message
 since its last finished answer, so that messages which the gateway merged into one turn are matched too.
 """
+
 from __future__ import annotations
 
 import re
@@ -18,7 +19,9 @@ BEGINNING = "x" * 60
 NOTHING = "done: nothing"
 # What Hermes says to the sender of a message that it does not take: while the drain marker lies there, and while it shuts down.
 RECOVERED = "♻️ Recovered reply"
-REFUSAL = re.compile(r"please resend|not accepting (?:another turn|new work)|please send it again", re.IGNORECASE)
+REFUSAL = re.compile(
+    r"please resend|not accepting (?:another turn|new work)|please send it again", re.IGNORECASE
+)
 
 
 def text(number, words="how are you?"):
@@ -30,7 +33,11 @@ def numbers(content):
     """The numbers in the content of a chat message: a str, or a list of parts, in order and each once."""
     if isinstance(content, list):
         content = " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    return list(dict.fromkeys(int(found) for found in NUMBER.findall(content if isinstance(content, str) else "")))
+    return list(
+        dict.fromkeys(
+            int(found) for found in NUMBER.findall(content if isinstance(content, str) else "")
+        )
+    )
 
 
 def unanswered(messages):
@@ -99,7 +106,11 @@ class Book:
         if not which and REFUSAL.search(content):
             # It names no message: it is about the newest one that has had no word yet.
             latest = deaf if content.startswith(RECOVERED) else float("inf")
-            waiting = [number for number, (who, at) in self.sent.items() if who == sender and at <= latest and not self.settled(number)]
+            waiting = [
+                number
+                for number, (who, at) in self.sent.items()
+                if who == sender and at <= latest and not self.settled(number)
+            ]
             if waiting:
                 self.refused[waiting[-1]] = when
 
@@ -119,7 +130,13 @@ class Book:
         """
         found = {}
         for number, (_sender, sent) in self.sent.items():
-            outcome = "answered" if number in self.answers else "refused" if number in self.refused else "lost"
+            outcome = (
+                "answered"
+                if number in self.answers
+                else "refused"
+                if number in self.refused
+                else "lost"
+            )
             word = min(self.answers.get(number, []) + [self.refused.get(number, float("inf"))])
             kind = "idle"
             for asked, deaf, again in restarts:

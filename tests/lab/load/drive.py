@@ -5,6 +5,7 @@
 
 The stubs live in this process, so nothing of the load outlives it. Started by soak.py.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -26,7 +27,10 @@ NAME = "hermes-gateway"
 USER = "hermes"
 LEDGER = "/var/lib/hermes-guard/%s/ledger.jsonl" % NAME
 SIGNAL = {
-    "SIGNAL_HTTP_URL": "http://127.0.0.1:%d" % PORT, "SIGNAL_ACCOUNT": "+15550000000", "SIGNAL_ALLOWED_USERS": "*", "GATEWAY_ALLOW_ALL_USERS": "true",
+    "SIGNAL_HTTP_URL": "http://127.0.0.1:%d" % PORT,
+    "SIGNAL_ACCOUNT": "+15550000000",
+    "SIGNAL_ALLOWED_USERS": "*",
+    "GATEWAY_ALLOW_ALL_USERS": "true",
     # Else each first answer comes with a hint at it.
     "SIGNAL_HOME_CHANNEL": "+15559999999",
 }
@@ -51,7 +55,9 @@ def note(content):
 
 async def run(*argv):
     """Run a program; (exit code, standard output)."""
-    process = await asyncio.create_subprocess_exec(*argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+    )
     out, _err = await process.communicate()
     return process.returncode, out.decode()
 
@@ -65,7 +71,9 @@ def configure():
             handle.write(SEALED)
     path = os.path.join(home, ".env")
     with open(path, encoding="utf-8") as handle:
-        lines = [line for line in handle.read().splitlines() if line.partition("=")[0] not in SIGNAL]
+        lines = [
+            line for line in handle.read().splitlines() if line.partition("=")[0] not in SIGNAL
+        ]
     with open(path, "w", encoding="utf-8") as handle:
         handle.write("\n".join(lines + ["%s=%s" % item for item in SIGNAL.items()]) + "\n")
 
@@ -101,7 +109,11 @@ class Soak:
             await asyncio.wait_for(self.signal.listening.wait(), UP_SECONDS)
             await self.warm_up()
             note("the gateway listens; %d messages" % self.options.messages)
-            marks = accounting.marks(self.options.messages, self.options.restarts) if self.options.how != "none" else []
+            marks = (
+                accounting.marks(self.options.messages, self.options.restarts)
+                if self.options.how != "none"
+                else []
+            )
             await asyncio.gather(self.talk(), *([self.restart_at(marks)] if marks else []))
             await self.settle()
         return self.figures()
@@ -149,13 +161,19 @@ class Soak:
         code, out = await run(*HOW[self.options.how])
         while len(self.signal.deaf) == count:
             if time.monotonic() > began + UP_SECONDS:
-                raise SystemExit("soak: the gateway does not listen again, %d s after restart at message %d" % (UP_SECONDS, number))
+                raise SystemExit(
+                    "soak: the gateway does not listen again, %d s after restart at message %d"
+                    % (UP_SECONDS, number)
+                )
             await asyncio.sleep(0.1)
         deaf, again = self.signal.deaf[-1]
         self.restarts.append((began, deaf, again))
         if self.options.how == "arbiter":
             self.entries.append(json.loads(out) if code == 0 else {"mode": "exit code %d" % code})
-        note("restart at message %d: %s; deaf for %.1f s" % (number, self.entries[-1:] and self.entries[-1]["mode"], again - deaf))
+        note(
+            "restart at message %d: %s; deaf for %.1f s"
+            % (number, self.entries[-1:] and self.entries[-1]["mode"], again - deaf)
+        )
 
     async def settle(self):
         """Until every message is accounted for, or the gateway has been silent for long."""
@@ -172,23 +190,39 @@ class Soak:
         for content, count in self.others.most_common():
             note("%4d x %r" % (count, content))
         downtimes = [again - deaf for deaf, again in self.signal.deaf]
-        arbiters = [entry["downtime_seconds"] for entry in self.entries if "downtime_seconds" in entry]
-        words = [when - self.signal.handed[number] for number, when in self.book.refused.items() if number in self.signal.handed]
-        note("a refusal came %s s after its message, at the median; the longest %s s" % (accounting.median(words), max(words, default=None)))
+        arbiters = [
+            entry["downtime_seconds"] for entry in self.entries if "downtime_seconds" in entry
+        ]
+        words = [
+            when - self.signal.handed[number]
+            for number, when in self.book.refused.items()
+            if number in self.signal.handed
+        ]
+        note(
+            "a refusal came %s s after its message, at the median; the longest %s s"
+            % (accounting.median(words), max(words, default=None))
+        )
         return {
-            "how": self.options.how, **self.book.summary(), "restarts": len(self.restarts),
-            "downtime_median_s": accounting.rounded(accounting.median(downtimes)), "downtime_max_s": accounting.rounded(max(downtimes, default=None)),
+            "how": self.options.how,
+            **self.book.summary(),
+            "restarts": len(self.restarts),
+            "downtime_median_s": accounting.rounded(accounting.median(downtimes)),
+            "downtime_max_s": accounting.rounded(max(downtimes, default=None)),
             "kinds": self.book.kinds(self.restarts),
             "modes": dict(collections.Counter(entry["mode"] for entry in self.entries)),
             "arbiter_downtime_median_s": accounting.rounded(accounting.median(arbiters)),
-            "rate": round(len(self.book.sent) / self.talked, 2), "seconds": round(time.monotonic() - START),
+            "rate": round(len(self.book.sent) / self.talked, 2),
+            "seconds": round(time.monotonic() - START),
         }
 
     def tell(self, number):
         """What happened around a message that was lost, for whoever looks for the cause."""
         sender, sent = self.book.sent[number]
         handed = self.signal.handed.get(number)
-        note("lost: message %d of %s, handed over at %s" % (number, sender, "no time" if handed is None else round(handed - START, 1)))
+        note(
+            "lost: message %d of %s, handed over at %s"
+            % (number, sender, "no time" if handed is None else round(handed - START, 1))
+        )
         words = ("a restart is asked for", "it listens no more", "it listens again")
         around = [(when, "", word) for times in self.restarts for when, word in zip(times, words)]
         for when, who, what in sorted(around + self.events):
@@ -203,13 +237,24 @@ def parse():
     parser.add_argument("--restarts", type=int, default=10)
     parser.add_argument("--how", choices=sorted(HOW) + ["none"], default="arbiter")
     parser.add_argument("--rate", type=float, default=1.0, help="messages a second")
-    parser.add_argument("--open", type=int, default=12, help="so many messages wait for an answer at most; then the next one waits to be sent")
+    parser.add_argument(
+        "--open",
+        type=int,
+        default=12,
+        help="so many messages wait for an answer at most; then the next one waits to be sent",
+    )
     parser.add_argument("--senders", type=int, default=30)
-    parser.add_argument("--delay", type=float, default=2.0, help="seconds that the model takes for an answer")
+    parser.add_argument(
+        "--delay", type=float, default=2.0, help="seconds that the model takes for an answer"
+    )
     parser.add_argument("--size", type=int, default=1000, help="bytes of an answer")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    if not 0 < options.messages <= 20000 or not 0.05 <= options.rate <= 20 or not 0 <= options.restarts <= options.messages // 10:
+    if (
+        not 0 < options.messages <= 20000
+        or not 0.05 <= options.rate <= 20
+        or not 0 <= options.restarts <= options.messages // 10
+    ):
         parser.error("1 to 20000 messages, 0.05 to 20 a second, ten messages a restart at least")
     return options
 

@@ -7,6 +7,7 @@ evicted: each of many chats sends a few large messages, then nobody says anythin
 steady: a fixed number of chats at a fixed rate, so that what still grows after the warm-up grows for ever.
 Started by allocator.py.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -53,7 +54,9 @@ def evicted():
     """How many cached agents Hermes says that it has evicted."""
     log = os.path.join(pwd.getpwnam(drive.USER).pw_dir, ".hermes/logs/gateway.log")
     with open(log, encoding="utf-8", errors="replace") as handle:
-        return sum(int(number) for number in re.findall(r"idle sweep: evicted (\d+) agent", handle.read()))
+        return sum(
+            int(number) for number in re.findall(r"idle sweep: evicted (\d+) agent", handle.read())
+        )
 
 
 class Load:
@@ -62,7 +65,9 @@ class Load:
     def __init__(self, options):
         self.options = options
         self.book = accounting.Book()
-        self.signal = stubs.Signal(lambda recipient, content: self.book.reply(recipient, content, time.monotonic()))
+        self.signal = stubs.Signal(
+            lambda recipient, content: self.book.reply(recipient, content, time.monotonic())
+        )
         self.model = stubs.Model(options.delay, options.size)
         self.random = random.Random(1)
         self.samples = []
@@ -73,7 +78,11 @@ class Load:
         async with stubs.serving(drive.PORT, self.model, self.signal):
             await drive.run("systemctl", "restart", drive.UNIT)
             await asyncio.wait_for(self.signal.listening.wait(), drive.UP_SECONDS)
-            self.pid = int((await drive.run("systemctl", "show", "--property=MainPID", "--value", drive.UNIT))[1])
+            self.pid = int(
+                (await drive.run("systemctl", "show", "--property=MainPID", "--value", drive.UNIT))[
+                    1
+                ]
+            )
             # The very first turn of a home takes half a minute: it is no part of the run.
             self.say(0, 0)
             await self.answered(0)
@@ -91,11 +100,24 @@ class Load:
         turns = len(self.book.answers)
         slope = growth.per_thousand(self.samples, turns * WARM_UP)
         return {
-            "load": self.options.load, "chats": self.options.chats, "turns": turns, "unanswered": answers["refused"] + answers["lost"],
-            "start_mb": round(start), "peak_mb": round(peak), "end_mb": round(end), "idle_mb": round(growth.memory_mb(self.pid)[0]), "evicted": gone,
-            "growth_mb_per_1000_turns": None if slope is None or self.options.load == "evicted" else round(slope, 1),
-            "cpu_ms_per_turn": round(worked / max(turns, 1) * 1000), "answer_median_s": answers["answer_median_s"], "answer_max_s": answers["answer_max_s"],
-            "jemalloc": growth.maps(self.pid, "libjemalloc"), "seconds": round(time.monotonic() - drive.START), "load_average": round(os.getloadavg()[0], 1),
+            "load": self.options.load,
+            "chats": self.options.chats,
+            "turns": turns,
+            "unanswered": answers["refused"] + answers["lost"],
+            "start_mb": round(start),
+            "peak_mb": round(peak),
+            "end_mb": round(end),
+            "idle_mb": round(growth.memory_mb(self.pid)[0]),
+            "evicted": gone,
+            "growth_mb_per_1000_turns": None
+            if slope is None or self.options.load == "evicted"
+            else round(slope, 1),
+            "cpu_ms_per_turn": round(worked / max(turns, 1) * 1000),
+            "answer_median_s": answers["answer_median_s"],
+            "answer_max_s": answers["answer_max_s"],
+            "jemalloc": growth.maps(self.pid, "libjemalloc"),
+            "seconds": round(time.monotonic() - drive.START),
+            "load_average": round(os.getloadavg()[0], 1),
         }
 
     def say(self, number, chat):
@@ -140,21 +162,29 @@ class Load:
         await asyncio.sleep(DECAY_SECONDS)
         gone = evicted()
         if self.options.load == "evicted" and gone < self.options.chats:
-            raise SystemExit("grow: only %d agents of %d chats were evicted" % (gone, self.options.chats))
+            raise SystemExit(
+                "grow: only %d agents of %d chats were evicted" % (gone, self.options.chats)
+            )
         return gone
 
 
 def main():
     """Exit code 0 where the run came to its end, whatever it showed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--load", choices=("evicted", "steady"), required=True)
     parser.add_argument("--chats", type=int, default=120)
     parser.add_argument("--turns", type=int, default=2, help="evicted: messages of a chat")
     parser.add_argument("--seconds", type=int, default=3600, help="steady: how long")
     parser.add_argument("--rate", type=float, default=1.0, help="steady: messages a second")
     parser.add_argument("--bytes", type=int, default=40000, help="of a message")
-    parser.add_argument("--open", type=int, default=4, help="so many messages wait for an answer at most")
-    parser.add_argument("--delay", type=float, default=0.5, help="seconds that the model takes for an answer")
+    parser.add_argument(
+        "--open", type=int, default=4, help="so many messages wait for an answer at most"
+    )
+    parser.add_argument(
+        "--delay", type=float, default=0.5, help="seconds that the model takes for an answer"
+    )
     parser.add_argument("--size", type=int, default=1000, help="bytes of an answer")
     options = parser.parse_args()
     drive.configure()

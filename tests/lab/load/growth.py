@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The memory and the work of one process, from /proc, and by how much it grows."""
+
 from __future__ import annotations
 
 import os
@@ -39,4 +40,9 @@ def per_thousand(samples, warm_up):
     kept = [(turns, mb) for turns, mb in samples if turns >= warm_up]
     if len(kept) < 10 or kept[0][0] == kept[-1][0]:
         return None
-    return statistics.linear_regression([turns for turns, _mb in kept], [mb for _turns, mb in kept]).slope * 1000
+    return (
+        statistics.linear_regression(
+            [turns for turns, _mb in kept], [mb for _turns, mb in kept]
+        ).slope
+        * 1000
+    )

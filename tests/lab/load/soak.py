@@ -5,6 +5,7 @@
 
 Usage: soak.py [--keep] [--prefix NAME] [--how arbiter|restart|reload|none|all] [--messages N] [--restarts N] ... (see drive.py)
 """
+
 from __future__ import annotations
 
 import argparse
@@ -39,7 +40,9 @@ class Lab:
 
     def do(self, *words, **more):
         """Its command."""
-        return subprocess.run([TOP / "tests/lab/lab", "--prefix", self.prefix, *words], check=True, **more)
+        return subprocess.run(
+            [TOP / "tests/lab/lab", "--prefix", self.prefix, *words], check=True, **more
+        )
 
     def put(self, content, path, mode="644"):
         """A file on the host."""
@@ -49,8 +52,17 @@ class Lab:
         """Copy ``files`` of this folder to the host and run the one called ``name`` there; its JSON line, read."""
         for file in files:
             self.put((pathlib.Path(__file__).parent / file).read_bytes(), "%s/%s" % (PLACE, file))
-        command = ["exec", HOST, "/opt/hermes/venv/bin/python", "-B", "%s/%s" % (PLACE, name), *arguments]
-        return json.loads(self.do(*command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL).stdout)
+        command = [
+            "exec",
+            HOST,
+            "/opt/hermes/venv/bin/python",
+            "-B",
+            "%s/%s" % (PLACE, name),
+            *arguments,
+        ]
+        return json.loads(
+            self.do(*command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL).stdout
+        )
 
 
 def run(lab, arguments):
@@ -58,8 +70,16 @@ def run(lab, arguments):
     program = TOP / ".build/soak/hermes-guard"
     program.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([TOP / "tests/tools/link"], check=True)
-    subprocess.run([sys.executable, "-m", "ansible_collections.hermes_ops.gateway.plugins.module_utils._install.program", program],
-                   check=True, env=dict(os.environ, PYTHONPATH=str(TOP / ".build/collections")))
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ansible_collections.hermes_ops.gateway.plugins.module_utils._install.program",
+            program,
+        ],
+        check=True,
+        env=dict(os.environ, PYTHONPATH=str(TOP / ".build/collections")),
+    )
     lab.put(program.read_bytes(), "/usr/local/bin/hermes-guard", "755")
     lab.put(CONFIGURATION.encode(), "/etc/hermes-guard/guard.conf")
     return lab.program("drive.py", FILES, arguments)
@@ -67,22 +87,30 @@ def run(lab, arguments):
 
 def main():
     """Exit code 1 where the arbiter lost a message or had one answered twice, or the run without restarts did."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--keep", action="store_true", help="leave the lab host up")
     parser.add_argument("--prefix", default="hermes-soak", metavar="NAME", help="of the lab")
-    parser.add_argument("--how", choices=("arbiter", "restart", "reload", "none", "all"), default="arbiter")
+    parser.add_argument(
+        "--how", choices=("arbiter", "restart", "reload", "none", "all"), default="arbiter"
+    )
     options, rest = parser.parse_known_args()
     lab = Lab(options.prefix)
     bad = []
     try:
-        for how in ("arbiter", "restart", "reload", "none") if options.how == "all" else (options.how,):
+        for how in (
+            ("arbiter", "restart", "reload", "none") if options.how == "all" else (options.how,)
+        ):
             if not options.keep:
                 # Each run on a fresh host: the sessions of the last one would be in the next one's way.
                 lab.do("down")
             lab.do("up", HOST)
             figures = run(lab, ["--how", how] + rest)
             print(json.dumps(figures), flush=True)
-            if how in ("none", "arbiter") and (figures["lost"] or figures["twice"] or figures["strange"]):
+            if how in ("none", "arbiter") and (
+                figures["lost"] or figures["twice"] or figures["strange"]
+            ):
                 bad.append(how)
     finally:
         if not options.keep:

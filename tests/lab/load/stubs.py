@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a gateway talks to, without a network: an OpenAI-compatible model and signal-cli's HTTP interface, both on 127.0.0.1."""
+
 from __future__ import annotations
 
 import asyncio
@@ -28,30 +29,59 @@ class Model:
         return [web.post("/v1/chat/completions", self._chat), web.get("/v1/models", self._models)]
 
     async def _models(self, _request):
-        return web.json_response({"object": "list", "data": [{"id": "stub-model", "object": "model", "context_length": 200000}]})
+        return web.json_response(
+            {
+                "object": "list",
+                "data": [{"id": "stub-model", "object": "model", "context_length": 200000}],
+            }
+        )
 
     async def _chat(self, request):
         asked = await request.json()
         self.turns += 1
         # Hermes asks for titles and summaries beside the turns, without tools.
         turn = bool(asked.get("tools"))
-        content = accounting.answer(accounting.unanswered(asked.get("messages") or []), self.size) if turn else "A title"
-        base = {"id": "chatcmpl-%d" % self.turns, "created": int(time.time()), "model": asked.get("model", "stub-model")}
+        content = (
+            accounting.answer(accounting.unanswered(asked.get("messages") or []), self.size)
+            if turn
+            else "A title"
+        )
+        base = {
+            "id": "chatcmpl-%d" % self.turns,
+            "created": int(time.time()),
+            "model": asked.get("model", "stub-model"),
+        }
         usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
         await asyncio.sleep(self.delay / 2 if turn else 0)
         if not asked.get("stream"):
             await asyncio.sleep(self.delay / 2 if turn else 0)
-            message = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
-            return web.json_response({**base, "object": "chat.completion", "usage": usage, "choices": [message]})
+            message = {
+                "index": 0,
+                "message": {"role": "assistant", "content": content},
+                "finish_reason": "stop",
+            }
+            return web.json_response(
+                {**base, "object": "chat.completion", "usage": usage, "choices": [message]}
+            )
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
 
         async def say(choices, **more):
-            await response.write(_event({**base, "object": "chat.completion.chunk", "choices": choices, **more}))
+            await response.write(
+                _event({**base, "object": "chat.completion.chunk", "choices": choices, **more})
+            )
 
         step = -(-len(content) // CHUNKS)
         for start in range(0, len(content), step):
-            await say([{"index": 0, "delta": {"role": "assistant", "content": content[start:start + step]}, "finish_reason": None}])
+            await say(
+                [
+                    {
+                        "index": 0,
+                        "delta": {"role": "assistant", "content": content[start : start + step]},
+                        "finish_reason": None,
+                    }
+                ]
+            )
             await asyncio.sleep(self.delay / 2 / CHUNKS if turn else 0)
         await say([{"index": 0, "delta": {}, "finish_reason": "stop"}])
         await say([], usage=usage)
@@ -76,7 +106,11 @@ class Signal:
 
     def routes(self):
         """Its part of the application."""
-        return [web.get("/api/v1/check", self._check), web.get("/api/v1/events", self._events), web.post("/api/v1/rpc", self._rpc)]
+        return [
+            web.get("/api/v1/check", self._check),
+            web.get("/api/v1/events", self._events),
+            web.post("/api/v1/rpc", self._rpc),
+        ]
 
     def went_deaf(self):
         """When the process before this one stopped to listen; infinity where there was none."""
@@ -103,10 +137,19 @@ class Signal:
                     await response.write(b": keepalive\n\n")
                     continue
                 self.handed[number] = time.monotonic()
-                await response.write(_event({"envelope": {
-                    "source": sender, "sourceNumber": sender, "sourceName": "user " + sender[-4:], "timestamp": stamp,
-                    "dataMessage": {"timestamp": stamp, "message": content},
-                }}))
+                await response.write(
+                    _event(
+                        {
+                            "envelope": {
+                                "source": sender,
+                                "sourceNumber": sender,
+                                "sourceName": "user " + sender[-4:],
+                                "timestamp": stamp,
+                                "dataMessage": {"timestamp": stamp, "message": content},
+                            }
+                        }
+                    )
+                )
         except ConnectionResetError:
             pass
         finally:
@@ -127,7 +170,9 @@ class Signal:
         result = [] if method == "listContacts" else {}
         if method == "send":
             result = {"timestamp": int(time.time() * 1000), "results": [{"type": "SUCCESS"}]}
-            self.said((params.get("recipient") or [params.get("groupId")])[0], params.get("message") or "")
+            self.said(
+                (params.get("recipient") or [params.get("groupId")])[0], params.get("message") or ""
+            )
         return web.json_response({"jsonrpc": "2.0", "id": asked.get("id"), "result": result})
 
 
@@ -138,7 +183,9 @@ async def serving(port, *stubs):
     for stub in stubs:
         application.add_routes(stub.routes())
     # Cancelled when its client leaves, so that a listener that has gone takes no message with it.
-    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=2, access_log=None)
+    runner = web.AppRunner(
+        application, handler_cancellation=True, shutdown_timeout=2, access_log=None
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -19,7 +19,9 @@ _spec.loader.exec_module(accounting)
 DRAINING = "⏳ This agent is draining for a maintenance action and isn't accepting new turns right now. It'll be back in a moment — please resend shortly."
 RESTARTING = "⏳ Gateway is restarting and is not accepting another turn right now."
 STOPPING = "⏳ Gateway is shutting down and is not accepting new work right now."
-RECOVERED = "♻️ Recovered reply — the gateway restarted during delivery, so this may be a duplicate:\n\n"
+RECOVERED = (
+    "♻️ Recovered reply — the gateway restarted during delivery, so this may be a duplicate:\n\n"
+)
 
 
 @pytest.fixture
@@ -32,7 +34,11 @@ def book():
 
 def figures(book):
     summary = book.summary()
-    return {key: summary[key] for key in ("answered", "merged", "twice", "refused", "lost", "strange", "torn", "unasked") if summary[key]}
+    return {
+        key: summary[key]
+        for key in ("answered", "merged", "twice", "refused", "lost", "strange", "torn", "unasked")
+        if summary[key]
+    }
 
 
 def test_answered_alone_and_merged(book):
@@ -78,11 +84,17 @@ def test_refused_and_yet_answered_is_answered(book):
     assert figures(book) == {"answered": 1, "lost": 2}
 
 
-@pytest.mark.parametrize("content", [
-    "⚡ Interrupting current task. I'll respond to your message shortly.", "♻️ Gateway online — Hermes is back and ready.", "",
-    "⚠️ Gateway restarting — Your current task will be interrupted. Send any message after restart and I'll try to resume where you left off.",
-    "done: what was asked for in msg-1", "msg-1 how are you?",
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "⚡ Interrupting current task. I'll respond to your message shortly.",
+        "♻️ Gateway online — Hermes is back and ready.",
+        "",
+        "⚠️ Gateway restarting — Your current task will be interrupted. Send any message after restart and I'll try to resume where you left off.",
+        "done: what was asked for in msg-1",
+        "msg-1 how are you?",
+    ],
+)
 def test_other_words_are_no_answer(book, content):
     book.reply("a", content, 5.0)
     assert figures(book) == {"lost": 3}
@@ -103,11 +115,22 @@ def test_answer_to_nothing_is_a_turn_that_nobody_asked_for(book):
 def test_what_a_model_still_has_to_answer():
     def say(role, content):
         return {"role": role, "content": content}
-    talk = [say("system", "msg-9"), say("user", "msg-1 hello"), say("assistant", accounting.answer([1])), say("user", "msg-2"), say("assistant", "xxx")]
+
+    talk = [
+        say("system", "msg-9"),
+        say("user", "msg-1 hello"),
+        say("assistant", accounting.answer([1])),
+        say("user", "msg-2"),
+        say("assistant", "xxx"),
+    ]
     assert accounting.unanswered(talk) == [2]
     # An interrupted turn, what a gateway adds after a restart, a message in parts, and one that is there twice.
     parts = [{"type": "text", "text": "msg-5\n\nmsg-6"}, {"type": "image"}]
-    talk += [say("user", "[System note: you were interrupted]"), say("user", parts), say("user", "msg-6")]
+    talk += [
+        say("user", "[System note: you were interrupted]"),
+        say("user", parts),
+        say("user", "msg-6"),
+    ]
     assert accounting.unanswered(talk) == [2, 5, 6]
     assert accounting.unanswered(talk + [say("assistant", accounting.answer([2, 5, 6]))]) == []
     assert accounting.unanswered([say("user", None), {}]) == []
@@ -116,10 +139,15 @@ def test_what_a_model_still_has_to_answer():
 @given(st.lists(st.integers(0, 999999), min_size=1, unique=True), st.integers(0, 5000))
 def test_answer_is_read_back(which, size):
     assert accounting.answered(accounting.answer(which, size)) == which
-    assert accounting.answered(accounting.answer(which, size)[:-len("msg-%d" % which[-1])]) != which
+    assert (
+        accounting.answered(accounting.answer(which, size)[: -len("msg-%d" % which[-1])]) != which
+    )
 
 
-@pytest.mark.parametrize(("count", "restarts", "expected"), [(20, 1, [10]), (100, 2, [25, 75]), (1000, 10, list(range(50, 1000, 100))), (10, 0, [])])
+@pytest.mark.parametrize(
+    ("count", "restarts", "expected"),
+    [(20, 1, [10]), (100, 2, [25, 75]), (1000, 10, list(range(50, 1000, 100))), (10, 0, [])],
+)
 def test_marks(count, restarts, expected):
     assert accounting.marks(count, restarts) == expected
 
@@ -135,5 +163,8 @@ def test_kinds():
     assert book.refused == {4: 14.0}
     book.refused = {2: 14.0}
     assert book.kinds([(10.0, 15.0, 20.0)]) == {
-        "idle": {"answered": 1, "lost": 1}, "in flight": {"answered": 1}, "closing": {"refused": 1}, "down": {"answered": 1},
+        "idle": {"answered": 1, "lost": 1},
+        "in flight": {"answered": 1},
+        "closing": {"refused": 1},
+        "down": {"answered": 1},
     }

@@ -10,14 +10,18 @@ import pathlib
 
 import pytest
 
-SPEC = importlib.util.spec_from_file_location("growth", pathlib.Path(__file__).resolve().parents[2] / "lab/load/growth.py")
+SPEC = importlib.util.spec_from_file_location(
+    "growth", pathlib.Path(__file__).resolve().parents[2] / "lab/load/growth.py"
+)
 growth = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(growth)
 
 
 def test_growth_after_the_warm_up_alone():
     # 100 MB in the first 100 turns, then 2 MB in 100.
-    samples = [(turns, 100 + min(turns, 100) + max(0, turns - 100) * 0.02) for turns in range(0, 500, 5)]
+    samples = [
+        (turns, 100 + min(turns, 100) + max(0, turns - 100) * 0.02) for turns in range(0, 500, 5)
+    ]
     assert growth.per_thousand(samples, 100) == pytest.approx(20)
     assert growth.per_thousand(samples, 0) > 100
 

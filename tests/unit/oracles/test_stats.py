@@ -27,7 +27,9 @@ def series(size, slope=0.0, memory=0.0, digits=None):
     return [round(value, digits) for value in values] if digits is not None else values
 
 
-CASES = [(size, slope, memory) for size in SIZES for slope in (0.0, 0.05, -0.3) for memory in (0.0, 0.8)]
+CASES = [
+    (size, slope, memory) for size in SIZES for slope in (0.0, 0.05, -0.3) for memory in (0.0, 0.8)
+]
 
 
 @pytest.mark.parametrize(("size", "slope", "memory"), CASES)
@@ -71,24 +73,36 @@ def test_sum_over_segments(seasons):
     segments = [(list(range(20)), values[season::seasons]) for season in range(seasons)]
     total, variance = stats_module.score(segments)
     assert (total, variance) == (oracle.s, pytest.approx(oracle.var_s))
-    assert stats_module.sen(stats_module.slopes(segments), variance)[0] == pytest.approx(oracle.slope)
+    assert stats_module.sen(stats_module.slopes(segments), variance)[0] == pytest.approx(
+        oracle.slope
+    )
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.95, 1.0])
 @pytest.mark.parametrize("size", [1, 2, 6, 7])
 def test_quantile(size, share):
     values = series(size)
-    assert stats_module.quantile(values, share) == pytest.approx(float(numpy.quantile(values, share)))
+    assert stats_module.quantile(values, share) == pytest.approx(
+        float(numpy.quantile(values, share))
+    )
 
 
 @pytest.mark.parametrize("hours", [72, 240, 720])
 def test_longer_bins_give_the_same_slope(hours):
     """Long histories get longer bins, so that pairs stay few: against Sen's slope over all half-hours."""
-    from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import judgement, samples
+    from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
+        judgement,
+        samples,
+    )
 
     chance = random.Random(hours)
     rows = [
-        {"timestamp": place * 300, "invocation_id": "a", "rss_bytes": (300 + 3 * place / 12 + chance.gauss(0, 10)) * 2**20} for place in range(hours * 12)
+        {
+            "timestamp": place * 300,
+            "invocation_id": "a",
+            "rss_bytes": (300 + 3 * place / 12 + chance.gauss(0, 10)) * 2**20,
+        }
+        for place in range(hours * 12)
     ]
     read = samples.of_rows(rows)
     judged = judgement.Judgement(read)

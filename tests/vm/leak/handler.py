@@ -2,6 +2,7 @@
 
 What is asked is asked once: the file goes before the leak begins, so that the next life of the gateway is well.
 """
+
 import asyncio
 import pathlib
 import subprocess

@@ -17,7 +17,10 @@ import pytest
 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import arbiter, config
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd as systemd_module
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    command,
+    systemd as systemd_module,
+)
 
 ME = pwd.getpwuid(os.getuid())
 
@@ -78,9 +81,20 @@ class FakeSystemd:
         Path(home).mkdir(parents=True, exist_ok=True)
         self.homes[unit] = str(home)
         self.units[unit] = {
-            "Id": unit, "LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead", "MainPID": "0", "InvocationID": "", "User": ME.pw_name,
-            "ExecStart": "{ path=%s ; argv[]=%s -m hermes_cli.main gateway run ; ignore_errors=no ; start_time=[n/a] }" % (self.python, self.python),
-            "Environment": "HERMES_HOME=%s" % home, "ControlGroup": "", "Restart": restart, "UnitFileState": "enabled", "NeedDaemonReload": "no",
+            "Id": unit,
+            "LoadState": "loaded",
+            "ActiveState": "inactive",
+            "SubState": "dead",
+            "MainPID": "0",
+            "InvocationID": "",
+            "User": ME.pw_name,
+            "ExecStart": "{ path=%s ; argv[]=%s -m hermes_cli.main gateway run ; ignore_errors=no ; start_time=[n/a] }"
+            % (self.python, self.python),
+            "Environment": "HERMES_HOME=%s" % home,
+            "ControlGroup": "",
+            "Restart": restart,
+            "UnitFileState": "enabled",
+            "NeedDaemonReload": "no",
         }
         if start:
             self.start(unit)
@@ -92,12 +106,19 @@ class FakeSystemd:
             if (home / name).exists():
                 (home / name).unlink()
         process = subprocess.Popen(
-            [self.python, "-m", "hermes_cli.main", "gateway", "run"], env={"HERMES_HOME": str(home), "PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL,
+            [self.python, "-m", "hermes_cli.main", "gateway", "run"],
+            env={"HERMES_HOME": str(home), "PATH": os.environ["PATH"]},
+            stdin=subprocess.DEVNULL,
         )
         while not (home / "born").exists():
             assert process.poll() is None, "the stub of a gateway does not start"
         self.processes[unit] = process
-        self.units[unit].update(ActiveState="active", SubState="running", MainPID=str(process.pid), InvocationID=uuid.uuid4().hex)
+        self.units[unit].update(
+            ActiveState="active",
+            SubState="running",
+            MainPID=str(process.pid),
+            InvocationID=uuid.uuid4().hex,
+        )
         threading.Thread(target=self._reap, args=(unit, process), daemon=True).start()
 
     def _reap(self, unit, process):
@@ -127,30 +148,54 @@ class FakeSystemd:
         """Takes the place of command.run for systemctl, and for nothing else."""
         if argv[0] != "systemctl":
             return REAL_RUN(argv, user, env, stdin, timeout, cwd)
-        words = [word for word in argv[1:] if word not in ("--user", "--no-pager", "--no-block", "--", "--all", "--no-legend", "--now")]
+        words = [
+            word
+            for word in argv[1:]
+            if word
+            not in ("--user", "--no-pager", "--no-block", "--", "--all", "--no-legend", "--now")
+        ]
         verb, rest = words[0], words[1:]
         if verb not in ("show", "list-unit-files", "list-timers", "--version"):
-            self.calls.append(" ".join([verb] + [word for word in rest if not word.startswith("--")]))
+            self.calls.append(
+                " ".join([verb] + [word for word in rest if not word.startswith("--")])
+            )
             if self.during:
                 self.during(verb)
         if verb in self.fails:
             return command.Result(1, "", "Failed to %s: no luck" % verb)
         with self.lock:
-            return command.Result(0, getattr(self, "_" + verb.replace("-", "_"), lambda rest: "")(rest) or "", "")
+            return command.Result(
+                0, getattr(self, "_" + verb.replace("-", "_"), lambda rest: "")(rest) or "", ""
+            )
 
     def _show(self, rest):
         names = rest[0].partition("=")[2].split(",")
         blocks = []
-        for unit in [one for word in rest[1:] for one in (sorted(self.units) if word == "*.service" else [word])]:
-            properties = self.units.get(unit, {"Id": unit, "LoadState": "not-found", "ActiveState": "inactive"})
-            blocks.append("".join("%s=%s\n" % (name, properties.get(name, "")) for name in names if name in properties))
+        for unit in [
+            one
+            for word in rest[1:]
+            for one in (sorted(self.units) if word == "*.service" else [word])
+        ]:
+            properties = self.units.get(
+                unit, {"Id": unit, "LoadState": "not-found", "ActiveState": "inactive"}
+            )
+            blocks.append(
+                "".join(
+                    "%s=%s\n" % (name, properties.get(name, ""))
+                    for name in names
+                    if name in properties
+                )
+            )
         return "\n".join(blocks)
 
     def _list_timers(self, rest):
         lines = []
         for unit in rest:
             if self.units.get(unit, {}).get("ActiveState") == "active":
-                lines.append("Thu 2099-12-31 04:00:00 UTC 3h left n/a n/a %s %s\n" % (unit, unit.replace(".timer", ".service")))
+                lines.append(
+                    "Thu 2099-12-31 04:00:00 UTC 3h left n/a n/a %s %s\n"
+                    % (unit, unit.replace(".timer", ".service"))
+                )
         return "".join(lines)
 
     def _kill(self, rest):
@@ -173,7 +218,13 @@ class FakeSystemd:
 
     def _enable(self, rest):
         for unit in rest:
-            self.units[unit] = {"Id": unit, "LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+            self.units[unit] = {
+                "Id": unit,
+                "LoadState": "loaded",
+                "ActiveState": "active",
+                "UnitFileState": "enabled",
+                "NeedDaemonReload": "no",
+            }
 
     def _disable(self, rest):
         for unit in rest:
@@ -200,13 +251,19 @@ def python(tmp_path_factory):
     base = os.path.realpath(sys.executable)
     packages = root / "lib" / ("python%d.%d" % sys.version_info[:2]) / "site-packages"
     for package, files in {
-        "hermes_cli": {"__init__.py": "__version__ = '0.19.0'\n", "config.py": "DEFAULT_CONFIG = {}\n", "main.py": GATEWAY},
+        "hermes_cli": {
+            "__init__.py": "__version__ = '0.19.0'\n",
+            "config.py": "DEFAULT_CONFIG = {}\n",
+            "main.py": GATEWAY,
+        },
         "gateway": {"__init__.py": "", "drain_control.py": DRAIN},
     }.items():
         (packages / package).mkdir(parents=True)
         for name, text in files.items():
             (packages / package / name).write_text(text)
-    (root / "pyvenv.cfg").write_text("home = %s\ninclude-system-site-packages = false\n" % os.path.dirname(base))
+    (root / "pyvenv.cfg").write_text(
+        "home = %s\ninclude-system-site-packages = false\n" % os.path.dirname(base)
+    )
     (root / "bin").mkdir()
     (root / "bin/python").symlink_to(base)
     return str(root / "bin/python")
@@ -222,10 +279,15 @@ def systemd(tmp_path, monkeypatch, python):
     monkeypatch.setattr(config, "STATE", str(tmp_path / "state"))
     monkeypatch.setattr(config, "FOLDER", str(tmp_path / "etc"))
     impatient = {
-        "DELIVERY_SECONDS": 0.1, "LOOK_SECONDS": 0.1, "SETTLE_SECONDS": 1, "SETTLED_SHARE": 9,
+        "DELIVERY_SECONDS": 0.1,
+        "LOOK_SECONDS": 0.1,
+        "SETTLE_SECONDS": 1,
+        "SETTLED_SHARE": 9,
         "LOCK_SECONDS": 0.1,
         # As patient as on a host: a machine that is busy is slow. A test of what never comes has less.
-        "DRAIN_SECONDS": 60, "EXIT_SECONDS": 60, "UP_SECONDS": 60,
+        "DRAIN_SECONDS": 60,
+        "EXIT_SECONDS": 60,
+        "UP_SECONDS": 60,
     }
     for name, value in impatient.items():
         monkeypatch.setattr(arbiter, name, value)
@@ -236,10 +298,19 @@ def systemd(tmp_path, monkeypatch, python):
 @pytest.fixture
 def settings(tmp_path):
     """The settings of one gateway; call it with what differs from the defaults."""
+
     def make(unit="hermes-gateway.service", home=None, **changed):
-        section = {"unit": unit, "scope": "system", "user": ME.pw_name, "home": str(home or tmp_path / "home"), "wait_idle": "0s", "startup_grace": "0s"}
+        section = {
+            "unit": unit,
+            "scope": "system",
+            "user": ME.pw_name,
+            "home": str(home or tmp_path / "home"),
+            "wait_idle": "0s",
+            "startup_grace": "0s",
+        }
         section.update(changed)
-        made = config.Settings(unit[:-len(".service")], section)
+        made = config.Settings(unit[: -len(".service")], section)
         os.makedirs(made.folder, exist_ok=True)
         return made
+
     return make

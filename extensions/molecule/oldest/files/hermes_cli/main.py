@@ -1,4 +1,5 @@
 """A stand-in for a gateway, where no real one can be installed: the same command line, state file and answer to SIGUSR1."""
+
 from __future__ import annotations
 
 import json
@@ -15,7 +16,16 @@ def say(state):
     with open("/proc/self/stat", encoding="utf-8") as stat:
         start = int(stat.read().rpartition(")")[2].split()[19])
     with open(STATE + ".new", "w", encoding="utf-8") as out:
-        json.dump({"pid": os.getpid(), "start_time": start, "gateway_state": state, "active_agents": 0, "platforms": {}}, out)
+        json.dump(
+            {
+                "pid": os.getpid(),
+                "start_time": start,
+                "gateway_state": state,
+                "active_agents": 0,
+                "platforms": {},
+            },
+            out,
+        )
     os.rename(STATE + ".new", STATE)
 
 

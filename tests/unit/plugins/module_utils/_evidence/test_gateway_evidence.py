@@ -20,16 +20,29 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import archive as archive_module, chart, gateway_evidence, issue
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import (
+    archive as archive_module,
+    chart,
+    gateway_evidence,
+    issue,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, history
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import activity, client, discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import (
+    activity,
+    client,
+    discovery,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
 
 ME = pwd.getpwuid(os.getuid())
-_spec = importlib.util.spec_from_file_location("planted", str(Path(__file__).parents[1] / "_redact/test_redaction.py"))
+_spec = importlib.util.spec_from_file_location(
+    "planted", str(Path(__file__).parents[1] / "_redact/test_redaction.py")
+)
 planted = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(planted)
-EVERY = "\n".join("%d: %s" % (place, text) for place, (text, _secrets) in enumerate(planted.PLANTED.values()))
+EVERY = "\n".join(
+    "%d: %s" % (place, text) for place, (text, _secrets) in enumerate(planted.PLANTED.values())
+)
 
 
 def write(path, text):
@@ -40,14 +53,23 @@ def write(path, text):
 
 # --------------------------------------------------------------------------------- reading the log
 
+
 def test_tail_of_a_file(tmp_path):
     path = write(tmp_path / "log", "".join("line %d\n" % number for number in range(1000)))
     text, why = archive_module.tail(str(path), ME.pw_uid, 200)
-    assert why is None and text.startswith("line 800\n") and text.endswith("line 999\n") and text.count("\n") == 200
+    assert (
+        why is None
+        and text.startswith("line 800\n")
+        and text.endswith("line 999\n")
+        and text.count("\n") == 200
+    )
 
 
 def test_tail_without_an_end_and_of_nothing(tmp_path):
-    assert archive_module.tail(str(write(tmp_path / "a", "one\ntwo")), ME.pw_uid, 200) == ("one\ntwo\n", None)
+    assert archive_module.tail(str(write(tmp_path / "a", "one\ntwo")), ME.pw_uid, 200) == (
+        "one\ntwo\n",
+        None,
+    )
     assert archive_module.tail(str(write(tmp_path / "b", "")), ME.pw_uid, 200) == ("", None)
 
 
@@ -58,15 +80,22 @@ def test_tail_of_five_gigabytes_reads_the_end(tmp_path, monkeypatch):
         out.seek(0, os.SEEK_END)
         out.write(b"\nlast line\n")
     asked, pread = [], os.pread
-    monkeypatch.setattr(os, "pread", lambda fd, size, offset: asked.append(size) or pread(fd, size, offset))
+    monkeypatch.setattr(
+        os, "pread", lambda fd, size, offset: asked.append(size) or pread(fd, size, offset)
+    )
     assert archive_module.tail(str(path), ME.pw_uid, 1) == ("last line\n", None)
     assert asked == [archive_module.TAIL_BYTES]
 
 
-@pytest.mark.parametrize(("make", "why"), [
-    (lambda path: path.symlink_to("/etc/shadow"), "symbolic link"), (lambda path: os.mkfifo(str(path)), "not a regular file"),
-    (lambda path: path.mkdir(), "not a regular file"), (lambda path: None, "No such file"),
-])
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda path: path.symlink_to("/etc/shadow"), "symbolic link"),
+        (lambda path: os.mkfifo(str(path)), "not a regular file"),
+        (lambda path: path.mkdir(), "not a regular file"),
+        (lambda path: None, "No such file"),
+    ],
+)
 def test_tail_refuses(tmp_path, make, why):
     make(tmp_path / "log")
     text, said = archive_module.tail(str(tmp_path / "log"), ME.pw_uid, 200)
@@ -80,14 +109,21 @@ def test_tail_refuses_what_another_owns(tmp_path):
 
 # --------------------------------------------------------------------------------------- the file
 
+
 def test_bundle_is_for_its_owner_alone(tmp_path):
     folder = str(tmp_path / "new" / "folder")
     archive_module.prepare(folder)
     path = os.path.join(folder, "x.tar.gz")
     archive_module.write(path, {"b/ü.txt": "ü\n", "a.txt": ""})
-    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700 and stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert (
+        stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+        and stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    )
     with tarfile.open(path) as archive:
-        assert archive.getnames() == ["a.txt", "b/ü.txt"] and archive.extractfile("b/ü.txt").read() == "ü\n".encode()
+        assert (
+            archive.getnames() == ["a.txt", "b/ü.txt"]
+            and archive.extractfile("b/ü.txt").read() == "ü\n".encode()
+        )
     assert os.listdir(folder) == ["x.tar.gz"]
 
 
@@ -104,11 +140,15 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path):
 
 # ------------------------------------------------------------------------------- Hermes's database
 
+
 def database(home, rows, columns="session_id TEXT, role TEXT, content TEXT, timestamp REAL"):
     home.mkdir(parents=True, exist_ok=True)
     base = sqlite3.connect(str(home / "state.db"))
     base.execute("CREATE TABLE messages (id INTEGER PRIMARY KEY, %s)" % columns)
-    base.executemany("INSERT INTO messages (session_id, role, content, timestamp) VALUES (?, ?, 'secret', ?)", rows)
+    base.executemany(
+        "INSERT INTO messages (session_id, role, content, timestamp) VALUES (?, ?, 'secret', ?)",
+        rows,
+    )
     base.commit()
     return base
 
@@ -119,15 +159,29 @@ def count(home):
 
 def test_messages_and_sessions(tmp_path):
     now = time.time()
-    rows = [("a", "user", now - 60), ("a", "user", now - 120), ("a", "assistant", now - 90), ("b", "user", now - 7200), ("c", "user", now - 100000)]
+    rows = [
+        ("a", "user", now - 60),
+        ("a", "user", now - 120),
+        ("a", "assistant", now - 90),
+        ("b", "user", now - 7200),
+        ("c", "user", now - 100000),
+    ]
     database(tmp_path, rows).close()
     assert count(tmp_path) == {
-        "messages": 3, "messages_per_hour": 0.12, "busiest_hour": 2, "active_sessions": 2, "active_sessions_last_hour": 1, "note": None}
+        "messages": 3,
+        "messages_per_hour": 0.12,
+        "busiest_hour": 2,
+        "active_sessions": 2,
+        "active_sessions_last_hour": 1,
+        "note": None,
+    }
 
 
 def test_times_as_text(tmp_path):
     base = database(tmp_path, [], "session_id TEXT, role TEXT, content TEXT, timestamp TEXT")
-    base.execute("INSERT INTO messages (session_id, role, timestamp) VALUES ('a', 'user', datetime('now', '-5 minutes'))")
+    base.execute(
+        "INSERT INTO messages (session_id, role, timestamp) VALUES ('a', 'user', datetime('now', '-5 minutes'))"
+    )
     base.commit()
     base.close()
     assert count(tmp_path)["messages"] == 1
@@ -154,7 +208,10 @@ def test_a_database_that_is_locked(tmp_path):
 
 def test_databases_that_are_none(tmp_path):
     unknown(count(tmp_path / "nowhere"), "No such file")
-    write(tmp_path / "rubbish/state.db", "this is not a database, and long enough to be taken for one" * 100)
+    write(
+        tmp_path / "rubbish/state.db",
+        "this is not a database, and long enough to be taken for one" * 100,
+    )
     unknown(count(tmp_path / "rubbish"), "cannot be read")
     (tmp_path / "fifo").mkdir()
     os.mkfifo(str(tmp_path / "fifo/state.db"))
@@ -176,13 +233,21 @@ def test_the_database_is_not_written(tmp_path):
 
 
 def test_an_answer_of_rubbish_is_none(tmp_path, monkeypatch):
-    for out in ("", "[1]", "[" * 100000, '{"messages": "many", "messages_per_hour": true, "busiest_hour": -1, "note": 5}'):
-        monkeypatch.setattr(command, "run", lambda argv, out=out, **rest: command.Result(0, out, ""))
+    for out in (
+        "",
+        "[1]",
+        "[" * 100000,
+        '{"messages": "many", "messages_per_hour": true, "busiest_hour": -1, "note": 5}',
+    ):
+        monkeypatch.setattr(
+            command, "run", lambda argv, out=out, **rest: command.Result(0, out, "")
+        )
         found = count(tmp_path)
         assert all(value is None for key, value in found.items() if key != "note")
 
 
 # ------------------------------------------------------------------------------------- the whole
+
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
@@ -190,33 +255,81 @@ def host(tmp_path, monkeypatch):
     home = tmp_path / "home/.hermes"
     for name in ("config.yaml", ".env", "auth.json"):
         write(home / name, EVERY)
-    lines = ["2026-11-22 13:54:05,556 INFO gateway.run: Ready to go", "2026-11-22 13:54:06,000 INFO gateway.run: [MEMORY] rss=1693.4MB"]
+    lines = [
+        "2026-11-22 13:54:05,556 INFO gateway.run: Ready to go",
+        "2026-11-22 13:54:06,000 INFO gateway.run: [MEMORY] rss=1693.4MB",
+    ]
     for text, _secrets in planted.PLANTED.values():
         lines += ["2026-11-22 13:54:07,000 ERROR gateway.run: failed with " + text]
-        lines += ["2026-11-22 13:54:07,000 INFO gateway.run: inbound message: platform=x user=Ada Lovelace chat=123456789 msg=%r reply_to_id=None" % text]
+        lines += [
+            "2026-11-22 13:54:07,000 INFO gateway.run: inbound message: platform=x user=Ada Lovelace chat=123456789 msg=%r reply_to_id=None"
+            % text
+        ]
     write(home / "logs/gateway.log", "\n".join(lines) + "\n")
     database(home, [("a", "user", time.time())]).close()
     secret = list(planted.PLANTED.values())[0][0]
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "--token", secret, secret])
-    unit = "# /etc/systemd/system/hermes-gateway.service\n[Service]\n" + "".join(
-        "Environment=\"V%d=%s\"\n" % (place, text.replace("\n", "\\n").replace("\"", "\\\"")) for place, (text, _secrets) in enumerate(planted.PLANTED.values())
-    ) + "MemoryMax=2G\n# " + secret + "\n"
-    made = SimpleNamespace(home=home, process=process, calls=[], unit=unit, doctor=lambda: command.Result(0, EVERY, ""), redact=None)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)", "--token", secret, secret]
+    )
+    unit = (
+        "# /etc/systemd/system/hermes-gateway.service\n[Service]\n"
+        + "".join(
+            'Environment="V%d=%s"\n' % (place, text.replace("\n", "\\n").replace('"', '\\"'))
+            for place, (text, _secrets) in enumerate(planted.PLANTED.values())
+        )
+        + "MemoryMax=2G\n# "
+        + secret
+        + "\n"
+    )
+    made = SimpleNamespace(
+        home=home,
+        process=process,
+        calls=[],
+        unit=unit,
+        doctor=lambda: command.Result(0, EVERY, ""),
+        redact=None,
+    )
     account = pwd.struct_passwd(ME[:5] + (str(tmp_path / "home"),) + ME[6:])
     made.gateway = SimpleNamespace(
-        name="hermes-gateway", unit="hermes-gateway.service", scope="system", user=ME.pw_name, uid=ME.pw_uid, account=account, home=str(home), profile="",
-        python=sys.executable, pid=process.pid, invocation_id="1" * 32, active_state="active", control_group="", problem=None, uptime_seconds=60.0,
-        start_time=time.time() - 60)
+        name="hermes-gateway",
+        unit="hermes-gateway.service",
+        scope="system",
+        user=ME.pw_name,
+        uid=ME.pw_uid,
+        account=account,
+        home=str(home),
+        profile="",
+        python=sys.executable,
+        pid=process.pid,
+        invocation_id="1" * 32,
+        active_state="active",
+        control_group="",
+        problem=None,
+        uptime_seconds=60.0,
+        start_time=time.time() - 60,
+    )
     real = command.run
 
     def run(argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
         made.calls.append((argv, user, timeout))
         if argv[0] == "systemctl":
-            return command.Result(0, unit if "cat" in argv else "NRestarts=3\nId=hermes-gateway.service\n" if "show" in argv else "systemd 257 (257.9)\n", "")
+            return command.Result(
+                0,
+                unit
+                if "cat" in argv
+                else "NRestarts=3\nId=hermes-gateway.service\n"
+                if "show" in argv
+                else "systemd 257 (257.9)\n",
+                "",
+            )
         if argv[0] == "journalctl":
             return command.Result(1, "", "No journal files were found.\n")
         if "hermes_cli.main" in argv:
-            return made.doctor() if argv[-1] == "doctor" else command.Result(0, EVERY + "\nversion 0.19.0\n", EVERY)
+            return (
+                made.doctor()
+                if argv[-1] == "doctor"
+                else command.Result(0, EVERY + "\nversion 0.19.0\n", EVERY)
+            )
         if gateway_evidence._HERMES_REDACT in argv:
             if made.redact is None:
                 raise command.RunError("%s did not end within 20 s" % " ".join(argv))
@@ -226,13 +339,33 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "run", run)
     monkeypatch.setattr(config, "STATE", str(tmp_path / "state"))
     monkeypatch.setattr(config, "FOLDER", str(tmp_path / "etc"))
-    monkeypatch.setattr(discovery, "reload", lambda wanted: {one.name: made.gateway for one in wanted})
-    monkeypatch.setattr(client, "probe", lambda *asked, **more: {"version": "0.19.0", "provider": "p", "model": secret, "channels": ["telegram"]})
+    monkeypatch.setattr(
+        discovery, "reload", lambda wanted: {one.name: made.gateway for one in wanted}
+    )
+    monkeypatch.setattr(
+        client,
+        "probe",
+        lambda *asked, **more: {
+            "version": "0.19.0",
+            "provider": "p",
+            "model": secret,
+            "channels": ["telegram"],
+        },
+    )
     for step in range(2000):
         if step % 100 == 0:
-            history.append(os.path.join(config.STATE, "hermes-gateway"), {
-                "timestamp": time.time() - 600000 + step * 300, "invocation_id": "2" * 32, "pid": 1, "rss_bytes": (100 + step) << 20, "provider": "p",
-                "model": secret, "version": "0.19.0"})
+            history.append(
+                os.path.join(config.STATE, "hermes-gateway"),
+                {
+                    "timestamp": time.time() - 600000 + step * 300,
+                    "invocation_id": "2" * 32,
+                    "pid": 1,
+                    "rss_bytes": (100 + step) << 20,
+                    "provider": "p",
+                    "model": secret,
+                    "version": "0.19.0",
+                },
+            )
     yield made
     process.kill()
     process.wait()
@@ -248,30 +381,77 @@ def test_no_secret_gets_into_the_bundle(host):
 
 def test_what_the_bundle_holds(host):
     files, summaries = gateway_evidence.collect([host.gateway])
-    assert sorted(files) == sorted("hermes-gateway/" + name for name in (
-        "cgroup.txt", "gateway.log", "hermes-doctor.txt", "hermes-dump.txt", "hermes-version.txt", "issue.md", "memory.csv", "memory.svg", "oom.json",
-        "processes.txt", "smaps_rollup.txt", "status.txt", "summary.json", "unit-state.txt", "unit.txt", "verdict.json"))
+    assert sorted(files) == sorted(
+        "hermes-gateway/" + name
+        for name in (
+            "cgroup.txt",
+            "gateway.log",
+            "hermes-doctor.txt",
+            "hermes-dump.txt",
+            "hermes-version.txt",
+            "issue.md",
+            "memory.csv",
+            "memory.svg",
+            "oom.json",
+            "processes.txt",
+            "smaps_rollup.txt",
+            "status.txt",
+            "summary.json",
+            "unit-state.txt",
+            "unit.txt",
+            "verdict.json",
+        )
+    )
     log = files["hermes-gateway/gateway.log"]
-    assert "Ready to go" in log and "rss=1693.4MB" in log and log.rstrip("\n").split("\n")[-1] in files["hermes-gateway/issue.md"]
+    assert (
+        "Ready to go" in log
+        and "rss=1693.4MB" in log
+        and log.rstrip("\n").split("\n")[-1] in files["hermes-gateway/issue.md"]
+    )
     assert files["hermes-gateway/gateway.log"].count("\n") <= 200
-    assert "MemoryMax=2G" in files["hermes-gateway/unit.txt"] and "\"V0=[" in files["hermes-gateway/unit.txt"]
+    assert (
+        "MemoryMax=2G" in files["hermes-gateway/unit.txt"]
+        and '"V0=[' in files["hermes-gateway/unit.txt"]
+    )
     assert "version 0.19.0" in files["hermes-gateway/hermes-dump.txt"]
-    assert "Rss:" in files["hermes-gateway/smaps_rollup.txt"] and "VmRSS:" in files["hermes-gateway/status.txt"]
+    assert (
+        "Rss:" in files["hermes-gateway/smaps_rollup.txt"]
+        and "VmRSS:" in files["hermes-gateway/status.txt"]
+    )
     assert len(files["hermes-gateway/memory.csv"].splitlines()) == 21
     ElementTree.fromstring(files["hermes-gateway/memory.svg"])
     one = summaries[0]
-    assert one["version"] == "0.19.0" and one["channels"] == ["telegram"] and one["activity"]["messages"] == 1 and one["restarts"] == "3"
-    assert one["verdict"]["verdict"] and one["removed"]["message"] > 20 and json.loads(files["hermes-gateway/summary.json"]) == one
+    assert (
+        one["version"] == "0.19.0"
+        and one["channels"] == ["telegram"]
+        and one["activity"]["messages"] == 1
+        and one["restarts"] == "3"
+    )
+    assert (
+        one["verdict"]["verdict"]
+        and one["removed"]["message"] > 20
+        and json.loads(files["hermes-gateway/summary.json"]) == one
+    )
     # Where the rule sets did their work and where something was not to be had, it is said.
-    assert any("Hermes's own redaction was not to be had" in note for note in one["notes"]) and any("journal" in note for note in one["notes"])
+    assert any("Hermes's own redaction was not to be had" in note for note in one["notes"]) and any(
+        "journal" in note for note in one["notes"]
+    )
 
 
 def test_what_is_run(host):
     gateway_evidence.collect([host.gateway])
-    hermes = [(argv, user, timeout) for argv, user, timeout in host.calls if "hermes_cli.main" in argv]
-    assert [argv[argv.index("hermes_cli.main") + 1:] for argv, _user, _timeout in hermes] == [["--version"], ["dump"], ["doctor"]]
+    hermes = [
+        (argv, user, timeout) for argv, user, timeout in host.calls if "hermes_cli.main" in argv
+    ]
+    assert [argv[argv.index("hermes_cli.main") + 1 :] for argv, _user, _timeout in hermes] == [
+        ["--version"],
+        ["dump"],
+        ["doctor"],
+    ]
     assert all(user is host.gateway.account and timeout <= 90 for _argv, user, timeout in hermes)
-    assert not any(word in ("share", "--show-keys") for argv, _user, _timeout in host.calls for word in argv)
+    assert not any(
+        word in ("share", "--show-keys") for argv, _user, _timeout in host.calls for word in argv
+    )
 
 
 def test_faults_cost_their_part_alone(host):
@@ -281,31 +461,56 @@ def test_faults_cost_their_part_alone(host):
 
     def slow():
         raise command.RunError("python did not end within 90 s")
+
     host.doctor = slow
     files, summaries = gateway_evidence.collect([host.gateway])
-    assert "hermes-gateway/gateway.log" not in files and "hermes-gateway/hermes-doctor.txt" not in files and "hermes-gateway/hermes-dump.txt" in files
+    assert (
+        "hermes-gateway/gateway.log" not in files
+        and "hermes-gateway/hermes-doctor.txt" not in files
+        and "hermes-gateway/hermes-dump.txt" in files
+    )
     notes = "\n".join(summaries[0]["notes"])
-    assert "symbolic link" in notes and "state.db cannot be opened" in notes and "did not end within 90 s" in notes
+    assert (
+        "symbolic link" in notes
+        and "state.db cannot be opened" in notes
+        and "did not end within 90 s" in notes
+    )
     assert "symbolic link" in files["hermes-gateway/issue.md"]
 
 
 def test_a_gateway_that_does_not_run(host):
-    host.gateway.pid = host.gateway.uptime_seconds = host.gateway.start_time = host.gateway.invocation_id = None
+    host.gateway.pid = host.gateway.uptime_seconds = host.gateway.start_time = (
+        host.gateway.invocation_id
+    ) = None
     files, summaries = gateway_evidence.collect([host.gateway])
-    assert summaries[0]["state"] == "stopped" and summaries[0]["memory"] == {} and "hermes-gateway/processes.txt" not in files
+    assert (
+        summaries[0]["state"] == "stopped"
+        and summaries[0]["memory"] == {}
+        and "hermes-gateway/processes.txt" not in files
+    )
     assert "does not run" in files["hermes-gateway/issue.md"]
 
 
 def test_hermes_takes_out_what_only_it_knows(host):
-    write(host.home / "logs/gateway.log", "2026-11-22 13:54:05,556 INFO gateway.run: uses brandnewkey\n")
+    write(
+        host.home / "logs/gateway.log",
+        "2026-11-22 13:54:05,556 INFO gateway.run: uses brandnewkey\n",
+    )
     host.redact = lambda text: text.replace("brandnewkey", "***")
     assert "uses ***" in gateway_evidence.collect([host.gateway])[0]["hermes-gateway/gateway.log"]
 
 
-@pytest.mark.parametrize("answer", [
-    lambda text: "", lambda text: text + "more\n", lambda text: EVERY,
-    lambda text: text.replace("Ready", "Ready to go " + EVERY.replace("\n", "  ") + " Ready", 1),
-])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda text: "",
+        lambda text: text + "more\n",
+        lambda text: EVERY,
+        lambda text: text.replace(
+            "Ready", "Ready to go " + EVERY.replace("\n", "  ") + " Ready", 1
+        ),
+    ],
+)
 def test_a_redaction_that_lies_is_not_believed(host, answer):
     host.redact = answer
     files, summaries = gateway_evidence.collect([host.gateway])
@@ -316,8 +521,16 @@ def test_a_redaction_that_lies_is_not_believed(host, answer):
 
 # ------------------------------------------------------------------------------- graph and text
 
+
 def rows(count, invocation="a"):
-    return [{"timestamp": 1000.0 + 300 * place, "rss_bytes": (100 + place % 7) << 20, "invocation_id": invocation} for place in range(count)]
+    return [
+        {
+            "timestamp": 1000.0 + 300 * place,
+            "rss_bytes": (100 + place % 7) << 20,
+            "invocation_id": invocation,
+        }
+        for place in range(count)
+    ]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 299, 300, 301, 5000, 8641])
@@ -326,18 +539,33 @@ def test_thinning_keeps_the_ends_and_the_peaks(count):
     if count > 2:
         series[count // 2]["rss_bytes"] = 9000 << 20
     kept = chart.thin(series)
-    assert len(kept) <= 300 and [row["timestamp"] for row in kept] == sorted(row["timestamp"] for row in kept)
+    assert len(kept) <= 300 and [row["timestamp"] for row in kept] == sorted(
+        row["timestamp"] for row in kept
+    )
     if count:
-        assert kept[0] is series[0] and kept[-1] is series[-1] and max(row["rss_bytes"] for row in kept) == max(row["rss_bytes"] for row in series)
+        assert (
+            kept[0] is series[0]
+            and kept[-1] is series[-1]
+            and max(row["rss_bytes"] for row in kept) == max(row["rss_bytes"] for row in series)
+        )
 
 
-@pytest.mark.parametrize("series", [
-    [], rows(1), rows(2), rows(4000), rows(5) + rows(5, "b"), [dict(rows(1)[0], rss_bytes=None)], [dict(rows(1)[0], rss_bytes=0)],
-])
+@pytest.mark.parametrize(
+    "series",
+    [
+        [],
+        rows(1),
+        rows(2),
+        rows(4000),
+        rows(5) + rows(5, "b"),
+        [dict(rows(1)[0], rss_bytes=None)],
+        [dict(rows(1)[0], rss_bytes=0)],
+    ],
+)
 def test_graph_is_well_formed(series):
-    drawn = chart.svg("<a & \"b\">", series, limit_bytes=200 << 20, kills=[1100.0, 5.0])
+    drawn = chart.svg('<a & "b">', series, limit_bytes=200 << 20, kills=[1100.0, 5.0])
     root = ElementTree.fromstring(drawn)
-    assert "<a & \"b\">" in root.get("aria-label") and root.get("role") == "img"
+    assert '<a & "b">' in root.get("aria-label") and root.get("role") == "img"
     for line in root.iter("{http://www.w3.org/2000/svg}polyline"):
         for point in line.get("points").split():
             x, y = map(float, point.split(","))
@@ -347,8 +575,17 @@ def test_graph_is_well_formed(series):
 
 
 def test_a_line_for_each_life_and_kills_and_limit():
-    drawn = chart.svg("x", rows(50) + [dict(row, timestamp=row["timestamp"] + 20000) for row in rows(50, "b")], limit_bytes=150 << 20, kills=[2000.0])
-    assert drawn.count("<polyline") == 2 and drawn.count("OOM kill</title>") == 1 and ">limit</text>" in drawn
+    drawn = chart.svg(
+        "x",
+        rows(50) + [dict(row, timestamp=row["timestamp"] + 20000) for row in rows(50, "b")],
+        limit_bytes=150 << 20,
+        kills=[2000.0],
+    )
+    assert (
+        drawn.count("<polyline") == 2
+        and drawn.count("OOM kill</title>") == 1
+        and ">limit</text>" in drawn
+    )
     assert ">limit</text>" not in chart.svg("x", rows(50), limit_bytes=64 << 30)
 
 

@@ -17,9 +17,16 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import arbiter as arbiter_module, ledger
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    arbiter as arbiter_module,
+    ledger,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import drain, state_file
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command as command_module, files, proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    command as command_module,
+    files,
+    proc,
+)
 
 CHECKOUT = Path(__file__).resolve().parents[5]
 UNIT = "hermes-gateway.service"
@@ -44,21 +51,24 @@ def home(tmp_path):
     return tmp_path / "home"
 
 
-@pytest.mark.parametrize(("trigger", "gateway", "code"), [
-    ("operator", None, "gone"),
-    ("operator", Stub(problem="the home belongs to somebody else"), "unsafe"),
-    ("operator", Stub(active_state="inactive", pid=None), "stopped"),
-    ("operator", Stub(active_state="failed", pid=None), "stopped"),
-    ("operator", Stub(active_state="deactivating"), "stopped"),
-    ("operator", Stub(active_state="activating"), "starting"),
-    ("operator", Stub(active_state="reloading"), "starting"),
-    ("operator", Stub(pid=None), "starting"),
-    ("timer", Stub(uptime_seconds=7199), "young"),
-    ("timer", Stub(uptime_seconds=7200), None),
-    ("watchdog", Stub(uptime_seconds=599), "young"),
-    ("watchdog", Stub(uptime_seconds=600), None),
-    ("operator", Stub(uptime_seconds=1), None),
-])
+@pytest.mark.parametrize(
+    ("trigger", "gateway", "code"),
+    [
+        ("operator", None, "gone"),
+        ("operator", Stub(problem="the home belongs to somebody else"), "unsafe"),
+        ("operator", Stub(active_state="inactive", pid=None), "stopped"),
+        ("operator", Stub(active_state="failed", pid=None), "stopped"),
+        ("operator", Stub(active_state="deactivating"), "stopped"),
+        ("operator", Stub(active_state="activating"), "starting"),
+        ("operator", Stub(active_state="reloading"), "starting"),
+        ("operator", Stub(pid=None), "starting"),
+        ("timer", Stub(uptime_seconds=7199), "young"),
+        ("timer", Stub(uptime_seconds=7200), None),
+        ("watchdog", Stub(uptime_seconds=599), "young"),
+        ("watchdog", Stub(uptime_seconds=600), None),
+        ("operator", Stub(uptime_seconds=1), None),
+    ],
+)
 def test_refusals(systemd, settings, trigger, gateway, code):
     found = arbiter_module.refusal(settings(startup_grace="10min"), gateway, trigger)
     assert (found and found[0]) == code
@@ -69,17 +79,20 @@ def entry(settings, when, trigger="watchdog", event="restart"):
         out.write(json.dumps({"time": when, "event": event, "trigger": trigger}) + "\n")
 
 
-@pytest.mark.parametrize(("trigger", "ago", "uptime", "code"), [
-    ("watchdog", 1799, 100000, "cooldown"),
-    ("watchdog", 1801, 100000, None),
-    ("timer", 599, 100000, "cooldown"),
-    ("operator", 599, 100000, "cooldown"),
-    ("operator", 601, 100000, None),
-    # The clock was set back after the restart: just now for a young process, long ago for an old one.
-    ("watchdog", -3600, 900, "cooldown"),
-    ("watchdog", -3600, 1801, None),
-    ("watchdog", -90000, 700, None),
-])
+@pytest.mark.parametrize(
+    ("trigger", "ago", "uptime", "code"),
+    [
+        ("watchdog", 1799, 100000, "cooldown"),
+        ("watchdog", 1801, 100000, None),
+        ("timer", 599, 100000, "cooldown"),
+        ("operator", 599, 100000, "cooldown"),
+        ("operator", 601, 100000, None),
+        # The clock was set back after the restart: just now for a young process, long ago for an old one.
+        ("watchdog", -3600, 900, "cooldown"),
+        ("watchdog", -3600, 1801, None),
+        ("watchdog", -90000, 700, None),
+    ],
+)
 def test_cooldown(systemd, settings, trigger, ago, uptime, code):
     one = settings(min_uptime="0s")
     now = time.time()
@@ -105,7 +118,11 @@ def test_graceful_restart(systemd, settings, home):
     before = systemd.pid()
     said = []
     outcome = arbiter_module.restart(settings(), "it leaks", say=said.append)
-    assert (outcome.event, outcome.entry["mode"], outcome.entry["pid"]) == ("restart", "drain", before)
+    assert (outcome.event, outcome.entry["mode"], outcome.entry["pid"]) == (
+        "restart",
+        "drain",
+        before,
+    )
     assert outcome.entry["new_pid"] == systemd.pid() != before
     # Nothing was under way: a plain restart, which does not wait for RestartSec.
     assert systemd.calls == ["try-restart " + UNIT]
@@ -113,7 +130,10 @@ def test_graceful_restart(systemd, settings, home):
     assert "draining" in said
     assert (home / "signals").read_text() == "SIGTERM marker\n"
     assert not (home / ".drain_request.json").exists()
-    assert [(one["event"], one["reason"]) for one in ledger.read(settings().folder, 9)] == [("begun", "it leaks"), ("restart", "it leaks")]
+    assert [(one["event"], one["reason"]) for one in ledger.read(settings().folder, 9)] == [
+        ("begun", "it leaks"),
+        ("restart", "it leaks"),
+    ]
 
 
 def test_killed_before_the_last_line_of_the_ledger(systemd, settings, home, monkeypatch):
@@ -140,7 +160,10 @@ def test_disk_that_is_full_undoes_nothing(systemd, settings, home, monkeypatch):
 
     monkeypatch.setattr(ledger.files, "append_line", full)
     outcome = arbiter_module.restart(settings(), "it leaks")
-    assert (outcome.event, outcome.entry["unwritten"]) == ("restart", "[Errno 28] No space left on device")
+    assert (outcome.event, outcome.entry["unwritten"]) == (
+        "restart",
+        "[Errno 28] No space left on device",
+    )
     assert outcome.entry["new_pid"] == systemd.pid() != before
     assert not (home / ".drain_request.json").exists()
 
@@ -153,7 +176,9 @@ def test_second_restart_within_ten_minutes_is_refused(systemd, settings, home):
     assert len(systemd.calls) == 1
 
 
-def test_gateway_that_does_not_drain_is_told_to_restart_itself(systemd, settings, home, monkeypatch):
+def test_gateway_that_does_not_drain_is_told_to_restart_itself(
+    systemd, settings, home, monkeypatch
+):
     monkeypatch.setattr(arbiter_module, "DRAIN_SECONDS", 0.3)
     home.mkdir()
     (home / "mode").write_text("busy")
@@ -172,7 +197,10 @@ def test_answers_that_are_owed_are_waited_for(systemd, settings, home, monkeypat
     with contextlib.closing(sqlite3.connect(home / "state.db")) as base:
         base.execute("CREATE TABLE delivery_obligations (%s)" % columns)
         # Of this process, and of an earlier one, which nobody waits for.
-        base.executemany("INSERT INTO delivery_obligations VALUES (?, ?)", [(systemd.pid(), "attempting"), (systemd.pid(), "delivered"), (1, "pending")])
+        base.executemany(
+            "INSERT INTO delivery_obligations VALUES (?, ?)",
+            [(systemd.pid(), "attempting"), (systemd.pid(), "delivered"), (1, "pending")],
+        )
         base.commit()
     asked = []
     real = arbiter_module.idle.owed
@@ -297,7 +325,9 @@ def test_one_more_try_and_no_loop(systemd, settings, home, monkeypatch, mode, tm
     systemd.add_gateway(home)
     (home / "mode").write_text("hang")
     told = tmp_path / "told"
-    one = settings(notify_command="""sh -c 'echo "$HERMES_GUARD_EVENT $HERMES_GUARD_GATEWAY" >> %s'""" % told)
+    one = settings(
+        notify_command="""sh -c 'echo "$HERMES_GUARD_EVENT $HERMES_GUARD_GATEWAY" >> %s'""" % told
+    )
     outcome = arbiter_module.restart(one, "it leaks", emergency=True)
     assert (outcome.event, outcome.entry["code"]) == ("failed", "not-up")
     assert systemd.calls == ["kill " + UNIT, "try-restart " + UNIT]
@@ -319,7 +349,14 @@ def test_gateway_that_comes_up_at_the_second_try(systemd, settings, home, monkey
 def test_two_at_once(systemd, settings, home):
     systemd.add_gateway(home)
     events = []
-    threads = [threading.Thread(target=lambda: events.append(arbiter_module.restart(settings(), "now", emergency=True).entry)) for _one in range(2)]
+    threads = [
+        threading.Thread(
+            target=lambda: events.append(
+                arbiter_module.restart(settings(), "now", emergency=True).entry
+            )
+        )
+        for _one in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -334,7 +371,9 @@ def test_lock_is_held_between_processes(systemd, settings, home):
     one = settings()
     code = "import fcntl, sys; lock = open(sys.argv[1], 'w'); fcntl.flock(lock, fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"
     with subprocess.Popen(
-        [sys.executable, "-c", code, os.path.join(one.folder, "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-c", code, os.path.join(one.folder, "lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as other:
         other.stdout.readline()
         assert arbiter_module.busy(one)
@@ -350,7 +389,9 @@ def test_timer_has_patience_for_a_check_that_cleans(systemd, settings, home, mon
     with arbiter_module._locked(one) as ours:
         assert ours
         outcomes = []
-        waiting = threading.Thread(target=lambda: outcomes.append(arbiter_module.restart(one, "now")))
+        waiting = threading.Thread(
+            target=lambda: outcomes.append(arbiter_module.restart(one, "now"))
+        )
         waiting.start()
         time.sleep(0.2)
     waiting.join()
@@ -401,10 +442,21 @@ def test_killed_while_it_drains(systemd, settings, home, tmp_path, number):
     systemd.add_gateway(home)
     one = settings()
     (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/guard.conf").write_text("[hermes-gateway]\nunit = %s\nuser = %s\nhome = %s\nwait_idle = 0s\n" % (UNIT, one.user, home))
-    (tmp_path / "show").write_text("".join("%s=%s\n" % pair for pair in systemd.units[UNIT].items()))
+    (tmp_path / "etc/guard.conf").write_text(
+        "[hermes-gateway]\nunit = %s\nuser = %s\nhome = %s\nwait_idle = 0s\n"
+        % (UNIT, one.user, home)
+    )
+    (tmp_path / "show").write_text(
+        "".join("%s=%s\n" % pair for pair in systemd.units[UNIT].items())
+    )
     command = [
-        sys.executable, "-c", KILLED, str(CHECKOUT / ".build/collections"), str(tmp_path / "etc"), str(tmp_path / "state"), str(tmp_path / "show"),
+        sys.executable,
+        "-c",
+        KILLED,
+        str(CHECKOUT / ".build/collections"),
+        str(tmp_path / "etc"),
+        str(tmp_path / "state"),
+        str(tmp_path / "show"),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as arbiter:
         assert arbiter.stdout.readline() == b"drains\n"
@@ -441,18 +493,30 @@ def test_request_gives_the_units_start_its_reason(systemd, settings, home):
     assert arbiter_module.restart(one, "mine").entry["asked"] == "mine"
     systemd.units[UNIT]["ActiveState"] = "active"
     outcome = arbiter_module.restart(one, "scheduled restart", trigger="timer")
-    assert [outcome.entry[key] for key in ("event", "trigger", "reason", "mode")] == ["restart", "watchdog", "3 GB", "emergency"]
+    assert [outcome.entry[key] for key in ("event", "trigger", "reason", "mode")] == [
+        "restart",
+        "watchdog",
+        "3 GB",
+        "emergency",
+    ]
 
 
-@pytest.mark.parametrize("content", [
-    {"reason": "old", "time": 0}, {"reason": "another life", "invocation_id": "x"}, {"reason": 1}, {"time": "now", "reason": "x"},
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"reason": "old", "time": 0},
+        {"reason": "another life", "invocation_id": "x"},
+        {"reason": 1},
+        {"time": "now", "reason": "x"},
+    ],
+)
 def test_request_that_is_not_for_now(systemd, settings, home, content):
     systemd.add_gateway(home)
     one = settings()
     gateway = arbiter_module.find(one)
     files.write_atomic(
-        os.path.join(one.folder, "request.json"), json.dumps(dict({"time": time.time(), "invocation_id": gateway.invocation_id}, **content)),
+        os.path.join(one.folder, "request.json"),
+        json.dumps(dict({"time": time.time(), "invocation_id": gateway.invocation_id}, **content)),
     )
     outcome = arbiter_module.restart(one, "scheduled restart", trigger="timer")
     # As for any timer: a gateway that has just started is left alone.
@@ -520,7 +584,10 @@ def test_the_rest_of_a_host_is_left_alone_where_one_does_not_come_up(monkeypatch
     def ask(settings, reason, emergency):
         asked.append(settings.name)
         return {"event": "failed" if settings.name == "b" else "restart", "reason": "x"}
+
     monkeypatch.setattr(gateway_restart, "_ask", ask)
-    entries = gateway_restart._one_by_one([SimpleNamespace(name=name) for name in "abcd"], "test", False)
+    entries = gateway_restart._one_by_one(
+        [SimpleNamespace(name=name) for name in "abcd"], "test", False
+    )
     assert asked == ["a", "b"]
     assert [entry["event"] for entry in entries] == ["restart", "failed", "refused", "refused"]

@@ -10,7 +10,11 @@ import time
 
 import pytest
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import cadence, config, history
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    cadence,
+    config,
+    history,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import desired_state
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
@@ -25,22 +29,55 @@ def host(tmp_path, systemd, monkeypatch):
     monkeypatch.setattr(desired_state, "MANIFESTS", str(tmp_path / "state/installed"))
     monkeypatch.setattr(config, "PROGRAM", str(tmp_path / "hermes-guard"))
     monkeypatch.setattr(desired_state.discovery, "_by_hand", lambda found: [])
-    monkeypatch.setattr(proc, "cgroup_memory", lambda group: {"cgroup_bytes": None, "cgroup_max_bytes": None, "cgroup_peak_bytes": None, "oom_kills": None})
+    monkeypatch.setattr(
+        proc,
+        "cgroup_memory",
+        lambda group: {
+            "cgroup_bytes": None,
+            "cgroup_max_bytes": None,
+            "cgroup_peak_bytes": None,
+            "oom_kills": None,
+        },
+    )
     for name in ("units", "etc"):
         (tmp_path / name).mkdir()
     (tmp_path / "hermes-guard").write_text("")
-    (tmp_path / "etc/guard.conf").write_text("[DEFAULT]\nthreshold = 1024M\n[hermes-gateway]\nunit = hermes-gateway.service\nhome = %s\n" % (tmp_path / "home"))
+    (tmp_path / "etc/guard.conf").write_text(
+        "[DEFAULT]\nthreshold = 1024M\n[hermes-gateway]\nunit = hermes-gateway.service\nhome = %s\n"
+        % (tmp_path / "home")
+    )
     systemd.add_gateway(tmp_path / "home")
     return tmp_path
 
 
 def parameters(host, **changed):
     files = [
-        {"path": str(host / "units/@NAME@-restart.timer"), "content": "# hermes_ops.gateway\n@CALENDAR@\n", "gateway_content": "", "mode": "0644"},
-        {"path": str(host / "etc/guard.conf.d/timer.conf"), "content": "[DEFAULT]\nsplay = 1h\n", "gateway_content": "", "mode": "0644"},
+        {
+            "path": str(host / "units/@NAME@-restart.timer"),
+            "content": "# hermes_ops.gateway\n@CALENDAR@\n",
+            "gateway_content": "",
+            "mode": "0644",
+        },
+        {
+            "path": str(host / "etc/guard.conf.d/timer.conf"),
+            "content": "[DEFAULT]\nsplay = 1h\n",
+            "gateway_content": "",
+            "mode": "0644",
+        },
     ]
-    return dict({"part": "restart_timer", "state": "present", "gateways": [], "program": False, "files": files, "units": ["@NAME@-restart.timer"],
-                 "calendars": {}, "cadences": CADENCES}, **changed)
+    return dict(
+        {
+            "part": "restart_timer",
+            "state": "present",
+            "gateways": [],
+            "program": False,
+            "files": files,
+            "units": ["@NAME@-restart.timer"],
+            "calendars": {},
+            "cadences": CADENCES,
+        },
+        **changed,
+    )
 
 
 def seen(slope, hours=48):
@@ -52,7 +89,9 @@ def seen(slope, hours=48):
     lines = [",".join(history.COLUMNS)]
     for step in range(hours * 12):
         rss = int((150 + slope * step / 12 + abs(rng.gauss(0, 3))) * (1 << 20))
-        lines.append("%d,one,7,%d,%d,%d,0,%d,,,,p,m,0.19.0" % (start + step * 300, step * 300, rss, rss, rss))
+        lines.append(
+            "%d,one,7,%d,%d,%d,0,%d,,,,p,m,0.19.0" % (start + step * 300, step * 300, rss, rss, rss)
+        )
     with open(os.path.join(folder, history.NAME), "w", encoding="utf-8") as handle:
         handle.write("\n".join(lines) + "\n")
 
@@ -70,7 +109,9 @@ def test_twelve_hours_until_there_is_a_verdict(host):
 
 def test_a_leak_has_what_it_asks_for(host):
     seen(40)
-    hours = cadence.memory_trend.of_gateways(list(config.load(config.FOLDER).values()))["hermes-gateway"]["recommended_restart_hours"]
+    hours = cadence.memory_trend.of_gateways(list(config.load(config.FOLDER).values()))[
+        "hermes-gateway"
+    ]["recommended_restart_hours"]
     assert hours in (6, 12, 24)
     result = desired_state.apply(parameters(host))
     assert calendar(host) == "event %d" % hours

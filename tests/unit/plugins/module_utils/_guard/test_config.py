@@ -28,7 +28,11 @@ def test_nothing_is_configured(folder):
 
 
 def test_order(folder):
-    write(folder, "guard.conf", "[DEFAULT]\nhistory_days = 7\n[one]\nunit = one.service\nhome = /home/a b\n[two]\nhistory_days = 9\n")
+    write(
+        folder,
+        "guard.conf",
+        "[DEFAULT]\nhistory_days = 7\n[one]\nunit = one.service\nhome = /home/a b\n[two]\nhistory_days = 9\n",
+    )
     write(folder, "guard.conf.d/watchdog.conf", "[DEFAULT]\nthreshold = 50%\ncooldown = 1h\n")
     write(folder, "guard.conf.d/restart-timer.conf", "[DEFAULT]\nmin_uptime = 3h\n")
     write(folder, "guard.conf.d/ignored.txt", "[DEFAULT]\nthreshold = nonsense\n")
@@ -36,16 +40,27 @@ def test_order(folder):
     assert sorted(every) == ["one", "two"]
     one, two = every["one"], every["two"]
     assert (one.history_days, two.history_days) == (7, 9)
-    assert (one.threshold, one.cooldown, one.min_uptime, one.breaches) == (2 * GB, 3600, 10800, (3, 5))
+    assert (one.threshold, one.cooldown, one.min_uptime, one.breaches) == (
+        2 * GB,
+        3600,
+        10800,
+        (3, 5),
+    )
     assert (one.unit, one.home, two.user) == ("one.service", "/home/a b", "root")
 
 
 def test_the_operators_own_file_wins(folder):
     write(folder, "guard.conf", "[one]\n[two]\n")
     write(folder, "guard.conf.d/watchdog.conf", "[DEFAULT]\nthreshold = 50%\n")
-    write(folder, "guard.conf.d/zz-local.conf", "[one]\nthreshold = 1G\n[DEFAULT]\naction = alert\n")
+    write(
+        folder, "guard.conf.d/zz-local.conf", "[one]\nthreshold = 1G\n[DEFAULT]\naction = alert\n"
+    )
     every = config.load(str(folder))
-    assert (every["one"].threshold, every["two"].threshold, every["two"].action) == (GB, 2 * GB, "alert")
+    assert (every["one"].threshold, every["two"].threshold, every["two"].action) == (
+        GB,
+        2 * GB,
+        "alert",
+    )
 
 
 def test_no_watchdog_no_threshold(folder):
@@ -54,8 +69,12 @@ def test_no_watchdog_no_threshold(folder):
 
 
 def test_signs_that_other_dialects_of_ini_read(folder):
-    write(folder, "guard.conf", "[one]\nnotify_command = curl -d 'a=b: %(x)s ; c # d' http://h:1/\n")
-    assert config.load(str(folder))["one"].notify_command == "curl -d 'a=b: %(x)s ; c # d' http://h:1/"
+    write(
+        folder, "guard.conf", "[one]\nnotify_command = curl -d 'a=b: %(x)s ; c # d' http://h:1/\n"
+    )
+    assert (
+        config.load(str(folder))["one"].notify_command == "curl -d 'a=b: %(x)s ; c # d' http://h:1/"
+    )
 
 
 def test_section_with_a_name_that_is_no_gateways(folder):
@@ -63,20 +82,26 @@ def test_section_with_a_name_that_is_no_gateways(folder):
     assert sorted(config.load(str(folder))) == ["one"]
 
 
-@pytest.mark.parametrize(("key", "value", "variable", "allowed"), [
-    ("threshold", "2048Q", "hermes_watchdog_threshold", "a share of RAM"),
-    ("threshold", "150%", "hermes_watchdog_threshold", "1%"),
-    ("breaches", "5 of 3", "hermes_watchdog_breaches", "3 of 5"),
-    ("action", "reboot", "hermes_watchdog_action", "restart, alert"),
-    ("history_days", "0", "hermes_guard_history_days", "1 to 3650"),
-    ("history_days", "1.5", "hermes_guard_history_days", "1 to 3650"),
-    ("daily_cap", "many", "hermes_watchdog_daily_cap", "1 to 3650"),
-    ("cooldown", "soon", "hermes_watchdog_cooldown", "5min"),
-    ("wait_idle", "-1s", "hermes_restart_timer_wait_idle", "5min"),
-])
+@pytest.mark.parametrize(
+    ("key", "value", "variable", "allowed"),
+    [
+        ("threshold", "2048Q", "hermes_watchdog_threshold", "a share of RAM"),
+        ("threshold", "150%", "hermes_watchdog_threshold", "1%"),
+        ("breaches", "5 of 3", "hermes_watchdog_breaches", "3 of 5"),
+        ("action", "reboot", "hermes_watchdog_action", "restart, alert"),
+        ("history_days", "0", "hermes_guard_history_days", "1 to 3650"),
+        ("history_days", "1.5", "hermes_guard_history_days", "1 to 3650"),
+        ("daily_cap", "many", "hermes_watchdog_daily_cap", "1 to 3650"),
+        ("cooldown", "soon", "hermes_watchdog_cooldown", "5min"),
+        ("wait_idle", "-1s", "hermes_restart_timer_wait_idle", "5min"),
+    ],
+)
 def test_error_names_option_place_value_and_what_is_allowed(folder, key, value, variable, allowed):
     write(folder, "guard.conf", "[one]\n%s = %s\n" % (key, value))
-    for call in (lambda: config.load(str(folder)), lambda: config.check_text("[one]\n%s = %s\n" % (key, value), "one")):
+    for call in (
+        lambda: config.load(str(folder)),
+        lambda: config.check_text("[one]\n%s = %s\n" % (key, value), "one"),
+    ):
         with pytest.raises(config.ConfError) as caught:
             call()
         for word in (variable, "one", value, "allowed: ", allowed):
@@ -104,9 +129,15 @@ def test_every_key_has_a_default_that_is_right():
     assert proc.host_memory()["total_bytes"] > 0
 
 
-@pytest.mark.parametrize(("option", "value"), [
-    ("hermes_watchdog_threshold", "2048Q"), ("hermes_restart_timer_every", "7h"), ("hermes_session_max_messages", "0"), ("hermes_no_such_option", "1"),
-])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("hermes_watchdog_threshold", "2048Q"),
+        ("hermes_restart_timer_every", "7h"),
+        ("hermes_session_max_messages", "0"),
+        ("hermes_no_such_option", "1"),
+    ],
+)
 def test_option_of_a_role(option, value):
     with pytest.raises(config.ConfError, match=option):
         config.check_option(option, value)

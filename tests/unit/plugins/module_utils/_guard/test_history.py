@@ -12,7 +12,10 @@ DAY = 86400
 
 
 def row(timestamp, **more):
-    return dict({"timestamp": timestamp, "invocation_id": "a", "pid": 1, "rss_bytes": 100, "model": 'x,"y'}, **more)
+    return dict(
+        {"timestamp": timestamp, "invocation_id": "a", "pid": 1, "rss_bytes": 100, "model": 'x,"y'},
+        **more,
+    )
 
 
 @pytest.fixture
@@ -35,7 +38,12 @@ def test_append_and_tail(folder):
         history.append(str(folder), row(timestamp))
     found = history.tail(str(folder), 3)
     assert [one["timestamp"] for one in found] == [1007, 1008, 1009]
-    assert (found[0]["rss_bytes"], found[0]["model"], found[0]["swap_bytes"], found[0]["invocation_id"]) == (100, 'x,"y', None, "a")
+    assert (
+        found[0]["rss_bytes"],
+        found[0]["model"],
+        found[0]["swap_bytes"],
+        found[0]["invocation_id"],
+    ) == (100, 'x,"y', None, "a")
     assert list(found[0]) == list(history.COLUMNS)
     assert (folder / "memory.csv").read_text().splitlines()[0] == (
         "timestamp,invocation_id,pid,uptime_seconds,rss_bytes,anon_bytes,swap_bytes,tree_rss_bytes,cgroup_bytes,oom_kills,active_agents,provider,model,version"
@@ -49,7 +57,15 @@ def test_no_history(folder):
 
 def test_tail_reaches_far_enough_for_long_words(folder):
     for timestamp in range(20):
-        history.append(str(folder), row(timestamp, provider="\U0001f600" * 100, model="\u4e2d" * 100, version="\U0001f600" * 100))
+        history.append(
+            str(folder),
+            row(
+                timestamp,
+                provider="\U0001f600" * 100,
+                model="\u4e2d" * 100,
+                version="\U0001f600" * 100,
+            ),
+        )
     assert times(folder, 10) == list(range(10, 20))
 
 
@@ -65,7 +81,18 @@ def test_torn_last_line(folder, file):
 def test_zeroed_and_wild_lines_cost_themselves_only(folder, file):
     history.append(str(folder), row(1))
     with open(str(file), "ab") as out:
-        out.write(b"\0" * 600 + b"\n\xff\xfe,,\nnan" + b"," * 13 + b"\ninf" + b"," * 13 + b"\n2,a,1e999" + b"," * 11 + b"\n,a" + b"," * 12 + b'\n"open\n')
+        out.write(
+            b"\0" * 600
+            + b"\n\xff\xfe,,\nnan"
+            + b"," * 13
+            + b"\ninf"
+            + b"," * 13
+            + b"\n2,a,1e999"
+            + b"," * 11
+            + b"\n,a"
+            + b"," * 12
+            + b'\n"open\n'
+        )
     history.append(str(folder), row(3))
     assert times(folder) == [1, 3]
     history._rewrite(str(file), 0)
@@ -83,10 +110,16 @@ def test_zeros_before_a_good_line(folder, file):
 
 def test_other_order_and_other_columns(folder, file):
     file.write_text("rss_bytes,colour,timestamp,invocation_id\n100,red,1,a\n200,blue,2,a\n")
-    assert [(one["timestamp"], one["rss_bytes"], one["pid"]) for one in history.tail(str(folder), 9)] == [(1, 100, None), (2, 200, None)]
+    assert [
+        (one["timestamp"], one["rss_bytes"], one["pid"]) for one in history.tail(str(folder), 9)
+    ] == [(1, 100, None), (2, 200, None)]
     history.append(str(folder), row(3))
     assert file.read_text().splitlines()[0] == ",".join(history.COLUMNS)
-    assert [(one["timestamp"], one["rss_bytes"]) for one in history.tail(str(folder), 9)] == [(1, 100), (2, 200), (3, 100)]
+    assert [(one["timestamp"], one["rss_bytes"]) for one in history.tail(str(folder), 9)] == [
+        (1, 100),
+        (2, 200),
+        (3, 100),
+    ]
 
 
 def test_destroyed_header_costs_the_header(folder, file):

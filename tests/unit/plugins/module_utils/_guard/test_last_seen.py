@@ -8,7 +8,12 @@ import os
 
 import pytest
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import arbiter, history, last_seen, watchdog
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    arbiter,
+    history,
+    last_seen,
+    watchdog,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
 
@@ -60,7 +65,20 @@ def test_once_a_life(systemd, one, asked):
 def test_the_same_as_systemd_says(one):
     watchdog.check([one])
     there, then = last_seen.still(one), arbiter.find(one)
-    for name in ("name", "scope", "unit", "user", "uid", "home", "pid", "invocation_id", "active_state", "control_group", "python", "problem"):
+    for name in (
+        "name",
+        "scope",
+        "unit",
+        "user",
+        "uid",
+        "home",
+        "pid",
+        "invocation_id",
+        "active_state",
+        "control_group",
+        "python",
+        "problem",
+    ):
         assert getattr(there, name) == getattr(then, name), name
 
 
@@ -86,7 +104,9 @@ def test_another_process_has_its_pid(one, monkeypatch):
     assert last_seen.still(one) is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"pid": "x"}', '{"pid": 1, "user": 7, "control_group": 3}', "\0"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"pid": "x"}', '{"pid": 1, "user": 7, "control_group": 3}', "\0"]
+)
 def test_what_is_no_record(one, content):
     os.makedirs(one.folder, exist_ok=True)
     with open(os.path.join(one.folder, last_seen.NAME), "w") as handle:

@@ -53,7 +53,9 @@ def test_alarm_is_new_once_a_life_whatever_came_between(folder):
 def test_garbage_is_passed_over(folder):
     write(folder, "restart", "restarted")
     with open(os.path.join(folder, "ledger.jsonl"), "ab") as out:
-        out.write(b'\0\0\0\n[1]\n"x"\n{"time": "now"}\n{}\n{"time": NaN, "event": "restart"}\n{"time": 1e300, "event": "restart"}\n\xff\n')
+        out.write(
+            b'\0\0\0\n[1]\n"x"\n{"time": "now"}\n{}\n{"time": NaN, "event": "restart"}\n{"time": 1e300, "event": "restart"}\n\xff\n'
+        )
         out.write(b"[" * 50000 + b'\n{"time": 1, "event": "res')
     write(folder, "failed", "not-up")
     assert [one["event"] for one in ledger.read(folder, 99)] == ["restart", "failed"]
@@ -71,11 +73,21 @@ def test_halving_keeps_the_newest(folder, monkeypatch):
 
 def test_restarts_since(folder, monkeypatch):
     start = time.time()
-    for when, event in ((-90000, "restart"), (-100, "restart"), (-50, "refused"), (-10, "failed"), (5000, "restart")):
+    for when, event in (
+        (-90000, "restart"),
+        (-100, "restart"),
+        (-50, "refused"),
+        (-10, "failed"),
+        (5000, "restart"),
+    ):
         monkeypatch.setattr(ledger.time, "time", lambda when=when: start + when)
         write(folder, event, event)
     # What lies in the future, because the clock was set back since, counts: better too late than a loop.
-    assert [round(one["time"] - start) for one in ledger.restarts_since(folder, start - 86400)] == [-100, -10, 5000]
+    assert [round(one["time"] - start) for one in ledger.restarts_since(folder, start - 86400)] == [
+        -100,
+        -10,
+        5000,
+    ]
 
 
 def test_a_restart_whose_arbiter_was_killed_counts_and_one_that_ended_counts_once(folder):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The verdict on the first day, before there is a history."""
+
 from __future__ import annotations
 
 import time
@@ -19,7 +20,13 @@ def test_earlier_lives_count_on_the_first_day(systemd, settings, tmp_path, monke
         {"time": now - 100000, "invocation_id": "a", "uptime_seconds": 72000, "peak_bytes": 2 * GB},
         {"time": now - 20000, "invocation_id": "b", "uptime_seconds": 72000, "peak_bytes": 2 * GB},
     ]
-    monkeypatch.setattr(oom_info, "find", lambda gateways, hours: {"lives": found if gateways[0].name == "hermes-gateway" and hours > 24 else []})
+    monkeypatch.setattr(
+        oom_info,
+        "find",
+        lambda gateways, hours: {
+            "lives": found if gateways[0].name == "hermes-gateway" and hours > 24 else []
+        },
+    )
     answer = memory_trend.of_gateways([settings()])["hermes-gateway"]
     assert (answer["verdict"], answer["segments"]) == ("insufficient", 3)
     assert 80 < answer["slope_mb_per_hour"] < 110

@@ -10,9 +10,20 @@ import stat
 
 import pytest
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import cli, config, doctor, history, ledger, sampling, status
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    cli,
+    config,
+    doctor,
+    history,
+    ledger,
+    sampling,
+    status,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery, idle
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, timers as timers_module
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    command,
+    timers as timers_module,
+)
 
 # As systemd 247, 252 and 257 print them: LEFT has a word or three, what is not known is n/a or a dash, and there may be no service.
 TIMERS = {
@@ -34,10 +45,16 @@ ELAPSE = 1795440258
 
 @pytest.mark.parametrize("version", sorted(TIMERS))
 def test_next_elapse(monkeypatch, version):
-    monkeypatch.setattr(command, "run", lambda argv, env=None: command.Result(0, TIMERS[version], ""))
+    monkeypatch.setattr(
+        command, "run", lambda argv, env=None: command.Result(0, TIMERS[version], "")
+    )
     monkeypatch.setenv("TZ", "Asia/Tokyo")
-    assert timers_module.next_elapse(["hermes-mem-watchdog.timer", "hermes-gateway-restart.timer", "nonesuch.timer"]) == {
-        "hermes-mem-watchdog.timer": ELAPSE, "hermes-gateway-restart.timer": None, "nonesuch.timer": None,
+    assert timers_module.next_elapse(
+        ["hermes-mem-watchdog.timer", "hermes-gateway-restart.timer", "nonesuch.timer"]
+    ) == {
+        "hermes-mem-watchdog.timer": ELAPSE,
+        "hermes-gateway-restart.timer": None,
+        "nonesuch.timer": None,
     }
 
 
@@ -56,19 +73,41 @@ def test_status_of_a_running_gateway(timers, settings, tmp_path):
     answer = json.loads(json.dumps(status.status([one])))
     assert answer["next_check"] > ELAPSE
     found = answer["gateways"][0]
-    assert (found["name"], found["state"], found["pid"], found["version"]) == ("hermes-gateway", "running", timers.pid(), "0.19.0")
-    assert found["footprint_bytes"] == found["sample"]["tree_rss_bytes"] + found["sample"]["swap_bytes"] > 0
-    assert (found["threshold_bytes"], found["last_restart"]["reason"], found["last_decision"]["code"]) == (1 << 30, "it leaked", "young")
+    assert (found["name"], found["state"], found["pid"], found["version"]) == (
+        "hermes-gateway",
+        "running",
+        timers.pid(),
+        "0.19.0",
+    )
+    assert (
+        found["footprint_bytes"]
+        == found["sample"]["tree_rss_bytes"] + found["sample"]["swap_bytes"]
+        > 0
+    )
+    assert (
+        found["threshold_bytes"],
+        found["last_restart"]["reason"],
+        found["last_decision"]["code"],
+    ) == (1 << 30, "it leaked", "young")
     assert found["next_restart"] > ELAPSE
 
 
-@pytest.mark.parametrize(("unit", "state"), [("hermes-gateway.service", "inactive"), ("hermes-gateway-gone.service", "gone")])
+@pytest.mark.parametrize(
+    ("unit", "state"),
+    [("hermes-gateway.service", "inactive"), ("hermes-gateway-gone.service", "gone")],
+)
 def test_status_of_one_that_does_not_run(timers, settings, tmp_path, unit, state):
     timers.add_gateway(tmp_path / "home", start=False)
     one = settings(unit=unit)
     history.append(one.folder, {"timestamp": 5, "rss_bytes": 1, "version": "0.18.0"})
     found = status.status([one])["gateways"][0]
-    assert (found["state"], found["pid"], found["sample"], found["uptime_seconds"], found["version"]) == (state, None, None, None, "0.18.0")
+    assert (
+        found["state"],
+        found["pid"],
+        found["sample"],
+        found["uptime_seconds"],
+        found["version"],
+    ) == (state, None, None, None, "0.18.0")
 
 
 def test_doctor_finds_nothing_on_a_healthy_host(timers, settings, tmp_path, monkeypatch):
@@ -90,8 +129,11 @@ def test_doctor_finds_what_is_wrong(timers, settings, tmp_path, monkeypatch):
     os.rmdir(gone.folder)
     found = "\n".join(doctor.problems([settings(), gone]))
     for words in (
-        "systemd 246 is older than 247", "hermes-gateway-other is on this host but", "hermes-gateway: a drain marker lies in",
-        "hermes-gateway-gone: hermes-gateway-gone.service is no longer there", "hermes-mem-watchdog.timer is disabled",
+        "systemd 246 is older than 247",
+        "hermes-gateway-other is on this host but",
+        "hermes-gateway: a drain marker lies in",
+        "hermes-gateway-gone: hermes-gateway-gone.service is no longer there",
+        "hermes-mem-watchdog.timer is disabled",
         "hermes-gateway-restart.timer never fires",
     ):
         assert words in found
@@ -103,7 +145,9 @@ def test_doctor_misses_samples(timers, settings, tmp_path, monkeypatch):
     one = settings(interval="5s")
     gateway = doctor.discovery.reload([one])["hermes-gateway"]
     gateway.uptime_seconds = 76
-    late = ["no memory sample for longer than three intervals: see journalctl -u hermes-mem-watchdog"]
+    late = [
+        "no memory sample for longer than three intervals: see journalctl -u hermes-mem-watchdog"
+    ]
     assert doctor._gateway(one, gateway, {status.WATCHDOG: {}}) == late
     history.append(one.folder, dict(sampling.take(gateway, one)))
     assert doctor._gateway(one, gateway, {status.WATCHDOG: {}}) == []
@@ -115,7 +159,9 @@ def test_doctor_finds_a_limit_below_the_threshold(timers, settings, tmp_path, mo
     one = settings(threshold="500M")
     gateway = doctor.discovery.reload([one])["hermes-gateway"]
     for most, count in ((None, 0), (501 << 20, 0), (500 << 20, 1)):
-        monkeypatch.setattr(doctor.proc, "cgroup_memory", lambda group, most=most: {"cgroup_max_bytes": most})
+        monkeypatch.setattr(
+            doctor.proc, "cgroup_memory", lambda group, most=most: {"cgroup_max_bytes": most}
+        )
         found = doctor._gateway(one, gateway, {})
         assert len(found) == count
     assert "the kernel kills it at 500 MB" in found[0] and "hermes_memory_limit_max" in found[0]
@@ -126,13 +172,23 @@ def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cli.signal, "signal", lambda *_arguments: None)
     timers.add_gateway(tmp_path / "home")
     (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/guard.conf").write_text("[hermes-gateway]\nunit = hermes-gateway.service\nuser = %s\nhome = %s\nthreshold = 1M\nbreaches = 1 of 1\n" % (
-        settings().user, tmp_path / "home"))
+    (tmp_path / "etc/guard.conf").write_text(
+        "[hermes-gateway]\nunit = hermes-gateway.service\nuser = %s\nhome = %s\nthreshold = 1M\nbreaches = 1 of 1\n"
+        % (settings().user, tmp_path / "home")
+    )
     assert cli.main(["check"]) == 0
     assert "but no restart: it has run for" in capsys.readouterr().out
-    assert cli.main(["restart", "--gateway", "hermes-gateway", "--reason", "a test", "--now", "--json"]) == 0
+    assert (
+        cli.main(
+            ["restart", "--gateway", "hermes-gateway", "--reason", "a test", "--now", "--json"]
+        )
+        == 0
+    )
     assert json.loads(capsys.readouterr().out)["asked"] == "a test"
-    assert cli.main(["restart", "--gateway", "hermes-gateway", "--reason", "again", "--now"]) == cli.REFUSED
+    assert (
+        cli.main(["restart", "--gateway", "hermes-gateway", "--reason", "again", "--now"])
+        == cli.REFUSED
+    )
     assert "refused: the last restart was" in capsys.readouterr().out
     assert cli.main(["status"]) == 0
     line = capsys.readouterr().out
@@ -150,7 +206,10 @@ def test_silence(systemd, settings, tmp_path):
     base = sqlite3.connect(str(path))
     base.execute("CREATE TABLE messages (role TEXT, timestamp REAL)")
     now = idle.time.time()
-    base.executemany("INSERT INTO messages VALUES (?, ?)", [("user", now - 500), ("user", now - 100), ("assistant", now - 5)])
+    base.executemany(
+        "INSERT INTO messages VALUES (?, ?)",
+        [("user", now - 500), ("user", now - 100), ("assistant", now - 5)],
+    )
     base.commit()
     assert 100 <= idle.seconds_since_message(gateway) < 130
     base.execute("INSERT INTO messages VALUES ('user', ?)", (now + 5000,))
@@ -162,12 +221,15 @@ def test_silence(systemd, settings, tmp_path):
     assert idle.seconds_since_message(gateway) is None
 
 
-@pytest.mark.parametrize("active, sub, elapse, works", [
-    ("active", "waiting", 1785542580, True),
-    # Its service runs: there is no next time until that has ended.
-    ("active", "running", None, True),
-    ("active", "elapsed", None, False),
-    ("inactive", "dead", None, False),
-])
+@pytest.mark.parametrize(
+    "active, sub, elapse, works",
+    [
+        ("active", "waiting", 1785542580, True),
+        # Its service runs: there is no next time until that has ended.
+        ("active", "running", None, True),
+        ("active", "elapsed", None, False),
+        ("inactive", "dead", None, False),
+    ],
+)
 def test_a_timer_works(active, sub, elapse, works):
     assert timers_module.fires({"ActiveState": active, "SubState": sub}, elapse) is works

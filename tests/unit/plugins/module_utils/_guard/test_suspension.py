@@ -10,7 +10,13 @@ import time
 
 import pytest
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import arbiter, doctor, ledger, status as status_module, suspension
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    arbiter,
+    doctor,
+    ledger,
+    status as status_module,
+    suspension,
+)
 
 HOUR = 3600
 
@@ -28,7 +34,11 @@ def boot(monkeypatch):
 def armed(systemd, settings, tmp_path):
     """Settings of a running gateway under a watchdog."""
     systemd.add_gateway(tmp_path / "home")
-    systemd.units["hermes-mem-watchdog.timer"] = {"Id": "hermes-mem-watchdog.timer", "LoadState": "loaded", "ActiveState": "active"}
+    systemd.units["hermes-mem-watchdog.timer"] = {
+        "Id": "hermes-mem-watchdog.timer",
+        "LoadState": "loaded",
+        "ActiveState": "active",
+    }
     return settings(threshold="1T")
 
 
@@ -45,7 +55,9 @@ def test_a_scheduled_restart_is_refused_and_an_operators_is_not(armed, systemd):
 def test_the_watchdogs_request_is_carried_out(armed, systemd):
     suspension.suspend([armed], 48)
     arbiter.request(armed, arbiter.find(armed), "too much memory")
-    assert arbiter.restart(armed, "scheduled restart", trigger="timer").entry["trigger"] == "watchdog"
+    assert (
+        arbiter.restart(armed, "scheduled restart", trigger="timer").entry["trigger"] == "watchdog"
+    )
 
 
 def test_above_the_threshold_nothing_is_suspended(armed):
@@ -86,9 +98,15 @@ def test_a_second_time_does_not_prolong_it(armed, boot):
     first = suspension.suspend([armed], 24)
     boot["seconds"] += HOUR
     changed, ends = suspension.suspend([armed], 72)
-    assert (changed, ends["hermes-gateway"]) == (False, pytest.approx(first[1]["hermes-gateway"] - HOUR, abs=3))
+    assert (changed, ends["hermes-gateway"]) == (
+        False,
+        pytest.approx(first[1]["hermes-gateway"] - HOUR, abs=3),
+    )
     changed, ends = suspension.suspend([armed], 72, again=True)
-    assert (changed, ends["hermes-gateway"]) == (True, pytest.approx(time.time() + 72 * HOUR, abs=3))
+    assert (changed, ends["hermes-gateway"]) == (
+        True,
+        pytest.approx(time.time() + 72 * HOUR, abs=3),
+    )
 
 
 def test_a_dry_run_writes_nothing(armed):
@@ -109,11 +127,18 @@ def test_hours_that_are_not_allowed(armed, hours):
         suspension.suspend([armed], hours)
 
 
-@pytest.mark.parametrize("changed", [{"threshold": ""}, {"threshold": "1T", "action": "alert"}], ids=str)
+@pytest.mark.parametrize(
+    "changed", [{"threshold": ""}, {"threshold": "1T", "action": "alert"}], ids=str
+)
 def test_refused_without_a_watchdog(systemd, settings, tmp_path, changed):
     systemd.add_gateway(tmp_path / "home")
-    systemd.units["hermes-mem-watchdog.timer"] = {"Id": "hermes-mem-watchdog.timer", "ActiveState": "active"}
-    with pytest.raises(suspension.SuspendError, match="the watchdog is not armed for hermes-gateway"):
+    systemd.units["hermes-mem-watchdog.timer"] = {
+        "Id": "hermes-mem-watchdog.timer",
+        "ActiveState": "active",
+    }
+    with pytest.raises(
+        suspension.SuspendError, match="the watchdog is not armed for hermes-gateway"
+    ):
         suspension.suspend([settings(**changed)], 48)
 
 
@@ -124,10 +149,19 @@ def test_refused_where_the_watchdogs_timer_does_not_run(armed, systemd):
     assert suspension.until(armed.folder) is None
 
 
-@pytest.mark.parametrize("text", [
-    "", "{", "[]", "{}", '{"since": "x", "until": 1, "boot_seconds": 0}', '{"since": 0, "until": 1e99, "boot_seconds": 0}',
-    '{"since": NaN, "until": NaN, "boot_seconds": NaN}', '{"since": 0, "until": 4e9, "boot_seconds": 0}',
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"since": "x", "until": 1, "boot_seconds": 0}',
+        '{"since": 0, "until": 1e99, "boot_seconds": 0}',
+        '{"since": NaN, "until": NaN, "boot_seconds": NaN}',
+        '{"since": 0, "until": 4e9, "boot_seconds": 0}',
+    ],
+)
 def test_what_cannot_be_read_suspends_nothing(armed, text):
     with open(os.path.join(armed.folder, suspension.NAME), "w", encoding="utf-8") as handle:
         handle.write(text)

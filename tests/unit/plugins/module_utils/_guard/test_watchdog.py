@@ -11,8 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import arbiter, history, ledger, sampling, watchdog
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command as command_module, proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    arbiter,
+    history,
+    ledger,
+    sampling,
+    watchdog,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    command as command_module,
+    proc,
+)
 
 UNIT = "hermes-gateway.service"
 ASKED = "start hermes-gateway-restart.service"
@@ -89,7 +98,10 @@ def test_children_count(systemd, settings, home, clock):
     systemd.add_gateway(home)
     one = settings(threshold="60M", breaches="1 of 1")
     deadline = time.monotonic() + 60
-    while sum(proc.memory(pid)["rss_bytes"] for pid in proc.descendants(systemd.pid())) < 64 << 20 and time.monotonic() < deadline:
+    while (
+        sum(proc.memory(pid)["rss_bytes"] for pid in proc.descendants(systemd.pid())) < 64 << 20
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.01)
     check(clock, one)
     row = history.tail(one.folder, 1)[0]
@@ -133,7 +145,9 @@ def test_grace_is_said_once(systemd, settings, home, clock):
     lines, good = check(clock, one, count=3)
     assert good
     assert "but no restart: it has run for" in lines[0]
-    assert [(entry["event"], entry["code"]) for entry in ledger.read(one.folder, 9)] == [("refused", "young")]
+    assert [(entry["event"], entry["code"]) for entry in ledger.read(one.folder, 9)] == [
+        ("refused", "young")
+    ]
     assert systemd.calls == []
 
 
@@ -161,9 +175,18 @@ def notifier(tmp_path, systemd):
     (tmp_path / "notify.py").write_text(NOTIFIER)
 
     def told():
-        return [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()] if (tmp_path / "told").exists() else []
+        return (
+            [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
+            if (tmp_path / "told").exists()
+            else []
+        )
 
-    return "%s %s '$(touch %s/evil)' ; touch %s/evil" % (systemd.python, tmp_path / "notify.py", tmp_path, tmp_path), told
+    return "%s %s '$(touch %s/evil)' ; touch %s/evil" % (
+        systemd.python,
+        tmp_path / "notify.py",
+        tmp_path,
+        tmp_path,
+    ), told
 
 
 def test_daily_cap_is_one_alarm_a_life(systemd, settings, home, clock, notifier, tmp_path):
@@ -187,7 +210,9 @@ def test_daily_cap_is_one_alarm_a_life(systemd, settings, home, clock, notifier,
     assert systemd.calls == [ASKED]
 
 
-def test_alert_only_and_what_the_command_is_told(systemd, settings, home, clock, notifier, tmp_path):
+def test_alert_only_and_what_the_command_is_told(
+    systemd, settings, home, clock, notifier, tmp_path
+):
     systemd.add_gateway(home)
     command, told = notifier
     one = settings(threshold="1M", breaches="1 of 1", action="alert", notify_command=command)
@@ -199,9 +224,15 @@ def test_alert_only_and_what_the_command_is_told(systemd, settings, home, clock,
     assert arguments == ["$(touch %s/evil)" % tmp_path, ";", "touch", "%s/evil" % tmp_path]
     assert not (tmp_path / "evil").exists()
     row = history.tail(one.folder, 2)[0]
-    figures = {name: environment["HERMES_GUARD_" + name] for name in ("EVENT", "GATEWAY", "BYTES", "RSS_BYTES", "THRESHOLD_BYTES")}
+    figures = {
+        name: environment["HERMES_GUARD_" + name]
+        for name in ("EVENT", "GATEWAY", "BYTES", "RSS_BYTES", "THRESHOLD_BYTES")
+    }
     assert figures == {
-        "EVENT": "alert", "GATEWAY": "hermes-gateway", "BYTES": str(row["tree_rss_bytes"] + row["swap_bytes"]), "RSS_BYTES": str(row["rss_bytes"]),
+        "EVENT": "alert",
+        "GATEWAY": "hermes-gateway",
+        "BYTES": str(row["tree_rss_bytes"] + row["swap_bytes"]),
+        "RSS_BYTES": str(row["rss_bytes"]),
         "THRESHOLD_BYTES": str(1 << 20),
     }
     assert "above the threshold" in environment["HERMES_GUARD_REASON"]
@@ -246,10 +277,15 @@ def test_restart_unit_that_is_not_there_is_an_alarm(systemd, settings, home, clo
 def two(systemd, settings, tmp_path, **changed):
     for name in ("hermes-gateway", "hermes-gateway-coder"):
         systemd.add_gateway(tmp_path / name, unit=name + ".service")
-    return [settings(unit=name + ".service", home=tmp_path / name, **changed) for name in ("hermes-gateway", "hermes-gateway-coder")]
+    return [
+        settings(unit=name + ".service", home=tmp_path / name, **changed)
+        for name in ("hermes-gateway", "hermes-gateway-coder")
+    ]
 
 
-def test_unwritable_history_stops_neither_the_others_nor_the_watchdog(systemd, settings, tmp_path, clock):
+def test_unwritable_history_stops_neither_the_others_nor_the_watchdog(
+    systemd, settings, tmp_path, clock
+):
     one, other = two(systemd, settings, tmp_path, threshold="1M", breaches="1 of 1")
     os.mkdir(os.path.join(one.folder, "memory.csv"))
     lines, good = check(clock, one, other)
@@ -259,7 +295,9 @@ def test_unwritable_history_stops_neither_the_others_nor_the_watchdog(systemd, s
     assert systemd.calls == [ASKED, "start hermes-gateway-coder-restart.service"]
 
 
-def test_without_a_history_one_sample_near_the_limit_is_enough(systemd, settings, home, clock, monkeypatch):
+def test_without_a_history_one_sample_near_the_limit_is_enough(
+    systemd, settings, home, clock, monkeypatch
+):
     systemd.add_gateway(home)
     one = settings(threshold="1M")
 
@@ -287,7 +325,9 @@ def test_full_disk_is_no_reason_not_to_act(systemd, settings, home, clock, monke
     assert systemd.calls == [ASKED]
 
 
-def test_gateway_that_nobody_thought_of_does_not_end_the_check(systemd, settings, tmp_path, clock, monkeypatch):
+def test_gateway_that_nobody_thought_of_does_not_end_the_check(
+    systemd, settings, tmp_path, clock, monkeypatch
+):
     one, other = two(systemd, settings, tmp_path)
     real = sampling.take
 
@@ -305,7 +345,11 @@ def test_hostile_state_file(systemd, settings, tmp_path, clock):
     one, other = two(systemd, settings, tmp_path, threshold="1M")
     path = Path(one.home, "gateway_state.json")
     state = json.loads(path.read_text())
-    for text in (json.dumps(dict(state, active_agents=10**400)), "[" * 200000, json.dumps(dict(state, gateway_state={}, platforms=[1]))):
+    for text in (
+        json.dumps(dict(state, active_agents=10**400)),
+        "[" * 200000,
+        json.dumps(dict(state, gateway_state={}, platforms=[1])),
+    ):
         path.write_text(text)
         assert check(clock, one, other)[1]
     assert [row["active_agents"] for row in history.tail(one.folder, 9)] == [None, None, 0]
@@ -319,11 +363,15 @@ def test_marker_of_a_killed_arbiter_is_removed(systemd, settings, home, clock):
     with arbiter._locked(settings()):
         assert check(clock, settings()) == ([], True)
     assert marker.exists()
-    assert check(clock, settings())[0] == ["hermes-gateway: removed a drain marker that an interrupted restart had left"]
+    assert check(clock, settings())[0] == [
+        "hermes-gateway: removed a drain marker that an interrupted restart had left"
+    ]
     assert not marker.exists()
 
 
-def test_marker_that_cannot_be_removed_does_not_end_the_watch(systemd, settings, home, clock, monkeypatch):
+def test_marker_that_cannot_be_removed_does_not_end_the_watch(
+    systemd, settings, home, clock, monkeypatch
+):
     systemd.add_gateway(home)
     (home / ".drain_request.json").write_text('{"principal": "hermes-guard"}')
 
@@ -350,7 +398,9 @@ def test_identity_is_asked_once_a_life(systemd, settings, home, clock, monkeypat
     systemd.add_gateway(home)
     asked = []
     real = sampling.client.probe
-    monkeypatch.setattr(sampling.client, "probe", lambda *arguments: asked.append(1) or real(*arguments))
+    monkeypatch.setattr(
+        sampling.client, "probe", lambda *arguments: asked.append(1) or real(*arguments)
+    )
     check(clock, settings(), count=2)
     assert len(asked) == 1
     assert history.tail(settings().folder, 1)[0]["version"] == "0.19.0"

@@ -13,7 +13,11 @@ import time
 import pytest
 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, proc, systemd as systemd_module
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    command,
+    proc,
+    systemd as systemd_module,
+)
 
 ME = pwd.getpwuid(os.getuid())
 
@@ -50,10 +54,12 @@ Environment=
 Id=hermes-lookalike.service
 LoadState=loaded
 ActiveState=active
-""",
+"""
 }
 SHOW[252] = SHOW[257].replace("[Sun 2026-11-22 13:08:41 UTC]", "[n/a]")
-SHOW[247] = SHOW[252].replace("Restart=always\n", "Type=simple\nRestart=always\nNotifyAccess=none\n")
+SHOW[247] = SHOW[252].replace(
+    "Restart=always\n", "Type=simple\nRestart=always\nNotifyAccess=none\n"
+)
 
 
 class FakeManager(systemd_module.Manager):
@@ -69,12 +75,27 @@ class FakeManager(systemd_module.Manager):
 
 @pytest.mark.parametrize("version", sorted(SHOW))
 def test_parse_show(version):
-    blocks = systemd_module.parse_show(SHOW[version] % {"pid": 7, "home": "/home/h/.hermes", "user": "h"})
-    assert [block["Id"] for block in blocks] == ["hermes-gateway.service", "nonesuch.service", "hermes-lookalike.service"]
-    assert systemd_module.exec_argv(blocks[0]["ExecStart"]) == ["/opt/hermes/venv/bin/python", "-m", "hermes_cli.main", "gateway", "run"]
+    blocks = systemd_module.parse_show(
+        SHOW[version] % {"pid": 7, "home": "/home/h/.hermes", "user": "h"}
+    )
+    assert [block["Id"] for block in blocks] == [
+        "hermes-gateway.service",
+        "nonesuch.service",
+        "hermes-lookalike.service",
+    ]
+    assert systemd_module.exec_argv(blocks[0]["ExecStart"]) == [
+        "/opt/hermes/venv/bin/python",
+        "-m",
+        "hermes_cli.main",
+        "gateway",
+        "run",
+    ]
     assert systemd_module.environment(blocks[0]["Environment"])["NOTE"] == 'a "b" = c'
     assert systemd_module.environment(blocks[0]["Environment"])["HERMES_HOME"] == "/home/h/.hermes"
-    assert (systemd_module.environment(blocks[1]["Environment"]), systemd_module.exec_argv(blocks[1].get("ExecStart"))) == ({}, [])
+    assert (
+        systemd_module.environment(blocks[1]["Environment"]),
+        systemd_module.exec_argv(blocks[1].get("ExecStart")),
+    ) == ({}, [])
 
 
 def test_environment_that_is_not_closed():
@@ -87,27 +108,51 @@ def test_gateway_in_system_scope(version, tmp_path):
     found = discovery._of_manager(FakeManager(text))
     assert [one.name for one in found] == ["hermes-gateway"]
     one = found[0]
-    assert (one.scope, one.unit, one.user, one.home, one.pid) == ("system", "hermes-gateway.service", ME.pw_name, str(tmp_path), os.getpid())
-    assert (one.invocation_id, one.restart_policy, one.problem) == ("5cebc1d0efd14deb8a310e3274f0114f", "always", None)
+    assert (one.scope, one.unit, one.user, one.home, one.pid) == (
+        "system",
+        "hermes-gateway.service",
+        ME.pw_name,
+        str(tmp_path),
+        os.getpid(),
+    )
+    assert (one.invocation_id, one.restart_policy, one.problem) == (
+        "5cebc1d0efd14deb8a310e3274f0114f",
+        "always",
+        None,
+    )
     assert abs(time.time() - one.uptime_seconds - one.start_time) < 5
 
 
 def test_unit_of_a_user_who_is_gone(tmp_path):
-    assert discovery._of_manager(FakeManager(SHOW[252] % {"pid": 0, "home": tmp_path, "user": "no-such-user"})) == []
+    assert (
+        discovery._of_manager(
+            FakeManager(SHOW[252] % {"pid": 0, "home": tmp_path, "user": "no-such-user"})
+        )
+        == []
+    )
 
 
 def test_users_manager_that_names_a_process_of_somebody_else(tmp_path):
     nobody = pwd.getpwnam("nobody")
-    found = discovery._of_manager(FakeManager(SHOW[252] % {"pid": os.getpid(), "home": tmp_path, "user": "x"}, user=nobody))
-    assert [(one.name, one.pid, one.user) for one in found] == [("hermes-gateway@nobody", None, "nobody")]
+    found = discovery._of_manager(
+        FakeManager(SHOW[252] % {"pid": os.getpid(), "home": tmp_path, "user": "x"}, user=nobody)
+    )
+    assert [(one.name, one.pid, one.user) for one in found] == [
+        ("hermes-gateway@nobody", None, "nobody")
+    ]
     # And not believed about a home that is not theirs.
     assert "belongs to uid %d" % os.getuid() in found[0].problem
 
 
-@pytest.mark.parametrize(("old", "new"), [
-    ("Id=hermes-gateway.service", "Id=hermes-gateway\r[x].service"), ("Id=hermes-gateway.service", "Id=a/b.service"), ("Id=hermes-gateway.service\n", ""),
-    ("Id=hermes-gateway.service", "Id=hermes-gateway"),
-])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Id=hermes-gateway.service", "Id=hermes-gateway\r[x].service"),
+        ("Id=hermes-gateway.service", "Id=a/b.service"),
+        ("Id=hermes-gateway.service\n", ""),
+        ("Id=hermes-gateway.service", "Id=hermes-gateway"),
+    ],
+)
 def test_users_manager_that_makes_up_units(tmp_path, old, new):
     text = SHOW[252] % {"pid": 0, "home": tmp_path, "user": "x"}
     assert old in text
@@ -116,7 +161,9 @@ def test_users_manager_that_makes_up_units(tmp_path, old, new):
 
 @pytest.mark.parametrize("pid", ["", "-1", "x", "0x7", "99999999999999999999"])
 def test_users_manager_that_makes_up_pids(tmp_path, pid):
-    found = discovery._of_manager(FakeManager(SHOW[252] % {"pid": pid, "home": tmp_path, "user": "x"}, user=ME))
+    found = discovery._of_manager(
+        FakeManager(SHOW[252] % {"pid": pid, "home": tmp_path, "user": "x"}, user=ME)
+    )
     assert [one.pid for one in found] == [None]
 
 
@@ -124,15 +171,41 @@ def make(home, name="hermes-gateway", user=ME):
     return discovery.Gateway(name, "system", user, str(home), unit=name + ".service")
 
 
-@pytest.mark.parametrize("home", [
-    "/home/x\n[DEFAULT]\nnotify_command = evil", "/home/x\n", "/home/%h", "/home/a\"b", "/home/a'b", "/home/a;b", "/home/$x", "/home/a\\b",
-    "relative", "", "/" + "x" * 500, "/home/\x1b[31m",
-])
+@pytest.mark.parametrize(
+    "home",
+    [
+        "/home/x\n[DEFAULT]\nnotify_command = evil",
+        "/home/x\n",
+        "/home/%h",
+        '/home/a"b',
+        "/home/a'b",
+        "/home/a;b",
+        "/home/$x",
+        "/home/a\\b",
+        "relative",
+        "",
+        "/" + "x" * 500,
+        "/home/\x1b[31m",
+    ],
+)
 def test_home_that_cannot_stand_in_a_unit(home):
     assert "characters" in make(home).problem
 
 
-@pytest.mark.parametrize("name", ["hermes gateway", "a/b", "-x", "x\n", "x\ny", "", "hermes-gateway@dom\\user", "x" * 300, "\u00fc"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hermes gateway",
+        "a/b",
+        "-x",
+        "x\n",
+        "x\ny",
+        "",
+        "hermes-gateway@dom\\user",
+        "x" * 300,
+        "\u00fc",
+    ],
+)
 def test_name_that_cannot_be_a_file(tmp_path, name):
     assert "characters" in make(tmp_path, name).problem
 
@@ -150,8 +223,13 @@ def test_home_that_is_not_there_or_no_folder(tmp_path):
 
 def test_home_of_somebody_else(tmp_path):
     other = pwd.getpwnam("nobody")
-    assert make(tmp_path, user=other).problem == "the home %s belongs to uid %d, but the gateway runs as nobody (uid %d)" % (
-        tmp_path, os.getuid(), other.pw_uid)
+    assert make(
+        tmp_path, user=other
+    ).problem == "the home %s belongs to uid %d, but the gateway runs as nobody (uid %d)" % (
+        tmp_path,
+        os.getuid(),
+        other.pw_uid,
+    )
 
 
 def test_home_that_is_a_link(tmp_path):
@@ -170,12 +248,24 @@ def test_home_that_is_a_link(tmp_path):
 def test_user_who_is_not_logged_in(tmp_path):
     folder = tmp_path / ".config/systemd/user"
     folder.mkdir(parents=True)
-    for name in ("hermes-gateway.service", "hermes-gateway-coder.service", "hermes-gateway-\u00fc.service", "hermes-gateway.service\n", "other.service"):
+    for name in (
+        "hermes-gateway.service",
+        "hermes-gateway-coder.service",
+        "hermes-gateway-\u00fc.service",
+        "hermes-gateway.service\n",
+        "other.service",
+    ):
         (folder / name).touch()
     user = pwd.struct_passwd(("ada", "x", ME.pw_uid, ME.pw_gid, "", str(tmp_path), "/bin/sh"))
     found = discovery._unit_files_of(user)
     assert [(one.name, one.profile, one.home, one.pid, one.active_state) for one in found] == [
-        ("hermes-gateway-coder@ada", "coder", str(tmp_path / ".hermes/profiles/coder"), None, "inactive"),
+        (
+            "hermes-gateway-coder@ada",
+            "coder",
+            str(tmp_path / ".hermes/profiles/coder"),
+            None,
+            "inactive",
+        ),
         ("hermes-gateway@ada", "", str(tmp_path / ".hermes"), None, "inactive"),
     ]
 
@@ -187,10 +277,15 @@ def test_reload(systemd, settings, tmp_path):
     # A user who was removed from the host is in guard.conf until the playbook runs: the others are found all the same.
     found = discovery.reload([removed, settings(), gone])
     assert list(found) == ["hermes-gateway"]
-    assert (found["hermes-gateway"].pid, found["hermes-gateway"].python) == (systemd.pid(), systemd.python)
+    assert (found["hermes-gateway"].pid, found["hermes-gateway"].python) == (
+        systemd.pid(),
+        systemd.python,
+    )
 
 
-def test_users_manager_that_does_not_answer_hides_its_own_gateways_only(systemd, settings, tmp_path, monkeypatch):
+def test_users_manager_that_does_not_answer_hides_its_own_gateways_only(
+    systemd, settings, tmp_path, monkeypatch
+):
     systemd.add_gateway(tmp_path / "home")
     real = systemd_module.Manager.systemctl
 
@@ -200,7 +295,9 @@ def test_users_manager_that_does_not_answer_hides_its_own_gateways_only(systemd,
         return real(self, *arguments, **named)
 
     monkeypatch.setattr(systemd_module.Manager, "systemctl", systemctl)
-    monkeypatch.setattr(systemd_module, "user_managers", lambda: [systemd_module.Manager(pwd.getpwnam("nobody"))])
+    monkeypatch.setattr(
+        systemd_module, "user_managers", lambda: [systemd_module.Manager(pwd.getpwnam("nobody"))]
+    )
     assert "hermes-gateway" in [one.name for one in discovery.find_gateways()]
     wanted = [settings(unit="hermes-gateway-x.service", scope="user", user="nobody"), settings()]
     assert list(discovery.reload(wanted)) == ["hermes-gateway"]
@@ -220,8 +317,11 @@ def by_hand(tmp_path):
     def start(*more, **env):
         # A session of its own, so that the forked child can be ended too.
         process = subprocess.Popen(
-            ["python", "-m", "hermes_cli.main"] + list(more), executable=sys.executable, stdout=subprocess.PIPE,
-            env=dict(env, PYTHONPATH=str(tmp_path)), start_new_session=True,
+            ["python", "-m", "hermes_cli.main"] + list(more),
+            executable=sys.executable,
+            stdout=subprocess.PIPE,
+            env=dict(env, PYTHONPATH=str(tmp_path)),
+            start_new_session=True,
         )
         started.append(process)
         process.stdout.readline()
@@ -246,7 +346,9 @@ def test_gateway_run_by_hand_is_listed_once(systemd, by_hand, tmp_path):
     children = proc.descendants(pid)
     assert [proc.argv(child) for child in children] == [proc.argv(pid)]
     found = mine(systemd, tmp_path)
-    assert [(one.pid, one.scope, one.unit, one.profile, one.active_state, one.problem) for one in found] == [(pid, "manual", None, "coder", "active", None)]
+    assert [
+        (one.pid, one.scope, one.unit, one.profile, one.active_state, one.problem) for one in found
+    ] == [(pid, "manual", None, "coder", "active", None)]
 
 
 def test_names_of_those_run_by_hand_differ(systemd, by_hand, tmp_path):
@@ -258,7 +360,9 @@ def test_names_of_those_run_by_hand_differ(systemd, by_hand, tmp_path):
 
 def test_gateway_of_a_unit_is_not_listed_as_by_hand_too(systemd, tmp_path):
     systemd.add_gateway(tmp_path / "home")
-    assert [(one.name, one.scope, one.pid) for one in mine(systemd, tmp_path)] == [("hermes-gateway", "system", systemd.pid())]
+    assert [(one.name, one.scope, one.pid) for one in mine(systemd, tmp_path)] == [
+        ("hermes-gateway", "system", systemd.pid())
+    ]
 
 
 def test_command_line_of_a_forked_child_whose_parent_has_ended(systemd, by_hand, tmp_path):

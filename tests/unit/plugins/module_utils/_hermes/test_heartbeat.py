@@ -11,7 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import arbiter, ledger, watchdog
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    arbiter,
+    ledger,
+    watchdog,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import heartbeat
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
 
@@ -32,13 +36,20 @@ def one(tmp_path, monkeypatch):
 
 def beat(home, ago, number, **changed):
     os.makedirs(os.path.join(str(home), "state"), exist_ok=True)
-    content = {"pid": number, "updated_at": "2026-11-22T04:00:00+00:00", "monotonic": time.monotonic() - ago, "start_time": 1.0}
+    content = {
+        "pid": number,
+        "updated_at": "2026-11-22T04:00:00+00:00",
+        "monotonic": time.monotonic() - ago,
+        "start_time": 1.0,
+    }
     content.update(changed)
     with open(os.path.join(str(home), "state", "gateway.heartbeat"), "w") as out:
         out.write(json.dumps(content))
 
 
-@pytest.mark.parametrize(("ago", "frozen"), [(0, False), (29, False), (299, False), (301, True), (80000, True)])
+@pytest.mark.parametrize(
+    ("ago", "frozen"), [(0, False), (29, False), (299, False), (301, True), (80000, True)]
+)
 def test_it_beats_every_30_seconds(one, ago, frozen):
     beat(one.home, ago, one.pid)
     assert (heartbeat.frozen(one) is not None) == frozen
@@ -51,17 +62,28 @@ def test_no_setting_of_the_clock_makes_it_old(one, monkeypatch):
         assert 10 <= heartbeat.silence(one) < 300
 
 
-@pytest.mark.parametrize("changed", [
-    {"pid": 1}, {"monotonic": None}, {"monotonic": "5"}, {"monotonic": True}, {"monotonic": 1e18}, {"monotonic": float("nan")}, {"monotonic": []},
-    # From before the process: of another life that had its pid.
-    {"monotonic": -1e9},
-])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"pid": 1},
+        {"monotonic": None},
+        {"monotonic": "5"},
+        {"monotonic": True},
+        {"monotonic": 1e18},
+        {"monotonic": float("nan")},
+        {"monotonic": []},
+        # From before the process: of another life that had its pid.
+        {"monotonic": -1e9},
+    ],
+)
 def test_what_says_nothing_of_this_life(one, changed):
     beat(one.home, 400, one.pid, **changed)
     assert heartbeat.silence(one) is None
 
 
-@pytest.mark.parametrize("number", ["1" + 400 * "0", "-1" + 400 * "0", "1e400", "NaN", "true", '"5"', "[]"])
+@pytest.mark.parametrize(
+    "number", ["1" + 400 * "0", "-1" + 400 * "0", "1e400", "NaN", "true", '"5"', "[]"]
+)
 def test_a_beat_that_no_clock_shows(one, number):
     """The file is its user's: whatever stands there, the watchdog goes on."""
     beat(one.home, 400, one.pid)
@@ -86,7 +108,9 @@ def test_a_full_disk_stops_the_beat_and_not_the_loop(one, monkeypatch):
     beat(one.home, 400, one.pid)
     assert heartbeat.frozen(one)
     for room in ({"f_bavail": 0}, {"f_favail": 0}):
-        info = dict({"f_bavail": 1 << 20, "f_frsize": 4096, "f_files": 1 << 20, "f_favail": 1 << 20}, **room)
+        info = dict(
+            {"f_bavail": 1 << 20, "f_frsize": 4096, "f_files": 1 << 20, "f_favail": 1 << 20}, **room
+        )
         monkeypatch.setattr(os, "statvfs", lambda path, info=info: SimpleNamespace(**info))
         assert heartbeat.frozen(one) is None
 
@@ -112,10 +136,14 @@ def test_only_a_watchdog_that_may_restart_does(systemd, settings, tmp_path, monk
     for _number in range(2):
         watchdog.check([watched])
     assert systemd.calls == []
-    assert [one["code"] for one in ledger.read(watched.folder, 9)] == (["frozen"] if changed else [])
+    assert [one["code"] for one in ledger.read(watched.folder, 9)] == (
+        ["frozen"] if changed else []
+    )
 
 
-def test_the_arbiter_waits_for_nothing_and_sends_what_systemd_can_enforce(systemd, settings, tmp_path, monkeypatch):
+def test_the_arbiter_waits_for_nothing_and_sends_what_systemd_can_enforce(
+    systemd, settings, tmp_path, monkeypatch
+):
     home = tmp_path / "home"
     systemd.add_gateway(home)
     monkeypatch.setattr(heartbeat, "frozen", lambda gateway: 400.0)

@@ -1,5 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """hermes_config from end to end, against a small package that stands for Hermes: real files, a real second Python, a real other user."""
+
 from __future__ import annotations
 
 import json
@@ -25,9 +26,13 @@ LIMIT = "compression.hygiene_hard_message_limit"
 
 # Our own Python may lie where the other user cannot reach it.
 PYTHON = next(
-    python for python in (os.path.realpath(sys.executable), "/usr/bin/python3", "/usr/local/bin/python3")
-    if os.access(python, os.X_OK) and command.run([python, "-c", ""], user=USER).rc == 0)
-PYTHON_VERSION = command.run([PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2], end='')"]).out
+    python
+    for python in (os.path.realpath(sys.executable), "/usr/bin/python3", "/usr/local/bin/python3")
+    if os.access(python, os.X_OK) and command.run([python, "-c", ""], user=USER).rc == 0
+)
+PYTHON_VERSION = command.run(
+    [PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2], end='')"]
+).out
 
 CONFIG_PY = """
 DEFAULT_CONFIG = {"compression": {"enabled": True, "hygiene_hard_message_limit": 400, "threshold": 0.5}, "agent": {"max_turns": 9}, %s}
@@ -72,15 +77,25 @@ class Host:
         monkeypatch.setattr(configure, "STATE_DIR", self.state)
         monkeypatch.setattr(configure, "ROOT", os.geteuid())
         monkeypatch.setattr(configure.discovery, "find_gateways", lambda: list(self.gateways))
-        monkeypatch.setattr(configure, "_managed_dir_of_unit", lambda gateway: self.managed_dirs.get(gateway.name))
+        monkeypatch.setattr(
+            configure, "_managed_dir_of_unit", lambda gateway: self.managed_dirs.get(gateway.name)
+        )
 
     def hermes(self, version, managed=True, extra=""):
         """The path of a Python that has a Hermes of this version."""
         prefix = os.path.join(self.root, "hermes-" + version)
         packages = os.path.join(prefix, "lib", "python" + PYTHON_VERSION, "site-packages")
-        for folder in (os.path.join(prefix, "bin"), os.path.join(packages, "hermes_cli"), os.path.join(packages, "gateway")):
+        for folder in (
+            os.path.join(prefix, "bin"),
+            os.path.join(packages, "hermes_cli"),
+            os.path.join(packages, "gateway"),
+        ):
             os.makedirs(folder, exist_ok=True)
-        files = {"hermes_cli/__init__.py": "__version__ = %r\n" % version, "hermes_cli/config.py": CONFIG_PY % extra, "gateway/run.py": RUN_PY}
+        files = {
+            "hermes_cli/__init__.py": "__version__ = %r\n" % version,
+            "hermes_cli/config.py": CONFIG_PY % extra,
+            "gateway/run.py": RUN_PY,
+        }
         if not os.path.exists(os.path.join(packages, "yaml")):
             shutil.copytree(os.path.dirname(yaml.__file__), os.path.join(packages, "yaml"))
         if managed:
@@ -100,9 +115,20 @@ class Host:
         os.mkdir(home)
         os.chown(home, USER.pw_uid, USER.pw_gid)
         one = type("Gateway", (), {})()
-        one.name, one.unit, one.scope, one.home, one.user = name, name + ".service", "user", home, USER.pw_name
+        one.name, one.unit, one.scope, one.home, one.user = (
+            name,
+            name + ".service",
+            "user",
+            home,
+            USER.pw_name,
+        )
         one.uid = USER.pw_uid if IS_ROOT else 4242
-        one.python, one.pid, one.start_time, one.problem = python or self.hermes("0.19.0"), None, None, None
+        one.python, one.pid, one.start_time, one.problem = (
+            python or self.hermes("0.19.0"),
+            None,
+            None,
+            None,
+        )
         self.gateways.append(one)
         one.config = os.path.join(home, "config.yaml")
         if text is not None:
@@ -117,7 +143,11 @@ class Host:
             for name in names:
                 path = os.path.join(folder, name)
                 with open(path, "rb") as stream:
-                    found[path] = (stream.read(), stat.S_IMODE(os.lstat(path).st_mode), os.lstat(path).st_uid)
+                    found[path] = (
+                        stream.read(),
+                        stat.S_IMODE(os.lstat(path).st_mode),
+                        os.lstat(path).st_uid,
+                    )
             found[folder] = None
         return found
 
@@ -135,8 +165,16 @@ def read(path):
 
 
 def run(check=False, **params):
-    full = {"session_max_messages": None, "auto_compress": None, "article_keys": False, "settings": {}, "scope": "managed", "gateways": [],
-            "state": "present", "restart": "never"}
+    full = {
+        "session_max_messages": None,
+        "auto_compress": None,
+        "article_keys": False,
+        "settings": {},
+        "scope": "managed",
+        "gateways": [],
+        "state": "present",
+        "restart": "never",
+    }
     full.update(params)
     return configure.configure(full, check)
 
@@ -159,10 +197,21 @@ def test_managed_scope_there_and_back(host):
     assert planned["changed"] and host.listing() == before
     done = run(**BOTH)
     assert {name: planned[name] for name in planned} == {name: done[name] for name in planned}
-    assert yaml.safe_load(read(host.file)) == {"compression": {"enabled": True, "hygiene_hard_message_limit": 50}}
+    assert yaml.safe_load(read(host.file)) == {
+        "compression": {"enabled": True, "hygiene_hard_message_limit": 50}
+    }
     assert stat.S_IMODE(os.stat(host.file).st_mode) == 0o644
-    assert stat.S_IMODE(os.stat(os.path.join(host.state, configure.config.SESSION_RECORD)).st_mode) == 0o600
-    rows = {"file": host.file, "gateways": ["hermes-gateway"], "before": None, "reads": True, "live": True}
+    assert (
+        stat.S_IMODE(os.stat(os.path.join(host.state, configure.config.SESSION_RECORD)).st_mode)
+        == 0o600
+    )
+    rows = {
+        "file": host.file,
+        "gateways": ["hermes-gateway"],
+        "before": None,
+        "reads": True,
+        "live": True,
+    }
     assert done["applied"] == [
         dict(rows, asked="session_max_messages", key=LIMIT, after=50),
         dict(rows, asked="auto_compress", key="compression.enabled", after=True),
@@ -181,10 +230,16 @@ def test_home_scope_there_and_back(host):
     one = host.gateway(text=text, mode=0o640)
     before = host.listing()
     done = run(scope="home", **BOTH)
-    assert read(one.config) == "# mine\r\ncompression:\r\n    hygiene_hard_message_limit: 50   # hm\r\n    enabled: true\r\n"
+    assert (
+        read(one.config)
+        == "# mine\r\ncompression:\r\n    hygiene_hard_message_limit: 50   # hm\r\n    enabled: true\r\n"
+    )
     info = os.stat(one.config)
     assert (stat.S_IMODE(info.st_mode), info.st_uid) == (0o640, USER.pw_uid)
-    assert [(row["key"], row["before"], row["after"]) for row in done["applied"]] == [(LIMIT, 400, 50), ("compression.enabled", None, True)]
+    assert [(row["key"], row["before"], row["after"]) for row in done["applied"]] == [
+        (LIMIT, 400, 50),
+        ("compression.enabled", None, True),
+    ]
     assert "mine" not in json.dumps(done["diff"])
     assert not run(scope="home", **BOTH)["changed"]
     run(scope="home", session_max_messages=60)
@@ -215,7 +270,10 @@ def test_absent_takes_back_only_what_is_named(host):
     host.gateway()
     run(settings={"agent": {"max_turns": 5}}, **BOTH)
     run(state="absent", session_max_messages=1)
-    assert yaml.safe_load(read(host.file)) == {"agent": {"max_turns": 5}, "compression": {"enabled": True}}
+    assert yaml.safe_load(read(host.file)) == {
+        "agent": {"max_turns": 5},
+        "compression": {"enabled": True},
+    }
     run(state="absent", settings={"agent.max_turns": 0})
     assert yaml.safe_load(read(host.file)) == {"compression": {"enabled": True}}
 
@@ -234,17 +292,25 @@ def test_article_keys_come_and_go(host):
     host.gateway()
     done = run(article_keys=True, **BOTH)
     assert yaml.safe_load(read(host.file)) == {
-        "compression": {"enabled": True, "hygiene_hard_message_limit": 50}, "session_max_messages": 50, "session_auto_compress": True}
+        "compression": {"enabled": True, "hygiene_hard_message_limit": 50},
+        "session_max_messages": 50,
+        "session_auto_compress": True,
+    }
     assert [row["reads"] for row in done["applied"]] == [True, False, True, False]
     assert not done["warnings"] and not done["restart_required"]
     assert run(**BOTH)["changed"]
-    assert yaml.safe_load(read(host.file)) == {"compression": {"enabled": True, "hygiene_hard_message_limit": 50}}
+    assert yaml.safe_load(read(host.file)) == {
+        "compression": {"enabled": True, "hygiene_hard_message_limit": 50}
+    }
 
 
 def test_a_hermes_that_reads_the_articles_key(host):
     host.gateway(python=host.hermes("0.99.0", extra="'session_max_messages': 7"))
     run(session_max_messages=50)
-    assert yaml.safe_load(read(host.file)) == {"session_max_messages": 50, "compression": {"hygiene_hard_message_limit": 50}}
+    assert yaml.safe_load(read(host.file)) == {
+        "session_max_messages": 50,
+        "compression": {"hygiene_hard_message_limit": 50},
+    }
 
 
 def test_an_operators_managed_file_keeps_its_comments(host):
@@ -255,7 +321,9 @@ def test_an_operators_managed_file_keeps_its_comments(host):
         stream.write(text)
     before = host.listing()
     done = run(**BOTH)
-    assert read(host.file) == text.replace("enabled: false}", "enabled: true, hygiene_hard_message_limit: 50}")
+    assert read(host.file) == text.replace(
+        "enabled: false}", "enabled: true, hygiene_hard_message_limit: 50}"
+    )
     assert "hunter2" not in json.dumps(done) and "model" not in json.dumps(done["diff"])
     assert not run(**BOTH)["changed"]
     run(state="absent")
@@ -271,7 +339,9 @@ def test_our_managed_file_that_an_operator_added_to(host):
     run(session_max_messages=70)
     assert "# mine" in read(host.file)
     run(state="absent")
-    assert yaml.safe_load(read(host.file)) == {"agent": {"max_turns": 3}} and "# mine" in read(host.file)
+    assert yaml.safe_load(read(host.file)) == {"agent": {"max_turns": 3}} and "# mine" in read(
+        host.file
+    )
 
 
 def test_without_yaml_an_operators_file_needs_the_library(host, monkeypatch):
@@ -291,7 +361,11 @@ def test_restart_is_required_for_what_is_read_at_the_start_only(host):
     assert not run(**BOTH)["restart_required"]
     planned = run(check=True, settings={"agent.max_turns": 5})
     done = run(settings={"agent.max_turns": 5})
-    assert planned["restart_required"] and done["restart_required"] and done["gateways"] == [{"name": "hermes-gateway", "restart_required": True}]
+    assert (
+        planned["restart_required"]
+        and done["restart_required"]
+        and done["gateways"] == [{"name": "hermes-gateway", "restart_required": True}]
+    )
     assert "hermes-gateway" in run(settings={"agent.max_turns": 5})["warnings"][0]
     one.start_time = time.time() + 5
     assert not run(settings={"agent.max_turns": 5})["restart_required"]
@@ -301,17 +375,27 @@ def test_restart_needs_the_arbiter(host, monkeypatch):
     one = host.gateway()
     one.pid, one.start_time = os.getpid(), time.time() - 100
     calls = []
-    unit = {"Id": "hermes-gateway-restart.service", "LoadState": "not-found", "ActiveState": "inactive"}
+    unit = {
+        "Id": "hermes-gateway-restart.service",
+        "LoadState": "not-found",
+        "ActiveState": "inactive",
+    }
     monkeypatch.setattr(configure.systemd.Manager, "show", lambda self, units, properties: [unit])
-    monkeypatch.setattr(configure.systemd.Manager, "call", lambda self, *words, **more: calls.append(words))
+    monkeypatch.setattr(
+        configure.systemd.Manager, "call", lambda self, *words, **more: calls.append(words)
+    )
     before = host.listing()
     with pytest.raises(configure.ConfigError, match="apply the role hermes_guard first"):
         run(settings={"agent.max_turns": 5}, restart="when_idle")
     assert host.listing() == before
     unit["LoadState"] = "loaded"
-    assert run(check=True, settings={"agent.max_turns": 5}, restart="when_idle")["restarted"] == ["hermes-gateway"]
+    assert run(check=True, settings={"agent.max_turns": 5}, restart="when_idle")["restarted"] == [
+        "hermes-gateway"
+    ]
     assert calls == []
-    assert run(settings={"agent.max_turns": 5}, restart="when_idle")["restarted"] == ["hermes-gateway"]
+    assert run(settings={"agent.max_turns": 5}, restart="when_idle")["restarted"] == [
+        "hermes-gateway"
+    ]
     assert calls == [("start", "--no-block", "--", "hermes-gateway-restart.service")]
     unit["ActiveState"] = "activating"
     assert not run(settings={"agent.max_turns": 5}, restart="when_idle")["changed"]
@@ -335,19 +419,33 @@ def test_what_is_in_effect_is_verified(host):
     elsewhere = os.path.join(host.root, "etc", "elsewhere")
     host.managed_dirs["hermes-gateway"] = elsewhere
     run(**BOTH)
-    assert os.path.exists(os.path.join(elsewhere, "config.yaml")) and not os.path.exists(host.managed)
-    with pytest.raises(configure.ConfigError, match=r"is 50 in effect, not 70 as set in .*home-hermes-gateway/config.yaml; .*elsewhere.*wins"):
+    assert os.path.exists(os.path.join(elsewhere, "config.yaml")) and not os.path.exists(
+        host.managed
+    )
+    with pytest.raises(
+        configure.ConfigError,
+        match=r"is 50 in effect, not 70 as set in .*home-hermes-gateway/config.yaml; .*elsewhere.*wins",
+    ):
         run(scope="home", session_max_messages=70)
 
 
-@pytest.mark.parametrize("params, words", [
-    ({"session_max_messages": 0}, "session_max_messages is 0: .* 1 or more"),
-    ({"session_max_messages": 5, "gateways": ["nope"]}, "gateways has 'nope': .* there are: hermes-gateway"),
-    ({"settings": {"a b": 1}}, "settings has the key 'a b': allowed"),
-    ({"settings": {"model": {"api_key": "x"}}}, "settings has the key 'model.api_key', which looks like a secret"),
-    ({}, "nothing is asked"),
-    ({"settings": {"a": 1, "a.b": 2}}, "both a and a.b"),
-])
+@pytest.mark.parametrize(
+    "params, words",
+    [
+        ({"session_max_messages": 0}, "session_max_messages is 0: .* 1 or more"),
+        (
+            {"session_max_messages": 5, "gateways": ["nope"]},
+            "gateways has 'nope': .* there are: hermes-gateway",
+        ),
+        ({"settings": {"a b": 1}}, "settings has the key 'a b': allowed"),
+        (
+            {"settings": {"model": {"api_key": "x"}}},
+            "settings has the key 'model.api_key', which looks like a secret",
+        ),
+        ({}, "nothing is asked"),
+        ({"settings": {"a": 1, "a.b": 2}}, "both a and a.b"),
+    ],
+)
 def test_bad_options(host, params, words):
     host.gateway()
     before = host.listing()
@@ -360,7 +458,9 @@ def test_bad_options(host, params, words):
 def test_bad_homes(host, scope):
     one = host.gateway(text="a: 1\nb: [\n")
     before = host.listing()
-    with pytest.raises(configure.ConfigError, match=r"hermes-gateway: .*/config.yaml, line 3: this is not YAML"):
+    with pytest.raises(
+        configure.ConfigError, match=r"hermes-gateway: .*/config.yaml, line 3: this is not YAML"
+    ):
         run(scope=scope, **BOTH)
     assert host.listing() == before
     os.unlink(one.config)
@@ -423,7 +523,13 @@ def test_a_hostile_python_gets_nowhere(host):
         stream.write("#!/bin/sh\ncat %s\n" % answers)
     os.chmod(evil, 0o755)
     host.gateway(python=evil)
-    for answer in ("[]", "{", '{"config": [], "reads": 7, "version": {"a": 1}, "channels": [[1]], "model": "\\u001b[31m"}', '{"error": ["\\n"]}', "[" * 5000):
+    for answer in (
+        "[]",
+        "{",
+        '{"config": [], "reads": 7, "version": {"a": 1}, "channels": [[1]], "model": "\\u001b[31m"}',
+        '{"error": ["\\n"]}',
+        "[" * 5000,
+    ):
         with open(answers, "w", encoding="utf-8") as stream:
             stream.write(answer)
         for scope in ("managed", "home"):
@@ -432,10 +538,20 @@ def test_a_hostile_python_gets_nowhere(host):
             except configure.ConfigError:
                 continue
     with open(answers, "w", encoding="utf-8") as stream:
-        stream.write('{"version": "\\u001b[31m9", "channels": ["b", 1, "a"], "config": {"x": 1}, "reads": {"a": 1}, "live": {"a": true}}')
+        stream.write(
+            '{"version": "\\u001b[31m9", "channels": ["b", 1, "a"], "config": {"x": 1}, "reads": {"a": 1}, "live": {"a": true}}'
+        )
     assert client.probe(evil, "/", USER.pw_name, ["a"]) == {
-        "version": "[31m9", "provider": None, "model": None, "managed_dir": None, "channels": ["a", "b"], "managed_support": False,
-        "config": {"a": None}, "reads": {"a": False}, "live": {"a": True}}
+        "version": "[31m9",
+        "provider": None,
+        "model": None,
+        "managed_dir": None,
+        "channels": ["a", "b"],
+        "managed_support": False,
+        "config": {"a": None},
+        "reads": {"a": False},
+        "live": {"a": True},
+    }
 
 
 def test_a_key_that_somebody_changed_since_stays(host):

@@ -64,7 +64,9 @@ def test_program_that_prints_without_end(monkeypatch):
 
 
 def test_away_from_the_terminal_of_the_root_that_started_it():
-    assert int(command.run([sys.executable, "-c", "import os; print(os.getsid(0))"]).out) != os.getsid(0)
+    assert int(
+        command.run([sys.executable, "-c", "import os; print(os.getsid(0))"]).out
+    ) != os.getsid(0)
 
 
 def test_only_root_becomes_somebody_else(monkeypatch):
@@ -81,9 +83,17 @@ def test_user_who_is_not_there():
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_becomes_the_user_in_full():
-    done = command.run(["sh", "-c", "id -u; id -G; grep NoNewPrivs /proc/self/status; echo $HOME"], user=pwd.getpwnam("nobody"))
+    done = command.run(
+        ["sh", "-c", "id -u; id -G; grep NoNewPrivs /proc/self/status; echo $HOME"],
+        user=pwd.getpwnam("nobody"),
+    )
     uid, groups, privileges, home = done.out.splitlines()
-    assert (uid, groups.split()[0], privileges.split()[1], home) == ("65534", "65534", "1", pwd.getpwnam("nobody").pw_dir)
+    assert (uid, groups.split()[0], privileges.split()[1], home) == (
+        "65534",
+        "65534",
+        "1",
+        pwd.getpwnam("nobody").pw_dir,
+    )
     assert "0" not in groups.split()
 
 
@@ -102,8 +112,18 @@ except command.RunError as exc:
 def test_root_without_the_power_to_kill_does_not_wait_for_a_user():
     start = time.monotonic()
     done = subprocess.run(
-        ["setpriv", "--bounding-set=-kill", "--inh-caps=-all", sys.executable, "-c", UNDER_HARDENING, str(CHECKOUT / ".build/collections")],
-        stdout=subprocess.PIPE, timeout=300, check=True,
+        [
+            "setpriv",
+            "--bounding-set=-kill",
+            "--inh-caps=-all",
+            sys.executable,
+            "-c",
+            UNDER_HARDENING,
+            str(CHECKOUT / ".build/collections"),
+        ],
+        stdout=subprocess.PIPE,
+        timeout=300,
+        check=True,
     )
     assert done.stdout.decode().split("\n")[0] == "sh did not end within 0.5 s"
     assert time.monotonic() - start < 200

@@ -56,9 +56,16 @@ def large(path):
         out.truncate(5 << 30)
 
 
-@pytest.mark.parametrize(("make", "why"), [
-    (link, "symbolic link"), (dangling, "symbolic link"), (fifo, "not a regular file"), (folder, "not a regular file"), (large, "5368709120 bytes"),
-])
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (link, "symbolic link"),
+        (dangling, "symbolic link"),
+        (fifo, "not a regular file"),
+        (folder, "not a regular file"),
+        (large, "5368709120 bytes"),
+    ],
+)
 def test_what_is_not_a_plain_small_file_is_refused(path, make, why):
     make(path)
     with pytest.raises(files.FileError, match=why) as caught:
@@ -103,7 +110,9 @@ def test_exactly_the_limit(path):
         files.read_bytes(str(path), max_bytes=199)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "1", "null", '"x"', "not json", "[" * 100000, '{"a":' * 100000])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "1", "null", '"x"', "not json", "[" * 100000, '{"a":' * 100000]
+)
 def test_what_is_no_json_object(path, text):
     path.write_text(text)
     with pytest.raises(files.FileError, match="JSON"):
@@ -124,7 +133,11 @@ def test_write_sets_the_mode_whatever_the_umask(path, mode):
 def test_write_replaces_a_link_and_not_its_target(path):
     link(path)
     files.write_atomic(str(path), b"new")
-    assert (path.is_symlink(), path.read_text(), path.with_name("target").read_text()) == (False, "new", "secret")
+    assert (path.is_symlink(), path.read_text(), path.with_name("target").read_text()) == (
+        False,
+        "new",
+        "secret",
+    )
 
 
 @pytest.mark.parametrize("step", ["write", "fsync", "rename", "fchmod"])
@@ -144,7 +157,9 @@ def test_fault_keeps_the_old_file(path, monkeypatch, step):
 
 def test_what_a_killed_writer_left_is_no_hindrance(path):
     files.write_atomic(str(path), "1")
-    path.with_name(".file.%d.tmp" % os.getpid()).write_text("a longer text that a killed process left")
+    path.with_name(".file.%d.tmp" % os.getpid()).write_text(
+        "a longer text that a killed process left"
+    )
     files.write_atomic(str(path), "2")
     assert (path.read_text(), os.listdir(str(path.parent))) == ("2", ["file"])
 

@@ -19,7 +19,9 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import
 GATEWAY = "hermes-gateway.service"
 TIMER = "hermes-gateway-restart.timer"
 GUARD = "# hermes_ops.gateway\n[DEFAULT]\nhistory_days = 30\n"
-SECTION = "\n[@NAME@]\nunit = @UNIT@\nscope = @SCOPE@\nuser = @USER@\nhome = @HOME@\npython = @PYTHON@\n"
+SECTION = (
+    "\n[@NAME@]\nunit = @UNIT@\nscope = @SCOPE@\nuser = @USER@\nhome = @HOME@\npython = @PYTHON@\n"
+)
 
 
 @pytest.fixture
@@ -42,36 +44,104 @@ def host(tmp_path, systemd, monkeypatch):
 @pytest.fixture
 def guard(host):
     """The parameters of the part guard; call it with what differs."""
+
     def make(**changed):
         files = [
-            {"path": str(host / "etc/guard.conf"), "content": GUARD, "gateway_content": SECTION, "mode": "0644"},
-            {"path": str(host / "units/@NAME@-restart.service"), "content": "# hermes_ops.gateway @NAME@\n", "gateway_content": "", "mode": "0644"},
+            {
+                "path": str(host / "etc/guard.conf"),
+                "content": GUARD,
+                "gateway_content": SECTION,
+                "mode": "0644",
+            },
+            {
+                "path": str(host / "units/@NAME@-restart.service"),
+                "content": "# hermes_ops.gateway @NAME@\n",
+                "gateway_content": "",
+                "mode": "0644",
+            },
         ]
-        return dict({"part": "guard", "state": "present", "gateways": [], "program": True, "files": files, "units": [], "calendars": {}}, **changed)
+        return dict(
+            {
+                "part": "guard",
+                "state": "present",
+                "gateways": [],
+                "program": True,
+                "files": files,
+                "units": [],
+                "calendars": {},
+            },
+            **changed,
+        )
+
     return make
 
 
 @pytest.fixture
 def timer(host):
     """The parameters of the part restart_timer."""
+
     def make(times="04:00", **changed):
         files = [
-            {"path": str(host / "units/@NAME@-restart.timer"), "content": "# hermes_ops.gateway\n%s\n" % times, "gateway_content": "", "mode": "0644"},
-            {"path": str(host / "etc/guard.conf.d/timer.conf"), "content": "[DEFAULT]\nsplay = 1h\n", "gateway_content": "", "mode": "0644"},
+            {
+                "path": str(host / "units/@NAME@-restart.timer"),
+                "content": "# hermes_ops.gateway\n%s\n" % times,
+                "gateway_content": "",
+                "mode": "0644",
+            },
+            {
+                "path": str(host / "etc/guard.conf.d/timer.conf"),
+                "content": "[DEFAULT]\nsplay = 1h\n",
+                "gateway_content": "",
+                "mode": "0644",
+            },
         ]
-        return dict({"part": "restart_timer", "state": "present", "gateways": [], "program": False, "files": files, "units": ["@NAME@-restart.timer"],
-                     "calendars": {"hermes_restart_timer_at": [times]}}, **changed)
+        return dict(
+            {
+                "part": "restart_timer",
+                "state": "present",
+                "gateways": [],
+                "program": False,
+                "files": files,
+                "units": ["@NAME@-restart.timer"],
+                "calendars": {"hermes_restart_timer_at": [times]},
+            },
+            **changed,
+        )
+
     return make
 
 
 @pytest.fixture
 def watchdog(host):
     """The parameters of the part watchdog, with a secret in its file."""
+
     def make(command="curl -H token:tok-1", threshold="50%", **changed):
-        content = "[DEFAULT]\n# hermes_ops.gateway\nthreshold = %s\nnotify_command = @NOTIFY_COMMAND@\n" % threshold
-        files = [{"path": str(host / "etc/guard.conf.d/watchdog.conf"), "content": content, "gateway_content": "", "mode": "0600"}]
-        return dict({"part": "watchdog", "state": "present", "gateways": [], "program": False, "files": files, "units": [], "calendars": {},
-                     "secrets": {"NOTIFY_COMMAND": command}}, **changed)
+        content = (
+            "[DEFAULT]\n# hermes_ops.gateway\nthreshold = %s\nnotify_command = @NOTIFY_COMMAND@\n"
+            % threshold
+        )
+        files = [
+            {
+                "path": str(host / "etc/guard.conf.d/watchdog.conf"),
+                "content": content,
+                "gateway_content": "",
+                "mode": "0600",
+            }
+        ]
+        return dict(
+            {
+                "part": "watchdog",
+                "state": "present",
+                "gateways": [],
+                "program": False,
+                "files": files,
+                "units": [],
+                "calendars": {},
+                "secrets": {"NOTIFY_COMMAND": command},
+            },
+            **changed,
+        )
+
     return make
 
 
@@ -83,7 +153,13 @@ def everything(root):
         for name in names:
             path = os.path.join(folder, name)
             info = os.lstat(path)
-            found[path] = (stat.S_IMODE(info.st_mode), info.st_ino, files_module.read_bytes(path, max_bytes=1 << 30) if stat.S_ISREG(info.st_mode) else None)
+            found[path] = (
+                stat.S_IMODE(info.st_mode),
+                info.st_ino,
+                files_module.read_bytes(path, max_bytes=1 << 30)
+                if stat.S_ISREG(info.st_mode)
+                else None,
+            )
     return found
 
 
@@ -104,13 +180,21 @@ def test_first_run_second_run_and_removal(host, guard, timer, systemd):
     before = everything(host)
     for check_mode in (True, False):
         result = desired_state.apply(guard(), check_mode)
-        assert (result["changed"], result["gateways"], len(result["diff"]) >= 3) == (True, ["hermes-gateway"], True)
+        assert (result["changed"], result["gateways"], len(result["diff"]) >= 3) == (
+            True,
+            ["hermes-gateway"],
+            True,
+        )
         if check_mode:
             assert everything(host) == before
             assert systemd.calls == []
     assert os.access(config.PROGRAM, os.X_OK)
     settings = config.load(str(host / "etc"))["hermes-gateway"]
-    assert (settings.unit, settings.home, settings.python) == (GATEWAY, systemd.homes[GATEWAY], systemd.python)
+    assert (settings.unit, settings.home, settings.python) == (
+        GATEWAY,
+        systemd.homes[GATEWAY],
+        systemd.python,
+    )
     assert systemd.calls == ["daemon-reload"]
     result = desired_state.apply(timer())
     assert result["next_elapse"][TIMER] > 4000000000
@@ -161,9 +245,16 @@ def test_last_gateway_is_gone(host, guard, timer, systemd):
     systemd.close()
     systemd.units = {TIMER: systemd.units[TIMER]}
     result = desired_state.apply(guard())
-    assert (result["changed"], result["skipped_because"]) == (True, "no Hermes gateway on this host")
+    assert (result["changed"], result["skipped_because"]) == (
+        True,
+        "no Hermes gateway on this host",
+    )
     # What stands on the program goes with it.
-    assert (os.listdir(str(host / "units")), os.path.exists(config.PROGRAM), systemd.units) == ([], False, {})
+    assert (os.listdir(str(host / "units")), os.path.exists(config.PROGRAM), systemd.units) == (
+        [],
+        False,
+        {},
+    )
     assert desired_state.apply(guard())["changed"] is False
 
 
@@ -174,13 +265,26 @@ def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, m
     account = pwd.getpwuid(os.getuid())
 
     def ada():
-        return desired_state.discovery.Gateway("hermes-gateway@ada", "user", account, str(home), GATEWAY, {}, None, ["hermes", "gateway", "run"])
+        return desired_state.discovery.Gateway(
+            "hermes-gateway@ada",
+            "user",
+            account,
+            str(home),
+            GATEWAY,
+            {},
+            None,
+            ["hermes", "gateway", "run"],
+        )
+
     monkeypatch.setattr(desired_state.discovery, "_by_hand", lambda found: [ada()])
     assert desired_state.apply(guard())["gateways"] == ["hermes-gateway", "hermes-gateway@ada"]
     before = everything(host)
     home.rename(host.parent / "away")
     result = desired_state.apply(guard())
-    assert (result["changed"], result["gateways"]) == (False, ["hermes-gateway", "hermes-gateway@ada"])
+    assert (result["changed"], result["gateways"]) == (
+        False,
+        ["hermes-gateway", "hermes-gateway@ada"],
+    )
     assert result["notes"][0].startswith("hermes-gateway@ada stays guarded as it was: the home")
     assert everything(host) == before
 
@@ -188,14 +292,39 @@ def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, m
 def test_drop_in_for_a_name_that_a_user_chose(host, guard, systemd, monkeypatch):
     """/etc/systemd/user/UNIT.d holds for every user: nobody gives other users' dbus.service a limit by calling a gateway so."""
     account = pwd.getpwuid(os.getuid())
-    mallory = desired_state.discovery.Gateway("dbus@mallory", "user", account, systemd.homes[GATEWAY], "dbus.service", {}, None, ["hermes", "gateway", "run"])
+    mallory = desired_state.discovery.Gateway(
+        "dbus@mallory",
+        "user",
+        account,
+        systemd.homes[GATEWAY],
+        "dbus.service",
+        {},
+        None,
+        ["hermes", "gateway", "run"],
+    )
     monkeypatch.setattr(desired_state.discovery, "_by_hand", lambda found: [mallory])
     desired_state.apply(guard())
     path = str(host / "units/@SCOPE@/@UNIT@.d/50-limit.conf")
-    limit = dict(guard(), part="limit", program=False, files=[{"path": path, "content": "# hermes_ops.gateway\n", "gateway_content": "", "mode": "0644"}])
+    limit = dict(
+        guard(),
+        part="limit",
+        program=False,
+        files=[
+            {
+                "path": path,
+                "content": "# hermes_ops.gateway\n",
+                "gateway_content": "",
+                "mode": "0644",
+            }
+        ],
+    )
     result = desired_state.apply(limit)
-    assert (host / "units/system/hermes-gateway.service.d/50-limit.conf").exists() and not (host / "units/user").exists()
-    assert result["notes"] == ["dbus@mallory gets no 50-limit.conf: the unit of a user must be called hermes*.service for that"]
+    assert (host / "units/system/hermes-gateway.service.d/50-limit.conf").exists() and not (
+        host / "units/user"
+    ).exists()
+    assert result["notes"] == [
+        "dbus@mallory gets no 50-limit.conf: the unit of a user must be called hermes*.service for that"
+    ]
 
 
 def test_the_record_of_another_role_outlives_the_guard(host, guard):
@@ -220,7 +349,9 @@ def test_one_gateway_less(host, guard, timer, systemd, tmp_path):
 
 def test_foreign_file(host, guard, systemd):
     (host / "units/hermes-gateway-restart.service").write_text("somebody's own\n")
-    refused(guard(), host, systemd, "hermes-gateway-restart.service", "not written by this collection")
+    refused(
+        guard(), host, systemd, "hermes-gateway-restart.service", "not written by this collection"
+    )
 
 
 @pytest.mark.parametrize("kind", ["link", "folder"])
@@ -231,29 +362,68 @@ def test_what_is_no_file_in_the_place_of_one(host, guard, systemd, kind):
 
 
 def test_gateway_that_is_not_there(host, guard, systemd):
-    refused(guard(gateways=["hermes-gateway", "nonesuch"]), host, systemd, "hermes_guard_gateways", "'nonesuch'", "allowed here: hermes-gateway")
+    refused(
+        guard(gateways=["hermes-gateway", "nonesuch"]),
+        host,
+        systemd,
+        "hermes_guard_gateways",
+        "'nonesuch'",
+        "allowed here: hermes-gateway",
+    )
 
 
 def test_home_of_somebody_else(host, guard, systemd):
     systemd.units[GATEWAY]["User"] = "nobody"
-    refused(guard(), host, systemd, "hermes_guard_gateways", "belongs to uid", "allowed: a home that belongs to the gateway's user")
+    refused(
+        guard(),
+        host,
+        systemd,
+        "hermes_guard_gateways",
+        "belongs to uid",
+        "allowed: a home that belongs to the gateway's user",
+    )
 
 
 def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, monkeypatch):
     """Anybody may have a unit of their own that names the home of somebody else; it is told, and an error only where it was asked for."""
-    mallory = desired_state.discovery.Gateway("hermes-gateway@mallory", "user", pwd.getpwnam("nobody"), str(host), GATEWAY, {}, None, ["hermes", "gateway", "run"])
+    mallory = desired_state.discovery.Gateway(
+        "hermes-gateway@mallory",
+        "user",
+        pwd.getpwnam("nobody"),
+        str(host),
+        GATEWAY,
+        {},
+        None,
+        ["hermes", "gateway", "run"],
+    )
     monkeypatch.setattr(desired_state.discovery, "_by_hand", lambda found: [mallory])
-    refused(guard(gateways=["hermes-gateway@mallory"]), host, systemd, "'hermes-gateway@mallory' cannot be guarded", "belongs to uid")
+    refused(
+        guard(gateways=["hermes-gateway@mallory"]),
+        host,
+        systemd,
+        "'hermes-gateway@mallory' cannot be guarded",
+        "belongs to uid",
+    )
     result = desired_state.apply(guard())
     assert result["gateways"] == ["hermes-gateway"]
-    assert [note.partition(": ")[0] for note in result["notes"]] == ["hermes-gateway@mallory is left out"]
+    assert [note.partition(": ")[0] for note in result["notes"]] == [
+        "hermes-gateway@mallory is left out"
+    ]
     assert desired_state.apply(guard())["changed"] is False
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
 def test_calendar(host, guard, timer, systemd):
     desired_state.apply(guard())
-    refused(timer(times="25:00"), host, systemd, "hermes_restart_timer_at", "'25:00'", "allowed: ", "04:00")
+    refused(
+        timer(times="25:00"),
+        host,
+        systemd,
+        "hermes_restart_timer_at",
+        "'25:00'",
+        "allowed: ",
+        "04:00",
+    )
 
 
 def test_calendar_as_systemd_sees_it(host, guard, timer, systemd, monkeypatch):
@@ -262,14 +432,31 @@ def test_calendar_as_systemd_sees_it(host, guard, timer, systemd, monkeypatch):
     refused(timer(), host, systemd, "hermes_restart_timer_at", "no such day")
 
 
-@pytest.mark.parametrize(("threshold", "why"), [("2048Q", "no amount of memory"), ("150%", "no amount of memory")])
+@pytest.mark.parametrize(
+    ("threshold", "why"), [("2048Q", "no amount of memory"), ("150%", "no amount of memory")]
+)
 def test_setting(host, guard, watchdog, systemd, threshold, why):
     desired_state.apply(guard())
-    refused(watchdog(threshold=threshold), host, systemd, "hermes_watchdog_threshold", threshold, why, "allowed: ")
+    refused(
+        watchdog(threshold=threshold),
+        host,
+        systemd,
+        "hermes_watchdog_threshold",
+        threshold,
+        why,
+        "allowed: ",
+    )
 
 
 def test_slip_in_a_role_that_is_still_to_come(host, guard, systemd):
-    refused(guard(options={"hermes_watchdog_breaches": "6 of 5"}), host, systemd, "hermes_watchdog_breaches", "6 of 5", "3 of 5")
+    refused(
+        guard(options={"hermes_watchdog_breaches": "6 of 5"}),
+        host,
+        systemd,
+        "hermes_watchdog_breaches",
+        "6 of 5",
+        "3 of 5",
+    )
 
 
 def test_mode_and_line_break(host, guard, watchdog, systemd):
@@ -288,7 +475,11 @@ def test_part_without_its_base(host, timer, systemd):
 def test_folder_that_cannot_be_written(host, guard, systemd, folder, monkeypatch):
     # Root may write what is read-only by its mode: what counts is the kernel's answer.
     real = os.access
-    monkeypatch.setattr(desired_state.os, "access", lambda path, mode: False if path == str(host / folder) else real(path, mode))
+    monkeypatch.setattr(
+        desired_state.os,
+        "access",
+        lambda path, mode: False if path == str(host / folder) else real(path, mode),
+    )
     refused(guard(), host, systemd, str(host / folder), "cannot be written")
 
 
@@ -296,14 +487,20 @@ def test_rollback(host, guard, timer, systemd, tmp_path):
     desired_state.apply(guard())
     systemd.add_gateway(tmp_path / "coder", unit="hermes-gateway-coder.service", start=False)
     desired_state.apply(timer(gateways=["hermes-gateway"]))
-    before = {path: value and (value[0], value[2]) for path, value in everything(host / "units").items()}
+    before = {
+        path: value and (value[0], value[2]) for path, value in everything(host / "units").items()
+    }
     pid = systemd.pid()
     # From one gateway to another: a timer goes, a timer comes, and systemd fails in between.
     systemd.fails.add("daemon-reload")
-    with pytest.raises(desired_state.ApplyError, match=r"no luck; everything was put back as it was"):
+    with pytest.raises(
+        desired_state.ApplyError, match=r"no luck; everything was put back as it was"
+    ):
         desired_state.apply(timer(gateways=["hermes-gateway-coder"]))
     systemd.fails.clear()
-    assert {path: value and (value[0], value[2]) for path, value in everything(host / "units").items()} == before
+    assert {
+        path: value and (value[0], value[2]) for path, value in everything(host / "units").items()
+    } == before
     # The timer that had been stopped for it runs again.
     assert systemd.units[TIMER]["ActiveState"] == "active"
     assert systemd.pid() == pid
@@ -388,23 +585,36 @@ def test_secrets_are_in_the_file_and_nowhere_else(host, guard, watchdog, systemd
         "[DEFAULT]\n# hermes_ops.gateway\nthreshold = 50%\nnotify_command = (hidden)\n",
         "[DEFAULT]\n# hermes_ops.gateway\nthreshold = 60%\nnotify_command = (hidden, another one)\n",
     )
-    assert desired_state.apply(watchdog(command=""), True)["diff"][0]["after"].endswith("notify_command = \n")
+    assert desired_state.apply(watchdog(command=""), True)["diff"][0]["after"].endswith(
+        "notify_command = \n"
+    )
     same = desired_state.apply(watchdog(threshold="60%"), True)["diff"][0]
     assert same["after"].endswith("notify_command = (hidden)\n")
-    seen += [changed, same, desired_state.apply(watchdog(state="absent", command=""), True), desired_state.apply(guard(state="absent"), True)]
+    seen += [
+        changed,
+        same,
+        desired_state.apply(watchdog(state="absent", command=""), True),
+        desired_state.apply(guard(state="absent"), True),
+    ]
     assert "tok-" not in json.dumps(seen)
     assert "threshold" not in seen[-1]["diff"][-1]["before"]
 
 
 def test_program_is_not_in_the_diff(host, guard):
-    program = [one for one in desired_state.apply(guard(), True)["diff"] if one["after_header"].startswith(config.PROGRAM)][0]
+    program = [
+        one
+        for one in desired_state.apply(guard(), True)["diff"]
+        if one["after_header"].startswith(config.PROGRAM)
+    ][0]
     assert program["after"].startswith("(the program hermes-guard, ")
 
 
 def test_drop_in_that_is_younger_than_the_process(host, guard, systemd):
     parameters = guard()
     path = str(host / "units/@NAME@.service.d/memory.conf")
-    parameters["files"].append({"path": path, "content": "# hermes_ops.gateway\n", "gateway_content": "", "mode": "0644"})
+    parameters["files"].append(
+        {"path": path, "content": "# hermes_ops.gateway\n", "gateway_content": "", "mode": "0644"}
+    )
     assert desired_state.apply(parameters)["restart_needed"] == ["hermes-gateway"]
     os.utime(path.replace("@NAME@", "hermes-gateway"), (1, 1))
     assert desired_state.apply(parameters)["restart_needed"] == []
@@ -413,7 +623,10 @@ def test_drop_in_that_is_younger_than_the_process(host, guard, systemd):
 def test_values_are_filled_in_at_once():
     gateway = type("Gateway", (), dict.fromkeys(("name", "unit", "scope", "user", "python"), "x"))()
     gateway.home = "/home/@PYTHON@"
-    assert desired_state._fill("home = @HOME@ @PYTHON@ @OTHER@", gateway) == "home = /home/@PYTHON@ x @OTHER@"
+    assert (
+        desired_state._fill("home = @HOME@ @PYTHON@ @OTHER@", gateway)
+        == "home = /home/@PYTHON@ x @OTHER@"
+    )
 
 
 def test_users_unit_is_named_with_its_user(host, guard, tmp_path, monkeypatch):
@@ -422,7 +635,9 @@ def test_users_unit_is_named_with_its_user(host, guard, tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     (tmp_path / "hermit/.hermes").mkdir()
     (folder / "hermes-gateway.service").touch()
-    entry = pwd.struct_passwd((user.pw_name, "x", user.pw_uid, user.pw_gid, "", str(tmp_path / "hermit"), "/bin/sh"))
+    entry = pwd.struct_passwd(
+        (user.pw_name, "x", user.pw_uid, user.pw_gid, "", str(tmp_path / "hermit"), "/bin/sh")
+    )
     monkeypatch.setattr(desired_state.discovery.pwd, "getpwall", lambda: [entry])
     result = desired_state.apply(guard())
     assert result["gateways"] == ["hermes-gateway", "hermes-gateway@" + user.pw_name]
@@ -432,15 +647,44 @@ def test_users_unit_is_named_with_its_user(host, guard, tmp_path, monkeypatch):
 @pytest.fixture
 def limit(host):
     """The parameters of the part memory_limit, its files as the role has them."""
+
     def make(most="80%", swap="0", high="", watchdog=None, **changed):
         content = "# hermes_ops.gateway\nMemoryMax=@MEMORY_MAX@\nMemorySwapMax=@MEMORY_SWAP_MAX@\nMemoryHigh=@MEMORY_HIGH@\n"
         files = [
-            {"path": str(host / "units/@SCOPE@/@UNIT@.d/limit.conf"), "content": content, "gateway_content": "", "mode": "0644"},
-            {"path": str(host / "units/@SCOPE@/hermes.slice"), "content": content, "gateway_content": "", "mode": "0644"},
+            {
+                "path": str(host / "units/@SCOPE@/@UNIT@.d/limit.conf"),
+                "content": content,
+                "gateway_content": "",
+                "mode": "0644",
+            },
+            {
+                "path": str(host / "units/@SCOPE@/hermes.slice"),
+                "content": content,
+                "gateway_content": "",
+                "mode": "0644",
+            },
         ]
-        asked = {"hermes_memory_limit_max": most, "hermes_memory_limit_swap_max": swap, "hermes_memory_limit_high": high}
-        return dict({"part": "memory_limit", "state": "present", "gateways": [], "program": False, "files": files, "units": [], "calendars": {},
-                     "memory_limit": dict(asked, hermes_watchdog_threshold=watchdog) if watchdog else asked}, **changed)
+        asked = {
+            "hermes_memory_limit_max": most,
+            "hermes_memory_limit_swap_max": swap,
+            "hermes_memory_limit_high": high,
+        }
+        return dict(
+            {
+                "part": "memory_limit",
+                "state": "present",
+                "gateways": [],
+                "program": False,
+                "files": files,
+                "units": [],
+                "calendars": {},
+                "memory_limit": dict(asked, hermes_watchdog_threshold=watchdog)
+                if watchdog
+                else asked,
+            },
+            **changed,
+        )
+
     return make
 
 
@@ -448,15 +692,26 @@ def limit(host):
 def ram(monkeypatch):
     """A host with 1000 MB of RAM and cgroup v2, whose kernel does as systemd says: {control group: limit}."""
     most = {"": 800 << 20}
-    monkeypatch.setattr(desired_state.proc, "host_memory", lambda: {"total_bytes": 1000 << 20, "available_bytes": 0, "swap_total_bytes": most.get("swap", 0)})
+    monkeypatch.setattr(
+        desired_state.proc,
+        "host_memory",
+        lambda: {
+            "total_bytes": 1000 << 20,
+            "available_bytes": 0,
+            "swap_total_bytes": most.get("swap", 0),
+        },
+    )
     monkeypatch.setattr(desired_state.memory_limit, "IN_FORCE_SECONDS", 0)
-    monkeypatch.setattr(desired_state.proc, "cgroup_memory", lambda group: {"cgroup_max_bytes": most[group]})
+    monkeypatch.setattr(
+        desired_state.proc, "cgroup_memory", lambda group: {"cgroup_max_bytes": most[group]}
+    )
     controllers(monkeypatch, "cpu memory pids\n")
     return most
 
 
 def controllers(monkeypatch, everywhere, of_user=None):
     """What cgroup.controllers says, None where there is no such file; ``of_user`` is said in the cgroup of a user's systemd."""
+
     def read(path, limit=1 << 20):
         if path.startswith(desired_state.proc.CGROUP_ROOT):
             return of_user or everywhere if "user@" in path else everywhere
@@ -474,7 +729,11 @@ def test_limit_is_set_and_removed_without_a_restart(host, guard, limit, systemd,
     assert desired_state.apply(limit(), True)["changed"]
     assert everything(host) == before
     result = desired_state.apply(limit())
-    assert (result["changed"], result["notes"], result["restart_needed"]) == (True, [], ["hermes-gateway"])
+    assert (result["changed"], result["notes"], result["restart_needed"]) == (
+        True,
+        [],
+        ["hermes-gateway"],
+    )
     drop_in = (host / "units/system/hermes-gateway.service.d/limit.conf").read_text()
     assert drop_in == "# hermes_ops.gateway\nMemoryMax=800M\nMemorySwapMax=0\n"
     assert systemd.calls == ["daemon-reload"]
@@ -496,7 +755,14 @@ def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, syste
     desired_state.apply(guard())
     desired_state.apply(limit())
     desired_state.apply(watchdog(threshold="80%"))
-    words = ("hermes_memory_limit_max", "80%", "800 MB", "(hermes-gateway)", "hermes_watchdog_threshold", "allowed: ")
+    words = (
+        "hermes_memory_limit_max",
+        "80%",
+        "800 MB",
+        "(hermes-gateway)",
+        "hermes_watchdog_threshold",
+        "allowed: ",
+    )
     refused(limit(), host, systemd, *words)
     # In check mode the watchdog's role has not written anything yet: what the play says of it counts.
     assert desired_state.apply(limit(watchdog="50%"), True)["changed"] is False
@@ -504,10 +770,17 @@ def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, syste
         desired_state.apply(limit(watchdog="900M"), True)
 
 
-@pytest.mark.parametrize(("wrong", "option"), [
-    ({"most": "0"}, "hermes_memory_limit_max"), ({"most": ""}, "hermes_memory_limit_max"), ({"most": "120%"}, "hermes_memory_limit_max"),
-    ({"swap": "lots"}, "hermes_memory_limit_swap_max"), ({"high": "1x"}, "hermes_memory_limit_high"), ({"high": "80%"}, "hermes_memory_limit_high"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "option"),
+    [
+        ({"most": "0"}, "hermes_memory_limit_max"),
+        ({"most": ""}, "hermes_memory_limit_max"),
+        ({"most": "120%"}, "hermes_memory_limit_max"),
+        ({"swap": "lots"}, "hermes_memory_limit_swap_max"),
+        ({"high": "1x"}, "hermes_memory_limit_high"),
+        ({"high": "80%"}, "hermes_memory_limit_high"),
+    ],
+)
 def test_limit_that_is_none(host, guard, limit, systemd, ram, wrong, option):
     desired_state.apply(guard())
     refused(limit(**wrong), host, systemd, option, "allowed: ")
@@ -516,10 +789,17 @@ def test_limit_that_is_none(host, guard, limit, systemd, ram, wrong, option):
         refused(guard(options={option: value}), host, systemd, option, "allowed: ")
 
 
-@pytest.mark.parametrize(("swap_of_the_host", "swap", "line", "note"), [
-    (0, "", "", "this host has no swap"), (1 << 30, "0", "", "hermes_memory_limit_swap_max is 0"), (1 << 30, "10%", "MemoryHigh=700M\n", None),
-])
-def test_memory_high_only_with_swap(host, guard, limit, systemd, ram, swap_of_the_host, swap, line, note):
+@pytest.mark.parametrize(
+    ("swap_of_the_host", "swap", "line", "note"),
+    [
+        (0, "", "", "this host has no swap"),
+        (1 << 30, "0", "", "hermes_memory_limit_swap_max is 0"),
+        (1 << 30, "10%", "MemoryHigh=700M\n", None),
+    ],
+)
+def test_memory_high_only_with_swap(
+    host, guard, limit, systemd, ram, swap_of_the_host, swap, line, note
+):
     ram["swap"] = swap_of_the_host
     desired_state.apply(guard())
     result = desired_state.apply(limit(high="70%", swap=swap))
@@ -532,7 +812,9 @@ def test_memory_high_only_with_swap(host, guard, limit, systemd, ram, swap_of_th
 def test_limit_that_the_host_cannot_hold(host, guard, limit, systemd, ram, monkeypatch):
     desired_state.apply(guard())
     ram[""] = None
-    assert desired_state.apply(limit())["notes"] == ["hermes-gateway: the limit is not in force before its next restart"]
+    assert desired_state.apply(limit())["notes"] == [
+        "hermes-gateway: the limit is not in force before its next restart"
+    ]
     assert "never reached" in desired_state.apply(limit(most="2G"), True)["notes"][0]
     controllers(monkeypatch, "cpu pids\n")
     assert "switched off" in desired_state.apply(limit(), True)["notes"][0]
@@ -542,14 +824,21 @@ def test_limit_that_the_host_cannot_hold(host, guard, limit, systemd, ram, monke
 
 
 def test_limit_of_users_without_the_controller(host, ram, monkeypatch):
-    gateway = type("Gateway", (), {"name": "hermes-gateway@ada", "scope": "user", "uid": 1000, "user": "ada", "pid": 1})()
+    gateway = type(
+        "Gateway",
+        (),
+        {"name": "hermes-gateway@ada", "scope": "user", "uid": 1000, "user": "ada", "pid": 1},
+    )()
     assert desired_state.memory_limit.obstacle(gateway) is None
     controllers(monkeypatch, "cpu memory\n", "cpu\n")
     assert "Delegate=memory" in desired_state.memory_limit.obstacle(gateway)
 
 
 def test_two_users_share_a_drop_in(host, guard, limit, ram, systemd, monkeypatch):
-    users = [type("Manager", (), {"user": pwd.getpwuid(os.getuid()), "calls": [], "broken": broken})() for broken in (True, False)]
+    users = [
+        type("Manager", (), {"user": pwd.getpwuid(os.getuid()), "calls": [], "broken": broken})()
+        for broken in (True, False)
+    ]
     units = {"hermes-gateway.service": "no", "hermes.slice": "no"}
 
     def show(manager, names, properties):
@@ -565,7 +854,12 @@ def test_two_users_share_a_drop_in(host, guard, limit, ram, systemd, monkeypatch
     monkeypatch.setattr(desired_state.unit_files.systemd, "user_managers", lambda: users)
     home = str(host.parent / "home")
     account = pwd.getpwuid(os.getuid())
-    found = [desired_state.discovery.Gateway("hermes-gateway@" + name, "user", account, home, "hermes-gateway.service") for name in ("ada", "bob")]
+    found = [
+        desired_state.discovery.Gateway(
+            "hermes-gateway@" + name, "user", account, home, "hermes-gateway.service"
+        )
+        for name in ("ada", "bob")
+    ]
     monkeypatch.setattr(desired_state.discovery, "find_gateways", lambda: found)
     for gateway in found:
         gateway.problem = None
@@ -585,8 +879,22 @@ def test_two_users_share_a_drop_in(host, guard, limit, ram, systemd, monkeypatch
 
 def test_allocator_without_its_library(host, guard, systemd, monkeypatch, tmp_path):
     monkeypatch.setattr(desired_state, "LIBRARIES", (str(tmp_path / "lib/*-linux-*"),))
-    drop_in = {"path": str(host / "units/@SCOPE@/@UNIT@.d/allocator.conf"), "content": "# hermes_ops.gateway\n", "gateway_content": "", "mode": "0644"}
-    wanted = {"part": "allocator", "state": "present", "gateways": [], "program": False, "files": [drop_in], "units": [], "calendars": {}, "jemalloc": True}
+    drop_in = {
+        "path": str(host / "units/@SCOPE@/@UNIT@.d/allocator.conf"),
+        "content": "# hermes_ops.gateway\n",
+        "gateway_content": "",
+        "mode": "0644",
+    }
+    wanted = {
+        "part": "allocator",
+        "state": "present",
+        "gateways": [],
+        "program": False,
+        "files": [drop_in],
+        "units": [],
+        "calendars": {},
+        "jemalloc": True,
+    }
     assert desired_state.apply(guard())["jemalloc"] is False
     refused(wanted, host, systemd, "libjemalloc.so.2", "install the package libjemalloc2")
     assert desired_state.apply(wanted, True)["diff"][-1]["after"] == "libjemalloc2\n"

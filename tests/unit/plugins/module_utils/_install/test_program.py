@@ -17,7 +17,9 @@ import pytest
 yaml = pytest.importorskip("yaml")
 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import cli
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import program as program_module
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
+    program as program_module,
+)
 
 CHECKOUT = Path(__file__).resolve().parents[5]
 UTILS = CHECKOUT / "plugins/module_utils"
@@ -36,8 +38,21 @@ def run(program, *arguments, folder=None, code=0):
     command = [sys.executable, "-ISB", str(program)]
     if folder is not None:
         start = "import sys; sys.path.insert(0, sys.argv.pop(1)); from hermes_guard._guard import config, cli; config.load.__defaults__ = (sys.argv.pop(1),)"
-        command = [sys.executable, "-ISB", "-c", start + "; sys.exit(cli.main())", str(program), str(folder)]
-    done = subprocess.run(command + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60)
+        command = [
+            sys.executable,
+            "-ISB",
+            "-c",
+            start + "; sys.exit(cli.main())",
+            str(program),
+            str(folder),
+        ]
+    done = subprocess.run(
+        command + list(arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
     assert done.returncode == code, done.stderr
     return done.stdout.decode(), done.stderr.decode()
 
@@ -53,9 +68,13 @@ def imports(name):
     for node in ast.walk(ast.parse(path(name).read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
             package = node.module or name.partition(".")[0]
-            found |= {package} if "." in package else {"%s.%s" % (package, alias.name) for alias in node.names}
+            found |= (
+                {package}
+                if "." in package
+                else {"%s.%s" % (package, alias.name) for alias in node.names}
+            )
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hermes_guard."):
-            found.add(node.module[len("hermes_guard."):])
+            found.add(node.module[len("hermes_guard.") :])
     return found
 
 
@@ -64,7 +83,9 @@ def test_source_from_a_loader_that_has_it_only_after_the_import(monkeypatch):
     monkeypatch.setattr(program_module, "__loader__", object())
     imported = []
     real = program_module.importlib.import_module
-    monkeypatch.setattr(program_module.importlib, "import_module", lambda name: imported.append(name) or real(name))
+    monkeypatch.setattr(
+        program_module.importlib, "import_module", lambda name: imported.append(name) or real(name)
+    )
     assert program_module.source("_host.quantity") == path("_host.quantity").read_text()
     assert [name.rpartition("module_utils.")[2] for name in imported] == ["_host.quantity"]
 
@@ -72,9 +93,22 @@ def test_source_from_a_loader_that_has_it_only_after_the_import(monkeypatch):
 def test_bytes_are_always_the_same(program, tmp_path):
     # In another process, with other hashes, another clock zone, umask and language.
     again = tmp_path / "again"
-    env = dict(os.environ, PYTHONPATH=str(CHECKOUT / ".build/collections"), PYTHONHASHSEED="7", TZ="Asia/Tokyo", LC_ALL="C")
+    env = dict(
+        os.environ,
+        PYTHONPATH=str(CHECKOUT / ".build/collections"),
+        PYTHONHASHSEED="7",
+        TZ="Asia/Tokyo",
+        LC_ALL="C",
+    )
     subprocess.run(
-        [sys.executable, "-m", "ansible_collections.hermes_ops.gateway.plugins.module_utils._install.program", str(again)], env=env, check=True,
+        [
+            sys.executable,
+            "-m",
+            "ansible_collections.hermes_ops.gateway.plugins.module_utils._install.program",
+            str(again),
+        ],
+        env=env,
+        check=True,
     )
     assert again.read_bytes() == program.read_bytes()
 
@@ -103,9 +137,14 @@ def test_archive(program):
     with zipfile.ZipFile(str(program)) as archive:
         assert archive.testzip() is None
         assert sorted(archive.namelist()) == archive.namelist()
-        members = {name: "hermes_guard/%s.py" % name.replace(".", "/") for name in program_module.MODULES}
+        members = {
+            name: "hermes_guard/%s.py" % name.replace(".", "/") for name in program_module.MODULES
+        }
         packages = {os.path.dirname(member) + "/__init__.py" for member in members.values()}
-        assert set(archive.namelist()) == {"__main__.py", "hermes_guard/__init__.py"} | packages | set(members.values())
+        assert set(archive.namelist()) == {
+            "__main__.py",
+            "hermes_guard/__init__.py",
+        } | packages | set(members.values())
         for name, member in members.items():
             assert archive.read(member) == path(name).read_bytes()
 
@@ -121,7 +160,11 @@ def installed(tmp_path_factory):
 
 def test_installed_program_runs_from_compiled_files(installed):
     found = "import sys; sys.path.insert(0, sys.argv[1]); from hermes_guard._guard import cli; print(cli.__spec__.cached or cli.__spec__.origin)"
-    done = subprocess.run([program_module.INTERPRETER, "-ISB", "-c", found, str(installed)], stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(
+        [program_module.INTERPRETER, "-ISB", "-c", found, str(installed)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
     assert done.stdout.decode().strip().endswith("cli.pyc")
 
 
@@ -130,7 +173,14 @@ def test_another_python_runs_installed_program_from_its_sources(installed, tmp_p
     foreign = tmp_path / "hermes-guard"
     with zipfile.ZipFile(str(installed)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    foreign.write_bytes(program_module._archive({name: b"\0\0\r\n" + data[4:] if name.endswith(".pyc") else data for name, data in members.items()}))
+    foreign.write_bytes(
+        program_module._archive(
+            {
+                name: b"\0\0\r\n" + data[4:] if name.endswith(".pyc") else data
+                for name, data in members.items()
+            }
+        )
+    )
     assert run(foreign, "--version") == run(installed, "--version")
 
 
@@ -139,9 +189,20 @@ def test_installed_program_is_kept_while_sources_and_python_are_the_same(install
     assert program_module.installed(data) is data
 
 
-@pytest.mark.parametrize("other", [
-    None, b"", b"#!/bin/sh\n", "sources only", "damaged", "one source differs", "one source more", "one compiled file less", "another Python",
-])
+@pytest.mark.parametrize(
+    "other",
+    [
+        None,
+        b"",
+        b"#!/bin/sh\n",
+        "sources only",
+        "damaged",
+        "one source differs",
+        "one source more",
+        "one compiled file less",
+        "another Python",
+    ],
+)
 def test_installed_program_is_made_anew(installed, program, other):
     data = installed.read_bytes()
     with zipfile.ZipFile(str(installed)) as archive:
@@ -151,10 +212,21 @@ def test_installed_program_is_made_anew(installed, program, other):
         "sources only": lambda: program.read_bytes(),
         # In the middle of a source: the archive's own checksum tells.
         "damaged": lambda: data.replace(b"The command line", b"the command line", 1),
-        "one source differs": lambda: program_module._archive(dict(members, **{"hermes_guard/_guard/cli.py": b"pass\n"})),
-        "one source more": lambda: program_module._archive(dict(members, **{"hermes_guard/more.py": b"pass\n"})),
-        "one compiled file less": lambda: program_module._archive({name: text for name, text in members.items() if name != compiled}),
-        "another Python": lambda: program_module._archive({name: b"\0\0\r\n" + text[4:] if name.endswith(".pyc") else text for name, text in members.items()}),
+        "one source differs": lambda: program_module._archive(
+            dict(members, **{"hermes_guard/_guard/cli.py": b"pass\n"})
+        ),
+        "one source more": lambda: program_module._archive(
+            dict(members, **{"hermes_guard/more.py": b"pass\n"})
+        ),
+        "one compiled file less": lambda: program_module._archive(
+            {name: text for name, text in members.items() if name != compiled}
+        ),
+        "another Python": lambda: program_module._archive(
+            {
+                name: b"\0\0\r\n" + text[4:] if name.endswith(".pyc") else text
+                for name, text in members.items()
+            }
+        ),
     }.get(other, lambda: other)()
     made = program_module.installed(present)
     assert made != present
@@ -164,18 +236,32 @@ def test_installed_program_is_made_anew(installed, program, other):
 
 def test_interpreter_that_does_not_work_is_said(monkeypatch):
     monkeypatch.setattr(program_module, "INTERPRETER", "/usr/bin/false")
-    with pytest.raises(program_module.command.RunError, match="/usr/bin/false cannot compile the program"):
+    with pytest.raises(
+        program_module.command.RunError, match="/usr/bin/false cannot compile the program"
+    ):
         program_module.installed(None)
 
 
 def test_standard_library_only():
     for name in program_module.MODULES:
         for node in ast.walk(ast.parse(path(name).read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
             for one in names:
                 top = (one or "").partition(".")[0]
                 # Those run in Hermes's own Python, where they are.
-                assert name == "_hermes.helper" or top not in ("ansible", "ansible_collections", "psutil", "yaml", "ruamel"), (name, one)
+                assert name == "_hermes.helper" or top not in (
+                    "ansible",
+                    "ansible_collections",
+                    "psutil",
+                    "yaml",
+                    "ruamel",
+                ), (name, one)
 
 
 def test_version(program):
@@ -198,11 +284,20 @@ def test_check_of_nothing(program, tmp_path):
     assert run(program, "check", folder=tmp_path) == ("", "")
 
 
-@pytest.mark.parametrize(("arguments", "code", "word"), [
-    ([], 2, "COMMAND"), (["nonsense"], 2, "nonsense"), (["restart", "--gateway", "x"], 2, "--reason"),
-    (["restart", "--gateway", "x", "--reason", "y"], 1, "--gateway: 'x' is not configured; there are: none"),
-    (["check", "--gateway", "x"], 1, "there are: none"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        ([], 2, "COMMAND"),
+        (["nonsense"], 2, "nonsense"),
+        (["restart", "--gateway", "x"], 2, "--reason"),
+        (
+            ["restart", "--gateway", "x", "--reason", "y"],
+            1,
+            "--gateway: 'x' is not configured; there are: none",
+        ),
+        (["check", "--gateway", "x"], 1, "there are: none"),
+    ],
+)
 def test_wrong_use(program, tmp_path, arguments, code, word):
     out, err = run(program, *arguments, folder=tmp_path, code=code)
     assert (out, word in err, "Traceback" in err) == ("", True, False)
@@ -211,4 +306,6 @@ def test_wrong_use(program, tmp_path, arguments, code, word):
 def test_setting_that_is_wrong(program, tmp_path):
     (tmp_path / "guard.conf").write_text("[hermes-gateway]\nthreshold = 2048Q\n")
     err = run(program, "check", folder=tmp_path, code=1)[1]
-    assert err.startswith("hermes-guard: hermes_watchdog_threshold (threshold in hermes-gateway): '2048Q'")
+    assert err.startswith(
+        "hermes-guard: hermes_watchdog_threshold (threshold in hermes-gateway): '2048Q'"
+    )

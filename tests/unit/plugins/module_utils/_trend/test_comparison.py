@@ -26,11 +26,25 @@ def history(*parts, seed=7, step=300):
         while at < end:
             if at - born >= life * 3600:
                 born, lives = at, lives + 1
-            rss = 250 + slope * (at - born) / 3600 + abs(rng.gauss(0, 6)) + (rng.uniform(20, 120) if rng.random() < 0.05 else 0)
-            rows.append({
-                "timestamp": at, "invocation_id": "life%d" % lives, "uptime_seconds": at - born, "rss_bytes": int(rss * MB), "anon_bytes": int(rss * MB),
-                "swap_bytes": 0, "provider": "p", "model": "m", "version": version,
-            })
+            rss = (
+                250
+                + slope * (at - born) / 3600
+                + abs(rng.gauss(0, 6))
+                + (rng.uniform(20, 120) if rng.random() < 0.05 else 0)
+            )
+            rows.append(
+                {
+                    "timestamp": at,
+                    "invocation_id": "life%d" % lives,
+                    "uptime_seconds": at - born,
+                    "rss_bytes": int(rss * MB),
+                    "anon_bytes": int(rss * MB),
+                    "swap_bytes": 0,
+                    "provider": "p",
+                    "model": "m",
+                    "version": version,
+                }
+            )
             at += step
     return rows
 
@@ -42,7 +56,11 @@ def result(rows, since=None, scale=1.0):
 @pytest.mark.parametrize("life", [12, 1000], ids="lives of {} h".format)
 def test_fixed(life):
     answer = result(history(("0.16.0", 96, 60, life), ("0.17.0", 180, 0, life)))
-    assert (answer["result"], answer["version_before"], answer["version_after"]) == ("fixed", "0.16.0", "0.17.0")
+    assert (answer["result"], answer["version_before"], answer["version_after"]) == (
+        "fixed",
+        "0.16.0",
+        "0.17.0",
+    )
     assert answer["since"] == START + 96 * 3600
     assert answer["before"]["slope_mb_per_hour"] == pytest.approx(60, rel=0.1)
     assert answer["why"].startswith("Fixed from 0.16.0 to 0.17.0: it grew by ")
@@ -61,11 +79,15 @@ def test_still_leaking():
 
 
 def test_worse():
-    assert result(history(("0.19.0", 120, 0, 1000), ("0.20.0", 200, 30, 1000)))["result"] == "new_leak"
+    assert (
+        result(history(("0.19.0", 120, 0, 1000), ("0.20.0", 200, 30, 1000)))["result"] == "new_leak"
+    )
 
 
 def test_there_never_was_one():
-    assert result(history(("0.18.0", 120, 0, 1000), ("0.19.0", 200, 0, 1000)))["result"] == "no_leak"
+    assert (
+        result(history(("0.18.0", 120, 0, 1000), ("0.19.0", 200, 0, 1000)))["result"] == "no_leak"
+    )
 
 
 @pytest.mark.parametrize("slope", [0, 60])
@@ -78,7 +100,9 @@ def test_not_enough_yet(slope):
 
 def test_time_without_samples_is_not_enough():
     rows = history(("0.16.0", 96, 60, 12), ("0.17.0", 200, 0, 1000))
-    gap = [row for row in rows if row["version"] == "0.16.0" or row["timestamp"] > START + 280 * 3600]
+    gap = [
+        row for row in rows if row["version"] == "0.16.0" or row["timestamp"] > START + 280 * 3600
+    ]
     answer = result(gap)
     assert answer["result"] == "not_enough_yet"
     assert 0 < answer["hours_still"] < 168
@@ -86,7 +110,10 @@ def test_time_without_samples_is_not_enough():
 
 def test_nothing_to_compare_with():
     assert result(history(("0.16.0", 2, 60, 12), ("0.17.0", 200, 0, 12)))["result"] == "no_baseline"
-    assert result(history(("0.16.0", 2, 60, 12), ("0.17.0", 200, 40, 1000)))["result"] == "still_leaking"
+    assert (
+        result(history(("0.16.0", 2, 60, 12), ("0.17.0", 200, 40, 1000)))["result"]
+        == "still_leaking"
+    )
 
 
 def test_no_change_of_the_version():
@@ -102,7 +129,11 @@ def test_no_history():
 def test_session_compression_at_a_time():
     rows = history(("0.19.0", 120, 40, 24), ("0.19.0", 200, 10, 24))
     answer = result(rows, since=START + 120 * 3600)
-    assert (answer["result"], answer["version_before"], answer["version_after"]) == ("improved", "0.19.0", "0.19.0")
+    assert (answer["result"], answer["version_before"], answer["version_after"]) == (
+        "improved",
+        "0.19.0",
+        "0.19.0",
+    )
     assert answer["why"].startswith("Improved, from ")
 
 
@@ -117,7 +148,9 @@ def test_a_time_after_the_last_sample():
 
 
 def test_the_last_of_two_upgrades_counts():
-    answer = result(history(("0.15.0", 48, 80, 12), ("0.16.0", 48, 80, 12), ("0.17.0", 200, 0, 1000)))
+    answer = result(
+        history(("0.15.0", 48, 80, 12), ("0.16.0", 48, 80, 12), ("0.17.0", 200, 0, 1000))
+    )
     assert (answer["result"], answer["version_before"]) == ("fixed", "0.16.0")
 
 
@@ -128,8 +161,10 @@ def test_an_unknown_version_is_no_change():
 
 def test_a_cache_that_fills_after_the_upgrade_is_no_leak():
     rows = history(("0.16.0", 96, 60, 12), ("0.17.0", 240, 0, 1000))
-    for row in rows[96 * 12:]:
-        row["anon_bytes"] = row["rss_bytes"] = row["rss_bytes"] + int(150 * MB * (1 - 2 ** (-row["uptime_seconds"] / 36000.0)))
+    for row in rows[96 * 12 :]:
+        row["anon_bytes"] = row["rss_bytes"] = row["rss_bytes"] + int(
+            150 * MB * (1 - 2 ** (-row["uptime_seconds"] / 36000.0))
+        )
     assert result(rows)["result"] == "fixed"
 
 
@@ -138,9 +173,16 @@ def test_scaled_for_a_lab():
     assert (answer["result"], round(answer["before"]["slope_mb_per_hour"], -2)) == ("fixed", 3600)
 
 
-@pytest.mark.parametrize("text, epoch", [
-    ("version", None), ("1786000000", 1786000000.0), ("2026-08-05", 1785888000.0), ("2026-08-05 14:00", 1785938400.0), ("2026-08-05T14:00:30Z", 1785938430.0),
-])
+@pytest.mark.parametrize(
+    "text, epoch",
+    [
+        ("version", None),
+        ("1786000000", 1786000000.0),
+        ("2026-08-05", 1785888000.0),
+        ("2026-08-05 14:00", 1785938400.0),
+        ("2026-08-05T14:00:30Z", 1785938430.0),
+    ],
+)
 def test_times(text, epoch):
     assert comparison.moment(text) == epoch
 
@@ -154,7 +196,12 @@ def test_what_is_no_time(text):
 def test_on_the_command_line(tmp_path, capsys):
     rows = history(("0.16.0", 96, 60, 12), ("0.17.0", 180, 0, 12))
     path = tmp_path / "memory.csv"
-    path.write_text("\n".join([",".join(rows[0])] + [",".join(str(value) for value in row.values()) for row in rows]) + "\n")
+    path.write_text(
+        "\n".join(
+            [",".join(rows[0])] + [",".join(str(value) for value in row.values()) for row in rows]
+        )
+        + "\n"
+    )
     assert cli.main(["trend", "--samples", str(path), "--since", "version", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["result"] == "fixed"
     assert cli.main(["trend", "--samples", str(path), "--since", "2026-08-06"]) == 0
@@ -165,13 +212,24 @@ def test_on_the_command_line(tmp_path, capsys):
 
 def test_an_earlier_upgrade_is_not_credited_to_the_last():
     """0.17.0 mended it; 0.17.1 changed nothing, and is compared with 0.17.0."""
-    answer = result(history(("0.16.0", 192, 40, 1000), ("0.17.0", 72, 0, 1000), ("0.17.1", 216, 0, 1000)))
-    assert (answer["result"], answer["version_before"], answer["version_after"]) == ("no_leak", "0.17.0", "0.17.1")
+    answer = result(
+        history(("0.16.0", 192, 40, 1000), ("0.17.0", 72, 0, 1000), ("0.17.1", 216, 0, 1000))
+    )
+    assert (answer["result"], answer["version_before"], answer["version_after"]) == (
+        "no_leak",
+        "0.17.0",
+        "0.17.1",
+    )
 
 
 def test_one_sample_with_a_wrong_clock_is_not_the_time_of_the_change():
     rows = history(("0.16.0", 96, 60, 1000), ("0.17.0", 200, 0, 1000))
     first = next(index for index, row in enumerate(rows) if row["version"] == "0.17.0")
     for wrong in (60, rows[first]["timestamp"] + 20 * 86400):
-        answer = result([dict(row, timestamp=wrong) if index == first else row for index, row in enumerate(rows)])
+        answer = result(
+            [
+                dict(row, timestamp=wrong) if index == first else row
+                for index, row in enumerate(rows)
+            ]
+        )
         assert answer["result"] == "fixed", (wrong, answer)

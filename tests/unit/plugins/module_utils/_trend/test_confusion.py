@@ -19,7 +19,10 @@ _spec.loader.exec_module(confusion)
 SEEDS = range(5000, 5008)
 
 
-@pytest.mark.parametrize("name", [name for name, (dummy, kind) in confusion.simulate.SCENARIOS.items() if kind == "harmless"])
+@pytest.mark.parametrize(
+    "name",
+    [name for name, (dummy, kind) in confusion.simulate.SCENARIOS.items() if kind == "harmless"],
+)
 def test_harmless(name):
     verdicts = confusion.matrix([name], SEEDS, 1)[name][0]
     assert verdicts["leak"] == 0, verdicts
@@ -30,16 +33,27 @@ def test_leaks():
     names = [name for name, (dummy, kind) in confusion.simulate.SCENARIOS.items() if kind == "leak"]
     found = confusion.matrix(names, SEEDS, 1)
     count = len(names) * len(SEEDS)
-    assert sum(verdicts["leak"] for verdicts, dummy in found.values()) >= confusion.FOUND * count, found
-    assert sum(covered for dummy, covered in found.values()) / len(names) >= confusion.COVERED, found
+    assert sum(verdicts["leak"] for verdicts, dummy in found.values()) >= confusion.FOUND * count, (
+        found
+    )
+    assert sum(covered for dummy, covered in found.values()) / len(names) >= confusion.COVERED, (
+        found
+    )
 
 
 def test_same_seed_same_history():
-    assert confusion.simulate.series("flat, 72 h", 1) == confusion.simulate.series("flat, 72 h", 1) != confusion.simulate.series("flat, 72 h", 2)
+    assert (
+        confusion.simulate.series("flat, 72 h", 1)
+        == confusion.simulate.series("flat, 72 h", 1)
+        != confusion.simulate.series("flat, 72 h", 2)
+    )
 
 
 def test_a_broken_promise_is_told():
     count = confusion.collections.Counter
-    found = {"flat, 72 h": (count(leak=3, flat=97), 1.0), "leak of 2 MB/h, 72 h": (count(leak=94, flat=6), 0.89)}
+    found = {
+        "flat, 72 h": (count(leak=3, flat=97), 1.0),
+        "leak of 2 MB/h, 72 h": (count(leak=94, flat=6), 0.89),
+    }
     assert len(confusion.faults(found)) == 3
     assert "| flat, 72 h | harmless | 3 |" in confusion.table(found)

@@ -10,7 +10,9 @@ import sys
 
 import pytest
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import program as program_module
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
+    program as program_module,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis, samples
 
 MB = 1 << 20
@@ -19,16 +21,25 @@ HEADER = "timestamp,invocation_id,rss_bytes"
 
 
 def lines(hours=72, rate=18, step=300):
-    return ["%d,a,%d" % (START + place * step, (200 + rate * place * step / 3600 + place % 7) * MB) for place in range(int(hours * 3600 / step))]
+    return [
+        "%d,a,%d" % (START + place * step, (200 + rate * place * step / 3600 + place % 7) * MB)
+        for place in range(int(hours * 3600 / step))
+    ]
 
 
 @pytest.fixture
 def judge(tmp_path):
     """The verdict on a file of these lines or bytes."""
+
     def run(content, header=HEADER):
         path = tmp_path / "samples.csv"
-        path.write_bytes(content if isinstance(content, bytes) else ("\n".join([header] + content) + "\n").encode())
+        path.write_bytes(
+            content
+            if isinstance(content, bytes)
+            else ("\n".join([header] + content) + "\n").encode()
+        )
         return analysis.trend(samples.of_file(str(path)))
+
     return run
 
 
@@ -37,7 +48,10 @@ def noted(found, word):
 
 
 def same(found, expected):
-    return (found["verdict"], found["slope_mb_per_hour"]) == (expected["verdict"], pytest.approx(expected["slope_mb_per_hour"], rel=0.02))
+    return (found["verdict"], found["slope_mb_per_hour"]) == (
+        expected["verdict"],
+        pytest.approx(expected["slope_mb_per_hour"], rel=0.02),
+    )
 
 
 def test_file_and_rows_say_the_same(judge):
@@ -48,21 +62,34 @@ def test_file_and_rows_say_the_same(judge):
 
 def test_columns_in_any_order_and_unknown_ones(judge):
     expected = judge(lines())
-    assert judge([",".join(line.split(",")[::-1]) for line in lines()], "rss_bytes,invocation_id,timestamp") == expected
+    assert (
+        judge(
+            [",".join(line.split(",")[::-1]) for line in lines()],
+            "rss_bytes,invocation_id,timestamp",
+        )
+        == expected
+    )
     found = judge(['"red, or so",' + line for line in lines()], "colour," + HEADER)
     assert same(found, expected) and noted(found, "colour")
-    assert same(judge(("\ufeff" + HEADER + "\r\n" + "\r\n".join(lines()) + "\r\n").encode()), expected)
+    assert same(
+        judge(("\ufeff" + HEADER + "\r\n" + "\r\n".join(lines()) + "\r\n").encode()), expected
+    )
 
 
 @pytest.mark.parametrize("name", HEADER.split(","))
 def test_missing_column_is_named(tmp_path, name):
     path = tmp_path / "samples.csv"
     path.write_text(HEADER.replace(name, "other") + "\n1,a,2\n")
-    with pytest.raises(samples.SeriesError, match="has no column %s; needed are timestamp, invocation_id, rss_bytes" % name):
+    with pytest.raises(
+        samples.SeriesError,
+        match="has no column %s; needed are timestamp, invocation_id, rss_bytes" % name,
+    ):
         samples.of_file(str(path))
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"\0" * 5000, bytes(range(256)) * 100, b"x" * 300000])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"\0" * 5000, bytes(range(256)) * 100, b"x" * 300000]
+)
 def test_no_history_at_all(tmp_path, content):
     path = tmp_path / "samples.csv"
     path.write_bytes(content)
@@ -90,7 +117,15 @@ def test_torn_last_line(judge):
 
 def test_nul_bytes(judge):
     good = lines()
-    data = ("\n".join([HEADER] + good[:300])).encode() + b"\n" + b"\0" * 400 + b"\n" + b"\0\0" + ("\n".join(good[300:])).encode() + b"\n"
+    data = (
+        ("\n".join([HEADER] + good[:300])).encode()
+        + b"\n"
+        + b"\0" * 400
+        + b"\n"
+        + b"\0\0"
+        + ("\n".join(good[300:])).encode()
+        + b"\n"
+    )
     found = judge(data)
     assert found["samples"] == len(good)
     assert noted(found, "2 lines hold NUL") and same(found, judge(good))
@@ -104,10 +139,19 @@ def test_lines_that_are_no_samples(judge):
     assert noted(found, "%d lines are no samples" % len(wild)) and same(found, judge(good))
 
 
-@pytest.mark.parametrize(("jump", "word"), [(-7200, "set back once"), (-1700000000, "set back once"), (400 * 86400, "ahead by more than 30 days once")])
+@pytest.mark.parametrize(
+    ("jump", "word"),
+    [
+        (-7200, "set back once"),
+        (-1700000000, "set back once"),
+        (400 * 86400, "ahead by more than 30 days once"),
+    ],
+)
 def test_clock_that_jumps(judge, jump, word):
     good = lines()
-    moved = ["%d,%s" % (int(line.split(",", 1)[0]) + jump, line.split(",", 1)[1]) for line in good[300:]]
+    moved = [
+        "%d,%s" % (int(line.split(",", 1)[0]) + jump, line.split(",", 1)[1]) for line in good[300:]
+    ]
     found = judge(good[:300] + moved)
     assert noted(found, word) and same(found, judge(good))
     assert found["observed_hours"] == pytest.approx(72, abs=0.2)
@@ -117,20 +161,27 @@ def test_uptime_tells_the_time_where_it_is_known(judge):
     rows = []
     for place, line in enumerate(lines()):
         clock, rest = line.split(",", 1)
-        rows.append("%d,%s,%d" % (int(clock) - (9999 if place > 400 else 0), rest, 5000 + place * 300))
+        rows.append(
+            "%d,%s,%d" % (int(clock) - (9999 if place > 400 else 0), rest, 5000 + place * 300)
+        )
     found = judge(rows, HEADER + ",uptime_seconds")
     assert found["notes"] == [] and same(found, judge(lines()))
 
 
 def test_pid_tells_lives_apart_without_an_invocation_id(judge):
-    rows = [line.replace(",a,", ",,") + ",%d" % (place // 200) for place, line in enumerate(lines())]
+    rows = [
+        line.replace(",a,", ",,") + ",%d" % (place // 200) for place, line in enumerate(lines())
+    ]
     assert judge(rows, HEADER + ",pid")["segments"] == 5
 
 
 def test_kills_survive_a_restart(judge):
     """The cgroup's counter starts at 0 with each life: what counts is by how much it rose."""
     kills = [0, 0, 1, 1, 3] + [0, 2, 2]
-    rows = ["%d,%s,%d,%d" % (START + place * 300, "a" if place < 5 else "b", MB, count) for place, count in enumerate(kills)]
+    rows = [
+        "%d,%s,%d,%d" % (START + place * 300, "a" if place < 5 else "b", MB, count)
+        for place, count in enumerate(kills)
+    ]
     assert judge(rows, HEADER + ",oom_kills")["oom_kills"] == 5
 
 
@@ -143,11 +194,17 @@ def test_long_histories_are_thinned(judge, monkeypatch):
 
 
 def test_thinning_keeps_lives_apart(judge, monkeypatch):
-    rows = [line.replace(",a,", ",life%d," % (place // 144)) for place, line in enumerate(lines(rate=0))]
+    rows = [
+        line.replace(",a,", ",life%d," % (place // 144)) for place, line in enumerate(lines(rate=0))
+    ]
     expected = judge(rows)
     monkeypatch.setattr(samples, "MAX_SAMPLES", 200)
     found = judge(rows)
-    assert (found["segments"], found["verdict"]) == (expected["segments"], expected["verdict"]) == (6, "flat")
+    assert (
+        (found["segments"], found["verdict"])
+        == (expected["segments"], expected["verdict"])
+        == (6, "flat")
+    )
 
 
 PROGRAM = """
@@ -168,7 +225,10 @@ def program(tmp_path_factory):
 def measured(program, *arguments):
     """(output, kB at most, seconds of processor time) of the program."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, sys.executable, "-ISB", program] + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True,
+        [sys.executable, "-c", PROGRAM, sys.executable, "-ISB", program] + list(arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=True,
     )
     memory, seconds = done.stderr.split()[-2:]
     return done.stdout.decode(), int(memory), float(seconds)
@@ -176,13 +236,21 @@ def measured(program, *arguments):
 
 def test_a_month_is_quick_and_small(program, tmp_path):
     """30 days at 5 minutes, the whole program run: 200 ms of one core and 30 MB."""
-    columns = HEADER + ",pid,uptime_seconds,anon_bytes,swap_bytes,tree_rss_bytes,cgroup_bytes,oom_kills,active_agents,provider,model,version"
-    rows = ["%s,1,%d,%d,0,%d,%d,0,0,openrouter,some/model,0.19.0" % (line, place * 300, 180 * MB, 300 * MB, 310 * MB)
-            for place, line in enumerate(lines(720, 0))]
+    columns = (
+        HEADER
+        + ",pid,uptime_seconds,anon_bytes,swap_bytes,tree_rss_bytes,cgroup_bytes,oom_kills,active_agents,provider,model,version"
+    )
+    rows = [
+        "%s,1,%d,%d,0,%d,%d,0,0,openrouter,some/model,0.19.0"
+        % (line, place * 300, 180 * MB, 300 * MB, 310 * MB)
+        for place, line in enumerate(lines(720, 0))
+    ]
     path = tmp_path / "samples.csv"
     path.write_text("\n".join([columns] + rows) + "\n")
     pace = tmp_path / "pace.py"
-    pace.write_text("found = []\nfor number in range(400000):\n    found.append(str(number).encode())\n")
+    pace.write_text(
+        "found = []\nfor number in range(400000):\n    found.append(str(number).encode())\n"
+    )
     runs, paces = [], []
     for dummy in range(5):
         runs.append(measured(program, "trend", "--samples", str(path), "--json"))
@@ -198,7 +266,12 @@ def test_endless_file_takes_bounded_memory(program, tmp_path):
     with open(str(path), "w") as out:
         out.write(HEADER + "\n")
         for start in range(0, 1000000, 10000):
-            out.write("".join("%d,a,%d\n" % (START + place, 200 * MB + place % 99) for place in range(start, start + 10000)))
+            out.write(
+                "".join(
+                    "%d,a,%d\n" % (START + place, 200 * MB + place % 99)
+                    for place in range(start, start + 10000)
+                )
+            )
     answer, memory, dummy = measured(program, "trend", "--samples", str(path), "--json")
     assert json.loads(answer)["verdict"] == "flat"
     assert memory < 30 * 1024
@@ -209,6 +282,11 @@ def test_text_and_faults(program, tmp_path):
     path.write_text("\n".join([HEADER] + lines()) + "\n")
     assert measured(program, "trend", "--samples", str(path))[0].startswith("leak: ")
     path.write_text("a,b\n")
-    done = subprocess.run([sys.executable, "-ISB", program, "trend", "--samples", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        [sys.executable, "-ISB", program, "trend", "--samples", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.startswith(b"hermes-guard: --samples: ") and b"Traceback" not in done.stderr

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import stats
 
 # Whole numbers, so that shifting and scaling is exact.
-SEGMENT = st.lists(st.integers(-1000, 1000), min_size=2, max_size=30).map(lambda values: (list(range(len(values))), values))
+SEGMENT = st.lists(st.integers(-1000, 1000), min_size=2, max_size=30).map(
+    lambda values: (list(range(len(values))), values)
+)
 SEGMENTS = st.lists(SEGMENT, min_size=1, max_size=4)
 
 
@@ -22,25 +24,32 @@ def evidence(segments):
     return total, variance, stats.sen(stats.slopes(segments), variance)
 
 
-@given(SEGMENTS, st.integers(-10**6, 10**6), st.integers(-10**6, 10**6))
+@given(SEGMENTS, st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
 def test_shifts_change_nothing(segments, up, later):
     """Each segment by its own: where a life starts, and how much it takes at its start, is no trend."""
-    moved = [([at + later * number for at in times], [value + up * number for value in values]) for number, (times, values) in enumerate(segments)]
+    moved = [
+        ([at + later * number for at in times], [value + up * number for value in values])
+        for number, (times, values) in enumerate(segments)
+    ]
     assert evidence(moved) == evidence(segments)
 
 
 @given(SEGMENTS, st.sampled_from([2, 1024, 1 << 20]))
 def test_units_of_memory(segments, factor):
     total, variance, sen = evidence(segments)
-    assert evidence([(times, [value * factor for value in values]) for times, values in segments]) == (
-        total, variance, pytest.approx(tuple(value * factor for value in sen)))
+    assert evidence(
+        [(times, [value * factor for value in values]) for times, values in segments]
+    ) == (total, variance, pytest.approx(tuple(value * factor for value in sen)))
 
 
 @given(SEGMENTS, st.sampled_from([2, 60, 3600]))
 def test_units_of_time(segments, factor):
     total, variance, sen = evidence(segments)
     assert evidence([([at * factor for at in times], values) for times, values in segments]) == (
-        total, variance, pytest.approx(tuple(value / factor for value in sen)))
+        total,
+        variance,
+        pytest.approx(tuple(value / factor for value in sen)),
+    )
 
 
 @given(SEGMENTS)
@@ -61,10 +70,16 @@ def test_upside_down(segments):
 
 @given(SEGMENTS)
 def test_backwards(segments):
-    assert stats.score([(times, values[::-1]) for times, values in segments])[0] == -stats.score(segments)[0]
+    assert (
+        stats.score([(times, values[::-1]) for times, values in segments])[0]
+        == -stats.score(segments)[0]
+    )
 
 
-@given(st.lists(st.integers(0, 9), min_size=2, max_size=20, unique=True), st.floats(-5, 5, allow_nan=False))
+@given(
+    st.lists(st.integers(0, 9), min_size=2, max_size=20, unique=True),
+    st.floats(-5, 5, allow_nan=False),
+)
 def test_a_line_is_found(times, slope):
     times = sorted(times)
     segments = [(times, [slope * at for at in times])]
