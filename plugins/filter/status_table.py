@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import textwrap
-import time
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.quantity import (
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.display import (
     megabytes,
     span,
+    utc,
 )
 
 HEADER = (
@@ -88,7 +88,7 @@ def _gateway(host, one):
 
 
 def _when(epoch):
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(epoch)) if epoch else "never"
+    return utc(epoch) if epoch else "never"
 
 
 class FilterModule:

@@ -139,7 +139,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence impor
     gateway_evidence,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import gateway_info
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 
 def main():
@@ -164,12 +164,7 @@ def main():
         )
         archive.write(path, files)
         module.exit_json(changed=True, path=path, files=sorted(files), summary=summary)
-    except (
-        archive.BundleError,
-        gateway_info.UnknownGateway,
-        command.RunError,
-        systemd.SystemdError,
-    ) as exc:
+    except GuardError as exc:
         module.fail_json(msg=str(exc))
 
 

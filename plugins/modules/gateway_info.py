@@ -179,7 +179,7 @@ host:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import gateway_info
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 
 def main():
@@ -191,7 +191,7 @@ def main():
         module.fail_json(msg=missing_required_lib("psutil"), exception=gateway_info.PSUTIL_ERROR)
     try:
         module.exit_json(changed=False, **gateway_info.collect(module.params["names"]))
-    except (gateway_info.UnknownGateway, command.RunError, systemd.SystemdError) as exc:
+    except GuardError as exc:
         module.fail_json(msg=str(exc))
 
 

@@ -106,11 +106,8 @@ skipped_because:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
-    config,
-    gateway_restart,
-)
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import gateway_restart
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 
 def main():
@@ -126,13 +123,7 @@ def main():
         result = gateway_restart.restart(
             module.params["names"], module.params["reason"], module.params["now"], module.check_mode
         )
-    except (
-        config.ConfError,
-        gateway_restart.RestartsError,
-        command.RunError,
-        systemd.SystemdError,
-        OSError,
-    ) as exc:
+    except GuardError as exc:
         module.fail_json(msg=str(exc))
     if "skipped_because" in result:
         module.warn("%s: nothing is restarted" % result["skipped_because"])

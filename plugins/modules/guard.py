@@ -191,7 +191,7 @@ skipped_because:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import desired_state
 
 
@@ -229,7 +229,7 @@ def main():
     )
     try:
         result = desired_state.apply(module.params, module.check_mode)
-    except (desired_state.ApplyError, command.RunError, systemd.SystemdError, OSError) as exc:
+    except GuardError as exc:
         module.fail_json(msg=str(exc))
     for note in result["notes"]:
         module.warn(note)

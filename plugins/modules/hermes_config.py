@@ -187,9 +187,11 @@ skipped_because:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes_config.configure import (
-    ConfigError,
-    MissingYaml,
     configure,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
+    GuardError,
+    MissingLibrary,
 )
 
 
@@ -213,13 +215,13 @@ def main():
     )
     try:
         result = configure(module.params, module.check_mode)
-    except MissingYaml as exc:
+    except MissingLibrary as exc:
         module.fail_json(
             msg=missing_required_lib(
                 "PyYAML (python3-yaml)", reason="to edit %s, which somebody else wrote" % exc
             )
         )
-    except ConfigError as exc:
+    except GuardError as exc:
         module.fail_json(msg=str(exc))
     if "skipped_because" in result:
         module.warn("%s: nothing is set" % result["skipped_because"])

@@ -176,8 +176,8 @@ trends:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, memory_trend
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import memory_trend
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 
 def main():
@@ -197,7 +197,7 @@ def main():
             changed=False,
             trends=memory_trend.of_names(module.params["names"], module.params["points"]),
         )
-    except (config.ConfError, command.RunError, systemd.SystemdError) as exc:
+    except GuardError as exc:
         module.fail_json(msg=str(exc))
 
 

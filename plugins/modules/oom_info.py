@@ -151,7 +151,7 @@ notes:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import gateway_info
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import oom_info
 
 
@@ -170,7 +170,7 @@ def main():
         module.exit_json(
             changed=False, **oom_info.find(gateway_info.find(module.params["names"]), hours)
         )
-    except (gateway_info.UnknownGateway, systemd.SystemdError) as exc:
+    except GuardError as exc:
         module.fail_json(msg=str(exc))
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 import time
 
-HOUR = 3600
-DAY = 86400
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import display
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.display import DAY, HOUR, MB
+
 SOON_HOURS = 24
 WEEK_HOURS = 168
 MAX_POINTS = 600
-MB = 1 << 20
 MAX_GATEWAYS = 1000
 # As _trend.STALE_HOURS: samples are taken every few minutes.
 STALE_HOURS = 2
@@ -59,10 +59,7 @@ def text(value, most=300):
         )
     if not isinstance(value, (str, int, float)):
         return ""
-    words = "".join(
-        letter if letter.isprintable() else " " for letter in str(value)[: 4 * most]
-    ).split()
-    line = " ".join(words)
+    line = " ".join(display.printable(str(value)[: 4 * most], instead=" ").split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
@@ -308,25 +305,15 @@ def _short(value):
 
 
 def megabytes(value):
-    """``1,540 MB``, or ``-``."""
-    return "-" if value is None else "{:,.0f} MB".format(value)
+    """``value`` MB: ``1540 MB``, or ``-``."""
+    return "-" if value is None else display.megabytes(value * MB)
 
 
 def hours(value):
     """``22 h``, ``3.2 days``, or ``-``."""
-    if value is None:
-        return "-"
-    if value < 1:
-        return "%.0f min" % max(0, value * 60)
-    return (
-        "%.0f h" % value
-        if value < 48
-        else "%.1f days" % (value / 24)
-        if value < 240
-        else "%.0f days" % (value / 24)
-    )
+    return "-" if value is None else display.span(max(0, value) * HOUR)
 
 
 def moment(epoch):
-    """``2026-08-05 14:00 UTC``."""
-    return "-" if epoch is None else time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(epoch))
+    """``2026-08-05 14:00 UTC``, or ``-``."""
+    return "-" if epoch is None else display.utc(epoch)

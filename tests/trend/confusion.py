@@ -18,7 +18,6 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / ".build/collections"), str(HERE)]
 
 import simulate
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
 
 VERDICTS = ("leak", "suspected", "saturating", "sawtooth", "step", "spiky", "flat", "insufficient")

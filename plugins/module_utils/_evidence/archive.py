@@ -12,12 +12,9 @@ import tarfile
 import time
 
 from .._host import files
+from .._host.errors import GuardError
 
 TAIL_BYTES = 256 << 10
-
-
-class BundleError(Exception):
-    """The folder for the bundle is not fit for it; the text names it and the reason."""
 
 
 def tail(path, uid, lines):
@@ -63,23 +60,23 @@ def tail(path, uid, lines):
 
 
 def prepare(folder):
-    """Make ``folder`` for root alone; BundleError where it is there and anybody else could put a file or a link into it."""
+    """Make ``folder`` for root alone; GuardError where it is there and anybody else could put a file or a link into it."""
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         info = os.lstat(folder)
     except OSError as exc:
-        raise BundleError("dest: %s cannot be made: %s" % (folder, exc.strerror)) from exc
+        raise GuardError("dest: %s cannot be made: %s" % (folder, exc.strerror)) from exc
     if not stat.S_ISDIR(info.st_mode):
-        raise BundleError("dest: %s is not a folder" % folder)
+        raise GuardError("dest: %s is not a folder" % folder)
     if info.st_uid != os.geteuid() or info.st_mode & 0o022:
-        raise BundleError(
+        raise GuardError(
             "dest: %s belongs to uid %d with mode %04o; allowed: a folder that nobody but uid %d can write to"
             % (folder, info.st_uid, stat.S_IMODE(info.st_mode), os.geteuid())
         )
 
 
 def write(path, texts):
-    """Write ``texts`` (dict of str by name) as a .tar.gz to ``path``, mode 0600; BundleError where that fails."""
+    """Write ``texts`` (dict of str by name) as a .tar.gz to ``path``, mode 0600; GuardError where that fails."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
         for name in sorted(texts):
@@ -92,4 +89,4 @@ def write(path, texts):
     try:
         files.write_atomic(path, out.getvalue(), mode=0o600)
     except OSError as exc:
-        raise BundleError("dest: %s cannot be written: %s" % (path, exc.strerror)) from exc
+        raise GuardError("dest: %s cannot be written: %s" % (path, exc.strerror)) from exc

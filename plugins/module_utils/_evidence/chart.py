@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import time
 from xml.sax.saxutils import escape
+
+from .._host import display
 
 WIDTH, HEIGHT = 860, 320
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 36, 36
@@ -53,7 +54,7 @@ def svg(title, rows, limit_bytes=None, kills=()):
     highest = max(row["rss_bytes"] for row in rows)
     if limit_bytes and limit_bytes < 3 * highest:
         highest = max(highest, limit_bytes)
-    step, top = _scale(highest / 1048576.0)
+    step, top = _scale(highest / display.MB)
 
     def across(moment):
         return LEFT + (WIDTH - LEFT - RIGHT) * (min(max(moment, first), last) - first) / (
@@ -61,12 +62,12 @@ def svg(title, rows, limit_bytes=None, kills=()):
         )
 
     def up(size):
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * size / 1048576.0 / top
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * size / display.MB / top
 
     parts = []
     mark = 0
     while mark <= top:
-        y = up(mark * 1048576.0)
+        y = up(mark * display.MB)
         parts.append(
             '<line class="g" x1="%d" y1="%.1f" x2="%d" y2="%.1f"/><text x="%d" y="%.1f" text-anchor="end">%g</text>'
             % (LEFT, y, WIDTH - RIGHT, y, LEFT - 6, y + 4, mark)
@@ -80,7 +81,7 @@ def svg(title, rows, limit_bytes=None, kills=()):
                 across(moment),
                 HEIGHT - 12,
                 ("start", "middle", "middle", "middle", "end")[place],
-                time.strftime("%m-%d %H:%M", time.gmtime(moment)),
+                display.utc(moment, "%m-%d %H:%M"),
             )
         )
     for life in _lives(rows):
@@ -90,7 +91,7 @@ def svg(title, rows, limit_bytes=None, kills=()):
                 "%.1f,%.1f" % (across(row["timestamp"]), up(row["rss_bytes"])) for row in life
             )
         )
-    if limit_bytes and limit_bytes <= top * 1048576:
+    if limit_bytes and limit_bytes <= top * display.MB:
         y = up(limit_bytes)
         parts.append(
             '<line class="l" x1="%d" y1="%.1f" x2="%d" y2="%.1f"/><text x="%d" y="%.1f" text-anchor="end">limit</text>'
@@ -107,8 +108,8 @@ def svg(title, rows, limit_bytes=None, kills=()):
         "%s: resident memory from %s to %s UTC, lowest %d MB, highest %d MB, last %d MB, %d OOM kills"
         % (
             title,
-            time.strftime("%Y-%m-%d %H:%M", time.gmtime(first)),
-            time.strftime("%Y-%m-%d %H:%M", time.gmtime(last)),
+            display.utc(first, "%Y-%m-%d %H:%M"),
+            display.utc(last, "%Y-%m-%d %H:%M"),
             min(row["rss_bytes"] for row in rows) >> 20,
             max(row["rss_bytes"] for row in rows) >> 20,
             rows[-1]["rss_bytes"] >> 20,

@@ -19,7 +19,8 @@ import time
 
 from .._guard import config, history, memory_trend
 from .._hermes import activity, client, discovery, state_file
-from .._host import command, proc, systemd
+from .._host import command, display, proc, systemd
+from .._host.errors import HermesError, RunError, SettingError, SystemdError
 from .._oom import oom_info
 from .._redact import gateway_log, redaction
 from . import archive, chart, issue
@@ -140,7 +141,7 @@ class _Part:
         self.files["memory.svg"] = chart.svg(
             self.redactor.text(gateway.name),
             self.rows,
-            (verdict.get("limit_mb") or 0) * 1048576,
+            (verdict.get("limit_mb") or 0) * display.MB,
             [kill["time"] for kill in oom["kills"]],
         )
         self.files["oom.json"] = _json(oom)
@@ -163,7 +164,7 @@ class _Part:
             try:
                 asked = client.probe(gateway.python, gateway.home, gateway.user)
                 hermes = {name: asked[name] for name in hermes}
-            except client.HermesError as exc:
+            except HermesError as exc:
                 self.notes.append("its Hermes cannot be asked: %s" % exc)
         memory = {}
         if gateway.pid is not None:
@@ -196,7 +197,7 @@ class _Part:
         gateway = self.gateway
         try:
             settings = config.load().get(gateway.name)
-        except config.ConfError as exc:
+        except SettingError as exc:
             self.notes.append(str(exc))
             settings = None
         if settings is None:
@@ -250,7 +251,7 @@ class _Part:
                     self.redactor, manager.systemctl("cat", "--", gateway.unit).out[:UNIT_LETTERS]
                 ),
             )
-        except systemd.SystemdError as exc:
+        except SystemdError as exc:
             self.notes.append("systemd cannot be asked about the unit: %s" % exc)
             return None
 
@@ -263,7 +264,7 @@ class _Part:
         rollup = proc.read("/proc/%d/smaps_rollup" % gateway.pid)
         status = proc.read("/proc/%d/status" % gateway.pid)
         if rollup:
-            self.files["smaps_rollup.txt"] = redaction.printable(rollup)
+            self.files["smaps_rollup.txt"] = display.printable(rollup, keep="\n\t")
         if status:
             self.files["status.txt"] = "".join(
                 line + "\n"
@@ -284,7 +285,12 @@ class _Part:
                 line = gateway_log.command(self.redactor, proc.argv(pid), known=pid == gateway.pid)
                 lines.append(
                     "%d\t%.1f\t%.1f\t%s"
-                    % (pid, memory["rss_bytes"] / 1048576.0, memory["swap_bytes"] / 1048576.0, line)
+                    % (
+                        pid,
+                        memory["rss_bytes"] / display.MB,
+                        memory["swap_bytes"] / display.MB,
+                        line,
+                    )
                 )
         self._put("processes.txt", self._by_hermes("\n".join(lines) + "\n"))
 
@@ -307,7 +313,7 @@ class _Part:
                     env={"HERMES_HOME": self.gateway.home, "NO_COLOR": "1", "COLUMNS": "120"},
                     timeout=timeout,
                 )
-            except command.RunError as exc:
+            except RunError as exc:
                 self.notes.append("hermes %s: %s" % (arguments[0], self.redactor.text(str(exc))))
                 continue
             if done.rc:
@@ -350,7 +356,7 @@ class _Part:
                 stdin=text,
                 timeout=DUMP_TIMEOUT,
             )
-        except command.RunError as exc:
+        except RunError as exc:
             why = str(exc).replace(_HERMES_REDACT, "...")
         else:
             if done.rc == 0 and done.out.count("\n") == text.count("\n"):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import time
+from .._host import display
 
 _TEMPLATE = """\
 ## Gateway memory: {headline}
@@ -59,7 +59,8 @@ def markdown(summary, verdict, oom, log, unit, hours):
         hours=hours,
         table="\n".join("| %s | %s |" % (name, _cell(value)) for name, value in _facts(summary)),
         memory="\n".join(
-            "- %s: %s" % (name, _amount(value)) for name, value in sorted(summary["memory"].items())
+            "- %s: %s" % (name, display.megabytes(value))
+            for name, value in sorted(summary["memory"].items())
         )
         or "- the gateway does not run",
         kills="\n".join("- %s" % _kill(kill) for kill in oom["kills"]) or "- none found",
@@ -70,7 +71,7 @@ def markdown(summary, verdict, oom, log, unit, hours):
                 "?"
                 if life["uptime_seconds"] is None
                 else "%.1f h" % (life["uptime_seconds"] / 3600.0),
-                _amount(life["peak_bytes"]),
+                display.megabytes(life["peak_bytes"]),
             )
             for life in oom["lives"]
         )
@@ -123,7 +124,8 @@ def _facts(summary):
     yield (
         "RAM, free, swap",
         ", ".join(
-            _amount(host[key]) for key in ("total_bytes", "available_bytes", "swap_total_bytes")
+            display.megabytes(host[key])
+            for key in ("total_bytes", "available_bytes", "swap_total_bytes")
         ),
     )
     yield "Restarts since the unit was loaded", summary["restarts"]
@@ -134,19 +136,15 @@ def _kill(kill):
         moment(kill["time"]),
         kill["pid"] or "?",
         kill["comm"] or "?",
-        _amount(kill["rss_bytes"]),
+        display.megabytes(kill["rss_bytes"]),
         kill["scope"] or "?",
         kill["source"],
     )
 
 
 def moment(seconds):
-    """Epoch seconds as a person writes them, in UTC."""
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
-
-
-def _amount(size):
-    return "?" if size is None else "%.1f MB" % (size / 1048576.0)
+    """The time ``seconds`` (epoch) to the second: what happened first matters."""
+    return display.utc(seconds, "%Y-%m-%d %H:%M:%S UTC")
 
 
 def _cell(value):

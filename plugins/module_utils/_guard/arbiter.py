@@ -16,7 +16,8 @@ import os
 import time
 
 from .._hermes import discovery, drain, heartbeat, idle, state_file
-from .._host import command, files, proc, quantity, systemd
+from .._host import display, files, proc
+from .._host.errors import FileError, RunError, SystemdError
 from . import ledger, notify, sampling, suspension
 
 REQUEST = "request.json"
@@ -74,8 +75,8 @@ def refusal(settings, gateway, trigger, now=None):
     young = {"timer": settings.min_uptime, "watchdog": settings.startup_grace}.get(trigger, 0)
     if gateway.uptime_seconds is not None and gateway.uptime_seconds < young:
         return "young", "it has run for %s only, less than %s" % (
-            quantity.span(gateway.uptime_seconds),
-            quantity.span(young),
+            display.span(gateway.uptime_seconds),
+            display.span(young),
         )
     rest = max(settings.cooldown, FLOOR_SECONDS) if trigger == "watchdog" else FLOOR_SECONDS
     # A clock that was set back leaves entries in the future. They count as just now, but not for ever: not where the process has run for
@@ -88,8 +89,8 @@ def refusal(settings, gateway, trigger, now=None):
     ago = now - recent[-1]["time"] if recent else rest
     if ago < rest and not (ago < 0 and (gateway.uptime_seconds or 0) >= rest):
         return "cooldown", "the last restart was %s ago, less than %s" % (
-            quantity.span(max(0, ago)),
-            quantity.span(rest),
+            display.span(max(0, ago)),
+            display.span(rest),
         )
     if (
         trigger == "watchdog"
@@ -218,7 +219,7 @@ def _take_request(settings, gateway):
         content = files.read_json(path)
         if content is not None:
             os.unlink(path)
-    except (files.FileError, OSError):
+    except (FileError, OSError):
         return None
     if (
         content is None
@@ -267,7 +268,7 @@ class _Restart:
             if changed is None:
                 self._begin()
                 self._stimulus()
-        except (command.RunError, systemd.SystemdError) as exc:
+        except (RunError, SystemdError) as exc:
             return self._outcome("failed", "error", str(exc))
         finally:
             drain.remove(self.gateway)
@@ -280,7 +281,7 @@ class _Restart:
     def _wait_idle(self):
         """Until no turn runs and no message has come for a minute, ``wait_idle`` seconds at most."""
         deadline = time.monotonic() + self.settings.wait_idle
-        self.say("waiting for a quiet moment, %s at most" % quantity.span(self.settings.wait_idle))
+        self.say("waiting for a quiet moment, %s at most" % display.span(self.settings.wait_idle))
         while True:
             asked = _take_request(self.settings, self.gateway)
             if asked is not None and asked.get("emergency"):
@@ -339,7 +340,7 @@ class _Restart:
                 return
         self.say(
             "it is still busy, %s after its last turn"
-            % quantity.span(DELIVERY_SECONDS + SETTLE_SECONDS)
+            % display.span(DELIVERY_SECONDS + SETTLE_SECONDS)
         )
 
     def _begin(self):
@@ -389,7 +390,7 @@ class _Restart:
     def _wait_up(self):
         """Whether a new process runs and says so; notes when the old one went down and the new one was up."""
         if not self._gone(EXIT_SECONDS):
-            self.say("the old process has not ended after %s" % quantity.span(EXIT_SECONDS))
+            self.say("the old process has not ended after %s" % display.span(EXIT_SECONDS))
             return False
         self.say("down, waiting for the new process")
         deadline = time.monotonic() + UP_SECONDS
@@ -444,7 +445,7 @@ class _Restart:
         try:
             # "try-": an operator may stop it between the question and the answer.
             self.manager.call("try-restart", self.gateway.unit, timeout=UP_SECONDS)
-        except systemd.SystemdError as exc:
+        except SystemdError as exc:
             self.say(str(exc))
         if self._wait_up():
             return self._outcome("restart", "restarted", self.reason)

@@ -9,7 +9,8 @@ import io
 import json
 import signal
 import sys
-import time
+
+from .._host.errors import GuardError, HistoryError, SettingError
 
 VERSION = "0.1.0"
 REFUSED = 3
@@ -23,12 +24,11 @@ def main(arguments=None):
     if options.run is _run_trend and options.samples is not None:
         return _run_samples(options)
     # Each command imports what it needs: a check that runs every minute does not pay for the others.
-    from .._host import command, systemd
     from . import config
 
     try:
         return options.run(options, _chosen(options, config))
-    except (config.ConfError, command.RunError, systemd.SystemdError, OSError) as exc:
+    except (GuardError, OSError) as exc:
         sys.stderr.write("hermes-guard: %s\n" % exc)
         return 1
 
@@ -116,7 +116,7 @@ def _chosen(options, config):
     if options.gateway is None:
         return [every[name] for name in sorted(every)]
     if options.gateway not in every:
-        raise config.ConfError(
+        raise SettingError(
             "--gateway: %r is not configured; there are: %s"
             % (options.gateway, ", ".join(sorted(every)) or "none")
         )
@@ -162,7 +162,7 @@ def _run_restart(options, every):
 
 
 def _run_status(options, every):
-    from .._host import quantity
+    from .._host import display
     from . import status
 
     answer = status.status(every)
@@ -178,9 +178,9 @@ def _run_status(options, every):
             % (
                 one["name"],
                 one["state"],
-                quantity.megabytes(one["sample"] and one["sample"]["rss_bytes"]),
-                quantity.span(one["uptime_seconds"]),
-                quantity.megabytes(one["threshold_bytes"]),
+                display.megabytes(one["sample"] and one["sample"]["rss_bytes"]),
+                display.span(one["uptime_seconds"]),
+                display.megabytes(one["threshold_bytes"]),
                 _next(one),
                 "%s, %s" % (_when(last["time"]), last.get("reason")) if last else "never",
             )
@@ -197,7 +197,9 @@ def _next(one):
 
 
 def _when(epoch):
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch)) if epoch else "never"
+    from .._host import display
+
+    return display.utc(epoch) if epoch else "never"
 
 
 def _run_samples(options):
@@ -206,7 +208,7 @@ def _run_samples(options):
 
     try:
         series = samples.of_file(options.samples)
-    except samples.SeriesError as exc:
+    except HistoryError as exc:
         sys.stderr.write("hermes-guard: --samples: %s\n" % exc)
         return 1
     if options.since is not None:
@@ -265,7 +267,7 @@ def _run_suspend(options, every):
 
     try:
         changed, ends = suspension.suspend(every, options.hours, options.again, options.dry_run)
-    except suspension.SuspendError as exc:
+    except GuardError as exc:
         sys.stderr.write("hermes-guard: %s\n" % exc)
         return 1
     said = ["%s: %s" % (name, suspension.sentence(end)) for name, end in ends.items()] or [

@@ -13,6 +13,7 @@ import os
 
 from .._hermes import discovery
 from .._host import command, proc, quantity
+from .._host.errors import SettingError
 
 PROGRAM = "/usr/local/bin/hermes-guard"
 FOLDER = "/etc/hermes-guard"
@@ -43,10 +44,6 @@ ACTIONS = ("restart", "alert")
 EVERY = ("6h", "12h", "24h", "auto")
 
 
-class ConfError(Exception):
-    """A setting is wrong; the text names the option, the file or section, the value and what is allowed."""
-
-
 class Settings:
     """What one gateway's section says, as values: bytes, seconds, (n, m); ``threshold`` is None where no watchdog is set up."""
 
@@ -67,7 +64,7 @@ class Settings:
 
     @property
     def account(self):
-        """The passwd entry of the gateway's user; command.RunError where it is gone."""
+        """The passwd entry of the gateway's user; RunError where it is gone."""
         return command.account(self.user)
 
     @property
@@ -77,7 +74,7 @@ class Settings:
 
 
 def value_of(key, text, where):
-    """``text`` of setting ``key`` as a value; ConfError names the role variable, ``where`` (None: nowhere yet) and what is allowed."""
+    """``text`` of setting ``key`` as a value; SettingError names the role variable, ``where`` (None: nowhere yet) and what is allowed."""
     option, _default, kind = KEYS[key]
     text = str(text).strip()
     try:
@@ -103,39 +100,39 @@ def value_of(key, text, where):
             raise ValueError("%r is no action; allowed: %s" % (text, ", ".join(ACTIONS)))
         return text
     except ValueError as exc:
-        raise ConfError(
+        raise SettingError(
             "%s: %s" % (option if where is None else "%s (%s in %s)" % (option, key, where), exc)
         ) from exc
 
 
 def check_option(option, value):
-    """Raise ConfError where ``value`` of role variable ``option`` is not right, whichever role it belongs to."""
+    """Raise SettingError where ``value`` of role variable ``option`` is not right, whichever role it belongs to."""
     for key, (name, _default, _kind) in KEYS.items():
         if name == option:
             value_of(key, value, None)
             return
     if option == "hermes_restart_timer_every":
         if str(value) not in EVERY:
-            raise ConfError(
+            raise SettingError(
                 "%s: %r is no period; allowed: %s" % (option, str(value), ", ".join(EVERY))
             )
     elif option == "hermes_session_max_messages":
         if not str(value).isdigit() or int(value) < 1:
-            raise ConfError(
+            raise SettingError(
                 "%s: %r is no number of messages; allowed: a whole number from 1 up"
                 % (option, str(value))
             )
     else:
-        raise ConfError("%s is not known" % option)
+        raise SettingError("%s is not known" % option)
 
 
 def check_text(text, where):
-    """Raise ConfError where ``text``, about to become the configuration file ``where``, is not right."""
+    """Raise SettingError where ``text``, about to become the configuration file ``where``, is not right."""
     parser = _parser()
     try:
         parser.read_string(text, where)
     except configparser.Error as exc:
-        raise ConfError("%s is not INI: %s" % (where, " ".join(str(exc).split()))) from exc
+        raise SettingError("%s is not INI: %s" % (where, " ".join(str(exc).split()))) from exc
     for section in [parser.defaults()] + [parser[name] for name in parser.sections()]:
         for key in KEYS:
             if key in section:
@@ -143,7 +140,7 @@ def check_text(text, where):
 
 
 def load(folder=FOLDER):
-    """The Settings of every configured gateway, by name. ConfError where a file or a value is not right."""
+    """The Settings of every configured gateway, by name. SettingError where a file or a value is not right."""
     parser = _parser()
     for path in _paths(folder):
         try:
@@ -152,7 +149,9 @@ def load(folder=FOLDER):
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError, configparser.Error) as exc:
-            raise ConfError("%s cannot be read: %s" % (path, " ".join(str(exc).split()))) from exc
+            raise SettingError(
+                "%s cannot be read: %s" % (path, " ".join(str(exc).split()))
+            ) from exc
     return {
         name: Settings(name, parser[name])
         for name in parser.sections()

@@ -9,7 +9,7 @@ import os
 import time
 
 from .._hermes import discovery, drain
-from .._host import proc, quantity, systemd, timers
+from .._host import display, proc, systemd, timers
 from . import config, history, status, suspension
 
 OLDEST_SYSTEMD = 247
@@ -94,7 +94,7 @@ def _gateway(settings, gateway, timer_units):
         found.append(
             "the kernel kills it at %s, before it reaches the watchdog's threshold of %s: raise hermes_memory_limit_max, or lower"
             " hermes_watchdog_threshold"
-            % (quantity.megabytes(most), quantity.megabytes(settings.threshold))
+            % (display.megabytes(most), display.megabytes(settings.threshold))
         )
     # The gateway's own folder is made with its first sample.
     folder = settings.folder if os.path.isdir(settings.folder) else config.STATE

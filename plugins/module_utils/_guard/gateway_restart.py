@@ -10,6 +10,7 @@ import os
 
 from .._hermes import discovery
 from .._host import command
+from .._host.errors import GuardError, host_faults
 from . import arbiter, config
 
 NOT_HERE = "no Hermes gateway is guarded on this host"
@@ -17,16 +18,13 @@ NOT_HERE = "no Hermes gateway is guarded on this host"
 TIMEOUT = 7200
 
 
-class RestartsError(Exception):
-    """The restart cannot be asked for."""
-
-
+@host_faults
 def restart(names, reason, emergency, check_mode):
     """Restart the guarded gateways of ``names`` (all where it is empty); what the module gateway_restart returns (dict), and ``failures``."""
     configured = config.load()
     unknown = sorted(set(names).difference(configured))
     if unknown:
-        raise RestartsError(
+        raise GuardError(
             "names: %r is not guarded on this host; allowed here: %s"
             % (unknown[0], ", ".join(sorted(configured)) or "none")
         )
@@ -85,7 +83,7 @@ def _ask(settings, reason, emergency):
     try:
         return json.loads(done.out)
     except ValueError as exc:
-        raise RestartsError(
+        raise GuardError(
             "%s: hermes-guard ended with %d: %s"
             % (settings.name, done.rc, done.err.strip() or done.out.strip())
         ) from exc

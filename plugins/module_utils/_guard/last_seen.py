@@ -15,6 +15,7 @@ import os
 
 from .._hermes import discovery
 from .._host import command, files, proc, systemd
+from .._host.errors import FileError, RunError
 
 NAME = "life.json"
 SYSTEM_RUNTIME = "/run"
@@ -30,7 +31,7 @@ def still(settings):
             settings, account, pid, known.get("control_group"), known.get("python")
         ):
             return None
-    except (command.RunError, OSError):
+    except (RunError, OSError):
         return None
     properties = {
         "InvocationID": known["invocation_id"],
@@ -69,7 +70,7 @@ def note(settings, gateway):
 def _known(settings):
     try:
         return files.read_json(os.path.join(settings.folder, NAME), owners={os.geteuid()}) or {}
-    except files.FileError:
+    except FileError:
         return {}
 
 

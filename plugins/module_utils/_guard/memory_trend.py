@@ -10,6 +10,7 @@ import time
 
 from .._hermes import discovery
 from .._host import proc
+from .._host.errors import HistoryError, SettingError
 from .._trend import analysis, comparison, samples
 from . import config, history, sampling, suspension
 
@@ -18,11 +19,11 @@ FIRST_DAY_HOURS = 720
 
 
 def of_names(names, points=0):
-    """As of_gateways for the configured gateways ``names`` (empty: all). ConfError names one that is not configured."""
+    """As of_gateways for the configured gateways ``names`` (empty: all). SettingError names one that is not configured."""
     every = config.load()
     unknown = sorted(set(names).difference(every))
     if unknown:
-        raise config.ConfError(
+        raise SettingError(
             "names: %r is not configured on this host; there are: %s"
             % (unknown[0], ", ".join(sorted(every)) or "none")
         )
@@ -91,7 +92,7 @@ def _read(settings):
         return samples.of_rows([]), None
     try:
         return samples.of_file(path), None
-    except samples.SeriesError as exc:
+    except HistoryError as exc:
         # The other gateways, and what can be seen of this one now, are the rest of the answer.
         return samples.of_rows([]), str(exc)
 

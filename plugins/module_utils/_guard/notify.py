@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .._host import command
+from .._host.errors import RunError
 from . import sampling
 
 
@@ -29,5 +30,5 @@ def send(settings, event, reason, row):
     }
     try:
         return command.run(shlex.split(settings.notify_command), env=variables, timeout=30).rc == 0
-    except (command.RunError, ValueError):
+    except (RunError, ValueError):
         return False

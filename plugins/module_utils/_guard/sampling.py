@@ -11,7 +11,8 @@ import os
 import time
 
 from .._hermes import client, state_file
-from .._host import files, proc
+from .._host import display, files, proc
+from .._host.errors import FileError, HermesError
 
 IDENTITY = "identity.json"
 AGAIN_SECONDS = 3600
@@ -63,7 +64,7 @@ def identity(gateway, settings):
     path = os.path.join(settings.folder, IDENTITY)
     try:
         known = files.read_json(path) or {}
-    except files.FileError:
+    except FileError:
         known = {}
     if known.get("key") != key or known.get("again", math.inf) <= time.time():
         known = dict({"key": key}, **_ask(gateway))
@@ -79,7 +80,7 @@ def identity(gateway, settings):
 def _ask(gateway):
     try:
         answer = client.probe(gateway.python, gateway.home, gateway.user) if gateway.python else {}
-    except client.HermesError:
+    except HermesError:
         # As at a busy start; not at each check, for to ask takes a second of CPU time.
         return {"again": time.time() + AGAIN_SECONDS}
     return {name: _word(answer.get(name)) for name in ("provider", "model", "version")}
@@ -87,11 +88,7 @@ def _ask(gateway):
 
 def _word(value):
     """A user's word, fit for a line of CSV: printable, at most 100 characters."""
-    return (
-        "".join(letter for letter in value if letter.isprintable())[:100] or None
-        if isinstance(value, str)
-        else None
-    )
+    return display.printable(value, 100) or None if isinstance(value, str) else None
 
 
 def _stamp(path):

@@ -12,14 +12,11 @@ import json
 import os
 import time
 
-from .._host import files, quantity, systemd, timers
+from .._host import display, files, systemd, timers
+from .._host.errors import FileError, GuardError
 
 NAME = "suspended.json"
 SHORTEST, LONGEST, USUAL = 24, 72, 48
-
-
-class SuspendError(Exception):
-    """The calendar restarts must not be suspended; the text says why and what to do."""
 
 
 def until(folder, now=None):
@@ -32,7 +29,7 @@ def until(folder, now=None):
             float(record["until"]),
             float(record["boot_seconds"]),
         )
-    except (files.FileError, KeyError, TypeError, ValueError):
+    except (FileError, KeyError, TypeError, ValueError):
         # What cannot be read suspends nothing: restarts go on, as without it.
         return None
     if not 0 < end - since <= LONGEST * 3600:
@@ -44,17 +41,17 @@ def until(folder, now=None):
 def suspend(every, hours=USUAL, again=False, dry_run=False):
     """Suspend the calendar restarts of ``every`` (list of Settings): (whether anything changed, {name: until}).
 
-    One that is suspended stays as it is, but with ``again``. SuspendError, before anything is changed, where the watchdog of one is not armed.
+    One that is suspended stays as it is, but with ``again``. GuardError, before anything is changed, where the watchdog of one is not armed.
     """
     if not SHORTEST <= hours <= LONGEST:
-        raise SuspendError("--hours: %d; allowed: %d to %d" % (hours, SHORTEST, LONGEST))
+        raise GuardError("--hours: %d; allowed: %d to %d" % (hours, SHORTEST, LONGEST))
     bare = [
         settings.name
         for settings in every
         if settings.threshold is None or settings.action != "restart"
     ]
     if bare or (every and not _ticking(timers.WATCHDOG)):
-        raise SuspendError(
+        raise GuardError(
             "the watchdog is not armed%s: without it nothing would restart a gateway that runs out of memory; run the role hermes_watchdog with"
             " hermes_watchdog_action: restart first" % (" for " + ", ".join(bare) if bare else "")
         )
@@ -104,17 +101,14 @@ def resume(every):
 
 def sentence(end, now=None):
     """What is to be said of a suspension until ``end``."""
-    left = quantity.span(max(0, end - (time.time() if now is None else now)))
-    return "calendar restarts are suspended for another %s, until %s UTC" % (
-        left,
-        time.strftime("%Y-%m-%d %H:%M", time.gmtime(end)),
-    )
+    left = display.span(max(0, end - (time.time() if now is None else now)))
+    return "calendar restarts are suspended for another %s, until %s" % (left, display.utc(end))
 
 
 def _boot_id():
     try:
         return (files.read_text("/proc/sys/kernel/random/boot_id") or "").strip()
-    except files.FileError:
+    except FileError:
         return ""
 
 

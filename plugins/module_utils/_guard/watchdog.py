@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from .._hermes import discovery, heartbeat
-from .._host import command, proc, quantity, systemd
+from .._host import display, proc, systemd
+from .._host.errors import RunError, SystemdError
 from . import arbiter, history, last_seen, ledger, notify, sampling
 
 # Above this share of what there is, waiting for a quiet moment risks the kernel's OOM killer.
@@ -49,7 +50,7 @@ def _one(settings, gateway):
     try:
         if arbiter.clean(settings, gateway):
             lines.append("removed a drain marker that an interrupted restart had left")
-    except (command.RunError, OSError) as exc:
+    except (RunError, OSError) as exc:
         kept = exc
     lines += _watch(settings, gateway)
     if kept is not None:
@@ -156,7 +157,7 @@ def _why(settings, gateway, row, blind):
     """Why the gateway should be restarted: (a word for the ledger, a sentence), or (None, None)."""
     silent = heartbeat.frozen(gateway)
     if silent is not None:
-        return "frozen", "its event loop has stood still for %s: it answers nobody" % quantity.span(
+        return "frozen", "its event loop has stood still for %s: it answers nobody" % display.span(
             silent
         )
     if sampling.footprint(row) <= settings.threshold:
@@ -168,13 +169,13 @@ def _why(settings, gateway, row, blind):
         "threshold",
         "%s is above the threshold of %s in %d of %d samples (RSS %s, with children %s, swap %s)"
         % (
-            quantity.megabytes(sampling.footprint(row)),
-            quantity.megabytes(settings.threshold),
+            display.megabytes(sampling.footprint(row)),
+            display.megabytes(settings.threshold),
             count,
             seen,
-            quantity.megabytes(row["rss_bytes"]),
-            quantity.megabytes(row["tree_rss_bytes"]),
-            quantity.megabytes(row["swap_bytes"]),
+            display.megabytes(row["rss_bytes"]),
+            display.megabytes(row["tree_rss_bytes"]),
+            display.megabytes(row["swap_bytes"]),
         ),
     )
 
@@ -192,7 +193,7 @@ def _ask(settings, gateway, row, reason, urgent):
         return "%s: a restart is under way" % reason
     try:
         systemd.Manager().call("start", "--no-block", settings.restart_unit)
-    except systemd.SystemdError as exc:
+    except SystemdError as exc:
         return _alert(
             settings,
             gateway,

@@ -13,6 +13,7 @@ import json
 import os
 
 from .._host import command
+from .._host.errors import RunError
 
 HOURS = 24
 TIMEOUT = 30.0
@@ -84,7 +85,7 @@ def activity(gateway):
         )
         if not isinstance(answer, dict):
             raise ValueError("no object")
-    except command.RunError as exc:
+    except RunError as exc:
         answer = {"note": "cannot be read: %s" % str(exc).replace(_COUNT, "...")}
     except (ValueError, RecursionError):
         answer = {"note": "gave no usable answer"}

@@ -10,17 +10,10 @@ from __future__ import annotations
 
 import json
 
-from .._host import command
+from .._host import command, display
+from .._host.errors import HermesError, RunError
 
 MAX_ANSWER = 8 << 20
-
-
-class HermesError(Exception):
-    """The question could not be answered. ``broken`` says whether it was for Hermes's own Python (and not for a file)."""
-
-    def __init__(self, text, broken=False):
-        super().__init__(text)
-        self.broken = broken
 
 
 def ask(python, home, user_name, request, timeout=30.0, managed_dir=None):
@@ -41,7 +34,7 @@ def ask(python, home, user_name, request, timeout=30.0, managed_dir=None):
             stdin=json.dumps(request),
             timeout=timeout,
         )
-    except command.RunError as exc:
+    except RunError as exc:
         raise HermesError(str(exc).replace(source, "..."), broken=True) from exc
     try:
         if len(done.out) > MAX_ANSWER:
@@ -50,7 +43,7 @@ def ask(python, home, user_name, request, timeout=30.0, managed_dir=None):
         if not isinstance(answer, dict):
             raise ValueError("no object")
     except (ValueError, RecursionError) as exc:
-        lines = _printable(done.err, 4000).strip().splitlines()
+        lines = display.printable(done.err, 4000, keep="\n").strip().splitlines()
         raise HermesError(
             "%s gave no usable answer (exit code %d): %s"
             % (python, done.rc, lines[-1][:200] if lines else "nothing"),
@@ -58,7 +51,8 @@ def ask(python, home, user_name, request, timeout=30.0, managed_dir=None):
         ) from exc
     if "error" in answer:
         raise HermesError(
-            _printable(str(answer["error"]), 1000), broken=answer.get("broken") is True
+            display.printable(str(answer["error"]), 1000, keep="\n"),
+            broken=answer.get("broken") is True,
         )
     return answer
 
@@ -92,8 +86,4 @@ def probe(python, home, user_name, keys=(), timeout=30.0, managed_dir=None):
 
 
 def _text(value):
-    return _printable(value, 200) or None if isinstance(value, str) else None
-
-
-def _printable(text, length):
-    return "".join(letter for letter in text if letter.isprintable() or letter == "\n")[:length]
+    return display.printable(value, 200) or None if isinstance(value, str) else None

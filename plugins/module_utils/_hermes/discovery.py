@@ -17,7 +17,8 @@ import re
 import stat
 import time
 
-from .._host import command, proc, systemd
+from .._host import proc, systemd
+from .._host.errors import RunError, SystemdError
 
 PROPERTIES = (
     "Id",
@@ -171,7 +172,7 @@ def home_problem(gateway):
 def find_gateways():
     """All gateways of this host, running or stopped, sorted by name: a list of Gateway.
 
-    Needs root to see all of them. Raises systemd.SystemdError where the system's manager cannot be asked.
+    Needs root to see all of them. Raises SystemdError where the system's manager cannot be asked.
     """
     found = _of_manager(systemd.Manager())
     managed = set()
@@ -179,7 +180,7 @@ def find_gateways():
         managed.add(manager.user.pw_uid)
         try:
             found += _of_manager(manager)
-        except systemd.SystemdError:
+        except SystemdError:
             # A user's manager that does not answer must not hide the gateways of all others.
             found += _unit_files_of(manager.user)
     for user in pwd.getpwall():
@@ -214,7 +215,7 @@ def reload(wanted):
     for one in wanted:
         try:
             key = one.account.pw_uid if one.scope == "user" else None
-        except command.RunError:
+        except RunError:
             # A user who was removed must not hide the gateways of all others.
             continue
         if one.unit:
@@ -225,7 +226,7 @@ def reload(wanted):
         try:
             manager = manager_of(group[0])
             blocks = manager.show(list(units), PROPERTIES)
-        except systemd.SystemdError:
+        except SystemdError:
             continue
         for properties in blocks:
             one = units.get(properties.get("Id"))

@@ -10,9 +10,10 @@ ExecStopPost and by the next check. It is written and removed as the gateway's u
 from __future__ import annotations
 
 import os
-import re
 
 from .._host import command, files
+from .._host.errors import FileError, RunError
+from . import version as versions
 
 NAME = ".drain_request.json"
 PRINCIPAL = "hermes-guard"
@@ -26,8 +27,7 @@ _WRITE = (
 
 def supported(version):
     """Whether Hermes ``version`` (str or None) knows the marker: 0.18.2 and later."""
-    found = re.match(r"^(\d+)\.(\d+)(?:\.(\d+))?", version or "")
-    return bool(found) and tuple(int(part or 0) for part in found.groups()) >= (0, 18, 2)
+    return (versions.numbers(version) or (0, 0, 0)) >= (0, 18, 2)
 
 
 def write(gateway):
@@ -39,7 +39,7 @@ def write(gateway):
         done = command.run(
             argv, user=gateway.account, env={"HERMES_HOME": gateway.home}, timeout=60
         )
-    except command.RunError:
+    except RunError:
         return False
     return done.rc == 0 and ours(gateway)
 
@@ -59,17 +59,17 @@ def foreign(gateway):
 def _marker(gateway):
     try:
         return files.read_json(os.path.join(gateway.home, NAME), owners={gateway.uid})
-    except files.FileError:
+    except FileError:
         return None
 
 
 def remove(gateway):
-    """Remove our marker where there is one; True where it was there. Raises command.RunError where it cannot be removed."""
+    """Remove our marker where there is one; True where it was there. Raises RunError where it cannot be removed."""
     if not ours(gateway):
         return False
     done = command.run(["rm", "-f", "--", os.path.join(gateway.home, NAME)], user=gateway.account)
     if done.rc != 0:
-        raise command.RunError(
+        raise RunError(
             "the drain marker in %s cannot be removed: %s" % (gateway.home, done.err.strip())
         )
     return True

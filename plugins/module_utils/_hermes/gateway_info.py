@@ -8,6 +8,7 @@ from __future__ import annotations
 import traceback
 
 from .._host import proc
+from .._host.errors import HermesError, SettingError
 from . import client, discovery, state_file
 
 try:
@@ -30,16 +31,12 @@ _MEMORY = (
 )
 
 
-class UnknownGateway(Exception):
-    """A name that was asked for is no gateway's on this host."""
-
-
 def find(names=()):
-    """The gateways of this host (list of Gateway, sorted by name), only those of ``names`` where there are any. UnknownGateway for a name that is none's."""
+    """The gateways of this host (list of Gateway, sorted by name), only those of ``names`` where there are any. SettingError for a name that is none's."""
     found = discovery.find_gateways()
     unknown = sorted(set(names).difference(gateway.name for gateway in found))
     if unknown:
-        raise UnknownGateway(
+        raise SettingError(
             "names: %r is no gateway on this host; allowed here: %s"
             % (
                 unknown[0],
@@ -89,7 +86,7 @@ def _describe(gateway):
     if gateway.problem is None and gateway.python:
         try:
             hermes = client.probe(gateway.python, gateway.home, gateway.user)
-        except client.HermesError as exc:
+        except HermesError as exc:
             answer["problem"] = "its Hermes cannot be asked: %s" % exc
         else:
             answer.update(

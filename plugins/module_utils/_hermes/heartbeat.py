@@ -9,6 +9,7 @@ import os
 import time
 
 from .._host import files, proc
+from .._host.errors import FileError
 
 NAME = "state/gateway.heartbeat"
 # Ten beats: a machine that swaps, or a call that blocks the loop for a while, is no reason for a restart.
@@ -35,7 +36,7 @@ def silence(gateway):
     """
     try:
         content = files.read_json(os.path.join(gateway.home, NAME), owners={gateway.uid})
-    except files.FileError:
+    except FileError:
         return None
     beat = content.get("monotonic") if content and content.get("pid") == gateway.pid else None
     # The file is its user's: no clock shows what is beyond this, and a whole number may have any length.

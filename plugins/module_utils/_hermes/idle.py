@@ -10,6 +10,7 @@ import sys
 import time
 
 from .._host import command
+from .._host.errors import RunError
 
 QUIET_SECONDS = 60
 
@@ -44,5 +45,5 @@ def _ask(gateway, *words):
             timeout=10,
         )
         return float(done.out) if done.rc == 0 else None
-    except (command.RunError, ValueError):
+    except (RunError, ValueError):
         return None

@@ -8,7 +8,7 @@ Read in upstream's issues and measured on 0.19.0; a line is added when upstream 
 
 from __future__ import annotations
 
-import re
+from . import version as versions
 
 # (first version, last version, what it does, what to do, source). The first line that fits is the answer.
 KNOWN = (
@@ -32,7 +32,7 @@ KNOWN = (
 
 def known(version):
     """What is known of ``version`` ("0.16.0"): a dict of version, bound (whether the growth ends), text and source; or None."""
-    numbers = _numbers(version)
+    numbers = versions.numbers(version)
     if numbers is None:
         return None
     for first, last, what, advice, source in KNOWN:
@@ -44,8 +44,3 @@ def known(version):
                 "text": "%s %s (%s); %s" % (version, what, source, advice),
             }
     return None
-
-
-def _numbers(version):
-    found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", version or "")
-    return tuple(int(part or 0) for part in found.groups()) if found else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from .._host import files, proc
+from .._host.errors import FileError
 
 MAX_AGENTS = 1000000
 STATES = ("starting", "running", "degraded", "draining", "stopped", "startup_failed")
@@ -25,7 +26,7 @@ def runtime(gateway):
         content = files.read_json(
             os.path.join(gateway.home, "gateway_state.json"), owners={gateway.uid}
         )
-    except files.FileError:
+    except FileError:
         return unknown
     if (
         content is None

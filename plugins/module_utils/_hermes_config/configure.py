@@ -20,6 +20,7 @@ import stat
 from .._guard import config
 from .._hermes import client, discovery, helper
 from .._host import command, files, proc, systemd
+from .._host.errors import GuardError, HermesError, MissingLibrary, host_faults
 
 ROOT = 0
 MANAGED_DIR = "/etc/hermes"
@@ -41,14 +42,6 @@ SECRET_IN_LINE = re.compile(
     r"((?:keys?|token|secret\w*|passw\w*|credentials?|authorization|private\w*)[\"']?\s*:\s*)[^\s,}][^,}\r\n]*",
     re.IGNORECASE,
 )
-
-
-class ConfigError(Exception):
-    """What is asked cannot be done; the text says why and what is allowed."""
-
-
-class MissingYaml(Exception):
-    """PyYAML is needed to edit the operator's own file that is named."""
 
 
 class Asked:
@@ -83,11 +76,11 @@ class Plan:
 
 
 def asked(params):
-    """What the module's options ask for: a list of Asked. ConfigError where an option cannot be."""
+    """What the module's options ask for: a list of Asked. GuardError where an option cannot be."""
     wanted = []
     limit = params["session_max_messages"]
     if limit is not None and limit < 1:
-        raise ConfigError(
+        raise GuardError(
             "session_max_messages is %d: it must be a whole number of messages, 1 or more" % limit
         )
     for option, keys in INTENTS.items():
@@ -98,7 +91,7 @@ def asked(params):
     for key, value in sorted(_flat(params["settings"] or {}).items()):
         wanted.append(Asked("settings", (key,), value, always=True))
     if not wanted and params["state"] == "present":
-        raise ConfigError(
+        raise GuardError(
             "nothing is asked: give at least one of session_max_messages, auto_compress or settings"
         )
     return wanted
@@ -110,12 +103,12 @@ def _flat(settings, prefix=""):
     for name, value in settings.items():
         key = "%s%s" % (prefix, name)
         if not KEY.match(key):
-            raise ConfigError(
+            raise GuardError(
                 "settings has the key %r: allowed are letters, digits, _ and -, with dots between the parts"
                 % key
             )
         if SECRET.search(key.rsplit(".", 1)[-1]):
-            raise ConfigError(
+            raise GuardError(
                 "settings has the key %r, which looks like a secret: secrets belong in the .env of the gateway's home"
                 % key
             )
@@ -127,10 +120,10 @@ def _flat(settings, prefix=""):
 
 
 def chosen(names, gateways):
-    """Those of ``gateways`` with one of ``names``, or all where there are none. ConfigError for a name that does not exist."""
+    """Those of ``gateways`` with one of ``names``, or all where there are none. GuardError for a name that does not exist."""
     unknown = sorted(set(names) - {gateway.name for gateway in gateways})
     if unknown:
-        raise ConfigError(
+        raise GuardError(
             "gateways has %s: there is no such gateway on this host; there are: %s"
             % (
                 ", ".join(repr(name) for name in unknown),
@@ -157,12 +150,12 @@ class Installed:
     def ask(self):
         gateway = self.gateway
         if gateway.uid == ROOT:
-            raise ConfigError(
+            raise GuardError(
                 "gateway %s runs as root with the home %s: Hermes must not be configured or run as root"
                 % (gateway.name, gateway.home)
             )
         if gateway.problem:
-            raise ConfigError("gateway %s: %s" % (gateway.name, gateway.problem))
+            raise GuardError("gateway %s: %s" % (gateway.name, gateway.problem))
         if gateway.python is None:
             self.problem = "the Python that runs it is not known"
             return
@@ -173,9 +166,9 @@ class Installed:
             self.info = client.probe(
                 gateway.python, gateway.home, gateway.user, self.keys, managed_dir=seen_dir
             )
-        except client.HermesError as exc:
+        except HermesError as exc:
             if not exc.broken:
-                raise ConfigError("gateway %s: %s" % (gateway.name, exc)) from exc
+                raise GuardError("gateway %s: %s" % (gateway.name, exc)) from exc
             self.problem = str(exc)
 
     def keys_for(self, one):
@@ -308,7 +301,7 @@ def plan_present(wanted, installed, scope, record):
         old = one.info is not None and not one.info["managed_support"]
         at_home = scope == "home" or old
         if at_home and one.info is None:
-            raise ConfigError("gateway %s: %s" % (one.gateway.name, one.problem))
+            raise GuardError("gateway %s: %s" % (one.gateway.name, one.problem))
         if one.problem:
             warnings.append(
                 "gateway %s could not be asked what it reads and has in effect: %s"
@@ -436,7 +429,7 @@ class _Lookup:
         for gateway in self.gateways:
             try:
                 one = self.installed(gateway)
-            except ConfigError:
+            except GuardError:
                 continue
             old = one.info is not None and not one.info["managed_support"]
             if not old and path == os.path.join(one.managed_dir or MANAGED_DIR, "config.yaml"):
@@ -492,7 +485,7 @@ def fill(plan, record):
         try:
             plan.after, plan.undo = helper.edit(text, plan.changes, plan.path)
         except ImportError as exc:
-            raise MissingYaml(plan.path) from exc
+            raise MissingLibrary(plan.path) from exc
         if entry is not None and entry["created"] and plan.after.strip() == HEADER.strip():
             plan.after = ""
         return
@@ -521,7 +514,7 @@ def render(values):
         parts = key.split(".")
         for other in values:
             if other.startswith(key + "."):
-                raise ConfigError(
+                raise GuardError(
                     "settings has both %s and %s: one is a part of the other" % (key, other)
                 )
         shared = 0
@@ -536,8 +529,8 @@ def _edit_home(plan, request):
     gateway = plan.home.gateway
     try:
         answer = client.ask(gateway.python, gateway.home, gateway.user, dict(request, do="edit"))
-    except client.HermesError as exc:
-        raise ConfigError(
+    except HermesError as exc:
+        raise GuardError(
             "gateway %s: %s" % (gateway.name, exc) if gateway.name else str(exc)
         ) from exc
     form = {"before": str, "after": str, "undo": dict, "existed": bool, "digest": str}
@@ -547,7 +540,7 @@ def _edit_home(plan, request):
         and isinstance(told.get("after"), dict)
         for told in answer["undo"].values()
     ):
-        raise ConfigError(
+        raise GuardError(
             "%s: the Python %s of the gateway's user gave an answer of the wrong form"
             % (plan.path, gateway.python)
         )
@@ -555,12 +548,12 @@ def _edit_home(plan, request):
 
 
 def _check_managed(folder):
-    """ConfigError unless root can write in ``folder`` (or make it) and nobody else can."""
+    """GuardError unless root can write in ``folder`` (or make it) and nobody else can."""
     why = "scope is managed (home would need no folder of root's), but "
     if os.path.lexists(folder):
         info = os.lstat(folder)
         if not stat.S_ISDIR(info.st_mode) or info.st_uid != ROOT or info.st_mode & 0o022:
-            raise ConfigError(
+            raise GuardError(
                 "%s%s is not a folder of root that nobody else can write in" % (why, folder)
             )
     _check_writable(folder, why)
@@ -570,7 +563,7 @@ def _check_writable(folder, why=""):
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError(
+        raise GuardError(
             "%s%s cannot be written (is it mounted read-only?); nothing was changed" % (why, folder)
         )
 
@@ -636,7 +629,7 @@ def mask(text):
 
 
 def verify(plans):
-    """ConfigError where a gateway has something else in effect than what was asked."""
+    """GuardError where a gateway has something else in effect than what was asked."""
     for plan in plans:
         for one in plan.gateways:
             for change in plan.changes:
@@ -652,7 +645,7 @@ def verify(plans):
                 found = one.info["config"].get(change["key"])
                 if not helper.same(found, value):
                     where = one.info["managed_dir"]
-                    raise ConfigError(
+                    raise GuardError(
                         "gateway %s: %s is %s in effect, not %s as set in %s; its managed scope is %s"
                         % (
                             one.gateway.name,
@@ -690,11 +683,11 @@ def restart_unit(name):
 
 
 def waiting_for_restart(names, mode):
-    """Those of ``names`` whose restart is not under way already. ConfigError where hermes_guard is not there to do it."""
+    """Those of ``names`` whose restart is not under way already. GuardError where hermes_guard is not there to do it."""
     if not names:
         return []
     if mode == "now" and not os.access(GUARD, os.X_OK):
-        raise ConfigError(
+        raise GuardError(
             "restart is now, but %s is not there: apply the role hermes_guard first, or use restart: never"
             % GUARD
         )
@@ -704,7 +697,7 @@ def waiting_for_restart(names, mode):
     states = {block.get("Id"): block for block in shown}
     for name in names:
         if mode == "when_idle" and states.get(restart_unit(name), {}).get("LoadState") != "loaded":
-            raise ConfigError(
+            raise GuardError(
                 "restart is when_idle, but %s is not there: apply the role hermes_guard first, or use restart: never"
                 % restart_unit(name)
             )
@@ -723,7 +716,7 @@ def restart(name, mode):
         [GUARD, "restart", "--gateway", name, "--reason", "hermes_config", "--now"], timeout=600.0
     )
     if done.rc != 0:
-        raise ConfigError(
+        raise GuardError(
             "gateway %s was configured, but not restarted: %s"
             % (name, (done.err.strip() or done.out.strip())[:500])
         )
@@ -732,20 +725,19 @@ def restart(name, mode):
 # ------------------------------------------------------------------------------------------------- the whole of it
 
 
+@host_faults
 def configure(params, check_mode):
-    """What the module does; its result (dict). ConfigError or MissingYaml where it cannot be done."""
+    """What the module does; its result (dict). GuardError or MissingLibrary where it cannot be done."""
     try:
         return _configure(params, check_mode)
-    except (files.FileError, command.RunError, systemd.SystemdError, helper.SideError) as exc:
-        raise ConfigError(str(exc)) from exc
-    except OSError as exc:
-        raise ConfigError("%s: %s" % (exc.filename, exc.strerror)) from exc
+    except helper.SideError as exc:
+        raise GuardError(str(exc)) from exc
 
 
 def _configure(params, check_mode):
     wanted = asked(params)
     if os.geteuid() != ROOT:
-        raise ConfigError(
+        raise GuardError(
             "this must run as root (become: true): it asks every gateway as its own user"
         )
     result = {
@@ -774,7 +766,7 @@ def _configure(params, check_mode):
         for gateway in chosen(params["gateways"], gateways):
             try:
                 installed.append(Installed(gateway, keys))
-            except ConfigError as exc:
+            except GuardError as exc:
                 # A user whose Hermes is broken does not keep those of others from being set.
                 if params["gateways"] or gateway.scope == "system":
                     raise

@@ -17,14 +17,12 @@ import os
 import pwd
 import time
 
+from .errors import RunError
+
 # subprocess and what it needs take longer to import than a check takes that has to run nothing: they are imported where they are used.
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MAX_OUTPUT = 32 << 20
-
-
-class RunError(Exception):
-    """A program could not be started, or did not end in time."""
 
 
 class Result:

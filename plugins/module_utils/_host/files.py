@@ -16,11 +16,9 @@ import json
 import os
 import stat
 
+from .errors import FileError
+
 MAX_BYTES = 1 << 20
-
-
-class FileError(Exception):
-    """A file is not what it must be; the text names the file and the reason."""
 
 
 def read_bytes(path, owners=None, max_bytes=MAX_BYTES):

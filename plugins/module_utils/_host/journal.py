@@ -14,6 +14,7 @@ import os
 import time
 
 from . import command
+from .errors import JournalError, RunError
 
 KMSG = "/dev/kmsg"
 MAX_ENTRIES = 20000
@@ -36,10 +37,6 @@ _FIELDS = (
 )
 
 
-class JournalError(Exception):
-    """The journal, or the kernel's log, cannot be read."""
-
-
 def entries(matches, since, grep=None):
     """(the entries since epoch second ``since`` that match, oldest first; what journalctl has to say about it, a list of str).
 
@@ -57,7 +54,7 @@ def entries(matches, since, grep=None):
     argv += ["--grep=" + grep] if grep else ["--lines=%d" % MAX_ENTRIES]
     try:
         done = command.run(argv + list(matches), timeout=TIMEOUT)
-    except command.RunError as exc:
+    except RunError as exc:
         raise JournalError(str(exc)) from exc
     said = [
         line.strip()

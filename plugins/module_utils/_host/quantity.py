@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
-MB = 1 << 20
-_SIZES = {"k": 1 << 10, "": MB, "m": MB, "g": 1 << 30, "t": 1 << 40}
+from . import display
+
+_SIZES = {"k": 1 << 10, "": display.MB, "m": display.MB, "g": 1 << 30, "t": 1 << 40}
 _TIMES = {
     "s": 1,
     "sec": 1,
@@ -70,19 +71,3 @@ def breaches(text):
         if 1 <= need <= among <= 60:
             return need, among
     raise ValueError("%r is no count of breaches; allowed: %s" % (str(text), ALLOWED_BREACHES))
-
-
-def megabytes(value):
-    """``value`` bytes for a person: "2048 MB", where a MB is 2**20 bytes; "?" for None."""
-    return "?" if value is None else "%d MB" % round(value / MB)
-
-
-def span(value):
-    """``value`` seconds for a person: "45 s", "12 min", "3.5 h", "2.1 d"; "?" for None."""
-    if value is None:
-        return "?"
-    if value < 90:
-        return "%d s" % value
-    if value < 5400:
-        return "%d min" % round(value / 60)
-    return "%.1f h" % (value / 3600) if value < 172800 else "%.1f d" % (value / 86400)

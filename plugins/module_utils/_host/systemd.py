@@ -15,12 +15,9 @@ import pwd
 import re
 
 from . import command
+from .errors import RunError, SystemdError
 
 USER_RUNTIME = "/run/user"
-
-
-class SystemdError(Exception):
-    """systemd could not be asked, or refused."""
 
 
 class Manager:
@@ -40,7 +37,7 @@ class Manager:
         )
         try:
             return command.run(argv, user=self.user, timeout=timeout)
-        except command.RunError as exc:
+        except RunError as exc:
             raise SystemdError(str(exc)) from exc
 
     def call(self, *arguments, timeout=30.0):
@@ -130,6 +127,6 @@ def version():
     """systemd's version as int (252), or None."""
     try:
         found = re.match(r"systemd (\d+)", command.run(["systemctl", "--version"]).out)
-    except command.RunError:
+    except RunError:
         return None
     return int(found.group(1)) if found else None

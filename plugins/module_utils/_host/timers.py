@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import time
 
-from . import command, systemd
+from . import command
+from .errors import SystemdError
 
 WATCHDOG = "hermes-mem-watchdog.timer"
 
@@ -28,7 +29,7 @@ def next_elapse(units):
         env={"TZ": "UTC"},
     )
     if done.rc != 0:
-        raise systemd.SystemdError("systemctl list-timers failed: %s" % done.err.strip())
+        raise SystemdError("systemctl list-timers failed: %s" % done.err.strip())
     for line in done.out.splitlines():
         words = line.split()
         when = re.match(r"^\s*\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", line)

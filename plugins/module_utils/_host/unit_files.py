@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 
 from . import systemd
+from .errors import SystemdError
 
 FOLDER = "/etc/systemd/"
 
@@ -53,7 +54,7 @@ def _unread(manager, units):
             block.get("NeedDaemonReload") == "yes"
             for block in manager.show(units, ["Id", "NeedDaemonReload"])
         )
-    except systemd.SystemdError:
+    except SystemdError:
         return False
 
 
@@ -62,6 +63,6 @@ def reload(managers):
     for manager in managers:
         try:
             manager.call("daemon-reload")
-        except systemd.SystemdError:
+        except SystemdError:
             if manager.user is None:
                 raise

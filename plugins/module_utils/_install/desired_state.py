@@ -19,7 +19,8 @@ import shutil
 
 from .._guard import config
 from .._hermes import discovery
-from .._host import command, files, proc, systemd, timers, unit_files
+from .._host import files, proc, systemd, timers, unit_files
+from .._host.errors import FileError, GuardError, SettingError, SystemdError, host_faults
 from . import memory_limit, program
 
 MARK = b"hermes_ops.gateway"
@@ -32,10 +33,6 @@ JEMALLOC, JEMALLOC_PACKAGE = "libjemalloc.so.2", "libjemalloc2"
 # Where the loader finds a library by its name alone.
 LIBRARIES = ("/usr/lib/*-linux-*", "/usr/lib64", "/usr/lib", "/usr/local/lib")
 NOT_HERE = "no Hermes gateway on this host"
-
-
-class ApplyError(Exception):
-    """The wanted state is wrong or cannot be reached; nothing, or nothing lasting, was changed."""
 
 
 class Wanted:
@@ -62,7 +59,7 @@ class Wanted:
             try:
                 mode = int(file["mode"], 8)
             except ValueError as exc:
-                raise ApplyError(
+                raise GuardError(
                     "files: %s has the mode %r; allowed: an octal number such as 0644"
                     % (file["path"], file["mode"])
                 ) from exc
@@ -112,29 +109,27 @@ class Wanted:
             )
         for token, value in secrets.items():
             if any(letter in value for letter in "\r\n\0"):
-                raise ApplyError(
+                raise GuardError(
                     "%s has a line break in it; allowed: one line" % token.strip("@").lower()
                 )
             text = text.replace(token, value)
         file = (text.encode("utf-8"), mode)
         if self.files.setdefault(path, file) != file:
-            raise ApplyError(
+            raise GuardError(
                 "two gateways of this host would share the file %s: name those to guard in hermes_guard_gateways"
                 % path
             )
 
 
 def _program():
-    try:
-        return program.installed(_present(config.PROGRAM)[0])
-    except command.RunError as exc:
-        raise ApplyError(str(exc)) from exc
+    return program.installed(_present(config.PROGRAM)[0])
 
 
+@host_faults
 def apply(parameters, check_mode=False):
     """Bring one part to its wanted state; ``parameters`` is the guard module's. Returns what that module returns (dict).
 
-    Raises ApplyError, before anything is changed where the input is wrong, and after everything was put back where a step failed.
+    Raises GuardError, before anything is changed where the input is wrong, and after everything was put back where a step failed.
     """
     part = parameters["part"]
     gateways, unsafe = (
@@ -151,14 +146,14 @@ def apply(parameters, check_mode=False):
     plan = _plan(wanted, owned)
     _check_writable(plan)
     if wanted.files and part != BASE and not check_mode and not os.path.exists(config.PROGRAM):
-        raise ApplyError(
+        raise GuardError(
             "%s is not there: the role hermes_guard comes first, and was left out of this run"
             % config.PROGRAM
         )
     packages = _missing_packages(parameters) if gateways else []
     if JEMALLOC_PACKAGE in packages and not check_mode:
         # Every program that the gateway starts would complain of it.
-        raise ApplyError(
+        raise GuardError(
             "%s is not on this host, and a drop-in that names it would be in the way: install the package %s"
             % (JEMALLOC, JEMALLOC_PACKAGE)
         )
@@ -257,7 +252,7 @@ def _has_jemalloc():
 def _gateways(names):
     """(the gateways to guard: those named, else all that systemd runs; what there is to say of these, list of str).
 
-    ApplyError for a name that does not exist, or a home that is not safe. What is guarded stays so where its home is not safe for a while, as when
+    GuardError for a name that does not exist, or a home that is not safe. What is guarded stays so where its home is not safe for a while, as when
     a disk is not mounted: check and arbiter leave it alone until it is.
     """
     found = discovery.find_gateways()
@@ -269,7 +264,7 @@ def _gateways(names):
                 if name in {gateway.name for gateway in found}
                 else "is no gateway of this host"
             )
-            raise ApplyError(
+            raise GuardError(
                 "hermes_guard_gateways: %r %s; allowed here: %s"
                 % (name, why, ", ".join(sorted(units)) or "none, there is no gateway")
             )
@@ -294,7 +289,7 @@ def _gateways(names):
             kept.append(gateway)
     for gateway in chosen:
         if gateway.problem:
-            raise ApplyError(
+            raise GuardError(
                 "hermes_guard_gateways: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user"
                 % (gateway.name, gateway.problem)
             )
@@ -305,7 +300,7 @@ def _guarded():
     """The Settings of the gateways that are guarded now, by name; none where these cannot be read, and are about to be written anew."""
     try:
         return config.load(config.FOLDER)
-    except config.ConfError:
+    except SettingError:
         return {}
 
 
@@ -319,10 +314,8 @@ def _calendar(cadences, gateways):
     try:
         chosen = cadence.measured([gateway.name for gateway in gateways])
         return {name: None if hours is None else cadences[hours] for name, hours in chosen.items()}
-    except config.ConfError as exc:
-        raise ApplyError(str(exc)) from exc
     except KeyError as exc:
-        raise ApplyError("cadences: there is none of %s" % exc) from exc
+        raise GuardError("cadences: there is none of %s" % exc) from exc
 
 
 def _fill(text, gateway):
@@ -344,50 +337,41 @@ def _limits(parameters, gateways, check_mode):
     if not asked or not gateways:
         return None, []
     planned = asked.pop("hermes_watchdog_threshold", None)
-    try:
-        if check_mode and planned:
-            # What the watchdog's own role would have written by now.
-            thresholds = {"hermes_watchdog_threshold": config.value_of("threshold", planned, None)}
-        else:
-            settings = config.load(config.FOLDER)
-            thresholds = {
-                gateway.name: settings[gateway.name].threshold
-                for gateway in gateways
-                if gateway.name in settings
-            }
-        return memory_limit.amounts(
-            asked,
-            {where: value for where, value in thresholds.items() if value is not None},
-            proc.host_memory(),
-        )
-    except (config.ConfError, memory_limit.LimitError) as exc:
-        raise ApplyError(str(exc)) from exc
+    if check_mode and planned:
+        # What the watchdog's own role would have written by now.
+        thresholds = {"hermes_watchdog_threshold": config.value_of("threshold", planned, None)}
+    else:
+        settings = config.load(config.FOLDER)
+        thresholds = {
+            gateway.name: settings[gateway.name].threshold
+            for gateway in gateways
+            if gateway.name in settings
+        }
+    return memory_limit.amounts(
+        asked,
+        {where: value for where, value in thresholds.items() if value is not None},
+        proc.host_memory(),
+    )
 
 
 def _validate(parameters, wanted):
-    """ApplyError for what is wrong in the part itself, and in the options of the roles that are still to come in the play."""
+    """GuardError for what is wrong in the part itself, and in the options of the roles that are still to come in the play."""
     for option, value in sorted((parameters.get("options") or {}).items()):
-        try:
-            if option in memory_limit.OPTIONS:
-                memory_limit.amount(option, value, proc.host_memory()["total_bytes"])
-            else:
-                config.check_option(option, value)
-        except (config.ConfError, memory_limit.LimitError) as exc:
-            raise ApplyError(str(exc)) from exc
+        if option in memory_limit.OPTIONS:
+            memory_limit.amount(option, value, proc.host_memory()["total_bytes"])
+        else:
+            config.check_option(option, value)
     for option, expressions in sorted((parameters.get("calendars") or {}).items()):
         for expression in expressions:
             problem = timers.calendar_problem(str(expression))
             if problem:
-                raise ApplyError(
+                raise GuardError(
                     '%s: %r is no calendar event: %s; allowed: what "systemd-analyze calendar" takes, such as "04:00" (in quotes) or "Mon *-*-* 03:30"'
                     % (option, str(expression), problem)
                 )
     for path, (content, _mode) in wanted.files.items():
         if path.startswith(config.FOLDER + "/"):
-            try:
-                config.check_text(content.decode("utf-8"), path)
-            except config.ConfError as exc:
-                raise ApplyError(str(exc)) from exc
+            config.check_text(content.decode("utf-8"), path)
 
 
 def _manifest(part):
@@ -396,8 +380,8 @@ def _manifest(part):
         content = (
             files.read_json(os.path.join(MANIFESTS, part + ".json"), owners={0, os.geteuid()}) or {}
         )
-    except files.FileError as exc:
-        raise ApplyError("what was installed is not known: %s" % exc) from exc
+    except FileError as exc:
+        raise GuardError("what was installed is not known: %s" % exc) from exc
     return {
         name: [str(item) for item in content.get(name) or []]
         for name in ("files", "units", "folders")
@@ -421,7 +405,7 @@ def _plan(wanted, owned):
     for path, (content, mode) in wanted.files.items():
         before, mode_before = _present(path)
         if before is not None and path not in owned and MARK not in before:
-            raise ApplyError(
+            raise GuardError(
                 "%s is there already and was not written by this collection: move it away, or leave that gateway out"
                 % path
             )
@@ -435,21 +419,18 @@ def _plan(wanted, owned):
 
 
 def _present(path):
-    try:
-        content = files.read_bytes(path, owners={0, os.geteuid()}, max_bytes=4 << 20)
-        return content, None if content is None else os.stat(path).st_mode & 0o7777
-    except (files.FileError, OSError) as exc:
-        raise ApplyError(str(exc)) from exc
+    content = files.read_bytes(path, owners={0, os.geteuid()}, max_bytes=4 << 20)
+    return content, None if content is None else os.stat(path).st_mode & 0o7777
 
 
 def _check_writable(plan):
-    """ApplyError, before anything is changed, where a folder that is concerned cannot be written."""
+    """GuardError, before anything is changed, where a folder that is concerned cannot be written."""
     for path in sorted(list(plan) + ([os.path.join(MANIFESTS, "x")] if plan else [])):
         folder = os.path.dirname(path)
         while not os.path.isdir(folder):
             folder = os.path.dirname(folder)
         if not os.access(folder, os.W_OK) or os.statvfs(folder).f_flag & os.ST_RDONLY:
-            raise ApplyError(
+            raise GuardError(
                 "%s cannot be written, so %s cannot be changed: it needs a folder that root can write"
                 % (folder, path)
             )
@@ -549,7 +530,7 @@ def _carry_out(part, parts, manifests, wanted, plan, live, obsolete, to_start, t
         if stale:
             # A timer takes up its new times only when it is itself restarted; that does not start its service.
             manager.call("restart", "--", *stale)
-    except (OSError, systemd.SystemdError) as exc:
+    except (OSError, GuardError) as exc:
         new = {os.path.basename(path) for path in done if plan[path][0] is None}
         old = [
             unit
@@ -560,7 +541,7 @@ def _carry_out(part, parts, manifests, wanted, plan, live, obsolete, to_start, t
         left = _put_back(
             manager, plan, done, [unit for unit in to_start if unit in new], old, to_reload
         )
-        raise ApplyError(
+        raise GuardError(
             "%s; %s"
             % (
                 exc,
@@ -639,7 +620,7 @@ def _put_back(manager, plan, done, new_units, old_units, to_reload):
             one.systemctl("daemon-reload")
         if old_units:
             manager.call("enable", "--now", "--", *old_units)
-    except systemd.SystemdError as exc:
+    except SystemdError as exc:
         left.append(str(exc))
     return left
 
@@ -655,14 +636,14 @@ def _stop(manager, units):
 
 
 def _verified(wanted):
-    """When each wanted timer fires next (dict of epoch seconds); ApplyError where one is not active or never does."""
+    """When each wanted timer fires next (dict of epoch seconds); GuardError where one is not active or never does."""
     timer_units = [unit for unit in wanted.units if unit.endswith(".timer")]
     live = _live(timer_units)
     elapse = timers.next_elapse(timer_units)
     for unit in timer_units:
         state = live.get(unit, {}).get("ActiveState")
         if not timers.fires(live.get(unit, {}), elapse[unit]):
-            raise ApplyError(
+            raise GuardError(
                 "%s was installed but does not work: it is %s and its next elapse is %s"
                 % (unit, state or "not loaded", elapse[unit] or "infinite")
             )

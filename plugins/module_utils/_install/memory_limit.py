@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 
-from .._host import proc, quantity
+from .._host import display, proc, quantity
+from .._host.errors import SettingError
 
 MAX, HIGH, SWAP_MAX = (
     "hermes_memory_limit_max",
@@ -19,14 +20,10 @@ OPTIONS = {MAX: "MEMORY_MAX", HIGH: "MEMORY_HIGH", SWAP_MAX: "MEMORY_SWAP_MAX"}
 IN_FORCE_SECONDS = 5
 
 
-class LimitError(Exception):
-    """A limit is wrong; the text names the option, the value and what is allowed."""
-
-
 def amount(option, text, total_bytes):
     """The bytes (int) that ``text`` of ``option`` means, in whole MB as they stand in a drop-in; None for "", which sets no limit.
 
-    LimitError with what is allowed.
+    SettingError with what is allowed.
     """
     text = str(text).strip()
     if option != MAX and not text:
@@ -34,35 +31,35 @@ def amount(option, text, total_bytes):
     if option == SWAP_MAX and text == "0":
         return 0
     try:
-        return max(1, quantity.size(text, total_bytes) // quantity.MB) * quantity.MB
+        return max(1, quantity.size(text, total_bytes) // display.MB) * display.MB
     except ValueError as exc:
-        raise LimitError("%s: %s" % (option, exc)) from exc
+        raise SettingError("%s: %s" % (option, exc)) from exc
 
 
 def amounts(asked, thresholds, host):
     """``(limits, notes)``: {option: bytes, or None for no such limit} of a host, and what of it makes no sense there (list of str).
 
     ``asked`` is {option: str}, ``thresholds`` the watchdog's in bytes by where they were found, ``host`` is proc.host_memory().
-    LimitError for what cannot be, before anything is changed.
+    SettingError for what cannot be, before anything is changed.
     """
     total = host["total_bytes"]
     limits = {option: amount(option, asked[option], total) for option in OPTIONS}
     notes = []
     for where, threshold in sorted(thresholds.items()):
         if limits[MAX] <= threshold:
-            raise LimitError(
+            raise SettingError(
                 "%s: %s is %s on this host, which is not above the watchdog's threshold of %s (%s): the kernel would kill the gateway before the watchdog"
                 " restarts it; allowed: more than that, or a lower hermes_watchdog_threshold"
                 % (
                     MAX,
                     asked[MAX],
-                    quantity.megabytes(limits[MAX]),
-                    quantity.megabytes(threshold),
+                    display.megabytes(limits[MAX]),
+                    display.megabytes(threshold),
                     where,
                 )
             )
     if limits[HIGH] is not None and limits[HIGH] >= limits[MAX]:
-        raise LimitError(
+        raise SettingError(
             "%s: %s is not below %s (%s); allowed: less than that"
             % (HIGH, asked[HIGH], MAX, asked[MAX])
         )
@@ -76,7 +73,7 @@ def amounts(asked, thresholds, host):
     if limits[MAX] >= total:
         notes.append(
             "%s: %s is not less than the %s of RAM of this host, so it is never reached"
-            % (MAX, asked[MAX], quantity.megabytes(total))
+            % (MAX, asked[MAX], display.megabytes(total))
         )
     return limits, notes
 
@@ -84,7 +81,7 @@ def amounts(asked, thresholds, host):
 def words(limits):
     """``limits`` as they stand in a drop-in: {token: "1638M", "0", or None for a line that is left out}."""
     return {
-        OPTIONS[option]: None if value is None else "%dM" % (value // quantity.MB) if value else "0"
+        OPTIONS[option]: None if value is None else "%dM" % (value // display.MB) if value else "0"
         for option, value in limits.items()
     }
 

@@ -22,6 +22,7 @@ import sys
 import zipfile
 
 from .._host import command
+from .._host.errors import RunError
 
 ENTRY = "_guard.main"
 MODULES = (
@@ -46,7 +47,10 @@ MODULES = (
     "_hermes.idle",
     "_hermes.known_leaks",
     "_hermes.state_file",
+    "_hermes.version",
     "_host.command",
+    "_host.display",
+    "_host.errors",
     "_host.files",
     "_host.journal",
     "_host.proc",
@@ -113,9 +117,7 @@ def _interpreter(code, stdin=""):
     """What INTERPRETER prints when it runs ``code``."""
     done = command.run([INTERPRETER, "-ISB", "-c", code], stdin=stdin, timeout=120)
     if done.rc != 0:
-        raise command.RunError(
-            "%s cannot compile the program: %s" % (INTERPRETER, done.err.strip()[-300:])
-        )
+        raise RunError("%s cannot compile the program: %s" % (INTERPRETER, done.err.strip()[-300:]))
     return done.out
 
 

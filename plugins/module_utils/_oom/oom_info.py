@@ -15,7 +15,8 @@ import re
 import time
 
 from .._guard import config, history
-from .._host import journal, proc, systemd
+from .._host import display, journal, proc, systemd
+from .._host.errors import JournalError
 
 # sd-messages.h: SD_MESSAGE_UNIT_OUT_OF_MEMORY, UNIT_OOMD_KILL, UNIT_FAILURE_RESULT, UNIT_RESOURCES, UNIT_STARTED.
 OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
@@ -117,7 +118,7 @@ def _units(gateways, since):
         matches += ["+", "_UID=%d" % uid] + units
     try:
         found, said = journal.entries(matches, since)
-    except journal.JournalError as exc:
+    except JournalError as exc:
         return [], ["the journal cannot be read: %s" % exc]
     notes = ["journalctl: " + line[:200] for line in said[:3]]
     if len(found) >= journal.MAX_ENTRIES:
@@ -190,13 +191,13 @@ def _victims(lines):
         if chosen:
             _victim(found, int(chosen.group(4)), moment).update(
                 memcg=chosen.group(2),
-                comm=_printable(chosen.group(3)),
+                comm=display.printable(chosen.group(3), 64) or None,
                 uid=int(chosen.group(5)),
                 scope=_CONSTRAINTS.get(chosen.group(1), "global"),
             )
         elif killed:
             event = _victim(found, int(killed.group(1)), moment)
-            event["comm"] = event["comm"] or _printable(killed.group(2))
+            event["comm"] = event["comm"] or display.printable(killed.group(2), 64) or None
             rss = _RSS.search(text, killed.end())
             uid = _UID.search(text, killed.end())
             if rss:
@@ -261,10 +262,6 @@ def in_unit(memcg, gateway):
     return gateway.unit in parts and users == (
         ["user@%d.service" % gateway.uid] if gateway.scope == "user" else []
     )
-
-
-def _printable(text):
-    return "".join(letter for letter in text if letter.isprintable())[:64] or None
 
 
 # ------------------------------------------------------------------------------------------ systemd, systemd-oomd

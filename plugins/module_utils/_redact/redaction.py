@@ -15,6 +15,7 @@ import ipaddress
 import os
 import re
 
+from .._host import display
 from . import patterns
 
 LONGEST_LINE = 2000
@@ -175,9 +176,7 @@ class Redactor:
 
 def printable(text):
     """``text`` with what could steer a terminal, or hide a word from a pattern, taken out; tabs and line ends stay."""
-    return "".join(
-        letter for letter in text.replace("\r\n", "\n") if letter.isprintable() or letter in "\n\t"
-    )
+    return display.printable(text.replace("\r\n", "\n"), keep="\n\t")
 
 
 def random_looking(run):

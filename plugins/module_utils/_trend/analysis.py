@@ -192,14 +192,14 @@ def _advice(judged, answer):
         if every is None:
             found.append(
                 "no restarts are needed: from a fresh start it would take %s to reach %d %% of the limit"
-                % (forecast.span(hours), 100 * forecast.USABLE)
+                % (explain.hours_span(hours), 100 * forecast.USABLE)
             )
         else:
             found.append(
                 "restart it every %d h" % every
                 + (
                     ", which is late: from a fresh start %d %% of the limit is reached in %s, so the watchdog must stand by"
-                    % (100 * forecast.USABLE, forecast.span(hours))
+                    % (100 * forecast.USABLE, explain.hours_span(hours))
                     if hours < every
                     else ""
                 )
@@ -208,7 +208,7 @@ def _advice(judged, answer):
         found.append(
             "a bigger server only buys time: "
             + ", ".join(
-                "%d GB: %s" % (box["ram_gb"], forecast.span(box["hours"]))
+                "%d GB: %s" % (box["ram_gb"], explain.hours_span(box["hours"]))
                 for box in answer["bigger_box"]
             )
         )
@@ -220,7 +220,7 @@ def _advice(judged, answer):
 def _notes(judged, age):
     notes = list(judged.series.notes)
     if age is not None and age > STALE_HOURS:
-        notes.append("the last sample is %s old" % forecast.span(age))
+        notes.append("the last sample is %s old" % explain.hours_span(age))
     if judged.scale != 1:
         notes.append(
             "every threshold of time is divided by the scale, %g: this is for a lab" % judged.scale

@@ -12,7 +12,7 @@ import calendar
 import re
 import time
 
-from . import explain, forecast, judgement, samples, stats
+from . import explain, judgement, samples, stats
 
 # Anything shorter has seen one kind of week only: a quiet weekend looks like a fix.
 ENOUGH_HOURS = 168.0
@@ -161,7 +161,7 @@ def _why(answer, scale):
         if answer["version_after"] != answer["version_before"]
         else ""
     )
-    still = "" if answer["hours_still"] is None else forecast.span(answer["hours_still"])
+    still = "" if answer["hours_still"] is None else explain.hours_span(answer["hours_still"])
     return {
         "fixed": "Fixed%s: it grew by %s before, and does not grow any more (%s)."
         % (name, before, after),
@@ -173,7 +173,7 @@ def _why(answer, scale):
         "no_baseline": "There is no leak now (%s), but too little was seen before the change%s to say that there was one."
         % (after, name),
         "not_enough_yet": "Not enough yet%s: %s before, %s so far; look again in %s, when there are %s and more to judge by."
-        % (name, before, after, still, forecast.span(ENOUGH_HOURS / scale)),
+        % (name, before, after, still, explain.hours_span(ENOUGH_HOURS / scale)),
     }[answer["result"]]
 
 

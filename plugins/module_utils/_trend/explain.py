@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import time
-
-from . import forecast, judgement
+from .._host import display
+from . import judgement
 
 
 def why(judged, answer):
     """One sentence that a person understands."""
-    verdict, hours = answer["verdict"], forecast.span(answer["observed_hours"])
+    verdict, hours = answer["verdict"], hours_span(answer["observed_hours"])
     seen = "%s of %s" % (
         hours,
         "1 life" if answer["segments"] == 1 else "%d lives" % answer["segments"],
@@ -76,7 +75,7 @@ def settle(judged, answer, now):
     if answer["verdict"] == "suspected" and judged.long_enough():
         return (
             "About %s more of the same: the longer it climbs, the further it is from its ups and downs."
-            % (forecast.span(max(judged.missing_hours(), 1.0) / judged.scale))
+            % (hours_span(max(judged.missing_hours(), 1.0) / judged.scale))
         )
     series = judged.series
     first, age = series.lives[-1] if series.lives else (0, None)
@@ -89,18 +88,17 @@ def settle(judged, answer, now):
     when = (
         ""
         if now is None or not left
-        else ", which is at %s UTC at the earliest"
-        % time.strftime("%Y-%m-%d %H:%M", time.gmtime(now + left * judgement.HOUR))
+        else ", which is at %s at the earliest" % display.utc(now + left * judgement.HOUR)
     )
     return (
         "%s more of samples without a restart, until one life has lasted %s%s; or %d lives of at least %s each, %s in all."
         % (
-            forecast.span(left),
-            forecast.span(judgement.SURE_LIFE / judged.scale),
+            hours_span(left),
+            hours_span(judgement.SURE_LIFE / judged.scale),
             when,
             judgement.CARRY_LIVES,
-            forecast.span(judgement.CARRY_LIFE / judged.scale),
-            forecast.span(judgement.CARRY_TOTAL / judged.scale),
+            hours_span(judgement.CARRY_LIFE / judged.scale),
+            hours_span(judgement.CARRY_TOTAL / judged.scale),
         )
     )
 
@@ -114,11 +112,11 @@ def text(answer):
             now += ", limit %d MB (%s)" % (answer["limit_mb"], answer["limit_from"])
         if answer["hours_to_limit"] is not None:
             early, late = (
-                forecast.span(hours) if hours is not None else "never"
+                hours_span(hours) if hours is not None else "never"
                 for hours in answer["hours_to_limit_ci"]
             )
             now += ", which is reached in %s (%s to %s)" % (
-                forecast.span(answer["hours_to_limit"]),
+                hours_span(answer["hours_to_limit"]),
                 early,
                 late,
             )
@@ -133,6 +131,11 @@ def text(answer):
         if one
     ]
     return lines + ["note: " + one for one in answer["notes"]]
+
+
+def hours_span(hours):
+    """A duration of ``hours``, as a person reads it."""
+    return display.span(hours * display.HOUR)
 
 
 def rate(slope, interval=None):

@@ -38,10 +38,3 @@ def boxes(fresh_mb, slope):
         {"ram_gb": size, "hours": round(max(0.0, size * 1024 - SYSTEM_MB - fresh_mb) / slope, 1)}
         for size in BOXES
     ]
-
-
-def span(hours):
-    """``hours`` for a person: "40 min", "22 h", "3 days"."""
-    if hours < 2:
-        return "%d min" % round(hours * 60)
-    return "%d h" % round(hours) if hours < 48 else "%d days" % round(hours / 24)

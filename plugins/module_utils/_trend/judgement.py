@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 
+from .._host import display
 from . import stats
 
-MB = 1 << 20
+MB = display.MB
 HOUR = 3600.0
 
 # All times below are divided by the scale: at scale 60, a minute counts for an hour.

@@ -13,6 +13,8 @@ import csv
 import operator
 from array import array
 
+from .._host.errors import HistoryError
+
 MAX_SAMPLES = 100000
 # No life is without a sample for so long; a clock that starts in 1970 is set ahead by decades.
 LONGEST_SILENCE = 30 * 86400
@@ -30,10 +32,6 @@ NUMBERS = (
 IDENTITY = ("provider", "model", "version")
 _LINE = 1 << 16
 NAN = float("nan")
-
-
-class SeriesError(Exception):
-    """A history cannot be read at all; the text names the file and the reason."""
 
 
 class Series:
@@ -207,12 +205,12 @@ def of_rows(rows):
 
 
 def of_file(path):
-    """The Series of the CSV file ``path``; SeriesError where it cannot be read or lacks a column that is needed."""
+    """The Series of the CSV file ``path``; HistoryError where it cannot be read or lacks a column that is needed."""
     try:
         with open(path, "rb") as handle:
             return _of_lines(handle, path)
     except OSError as exc:
-        raise SeriesError("%s cannot be read: %s" % (path, exc.strerror)) from exc
+        raise HistoryError("%s cannot be read: %s" % (path, exc.strerror)) from exc
 
 
 def _of_lines(handle, path):
@@ -224,7 +222,7 @@ def _of_lines(handle, path):
     ]
     missing = [name for name in NEEDED if name not in header]
     if missing:
-        raise SeriesError(
+        raise HistoryError(
             "%s has no column %s; needed are %s in the first line, and it has: %s"
             % (
                 path,

@@ -164,7 +164,7 @@ def test_the_table_has_a_word_for_each_host():
         "hermes-gateway",
         "leak",
         "18.2 (16.9 to 19.4)",
-        "1,540 MB",
+        "1540 MB",
         "22 h",
         "0",
         "look at it",

@@ -14,11 +14,10 @@ import uuid
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import arbiter, config
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
-    command,
     systemd as systemd_module,
 )
 

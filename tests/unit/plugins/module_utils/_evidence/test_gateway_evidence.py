@@ -15,13 +15,14 @@ import sys
 import tarfile
 import time
 from pathlib import Path
-from xml.etree import ElementTree
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import (
     archive as archive_module,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import (
     chart,
     gateway_evidence,
     issue,
@@ -33,6 +34,10 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import 
     discovery,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
+    GuardError,
+    RunError,
+)
 
 ME = pwd.getpwuid(os.getuid())
 _spec = importlib.util.spec_from_file_location(
@@ -129,12 +134,12 @@ def test_bundle_is_for_its_owner_alone(tmp_path):
 
 def test_a_folder_that_others_can_write_to_is_refused(tmp_path):
     tmp_path.chmod(0o777)
-    with pytest.raises(archive_module.BundleError, match="dest: .* mode 0777; allowed"):
+    with pytest.raises(GuardError, match="dest: .* mode 0777; allowed"):
         archive_module.prepare(str(tmp_path))
     (tmp_path / "link").symlink_to("/etc")
-    with pytest.raises(archive_module.BundleError, match="not a folder"):
+    with pytest.raises(GuardError, match="not a folder"):
         archive_module.prepare(str(tmp_path / "link"))
-    with pytest.raises(archive_module.BundleError, match="cannot be made"):
+    with pytest.raises(GuardError, match="cannot be made"):
         archive_module.prepare(str(write(tmp_path / "file", "")))
 
 
@@ -332,7 +337,7 @@ def host(tmp_path, monkeypatch):
             )
         if gateway_evidence._HERMES_REDACT in argv:
             if made.redact is None:
-                raise command.RunError("%s did not end within 20 s" % " ".join(argv))
+                raise RunError("%s did not end within 20 s" % " ".join(argv))
             return command.Result(0, made.redact(stdin), "")
         return real(argv, user, env, stdin, timeout, cwd)
 
@@ -460,7 +465,7 @@ def test_faults_cost_their_part_alone(host):
     (host.home / "state.db").unlink()
 
     def slow():
-        raise command.RunError("python did not end within 90 s")
+        raise RunError("python did not end within 90 s")
 
     host.doctor = slow
     files, summaries = gateway_evidence.collect([host.gateway])

@@ -16,17 +16,13 @@ import time
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     arbiter as arbiter_module,
-    ledger,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import ledger
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import drain, state_file
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
-    command as command_module,
-    files,
-    proc,
-)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import files, proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
 
 CHECKOUT = Path(__file__).resolve().parents[5]
 UNIT = "hermes-gateway.service"
@@ -347,22 +343,21 @@ def test_gateway_that_comes_up_at_the_second_try(systemd, settings, home, monkey
 
 
 def test_two_at_once(systemd, settings, home):
+    """The second asks while the first is in the middle of its restart: it is refused, and nothing is restarted twice."""
     systemd.add_gateway(home)
-    events = []
-    threads = [
-        threading.Thread(
-            target=lambda: events.append(
-                arbiter_module.restart(settings(), "now", emergency=True).entry
-            )
-        )
-        for _one in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(one["event"] for one in events) == ["refused", "restart"]
-    assert [one["code"] for one in events if one["event"] == "refused"] == ["busy"]
+    reached, go_on = threading.Event(), threading.Event()
+    systemd.during = lambda verb: reached.set() or go_on.wait(60)
+    first = []
+    thread = threading.Thread(
+        target=lambda: first.append(arbiter_module.restart(settings(), "now", emergency=True))
+    )
+    thread.start()
+    assert reached.wait(60)
+    second = arbiter_module.restart(settings(), "now", emergency=True)
+    go_on.set()
+    thread.join()
+    assert (second.event, second.entry["code"]) == ("refused", "busy")
+    assert first[0].event == "restart"
     assert systemd.calls == ["kill " + UNIT]
 
 
@@ -537,10 +532,10 @@ def test_marker_that_cannot_be_removed_keeps_the_signal_back(systemd, settings, 
     systemd.add_gateway(home)
 
     def stuck(gateway):
-        raise command_module.RunError("the drain marker cannot be removed")
+        raise RunError("the drain marker cannot be removed")
 
     monkeypatch.setattr(arbiter_module.drain, "remove", stuck)
-    with pytest.raises(command_module.RunError):
+    with pytest.raises(RunError):
         arbiter_module.restart(settings(), "it leaks", emergency=True)
     assert systemd.calls == []
     assert ledger.read(settings().folder, 1)[0]["event"] == "failed"

@@ -9,13 +9,13 @@ import random
 import time
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     cadence,
     config,
     history,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import desired_state
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
 
@@ -147,5 +147,5 @@ def test_a_fixed_calendar_asks_for_no_verdict(host, monkeypatch):
 def test_every_cadence_that_is_recommended_has_a_calendar(host):
     for hours in forecast.CADENCES:
         assert "%dh" % hours in CADENCES
-    with pytest.raises(desired_state.ApplyError, match="there is none of '12h'"):
+    with pytest.raises(GuardError, match="there is none of '12h'"):
         desired_state.apply(parameters(host, cadences={"6h": "event 6"}))

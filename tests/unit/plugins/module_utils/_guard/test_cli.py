@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 
 PYTHON = "/opt/hermes/venv/bin/python"

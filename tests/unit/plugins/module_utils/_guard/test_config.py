@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SettingError
 
 GB = 1 << 30
 
@@ -102,7 +102,7 @@ def test_error_names_option_place_value_and_what_is_allowed(folder, key, value, 
         lambda: config.load(str(folder)),
         lambda: config.check_text("[one]\n%s = %s\n" % (key, value), "one"),
     ):
-        with pytest.raises(config.ConfError) as caught:
+        with pytest.raises(SettingError) as caught:
             call()
         for word in (variable, "one", value, "allowed: ", allowed):
             assert word in str(caught.value)
@@ -111,15 +111,15 @@ def test_error_names_option_place_value_and_what_is_allowed(folder, key, value, 
 @pytest.mark.parametrize("text", ["no section\n", "[one\n", "[one]\nwithout a value\n"])
 def test_what_is_no_ini(folder, text):
     write(folder, "guard.conf", text)
-    with pytest.raises(config.ConfError, match=r"guard\.conf"):
+    with pytest.raises(SettingError, match=r"guard\.conf"):
         config.load(str(folder))
-    with pytest.raises(config.ConfError, match="is not INI"):
+    with pytest.raises(SettingError, match="is not INI"):
         config.check_text(text, "guard.conf")
 
 
 def test_file_that_is_no_text(folder):
     (folder / "guard.conf").write_bytes(b"[one]\n\xff\xfe = 1\n")
-    with pytest.raises(config.ConfError, match=r"guard\.conf cannot be read"):
+    with pytest.raises(SettingError, match=r"guard\.conf cannot be read"):
         config.load(str(folder))
 
 
@@ -139,5 +139,5 @@ def test_every_key_has_a_default_that_is_right():
     ],
 )
 def test_option_of_a_role(option, value):
-    with pytest.raises(config.ConfError, match=option):
+    with pytest.raises(SettingError, match=option):
         config.check_option(option, value)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     arbiter,
     history,

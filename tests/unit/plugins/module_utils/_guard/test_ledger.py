@@ -8,7 +8,6 @@ import os
 import time
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import ledger
 
 

@@ -9,7 +9,6 @@ import os
 import stat
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     cli,
     config,
@@ -20,8 +19,8 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     status,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery, idle
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
-    command,
     timers as timers_module,
 )
 

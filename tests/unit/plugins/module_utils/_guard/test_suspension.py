@@ -9,14 +9,16 @@ import os
 import time
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     arbiter,
     doctor,
     ledger,
-    status as status_module,
     suspension,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    status as status_module,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 HOUR = 3600
 
@@ -47,7 +49,7 @@ def test_a_scheduled_restart_is_refused_and_an_operators_is_not(armed, systemd):
     pid = systemd.pid()
     outcome = arbiter.restart(armed, "scheduled restart", trigger="timer")
     assert (outcome.event, outcome.entry["code"], systemd.pid()) == ("refused", "suspended", pid)
-    assert "calendar restarts are suspended for another 48.0 h" in outcome.reason
+    assert "calendar restarts are suspended for another 48 h" in outcome.reason
     assert ledger.read(armed.folder, 1)[0]["code"] == "suspended"
     assert arbiter.restart(armed, "new version", trigger="operator").event == "restart"
 
@@ -123,7 +125,7 @@ def test_resumed(armed):
 
 @pytest.mark.parametrize("hours", [0, 23, 73, 1000])
 def test_hours_that_are_not_allowed(armed, hours):
-    with pytest.raises(suspension.SuspendError, match="allowed: 24 to 72"):
+    with pytest.raises(GuardError, match="allowed: 24 to 72"):
         suspension.suspend([armed], hours)
 
 
@@ -136,15 +138,13 @@ def test_refused_without_a_watchdog(systemd, settings, tmp_path, changed):
         "Id": "hermes-mem-watchdog.timer",
         "ActiveState": "active",
     }
-    with pytest.raises(
-        suspension.SuspendError, match="the watchdog is not armed for hermes-gateway"
-    ):
+    with pytest.raises(GuardError, match="the watchdog is not armed for hermes-gateway"):
         suspension.suspend([settings(**changed)], 48)
 
 
 def test_refused_where_the_watchdogs_timer_does_not_run(armed, systemd):
     del systemd.units["hermes-mem-watchdog.timer"]
-    with pytest.raises(suspension.SuspendError, match="the watchdog is not armed"):
+    with pytest.raises(GuardError, match="the watchdog is not armed"):
         suspension.suspend([armed], 48)
     assert suspension.until(armed.folder) is None
 

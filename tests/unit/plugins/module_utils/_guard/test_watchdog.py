@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     arbiter,
     history,
@@ -18,10 +17,8 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     sampling,
     watchdog,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
-    command as command_module,
-    proc,
-)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
 
 UNIT = "hermes-gateway.service"
 ASKED = "start hermes-gateway-restart.service"
@@ -376,7 +373,7 @@ def test_marker_that_cannot_be_removed_does_not_end_the_watch(
     (home / ".drain_request.json").write_text('{"principal": "hermes-guard"}')
 
     def read_only(_gateway):
-        raise command_module.RunError("the drain marker cannot be removed: Read-only file system")
+        raise RunError("the drain marker cannot be removed: Read-only file system")
 
     monkeypatch.setattr(arbiter.drain, "remove", read_only)
     one = settings(threshold="1M", breaches="1 of 1")

@@ -11,13 +11,12 @@ import sys
 import time
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, proc
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
-    command,
-    proc,
     systemd as systemd_module,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SystemdError
 
 ME = pwd.getpwuid(os.getuid())
 
@@ -291,7 +290,7 @@ def test_users_manager_that_does_not_answer_hides_its_own_gateways_only(
 
     def systemctl(self, *arguments, **named):
         if self.user is not None:
-            raise systemd_module.SystemdError("systemctl did not end within 30 s")
+            raise SystemdError("systemctl did not end within 30 s")
         return real(self, *arguments, **named)
 
     monkeypatch.setattr(systemd_module.Manager, "systemctl", systemctl)

@@ -19,6 +19,10 @@ yaml = pytest.importorskip("yaml")
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes_config import configure
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
+    GuardError,
+    MissingLibrary,
+)
 
 IS_ROOT = os.geteuid() == 0
 USER = pwd.getpwnam("nobody") if IS_ROOT else pwd.getpwuid(os.geteuid())
@@ -351,7 +355,7 @@ def test_without_yaml_an_operators_file_needs_the_library(host, monkeypatch):
     assert run(session_max_messages=60)["changed"]
     with open(host.file, "a", encoding="utf-8") as stream:
         stream.write("a: 1\n")
-    with pytest.raises(configure.MissingYaml):
+    with pytest.raises(MissingLibrary):
         run(session_max_messages=70)
 
 
@@ -385,7 +389,7 @@ def test_restart_needs_the_arbiter(host, monkeypatch):
         configure.systemd.Manager, "call", lambda self, *words, **more: calls.append(words)
     )
     before = host.listing()
-    with pytest.raises(configure.ConfigError, match="apply the role hermes_guard first"):
+    with pytest.raises(GuardError, match="apply the role hermes_guard first"):
         run(settings={"agent.max_turns": 5}, restart="when_idle")
     assert host.listing() == before
     unit["LoadState"] = "loaded"
@@ -410,7 +414,7 @@ def test_a_broken_hermes_is_no_reason_to_leave_the_others(host):
     host.gateway("hermes-gateway-broken", "/bin/false")
     done = run(**BOTH)
     assert "could not be asked" in done["warnings"][0] and os.path.exists(host.file)
-    with pytest.raises(configure.ConfigError, match="/bin/false gave no usable answer"):
+    with pytest.raises(GuardError, match="/bin/false gave no usable answer"):
         run(scope="home", **BOTH)
 
 
@@ -423,7 +427,7 @@ def test_what_is_in_effect_is_verified(host):
         host.managed
     )
     with pytest.raises(
-        configure.ConfigError,
+        GuardError,
         match=r"is 50 in effect, not 70 as set in .*home-hermes-gateway/config.yaml; .*elsewhere.*wins",
     ):
         run(scope="home", session_max_messages=70)
@@ -449,7 +453,7 @@ def test_what_is_in_effect_is_verified(host):
 def test_bad_options(host, params, words):
     host.gateway()
     before = host.listing()
-    with pytest.raises(configure.ConfigError, match=words):
+    with pytest.raises(GuardError, match=words):
         run(**params)
     assert host.listing() == before
 
@@ -459,20 +463,20 @@ def test_bad_homes(host, scope):
     one = host.gateway(text="a: 1\nb: [\n")
     before = host.listing()
     with pytest.raises(
-        configure.ConfigError, match=r"hermes-gateway: .*/config.yaml, line 3: this is not YAML"
+        GuardError, match=r"hermes-gateway: .*/config.yaml, line 3: this is not YAML"
     ):
         run(scope=scope, **BOTH)
     assert host.listing() == before
     os.unlink(one.config)
     os.symlink("/etc/hostname", one.config)
-    with pytest.raises(configure.ConfigError, match="symbolic link"):
+    with pytest.raises(GuardError, match="symbolic link"):
         run(scope=scope, **BOTH)
     os.unlink(one.config)
     one.problem = "the home /x belongs to uid 0, but the gateway runs as ada (uid 1000)"
-    with pytest.raises(configure.ConfigError, match="belongs to uid 0"):
+    with pytest.raises(GuardError, match="belongs to uid 0"):
         run(scope=scope, gateways=[one.name], **BOTH)
     one.problem, one.uid = None, configure.ROOT
-    with pytest.raises(configure.ConfigError, match="must not be configured or run as root"):
+    with pytest.raises(GuardError, match="must not be configured or run as root"):
         run(scope=scope, **BOTH)
     assert not os.path.exists(host.state)
 
@@ -490,7 +494,7 @@ def test_a_user_cannot_keep_the_others_from_being_configured(host, scope):
     assert open(mallory.config, encoding="utf-8").read() == "b: 2\n"
     # In system scope it is the administrator's, and an error.
     mallory.scope = "system"
-    with pytest.raises(configure.ConfigError, match="belongs to uid 0"):
+    with pytest.raises(GuardError, match="belongs to uid 0"):
         run(scope=scope, **BOTH)
 
 
@@ -498,20 +502,20 @@ def test_bad_managed_files(host, monkeypatch):
     host.gateway()
     os.mkdir(host.managed)
     os.symlink("/etc/hostname", host.file)
-    with pytest.raises(configure.ConfigError, match="symbolic link"):
+    with pytest.raises(GuardError, match="symbolic link"):
         run(**BOTH)
     os.unlink(host.file)
     with open(host.file, "w", encoding="utf-8") as stream:
         stream.write("- a\n")
-    with pytest.raises(configure.ConfigError, match="line 1: the file must hold a mapping"):
+    with pytest.raises(GuardError, match="line 1: the file must hold a mapping"):
         run(**BOTH)
     os.unlink(host.file)
     os.chmod(host.managed, 0o777)
-    with pytest.raises(configure.ConfigError, match="scope is managed.*nobody else can write"):
+    with pytest.raises(GuardError, match="scope is managed.*nobody else can write"):
         run(**BOTH)
     os.chmod(host.managed, 0o755)
     monkeypatch.setattr(configure.os, "access", lambda path, mode: False)
-    with pytest.raises(configure.ConfigError, match="cannot be written .*nothing was changed"):
+    with pytest.raises(GuardError, match="cannot be written .*nothing was changed"):
         run(**BOTH)
     assert not os.path.exists(host.state)
 
@@ -535,7 +539,7 @@ def test_a_hostile_python_gets_nowhere(host):
         for scope in ("managed", "home"):
             try:
                 run(scope=scope, settings={"agent.max_turns": 1})
-            except configure.ConfigError:
+            except GuardError:
                 continue
     with open(answers, "w", encoding="utf-8") as stream:
         stream.write(

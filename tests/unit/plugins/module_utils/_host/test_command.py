@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
 
 CHECKOUT = Path(__file__).resolve().parents[5]
 
@@ -39,27 +39,27 @@ def test_bytes_that_are_no_text():
 
 
 def test_program_that_is_not_there():
-    with pytest.raises(command.RunError, match="no-such-program could not be started"):
+    with pytest.raises(RunError, match="no-such-program could not be started"):
         command.run(["no-such-program"])
 
 
 def test_program_that_does_not_end():
     start = time.monotonic()
-    with pytest.raises(command.RunError, match=r"sh did not end within 0\.3 s"):
+    with pytest.raises(RunError, match=r"sh did not end within 0\.3 s"):
         command.run(["sh", "-c", "sleep 600 & sleep 600"], timeout=0.3)
     assert time.monotonic() - start < 300
 
 
 def test_child_that_keeps_the_output_open():
     start = time.monotonic()
-    with pytest.raises(command.RunError):
+    with pytest.raises(RunError):
         command.run(["sh", "-c", "sleep 600 & exit 0"], timeout=0.3)
     assert time.monotonic() - start < 300
 
 
 def test_program_that_prints_without_end(monkeypatch):
     monkeypatch.setattr(command, "MAX_OUTPUT", 100000)
-    with pytest.raises(command.RunError, match="yes printed more than 100000 bytes"):
+    with pytest.raises(RunError, match="yes printed more than 100000 bytes"):
         command.run(["yes"], timeout=20)
 
 
@@ -72,12 +72,12 @@ def test_away_from_the_terminal_of_the_root_that_started_it():
 def test_only_root_becomes_somebody_else(monkeypatch):
     nobody = pwd.getpwnam("nobody")
     monkeypatch.setattr(command.os, "geteuid", lambda: 54321)
-    with pytest.raises(command.RunError, match="only root can run a program as nobody"):
+    with pytest.raises(RunError, match="only root can run a program as nobody"):
         command.run(["true"], user=nobody)
 
 
 def test_user_who_is_not_there():
-    with pytest.raises(command.RunError, match="there is no user 'no such user'"):
+    with pytest.raises(RunError, match="there is no user 'no such user'"):
         command.account("no such user")
 
 

@@ -10,8 +10,8 @@ import os
 import stat
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import files
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import FileError
 
 MINE = {os.getuid()}
 
@@ -68,14 +68,14 @@ def large(path):
 )
 def test_what_is_not_a_plain_small_file_is_refused(path, make, why):
     make(path)
-    with pytest.raises(files.FileError, match=why) as caught:
+    with pytest.raises(FileError, match=why) as caught:
         files.read_bytes(str(path))
     assert str(path) in str(caught.value)
 
 
 def test_file_of_somebody_else(path):
     path.write_text("{}")
-    with pytest.raises(files.FileError, match="belongs to uid %d" % os.getuid()):
+    with pytest.raises(FileError, match="belongs to uid %d" % os.getuid()):
         files.read_json(str(path), owners={os.getuid() + 1})
 
 
@@ -85,7 +85,7 @@ def test_hard_link_to_a_file_of_somebody_else(path):
     path.write_text("{}")
     os.chown(str(path), 12345, 12345)
     os.link(str(path), str(path) + "2")
-    with pytest.raises(files.FileError, match="belongs to uid 12345"):
+    with pytest.raises(FileError, match="belongs to uid 12345"):
         files.read_json(str(path) + "2", owners={12346})
 
 
@@ -99,14 +99,14 @@ def test_file_that_grows_while_it_is_read(path, monkeypatch):
         return real(fd, count)
 
     monkeypatch.setattr(files.os, "read", grow)
-    with pytest.raises(files.FileError, match="grew beyond the 200 bytes"):
+    with pytest.raises(FileError, match="grew beyond the 200 bytes"):
         files.read_bytes(str(path), max_bytes=200)
 
 
 def test_exactly_the_limit(path):
     path.write_bytes(b"x" * 200)
     assert len(files.read_bytes(str(path), max_bytes=200)) == 200
-    with pytest.raises(files.FileError):
+    with pytest.raises(FileError):
         files.read_bytes(str(path), max_bytes=199)
 
 
@@ -115,7 +115,7 @@ def test_exactly_the_limit(path):
 )
 def test_what_is_no_json_object(path, text):
     path.write_text(text)
-    with pytest.raises(files.FileError, match="JSON"):
+    with pytest.raises(FileError, match="JSON"):
         files.read_json(str(path))
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import quantity
 
 GB = 1 << 30
@@ -111,15 +110,3 @@ def test_breaches(text, expected):
 def test_breaches_that_are_refused(text):
     with pytest.raises(ValueError, match="1 <= N <= M <= 60"):
         quantity.breaches(text)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(None, "?"), (0, "0 s"), (89, "89 s"), (90, "2 min"), (5400, "1.5 h"), (200000, "2.3 d")],
-)
-def test_span(value, expected):
-    assert quantity.span(value) == expected
-
-
-def test_megabytes():
-    assert [quantity.megabytes(value) for value in (None, 0, 2 * GB)] == ["?", "0 MB", "2048 MB"]

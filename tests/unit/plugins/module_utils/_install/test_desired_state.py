@@ -11,9 +11,12 @@ import shutil
 import stat
 
 import pytest
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import files as files_module
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
+    GuardError,
+    SystemdError,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import desired_state
 
 GATEWAY = "hermes-gateway.service"
@@ -167,7 +170,7 @@ def refused(parameters, root, systemd, *words):
     """Applying is refused with ``words``, and nothing has changed."""
     before = everything(root)
     systemd.calls.clear()
-    with pytest.raises(desired_state.ApplyError) as caught:
+    with pytest.raises(GuardError) as caught:
         desired_state.apply(parameters)
     for word in words:
         assert word in str(caught.value)
@@ -493,9 +496,7 @@ def test_rollback(host, guard, timer, systemd, tmp_path):
     pid = systemd.pid()
     # From one gateway to another: a timer goes, a timer comes, and systemd fails in between.
     systemd.fails.add("daemon-reload")
-    with pytest.raises(
-        desired_state.ApplyError, match=r"no luck; everything was put back as it was"
-    ):
+    with pytest.raises(GuardError, match=r"no luck; everything was put back as it was"):
         desired_state.apply(timer(gateways=["hermes-gateway-coder"]))
     systemd.fails.clear()
     assert {
@@ -513,7 +514,7 @@ def test_rollback_of_a_timer_that_cannot_be_started(host, guard, timer, systemd)
     desired_state.apply(guard())
     before = sorted(everything(host / "units"))
     systemd.fails.add("enable")
-    with pytest.raises(desired_state.ApplyError, match="put back"):
+    with pytest.raises(GuardError, match="put back"):
         desired_state.apply(timer())
     systemd.fails.clear()
     assert sorted(everything(host / "units")) == before
@@ -530,7 +531,7 @@ def test_rollback_of_a_file_that_cannot_be_written(host, guard, systemd, monkeyp
         real(path, *rest, **named)
 
     monkeypatch.setattr(files_module, "write_atomic", full)
-    with pytest.raises(desired_state.ApplyError, match="No space left"):
+    with pytest.raises(GuardError, match="No space left"):
         desired_state.apply(guard())
     assert (everything(host / "units"), os.path.exists(config.PROGRAM)) == (before, False)
 
@@ -766,7 +767,7 @@ def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, syste
     refused(limit(), host, systemd, *words)
     # In check mode the watchdog's role has not written anything yet: what the play says of it counts.
     assert desired_state.apply(limit(watchdog="50%"), True)["changed"] is False
-    with pytest.raises(desired_state.ApplyError, match="watchdog's threshold of 900 MB"):
+    with pytest.raises(GuardError, match="watchdog's threshold of 900 MB"):
         desired_state.apply(limit(watchdog="900M"), True)
 
 
@@ -847,7 +848,7 @@ def test_two_users_share_a_drop_in(host, guard, limit, ram, systemd, monkeypatch
     def call(manager, verb):
         manager.calls.append(verb)
         if manager.broken:
-            raise desired_state.systemd.SystemdError("no answer")
+            raise SystemdError("no answer")
 
     for manager in users:
         manager.show, manager.call = show.__get__(manager), call.__get__(manager)

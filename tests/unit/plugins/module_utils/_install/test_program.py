@@ -17,6 +17,7 @@ import pytest
 yaml = pytest.importorskip("yaml")
 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import cli
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
     program as program_module,
 )
@@ -67,7 +68,10 @@ def imports(name):
     found = set()
     for node in ast.walk(ast.parse(path(name).read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
-            package = node.module or name.partition(".")[0]
+            own = name.partition(".")[0]
+            package = node.module or own
+            if node.level == 1 and node.module:
+                package = "%s.%s" % (own, node.module)
             found |= (
                 {package}
                 if "." in package
@@ -236,9 +240,7 @@ def test_installed_program_is_made_anew(installed, program, other):
 
 def test_interpreter_that_does_not_work_is_said(monkeypatch):
     monkeypatch.setattr(program_module, "INTERPRETER", "/usr/bin/false")
-    with pytest.raises(
-        program_module.command.RunError, match="/usr/bin/false cannot compile the program"
-    ):
+    with pytest.raises(RunError, match="/usr/bin/false cannot compile the program"):
         program_module.installed(None)
 
 

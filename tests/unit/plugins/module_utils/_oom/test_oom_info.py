@@ -10,17 +10,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
-    config,
     history as history_module,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, proc, systemd
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
-    command,
     journal as journal_module,
-    proc,
-    systemd,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import oom_info
 
 DATA = Path(__file__).resolve().parents[4] / "data/oom"
@@ -65,7 +63,7 @@ class Journal:
     def run(self, argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
         assert argv[:2] == ["journalctl", "--output=json"] and timeout <= 60
         if self.fails:
-            raise command.RunError(self.fails)
+            raise RunError(self.fails)
         groups = [{}]
         for word in argv[2:]:
             if word == "+":

@@ -10,14 +10,13 @@ import re
 import string
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._redact import (
     gateway_log,
     patterns,
     redaction,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 LETTERS = string.ascii_letters + string.digits
 _dice = random.Random(20261122)

@@ -11,9 +11,6 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import known_leaks
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
     analysis,
@@ -22,6 +19,8 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
     forecast,
     samples,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 CHECKOUT = Path(__file__).resolve().parents[5]
 MB = 1 << 20

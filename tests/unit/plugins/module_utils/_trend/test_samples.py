@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import HistoryError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
     program as program_module,
 )
@@ -81,7 +81,7 @@ def test_missing_column_is_named(tmp_path, name):
     path = tmp_path / "samples.csv"
     path.write_text(HEADER.replace(name, "other") + "\n1,a,2\n")
     with pytest.raises(
-        samples.SeriesError,
+        HistoryError,
         match="has no column %s; needed are timestamp, invocation_id, rss_bytes" % name,
     ):
         samples.of_file(str(path))
@@ -93,14 +93,14 @@ def test_missing_column_is_named(tmp_path, name):
 def test_no_history_at_all(tmp_path, content):
     path = tmp_path / "samples.csv"
     path.write_bytes(content)
-    with pytest.raises(samples.SeriesError, match="has no column timestamp"):
+    with pytest.raises(HistoryError, match="has no column timestamp"):
         samples.of_file(str(path))
 
 
 def test_unreadable(tmp_path):
-    with pytest.raises(samples.SeriesError, match="No such file"):
+    with pytest.raises(HistoryError, match="No such file"):
         samples.of_file(str(tmp_path / "none"))
-    with pytest.raises(samples.SeriesError, match="directory"):
+    with pytest.raises(HistoryError, match="directory"):
         samples.of_file(str(tmp_path))
 
 

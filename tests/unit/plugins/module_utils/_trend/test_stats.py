@@ -7,10 +7,9 @@ from __future__ import annotations
 import math
 
 import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import stats
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import stats
 
 # Whole numbers, so that shifting and scaling is exact.
 SEGMENT = st.lists(st.integers(-1000, 1000), min_size=2, max_size=30).map(

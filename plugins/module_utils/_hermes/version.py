@@ -1,0 +1,21 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The version of Hermes as numbers that can be compared. Pure."""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, Tuple
+
+
+def numbers(version: Optional[str]) -> Optional[Tuple[int, int, int]]:
+    """The first three numbers of ``version``: (0, 18, 2) for "v0.18.2.post1", (0, 19, 0) for "0.19"; None for what has none."""
+    found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", version or "")
+    if found is None:
+        return None
+    major, minor, patch = found.groups()
+    return int(major), int(minor), int(patch or 0)

@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How sizes, durations and times are shown to a person, and what of a foreign text is fit to show. Pure."""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+# A MB is 2**20 bytes everywhere in this collection, as it is for free(1) and systemd.
+MB = 1 << 20
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def printable(text: str, most: Optional[int] = None, keep: str = "", instead: str = "") -> str:
+    """``text`` without what could steer a terminal or hide a word from a pattern, but for the characters of ``keep``.
+
+    Each such character becomes ``instead``; the result has at most ``most`` characters.
+    """
+    shown = "".join(
+        letter if letter.isprintable() or letter in keep else instead for letter in text
+    )
+    return shown if most is None else shown[:most]
+
+
+def megabytes(size: Optional[float]) -> str:
+    """``size`` bytes: "2048 MB"; "?" for None."""
+    return "?" if size is None else "%d MB" % round(size / MB)
+
+
+def span(seconds: Optional[float]) -> str:
+    """A duration: "45 s", "12 min", "3.5 h", "22 h", "2.1 days", "14 days"; "?" for None."""
+    if seconds is None:
+        return "?"
+    if seconds < 1.5 * MINUTE:
+        return "%d s" % seconds
+    if seconds < 1.5 * HOUR:
+        return "%d min" % round(seconds / MINUTE)
+    if seconds < 2 * DAY:
+        return "%s h" % _short(seconds / HOUR)
+    return "%s days" % _short(seconds / DAY)
+
+
+def _short(value: float) -> str:
+    return "%g" % round(value, 1 if value < 10 else None)
+
+
+def utc(epoch: float, form: str = "%Y-%m-%d %H:%M UTC") -> str:
+    """The time ``epoch`` (seconds since 1970) as UTC, by default as "2026-08-05 14:00 UTC"."""
+    return time.strftime(form, time.gmtime(epoch))
