@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import re
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Optional, Tuple
 
 
-def numbers(version: Optional[str]) -> Optional[Tuple[int, int, int]]:
+def numbers(version: str | None) -> tuple[int, int, int] | None:
     """The first three numbers of ``version``: (0, 18, 2) for "v0.18.2.post1", (0, 19, 0) for "0.19"; None for what has none."""
     found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", version or "")
     if found is None:

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import time
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Optional
 
 # A MB is 2**20 bytes everywhere in this collection, as it is for free(1) and systemd.
 MB = 1 << 20
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
-def printable(text: str, most: Optional[int] = None, keep: str = "", instead: str = "") -> str:
+def printable(text: str, most: int | None = None, keep: str = "", instead: str = "") -> str:
     """``text`` without what could steer a terminal or hide a word from a pattern, but for the characters of ``keep``.
 
     Each such character becomes ``instead``; the result has at most ``most`` characters.
@@ -27,12 +24,12 @@ def printable(text: str, most: Optional[int] = None, keep: str = "", instead: st
     return shown if most is None else shown[:most]
 
 
-def megabytes(size: Optional[float]) -> str:
+def megabytes(size: float | None) -> str:
     """``size`` bytes: "2048 MB"; "?" for None."""
     return "?" if size is None else "%d MB" % round(size / MB)
 
 
-def span(seconds: Optional[float]) -> str:
+def span(seconds: float | None) -> str:
     """A duration: "45 s", "12 min", "3.5 h", "22 h", "2.1 days", "14 days"; "?" for None."""
     if seconds is None:
         return "?"

@@ -9,10 +9,8 @@ The text of each is for the operator. It names the option or the file, the value
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, Callable
 
 
 class GuardError(Exception):
@@ -55,11 +53,11 @@ class MissingLibrary(GuardError):
     """A Python library is needed for the file that the text names, and is not installed."""
 
 
-def host_faults(function: Callable[..., Any]) -> Callable[..., Any]:
+def host_faults(function: Callable) -> Callable:
     """Decorate ``function`` so that it raises GuardError, with the name of the file, for an OSError."""
 
     @functools.wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: object, **kwargs: object) -> object:
         try:
             return function(*args, **kwargs)
         except OSError as exc:
