@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 
-from .._host.errors import GuardError, HistoryError, SettingError
+from .._host.errors import GuardError, HistoryError
 
 VERSION = "0.1.0"
 REFUSED = 3
@@ -115,12 +115,9 @@ def _chosen(options, config):
     every = config.load()
     if options.gateway is None:
         return [every[name] for name in sorted(every)]
-    if options.gateway not in every:
-        raise SettingError(
-            "--gateway: %r is not configured; there are: %s"
-            % (options.gateway, ", ".join(sorted(every)) or "none")
-        )
-    return [every[options.gateway]]
+    from .._host import choice
+
+    return choice.select("--gateway", [options.gateway], every.values(), "is not configured")
 
 
 def _run_check(_options, every):

@@ -9,7 +9,7 @@ import json
 import os
 
 from .._hermes import discovery
-from .._host import command
+from .._host import choice, command
 from .._host.errors import GuardError, host_faults
 from . import arbiter, config
 
@@ -22,15 +22,9 @@ TIMEOUT = 7200
 def restart(names, reason, emergency, check_mode):
     """Restart the guarded gateways of ``names`` (all where it is empty); what the module gateway_restart returns (dict), and ``failures``."""
     configured = config.load()
-    unknown = sorted(set(names).difference(configured))
-    if unknown:
-        raise GuardError(
-            "names: %r is not guarded on this host; allowed here: %s"
-            % (unknown[0], ", ".join(sorted(configured)) or "none")
-        )
+    chosen = choice.select("names", names, configured.values(), "is not guarded on this host")
     if not configured or not os.path.exists(config.PROGRAM):
         return {"changed": False, "restarts": [], "failures": [], "skipped_because": NOT_HERE}
-    chosen = [configured[name] for name in sorted(set(names) or configured)]
     entries = _predicted(chosen) if check_mode else _one_by_one(chosen, reason, emergency)
     restarts = [_answer(settings, entry) for settings, entry in zip(chosen, entries)]
     return {

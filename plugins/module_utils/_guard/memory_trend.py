@@ -9,8 +9,8 @@ import os
 import time
 
 from .._hermes import discovery
-from .._host import proc
-from .._host.errors import HistoryError, SettingError
+from .._host import choice, proc
+from .._host.errors import HistoryError
 from .._trend import analysis, comparison, samples
 from . import config, history, sampling, suspension
 
@@ -20,15 +20,9 @@ FIRST_DAY_HOURS = 720
 
 def of_names(names, points=0):
     """As of_gateways for the configured gateways ``names`` (empty: all). SettingError names one that is not configured."""
-    every = config.load()
-    unknown = sorted(set(names).difference(every))
-    if unknown:
-        raise SettingError(
-            "names: %r is not configured on this host; there are: %s"
-            % (unknown[0], ", ".join(sorted(every)) or "none")
-        )
+    every = config.load().values()
     return of_gateways(
-        [every[name] for name in sorted(every) if not names or name in names], points
+        choice.select("names", names, every, "is not configured on this host"), points
     )
 
 

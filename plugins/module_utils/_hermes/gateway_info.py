@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import traceback
 
-from .._host import proc
-from .._host.errors import HermesError, SettingError
+from .._host import choice, proc
+from .._host.errors import HermesError
 from . import client, discovery, state_file
 
 try:
@@ -33,17 +33,7 @@ _MEMORY = (
 
 def find(names=()):
     """The gateways of this host (list of Gateway, sorted by name), only those of ``names`` where there are any. SettingError for a name that is none's."""
-    found = discovery.find_gateways()
-    unknown = sorted(set(names).difference(gateway.name for gateway in found))
-    if unknown:
-        raise SettingError(
-            "names: %r is no gateway on this host; allowed here: %s"
-            % (
-                unknown[0],
-                ", ".join(gateway.name for gateway in found) or "none, there is no gateway",
-            )
-        )
-    return [gateway for gateway in found if not names or gateway.name in names]
+    return choice.select("names", names, discovery.find_gateways(), "is no gateway on this host")
 
 
 def collect(names=()):

@@ -48,6 +48,7 @@ MODULES = (
     "_hermes.known_leaks",
     "_hermes.state_file",
     "_hermes.version",
+    "_host.choice",
     "_host.command",
     "_host.display",
     "_host.errors",
