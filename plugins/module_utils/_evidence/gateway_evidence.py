@@ -162,7 +162,7 @@ class _Part:
             self.notes.append(gateway.problem)
         elif gateway.python:
             try:
-                asked = client.probe(gateway.python, gateway.home, gateway.user)
+                asked = client.probe(gateway)
                 hermes = {name: asked[name] for name in hermes}
             except HermesError as exc:
                 self.notes.append("its Hermes cannot be asked: %s" % exc)

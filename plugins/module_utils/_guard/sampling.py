@@ -79,7 +79,7 @@ def identity(gateway, settings):
 
 def _ask(gateway):
     try:
-        answer = client.probe(gateway.python, gateway.home, gateway.user) if gateway.python else {}
+        answer = client.probe(gateway) if gateway.python else {}
     except HermesError:
         # As at a busy start; not at each check, for to ask takes a second of CPU time.
         return {"again": time.time() + AGAIN_SECONDS}

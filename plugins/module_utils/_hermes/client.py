@@ -13,29 +13,62 @@ import json
 from .._host import command, display
 from .._host.errors import HermesError, RunError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Protocol
+
+    class Owned(Protocol):
+        """What belongs to one user: a Gateway, the Settings of one, or what is left of one."""
+
+        @property
+        def python(self) -> str | None: ...
+        @property
+        def home(self) -> str: ...
+        @property
+        def user(self) -> str: ...
+
+
 MAX_ANSWER = 8 << 20
+# Seconds. Importing Hermes takes up to ten on a busy machine.
+TIMEOUT = 30.0
 
 
-def ask(python, home, user_name, request, timeout=30.0, managed_dir=None):
-    """The answer (dict) of helper to ``request``: run by ``python`` as user ``user_name`` with HERMES_HOME ``home``."""
+def run_python(
+    gateway: Owned,
+    arguments: list[str],
+    stdin: str | None = None,
+    env: dict[str, str] | None = None,
+    timeout: float = TIMEOUT,
+) -> command.Result:
+    """Run the Python of the gateway's Hermes with ``arguments``, as the owner of its home.
+
+    HERMES_HOME is in its environment, and ``env`` on top of it. The only place from which code of a
+    home is started. Raises RunError if it cannot be started or does not end in time.
+    """
+    if not gateway.python:
+        raise RunError("the Python of the gateway with the home %s is not known" % gateway.home)
+    # -I: no PYTHON* variables, nothing from the user's own site directory. -B: no __pycache__.
+    return command.run(
+        [gateway.python, "-I", "-B", *arguments],
+        user=command.account(gateway.user),
+        env={"HERMES_HOME": gateway.home, **(env or {})},
+        stdin=stdin,
+        timeout=timeout,
+    )
+
+
+def ask(gateway: Owned, request: dict[str, Any], managed_dir: str | None = None) -> dict[str, Any]:
+    """The answer of the helper to ``request``; HermesError if there is none or it is an error."""
     # Seldom needed, and long.
     from . import helper
 
     source = helper.__loader__.get_source(helper.__name__)
-    env = {"HERMES_HOME": home}
-    if managed_dir:
-        env["HERMES_MANAGED_DIR"] = managed_dir
+    env = {"HERMES_MANAGED_DIR": managed_dir} if managed_dir else None
     try:
-        # -I: no PYTHON* variables and nothing from the user's own site folder; -B: no __pycache__ is left behind.
-        done = command.run(
-            [python, "-I", "-B", "-c", source],
-            user=command.account(user_name),
-            env=env,
-            stdin=json.dumps(request),
-            timeout=timeout,
-        )
+        done = run_python(gateway, ["-c", source], stdin=json.dumps(request), env=env)
     except RunError as exc:
-        raise HermesError(str(exc).replace(source, "..."), broken=True) from exc
+        raise HermesError(str(exc), broken=True) from exc
     try:
         if len(done.out) > MAX_ANSWER:
             raise ValueError("too long")
@@ -46,7 +79,7 @@ def ask(python, home, user_name, request, timeout=30.0, managed_dir=None):
         lines = display.printable(done.err, 4000, keep="\n").strip().splitlines()
         raise HermesError(
             "%s gave no usable answer (exit code %d): %s"
-            % (python, done.rc, lines[-1][:200] if lines else "nothing"),
+            % (gateway.python, done.rc, lines[-1][:200] if lines else "nothing"),
             broken=True,
         ) from exc
     if "error" in answer:
@@ -57,27 +90,30 @@ def ask(python, home, user_name, request, timeout=30.0, managed_dir=None):
     return answer
 
 
-def probe(python, home, user_name, keys=(), timeout=30.0, managed_dir=None):
-    """What the Hermes of ``python`` is and has in effect in ``home``: a dict of
+def probe(
+    gateway: Owned, keys: Iterable[str] = (), managed_dir: str | None = None
+) -> dict[str, Any]:
+    """What the gateway's Hermes is, and what it has in effect in its home:
 
-    ``version``, ``provider``, ``model`` (str or None); ``channels`` (sorted list of str); ``managed_support`` (bool);
-    ``managed_dir`` (str or None); and by each dotted key of ``keys``: ``config`` (the value in effect, the managed scope
-    and the defaults included), ``reads`` (whether this version reads it) and ``live`` (whether without a restart).
+    ``version``, ``provider``, ``model`` (None if unknown); ``channels``, sorted; whether this
+    version has ``managed_support``, and the ``managed_dir`` it uses; and by each dotted key of
+    ``keys``: ``config`` (the value in effect, managed scope and defaults included), ``reads``
+    (whether this version reads it) and ``live`` (whether it does so without a restart).
     """
-    answer = ask(python, home, user_name, {"do": "probe", "keys": list(keys)}, timeout, managed_dir)
+    keys = list(keys)
+    answer = ask(gateway, {"do": "probe", "keys": keys}, managed_dir)
     texts = {
         name: _text(answer.get(name)) for name in ("version", "provider", "model", "managed_dir")
     }
-    by_key = {
-        name: answer.get(name) if isinstance(answer.get(name), dict) else {}
-        for name in ("config", "reads", "live")
-    }
+    by_key: dict[str, dict[str, Any]] = {}
+    for name in ("config", "reads", "live"):
+        found = answer.get(name)
+        by_key[name] = found if isinstance(found, dict) else {}
     channels = answer.get("channels")
+    named = map(_text, channels[:100]) if isinstance(channels, list) else []
     return dict(
         texts,
-        channels=sorted(filter(None, map(_text, channels[:100])))
-        if isinstance(channels, list)
-        else [],
+        channels=sorted(name for name in named if name),
         managed_support=answer.get("managed_support") is True,
         config={key: by_key["config"].get(key) for key in keys},
         reads={key: by_key["reads"].get(key) is True for key in keys},
@@ -85,5 +121,5 @@ def probe(python, home, user_name, keys=(), timeout=30.0, managed_dir=None):
     )
 
 
-def _text(value):
+def _text(value: object) -> str | None:
     return display.printable(value, 200) or None if isinstance(value, str) else None

@@ -13,6 +13,7 @@ import os
 
 from .._host import command, files
 from .._host.errors import FileError, RunError
+from . import client
 from . import version as versions
 
 NAME = ".drain_request.json"
@@ -35,10 +36,7 @@ def write(gateway):
     if foreign(gateway):
         return False
     try:
-        argv = [gateway.python, "-I", "-B", "-c", _WRITE, gateway.home, PRINCIPAL]
-        done = command.run(
-            argv, user=gateway.account, env={"HERMES_HOME": gateway.home}, timeout=60
-        )
+        done = client.run_python(gateway, ["-c", _WRITE, gateway.home, PRINCIPAL], timeout=60)
     except RunError:
         return False
     return done.rc == 0 and ours(gateway)

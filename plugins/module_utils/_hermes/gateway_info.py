@@ -75,7 +75,7 @@ def _describe(gateway):
     }
     if gateway.problem is None and gateway.python:
         try:
-            hermes = client.probe(gateway.python, gateway.home, gateway.user)
+            hermes = client.probe(gateway)
         except HermesError as exc:
             answer["problem"] = "its Hermes cannot be asked: %s" % exc
         else:

@@ -163,9 +163,7 @@ class Installed:
             proc.environ(gateway.pid).get("HERMES_MANAGED_DIR") if gateway.pid else None
         )
         try:
-            self.info = client.probe(
-                gateway.python, gateway.home, gateway.user, self.keys, managed_dir=seen_dir
-            )
+            self.info = client.probe(gateway, self.keys, managed_dir=seen_dir)
         except HermesError as exc:
             if not exc.broken:
                 raise GuardError("gateway %s: %s" % (gateway.name, exc)) from exc
@@ -528,7 +526,7 @@ def render(values):
 def _edit_home(plan, request):
     gateway = plan.home.gateway
     try:
-        answer = client.ask(gateway.python, gateway.home, gateway.user, dict(request, do="edit"))
+        answer = client.ask(gateway, dict(request, do="edit"))
     except HermesError as exc:
         raise GuardError(
             "gateway %s: %s" % (gateway.name, exc) if gateway.name else str(exc)

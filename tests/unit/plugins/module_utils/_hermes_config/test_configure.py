@@ -11,6 +11,7 @@ import stat
 import sys
 import tempfile
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -545,7 +546,8 @@ def test_a_hostile_python_gets_nowhere(host):
         stream.write(
             '{"version": "\\u001b[31m9", "channels": ["b", 1, "a"], "config": {"x": 1}, "reads": {"a": 1}, "live": {"a": true}}'
         )
-    assert client.probe(evil, "/", USER.pw_name, ["a"]) == {
+    owned = SimpleNamespace(python=evil, home="/", user=USER.pw_name)
+    assert client.probe(owned, ["a"]) == {
         "version": "[31m9",
         "provider": None,
         "model": None,
