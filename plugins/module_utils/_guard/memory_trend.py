@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from .._hermes import discovery
+from .._hermes import discovery, unit_journal
 from .._host import choice, proc
 from .._host.errors import HistoryError
 from .._trend import analysis, comparison, samples
@@ -38,7 +38,7 @@ def _one(settings, gateway, points):
     if not len(series) and running:
         # The first day: what can be seen now is a start.
         row = sampling.take(gateway, settings)
-        before = _earlier_lives(gateway)
+        before = _earlier_runs(gateway)
         problem = problem or "there is no history yet; the figures are those of now%s" % (
             " and the memory peaks that systemd logged at %d earlier stops" % len(before)
             if before
@@ -56,19 +56,16 @@ def _one(settings, gateway, points):
     return answer
 
 
-def _earlier_lives(gateway):
-    """What systemd logged of earlier lives when they ended, as one sample each (list of dict): their memory peak, after their uptime."""
-    # Needed on the first day only, by what is started up to 1,440 times a day.
-    from .._oom import oom_info
-
+def _earlier_runs(gateway):
+    """What systemd logged of earlier runs when they ended, as a sample (dict) each: their memory peak, after their uptime."""
     return [
         {
-            "timestamp": life["time"],
-            "invocation_id": life["invocation_id"],
-            "uptime_seconds": life["uptime_seconds"],
-            "rss_bytes": life["peak_bytes"],
+            "timestamp": run.time,
+            "invocation_id": run.invocation_id,
+            "uptime_seconds": run.uptime_seconds,
+            "rss_bytes": run.peak_bytes,
         }
-        for life in oom_info.find([gateway], FIRST_DAY_HOURS)["lives"]
+        for run in unit_journal.earlier_runs(gateway, FIRST_DAY_HOURS)
     ]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from typing import NamedTuple
 
 from . import command
 from .errors import JournalError, RunError
@@ -37,11 +38,31 @@ _FIELDS = (
 )
 
 
-def entries(matches, since, grep=None):
-    """(the entries since epoch second ``since`` that match, oldest first; what journalctl has to say about it, a list of str).
+class Entry(NamedTuple):
+    """An entry of the journal: ``time`` in epoch seconds, the text of each field by its name."""
 
-    ``matches`` are those of journalctl(1) (list of str); ``grep`` is a regular expression on MESSAGE. An entry is a dict of
-    str by field, with ``time`` in epoch seconds (float). Raises JournalError.
+    time: float
+    fields: dict[str, str]
+
+
+class Answer(NamedTuple):
+    """The entries that match, oldest first, and the lines that journalctl printed about them."""
+
+    entries: list[Entry]
+    said: list[str]
+
+
+class Line(NamedTuple):
+    """A line of the kernel's log: ``time`` in epoch seconds, the text."""
+
+    time: float
+    text: str
+
+
+def entries(matches: list[str], since: float, grep: str | None = None) -> Answer:
+    """What the journal holds since epoch second ``since``. Raises JournalError.
+
+    ``matches`` are those of journalctl(1); ``grep`` is a regular expression on MESSAGE.
     """
     argv = [
         "journalctl",
@@ -53,7 +74,7 @@ def entries(matches, since, grep=None):
     # With --grep, --lines bounds what is looked at in systemd 247, and what is shown in newer ones.
     argv += ["--grep=" + grep] if grep else ["--lines=%d" % MAX_ENTRIES]
     try:
-        done = command.run(argv + list(matches), timeout=TIMEOUT)
+        done = command.run(argv + matches, timeout=TIMEOUT)
     except RunError as exc:
         raise JournalError(str(exc)) from exc
     said = [
@@ -65,11 +86,14 @@ def entries(matches, since, grep=None):
     # No match is an exit code of 1 with --grep, and with no journal at all.
     if done.rc not in (0, 1) or (done.rc and said and not found):
         raise JournalError(" ".join(said)[:300] or "journalctl ended with exit code %d" % done.rc)
-    return found, said
+    return Answer(found, said)
 
 
-def parse(text):
-    """The entries in what ``journalctl --output=json`` prints, oldest first; a line that is no entry is passed over."""
+def parse(text: str) -> list[Entry]:
+    """The entries in what ``journalctl --output=json`` prints, oldest first.
+
+    A line that is no entry is skipped.
+    """
     found = []
     for line in text.splitlines():
         try:
@@ -77,14 +101,16 @@ def parse(text):
             moment = int(fields["__REALTIME_TIMESTAMP"]) / 1e6
         except (KeyError, TypeError, ValueError, RecursionError):
             continue
-        entry = {name: _text(value) for name, value in fields.items()}
-        entry["time"] = moment
-        found.append(entry)
-    return sorted(found, key=lambda entry: entry["time"])
+        found.append(Entry(moment, {name: _text(value) for name, value in fields.items()}))
+    return sorted(found, key=lambda entry: entry.time)
 
 
-def _text(value):
-    """A field as str: journalctl gives a list of bytes for what is no UTF-8, a list of values for a field that stands twice."""
+def _text(value: object) -> str:
+    """A field as text.
+
+    journalctl prints a list of bytes for what is not UTF-8, and a list of values for a field that an
+    entry has twice.
+    """
     if isinstance(value, list):
         if value and all(isinstance(item, int) and 0 <= item < 256 for item in value):
             return bytes(value).decode("utf-8", "replace")
@@ -92,33 +118,34 @@ def _text(value):
     return value if isinstance(value, str) else ""
 
 
-def kernel_lines(since, grep):
-    """(time, text) of the kernel's messages since ``since`` that match ``grep``, and notes where they are not to be had: of the journal, else of /dev/kmsg."""
-    notes = []
+def kernel_lines(since: float, grep: str) -> tuple[list[Line], list[str]]:
+    """The kernel's messages since ``since`` that match ``grep``, and notes on what cannot be read.
+
+    Of the journal if it has any, else of /dev/kmsg.
+    """
+    notes: list[str] = []
     # Facility 0 is the kernel's own; others are what a program of root wrote to its log.
     kernel = ["_TRANSPORT=kernel", "SYSLOG_FACILITY=0"]
     try:
-        if entries(kernel + ["--lines=1"], 0)[0]:
-            return [
-                (entry["time"], entry.get("MESSAGE", ""))
-                for entry in entries(kernel, since, grep)[0]
-            ], notes
+        if entries(kernel + ["--lines=1"], 0).entries:
+            found = entries(kernel, since, grep).entries
+            return [Line(entry.time, entry.fields.get("MESSAGE", "")) for entry in found], notes
         notes.append("the journal holds no kernel messages")
     except JournalError as exc:
         notes.append("the kernel's messages in the journal cannot be read: %s" % exc)
     try:
-        return [(moment, text) for moment, text in kmsg() if moment >= since], []
+        return [line for line in kmsg() if line.time >= since], []
     except OSError as exc:
         return [], notes + ["the kernel's log cannot be read: %s: %s" % (KMSG, exc.strerror)]
 
 
-def kmsg():
-    """(time, text) of all that the kernel still holds in its buffer. OSError where that is not to be had, as in most containers."""
+def kmsg() -> list[Line]:
+    """All that the kernel still holds in its buffer. Raises OSError, as in most containers."""
     fd = os.open(KMSG, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         # A record's time is in microseconds since boot.
         boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-        found = []
+        found: list[Line] = []
         for _count in range(MAX_ENTRIES):
             try:
                 record = os.read(fd, 8192)
@@ -135,8 +162,11 @@ def kmsg():
         os.close(fd)
 
 
-def parse_kmsg(text, boot):
-    """(time, text) of records ``priority,sequence,microseconds,flags;message``; lines that go on a record are left out."""
+def parse_kmsg(text: str, boot: float) -> list[Line]:
+    """The lines in records ``priority,sequence,microseconds,flags;message`` since epoch second ``boot``.
+
+    Lines that go on a record are left out.
+    """
     found = []
     for line in text.splitlines():
         head, separator, message = line.partition(";")
@@ -149,5 +179,5 @@ def parse_kmsg(text, boot):
             and int(fields[0]) < 8
             and fields[2].isdigit()
         ):
-            found.append((boot + int(fields[2]) / 1e6, message))
+            found.append(Line(boot + int(fields[2]) / 1e6, message))
     return found

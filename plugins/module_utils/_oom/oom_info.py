@@ -15,15 +15,14 @@ import re
 import time
 
 from .._guard import config, history
+from .._hermes import unit_journal
 from .._host import display, journal, proc, systemd
 from .._host.errors import JournalError
 
-# sd-messages.h: SD_MESSAGE_UNIT_OUT_OF_MEMORY, UNIT_OOMD_KILL, UNIT_FAILURE_RESULT, UNIT_RESOURCES, UNIT_STARTED.
+# sd-messages.h: SD_MESSAGE_UNIT_OUT_OF_MEMORY, UNIT_OOMD_KILL, UNIT_FAILURE_RESULT.
 OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
 OOMD_KILL = "d989611b15e44c9dbf31e3c81256e4ed"
 FAILURE_RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
-RESOURCES = "ae8f7b866b0347b9af31fe1c80b127c0"
-STARTED = "39f53479d3a045ac8e11786248231fbf"
 
 OOMD_UNIT = "systemd-oomd.service"
 KERNEL_GREP = "oom-kill:constraint=|Kill(ed)? process [0-9]+ |memory.oom.group"
@@ -36,8 +35,6 @@ _RSS = re.compile(r"anon-rss:(\d+)kB, file-rss:(\d+)kB(?:, shmem-rss:(\d+)kB)?")
 _UID = re.compile(r"\bUID:? ?(\d+)")
 _GROUP = re.compile(r"Tasks in (/.*) are going to be killed due to memory\.oom\.group set\Z")
 _OOMD = re.compile(r"Killed (/\S+) due to ")
-_PEAK = re.compile(r"([0-9.]+)([BKMGTPE]) memory peak")
-_SWAP_PEAK = re.compile(r"([0-9.]+)([BKMGTPE]) memory swap peak")
 _CONSTRAINTS = {"CONSTRAINT_MEMCG": "cgroup"}
 
 # A kill's own lines come together; systemd tells of it at once, and of the unit's result when the last process has ended.
@@ -98,24 +95,15 @@ def find(gateways, hours, now=None):
             if kill["time"] >= since
         ],
         "counters": counters,
-        "lives": lives(told, gateways),
+        "lives": [run._asdict() for run in unit_journal.runs(told, gateways)],
         "notes": notes + said,
     }
 
 
 def _units(gateways, since):
     """The entries that systemd and systemd-oomd wrote of the gateways' units, and notes."""
-    system = [
-        "UNIT=" + gateway.unit for gateway in gateways if gateway.unit and gateway.scope == "system"
-    ]
-    matches = ["_SYSTEMD_UNIT=" + OOMD_UNIT] + (["+", "_PID=1"] + system if system else [])
-    for uid in sorted({gateway.uid for gateway in gateways if gateway.scope == "user"}):
-        units = [
-            "USER_UNIT=" + gateway.unit
-            for gateway in gateways
-            if gateway.scope == "user" and gateway.uid == uid
-        ]
-        matches += ["+", "_UID=%d" % uid] + units
+    wanted = unit_journal.matches(gateways)
+    matches = ["_SYSTEMD_UNIT=" + OOMD_UNIT] + (["+"] + wanted if wanted else [])
     try:
         found, said = journal.entries(matches, since)
     except JournalError as exc:
@@ -273,18 +261,18 @@ def add_told(kills, entries, gateways):
         kind, gateway = _kind(entry, gateways)
         if kind is None:
             continue
-        invocation = _invocation(entry)
+        invocation = unit_journal.invocation(entry)
         known = [
             kill
             for kill in kills
-            if kill["name"] == gateway.name and _same(kill, entry["time"], invocation, kind)
+            if kill["name"] == gateway.name and _same(kill, entry.time, invocation, kind)
         ]
         fresh = [kill for kill in known if kind not in kill.get("_told", ())]
         # systemd counts: it tells twice of two kills, but may tell once of two that the kernel's log shows.
         if fresh or any(kill["source"] == "kernel" for kill in known):
             kill = fresh[-1] if fresh else known[-1]
         else:
-            kill = _new(gateway, entry["time"], "systemd-oomd" if kind == "oomd" else "systemd")
+            kill = _new(gateway, entry.time, "systemd-oomd" if kind == "oomd" else "systemd")
             kills.append(kill)
         kill["_told"] = kill.get("_told", ()) + (kind,)
         kill["_invocation"] = kill.get("_invocation") or invocation
@@ -304,15 +292,15 @@ def _same(kill, moment, invocation, kind):
 
 def _kind(entry, gateways):
     """(what the entry tells: oom, oomd, oomd-unit, result; whose it is), or (None, None)."""
-    text = entry.get("MESSAGE", "")
-    if entry.get("_SYSTEMD_UNIT") == OOMD_UNIT:
+    text = entry.fields.get("MESSAGE", "")
+    if entry.fields.get("_SYSTEMD_UNIT") == OOMD_UNIT:
         killed = _OOMD.match(text)
         for gateway in gateways if killed else ():
             if in_unit(killed.group(1), gateway):
                 return "oomd", gateway
         return None, None
-    gateway = _of_manager(entry, gateways)
-    identity = entry.get("MESSAGE_ID")
+    gateway = unit_journal.gateway_of(entry, gateways)
+    identity = entry.fields.get("MESSAGE_ID")
     if gateway is None:
         return None, None
     if identity == OUT_OF_MEMORY or text.endswith(
@@ -323,86 +311,11 @@ def _kind(entry, gateways):
         r": systemd-oomd killed (?:some|\d+) process\(es\) in this unit\.\Z", text
     ):
         return "oomd-unit", gateway
-    if (identity == FAILURE_RESULT and entry.get("UNIT_RESULT") == "oom-kill") or text.endswith(
-        "Failed with result 'oom-kill'."
-    ):
+    if (
+        identity == FAILURE_RESULT and entry.fields.get("UNIT_RESULT") == "oom-kill"
+    ) or text.endswith("Failed with result 'oom-kill'."):
         return "result", gateway
     return None, None
-
-
-def _of_manager(entry, gateways):
-    """The gateway that ``entry`` is about, where the systemd that runs it wrote it; else None."""
-    for gateway in gateways:
-        if (
-            gateway.scope == "system"
-            and gateway.unit
-            and entry.get("UNIT") == gateway.unit
-            and entry.get("_PID") == "1"
-        ):
-            return gateway
-        if (
-            gateway.scope == "user"
-            and entry.get("USER_UNIT") == gateway.unit
-            and entry.get("_UID") == str(gateway.uid)
-        ):
-            return gateway
-    return None
-
-
-def _invocation(entry):
-    return entry.get("INVOCATION_ID") or entry.get("USER_INVOCATION_ID") or None
-
-
-# --------------------------------------------------------------------------------------------------- earlier lives
-
-
-def lives(entries, gateways):
-    """Earlier lives of the units (list of dict, oldest first) as far as systemd logged the memory peak when they stopped.
-
-    ``time`` of the stop, ``name``, ``unit``, ``invocation_id``, ``uptime_seconds`` (None where the start is not among the entries),
-    ``peak_bytes``, ``swap_peak_bytes``, ``cpu_seconds``.
-    """
-    started = {}
-    found = []
-    for entry in entries:
-        gateway = _of_manager(entry, gateways)
-        if gateway is None:
-            continue
-        invocation = _invocation(entry)
-        if entry.get("MESSAGE_ID") == STARTED:
-            started[invocation] = entry["time"]
-        text = entry.get("MESSAGE", "")
-        peak = _bytes(entry.get("MEMORY_PEAK"), _PEAK, text)
-        if peak is None or (entry.get("MESSAGE_ID") != RESOURCES and ": Consumed " not in text):
-            continue
-        processor = entry.get("CPU_USAGE_NSEC", "")
-        found.append(
-            {
-                "time": entry["time"],
-                "name": gateway.name,
-                "unit": gateway.unit,
-                "invocation_id": invocation,
-                "uptime_seconds": int(entry["time"] - started[invocation])
-                if invocation in started
-                else None,
-                "peak_bytes": peak,
-                "swap_peak_bytes": _bytes(entry.get("MEMORY_SWAP_PEAK"), _SWAP_PEAK, text),
-                "cpu_seconds": int(processor) / 1e9 if processor.isdigit() else None,
-            }
-        )
-    return found
-
-
-def _bytes(field, pattern, text):
-    """The journal's field where it is there, else what the text says, rounded as it is there."""
-    if field and field.isdigit():
-        return int(field)
-    found = pattern.search(text)
-    return (
-        int(float(found.group(1)) * 1024 ** "BKMGTPE".index(found.group(2)))
-        if found and re.match(r"\d+(?:\.\d+)?\Z", found.group(1))
-        else None
-    )
 
 
 # ------------------------------------------------------------------------------------------------------- counters

@@ -8,24 +8,22 @@ from __future__ import annotations
 import time
 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import memory_trend
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import oom_info
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import unit_journal
 
 GB = 1 << 30
 
 
-def test_earlier_lives_count_on_the_first_day(systemd, settings, tmp_path, monkeypatch):
+def test_earlier_runs_count_on_the_first_day(systemd, settings, tmp_path, monkeypatch):
     systemd.add_gateway(tmp_path / "home")
     now = time.time()
     found = [
-        {"time": now - 100000, "invocation_id": "a", "uptime_seconds": 72000, "peak_bytes": 2 * GB},
-        {"time": now - 20000, "invocation_id": "b", "uptime_seconds": 72000, "peak_bytes": 2 * GB},
+        unit_journal.Run(at, "hermes-gateway", None, invocation, 72000, 2 * GB, None, None)
+        for at, invocation in ((now - 100000, "a"), (now - 20000, "b"))
     ]
     monkeypatch.setattr(
-        oom_info,
-        "find",
-        lambda gateways, hours: {
-            "lives": found if gateways[0].name == "hermes-gateway" and hours > 24 else []
-        },
+        unit_journal,
+        "earlier_runs",
+        lambda gateway, hours: found if gateway.name == "hermes-gateway" and hours > 24 else [],
     )
     answer = memory_trend.of_gateways([settings()])["hermes-gateway"]
     assert (answer["verdict"], answer["segments"]) == ("insufficient", 3)
@@ -36,7 +34,7 @@ def test_earlier_lives_count_on_the_first_day(systemd, settings, tmp_path, monke
 
 def test_first_day_without_a_journal(systemd, settings, tmp_path, monkeypatch):
     systemd.add_gateway(tmp_path / "home")
-    monkeypatch.setattr(oom_info, "find", lambda gateways, hours: {"lives": []})
+    monkeypatch.setattr(unit_journal, "earlier_runs", lambda gateway, hours: [])
     answer = memory_trend.of_gateways([settings()])["hermes-gateway"]
     assert (answer["verdict"], answer["segments"]) == ("insufficient", 1)
     assert answer["rss_mb"] > 0

@@ -455,30 +455,6 @@ def test_an_old_systemd_says_no_peaks(journal, monkeypatch):
     )
 
 
-def test_a_journal_of_rubbish():
-    lines = [
-        "",
-        "-- No entries --",
-        "[[[[",
-        "[" * 100000,
-        "{}",
-        '{"__REALTIME_TIMESTAMP": "x"}',
-        '{"__REALTIME_TIMESTAMP": null}',
-        "null",
-        "7",
-        '{"__REALTIME_TIMESTAMP": "5000000", "MESSAGE": [104, 105, 255], "UNIT": ["a", "b"], "_PID": null}',
-    ]
-    assert journal_module.parse("\n".join(lines)) == [
-        {
-            "__REALTIME_TIMESTAMP": "5000000",
-            "MESSAGE": "hi\ufffd",
-            "UNIT": "a",
-            "_PID": "",
-            "time": 5.0,
-        }
-    ]
-
-
 @pytest.mark.parametrize(
     ("fields", "kind"),
     [
@@ -509,59 +485,8 @@ def test_a_journal_of_rubbish():
     ],
 )
 def test_each_word_of_systemd_alone(fields, kind):
-    entry = dict(fields, _PID="1", UNIT="hermes-gateway.service")
+    entry = journal_module.Entry(5.0, dict(fields, _PID="1", UNIT="hermes-gateway.service"))
     assert oom_info._kind(entry, [gateway()])[0] == kind
-
-
-@pytest.mark.parametrize(
-    ("fields", "peak", "swap"),
-    [
-        (
-            {
-                "MESSAGE_ID": "ae8f7b866b0347b9af31fe1c80b127c0",
-                "MEMORY_PEAK": "1000",
-                "MEMORY_SWAP_PEAK": "5",
-            },
-            1000,
-            5,
-        ),
-        (
-            {
-                "MESSAGE": "hermes-gateway.service: Consumed 3min 20.123s CPU time, 1.5G memory peak, 512M memory swap peak."
-            },
-            3 << 29,
-            512 << 20,
-        ),
-        (
-            {
-                "MESSAGE": "hermes-gateway.service: Consumed 120ms CPU time, 824K memory peak, 0B memory swap peak, 1.2K incoming IP traffic."
-            },
-            824 << 10,
-            0,
-        ),
-    ],
-)
-def test_each_form_of_a_peak(fields, peak, swap):
-    life = oom_info.lives(
-        [dict(fields, _PID="1", UNIT="hermes-gateway.service", time=5.0)], [gateway()]
-    )[0]
-    assert (life["peak_bytes"], life["swap_peak_bytes"]) == (peak, swap)
-
-
-def test_no_peak_no_life():
-    entry = {
-        "MESSAGE": "hermes-gateway.service: Consumed 41.5s CPU time.",
-        "_PID": "1",
-        "UNIT": "hermes-gateway.service",
-        "time": 5.0,
-    }
-    assert (
-        oom_info.lives(
-            [entry, dict(entry, MESSAGE="x: Consumed 1s CPU time, 1.2.3G memory peak.")],
-            [gateway()],
-        )
-        == []
-    )
 
 
 @pytest.mark.parametrize(
@@ -578,12 +503,6 @@ def test_each_form_of_the_kernels_line(line):
         kill["pid"]
         for kill in oom_info.from_kernel([(KILL, line)], [gateway(pid=4711, start_time=KILL - 9)])
     ] == [4711]
-
-
-def test_only_the_kernels_own_lines_are_its():
-    assert journal_module.parse_kmsg(
-        "30,1,1000000,-;of a program\n6,2,2000000,-;of the kernel\n SUBSYSTEM=x\nrubbish;x\n", 100
-    ) == [(102.0, "of the kernel")]
 
 
 def test_a_kill_explains_one_step_of_the_counter():
