@@ -12,12 +12,12 @@ import configparser
 import os
 
 from .._hermes import discovery
-from .._host import command, proc, quantity
+from .._host import command, guard_program, proc, quantity
 from .._host.errors import SettingError
 
-PROGRAM = "/usr/local/bin/hermes-guard"
-FOLDER = "/etc/hermes-guard"
-STATE = "/var/lib/hermes-guard"
+PROGRAM = guard_program.PROGRAM
+FOLDER = guard_program.FOLDER
+STATE = guard_program.STATE
 
 # key: (the role variable that sets it, its default, how it is read)
 KEYS = {
@@ -38,8 +38,7 @@ KEYS = {
 SHORTEST_INTERVAL = 5
 # The unit that waits has two hours for all of a restart.
 LONGEST_WAIT = 3600
-# In the state folder, and not the guard's: see _hermes_config.
-SESSION_RECORD = "hermes_config.json"
+SESSION_RECORD = guard_program.SESSION_RECORD
 ACTIONS = ("restart", "alert")
 EVERY = ("6h", "12h", "24h", "auto")
 
@@ -70,7 +69,7 @@ class Settings:
     @property
     def restart_unit(self):
         """The unit that asks the arbiter for a restart of this gateway."""
-        return self.name + "-restart.service"
+        return guard_program.restart_unit(self.name)
 
 
 def value_of(key, text, where):

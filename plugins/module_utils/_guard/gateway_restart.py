@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from .._hermes import discovery
-from .._host import choice, command
-from .._host.errors import GuardError, host_faults
+from .._host import choice, guard_program
+from .._host.errors import host_faults
 from . import arbiter, config
 
 NOT_HERE = "no Hermes gateway is guarded on this host"
-# As TimeoutStartSec of NAME-restart.service: waiting for a quiet moment, draining and two starts have their own limits, far below it.
-TIMEOUT = 7200
 
 
 @host_faults
@@ -65,22 +62,8 @@ def _one_by_one(chosen, reason, emergency):
                 }
             )
         else:
-            entries.append(_ask(settings, reason, emergency))
+            entries.append(guard_program.restart(settings.name, reason, emergency))
     return entries
-
-
-def _ask(settings, reason, emergency):
-    argv = [config.PROGRAM, "restart", "--gateway", settings.name, "--reason", reason, "--json"] + (
-        ["--now"] if emergency else []
-    )
-    done = command.run(argv, timeout=TIMEOUT)
-    try:
-        return json.loads(done.out)
-    except ValueError as exc:
-        raise GuardError(
-            "%s: hermes-guard ended with %d: %s"
-            % (settings.name, done.rc, done.err.strip() or done.out.strip())
-        ) from exc
 
 
 def _answer(settings, entry):

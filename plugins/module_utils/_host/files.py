@@ -143,3 +143,28 @@ def append_line(path, line, mode=0o644):
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def unwritable(folder: str) -> str | None:
+    """The first that exists of ``folder`` and those above it, if nothing can be made in it."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+        return folder
+    return folder if os.statvfs(folder).f_flag & os.ST_RDONLY else None
+
+
+def remove(path: str) -> None:
+    """Remove file ``path``, if it is there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def remove_if_empty(folder: str) -> None:
+    """Remove ``folder``, unless someone keeps files in it."""
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass

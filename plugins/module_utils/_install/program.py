@@ -54,6 +54,7 @@ MODULES = (
     "_host.display",
     "_host.errors",
     "_host.files",
+    "_host.guard_program",
     "_host.journal",
     "_host.proc",
     "_host.quantity",

@@ -576,11 +576,11 @@ def test_the_rest_of_a_host_is_left_alone_where_one_does_not_come_up(monkeypatch
 
     asked = []
 
-    def ask(settings, reason, emergency):
-        asked.append(settings.name)
-        return {"event": "failed" if settings.name == "b" else "restart", "reason": "x"}
+    def ask(name, reason, emergency):
+        asked.append(name)
+        return {"event": "failed" if name == "b" else "restart", "reason": "x"}
 
-    monkeypatch.setattr(gateway_restart, "_ask", ask)
+    monkeypatch.setattr(gateway_restart.guard_program, "restart", ask)
     entries = gateway_restart._one_by_one(
         [SimpleNamespace(name=name) for name in "abcd"], "test", False
     )

@@ -184,3 +184,29 @@ def test_append_follows_no_link(path):
     with pytest.raises(OSError):
         files.append_line(str(path), "x")
     assert path.with_name("target").read_text() == "secret"
+
+
+def test_folder_to_be_made_can_be_made_where_one_above_it_can_be_written(tmp_path, monkeypatch):
+    assert files.unwritable(str(tmp_path / "a/b")) is None
+    (tmp_path / "a").write_text("a file in its place")
+    assert files.unwritable(str(tmp_path / "a/b")) == str(tmp_path / "a")
+    monkeypatch.setattr(files.os, "access", lambda path, mode: False)
+    assert files.unwritable(str(tmp_path)) == str(tmp_path)
+
+
+def test_mount_that_is_read_only_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        files.os, "statvfs", lambda path: type("Info", (), {"f_flag": os.ST_RDONLY})
+    )
+    assert files.unwritable(str(tmp_path)) == str(tmp_path)
+
+
+def test_removing_what_is_there_or_not(path):
+    path.write_text("x")
+    files.remove_if_empty(str(path.parent))
+    files.remove(str(path))
+    files.remove(str(path))
+    assert path.parent.exists()
+    files.remove_if_empty(str(path.parent))
+    files.remove_if_empty(str(path.parent))
+    assert not path.parent.exists()

@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""hermes-guard from the outside: its paths on a host, its units, and asking it for a restart."""
+
+from __future__ import annotations
+
+import json
+
+from . import command
+from .errors import GuardError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PROGRAM = "/usr/local/bin/hermes-guard"
+FOLDER = "/etc/hermes-guard"
+STATE = "/var/lib/hermes-guard"
+# In STATE: what the module hermes_config set, and what was there before. Not the guard's own.
+SESSION_RECORD = "hermes_config.json"
+# Seconds, as TimeoutStartSec of NAME-restart.service: waiting for a quiet moment, draining and two
+# starts have their own limits, far below it.
+RESTART_TIMEOUT = 7200
+
+
+def restart_unit(name: str) -> str:
+    """The unit that asks the arbiter for a restart of gateway ``name``."""
+    return name + "-restart.service"
+
+
+def restart(name: str, reason: str, emergency: bool) -> dict[str, Any]:
+    """Ask the arbiter to restart gateway ``name`` and wait for it; the entry of its ledger.
+
+    In an emergency it does not wait for a quiet moment. GuardError if the program gives no answer.
+    """
+    arguments = ["restart", "--gateway", name, "--reason", reason, "--json"]
+    if emergency:
+        arguments.append("--now")
+    done = command.run([PROGRAM, *arguments], timeout=RESTART_TIMEOUT)
+    try:
+        return json.loads(done.out)
+    except ValueError as exc:
+        raise GuardError(
+            "%s: hermes-guard ended with %d: %s"
+            % (name, done.rc, done.err.strip() or done.out.strip())
+        ) from exc
