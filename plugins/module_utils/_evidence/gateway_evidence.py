@@ -19,7 +19,7 @@ import time
 
 from .._guard import config, history, memory_trend
 from .._hermes import activity, client, discovery, state_file
-from .._host import command, display, proc, systemd
+from .._host import cgroup, command, display, proc, systemd
 from .._host.errors import HermesError, RunError, SettingError, SystemdError
 from .._oom import oom_info
 from .._redact import gateway_log, redaction
@@ -168,12 +168,10 @@ class _Part:
                 self.notes.append("its Hermes cannot be asked: %s" % exc)
         memory = {}
         if gateway.pid is not None:
-            memory = dict(
-                proc.memory(gateway.pid) or {}, **proc.cgroup_memory(gateway.control_group)
-            )
+            memory = dict(proc.memory(gateway.pid) or {}, **cgroup.memory(gateway.control_group))
             memory["tree_rss_bytes"] = sum(
                 (proc.memory(pid) or {"rss_bytes": 0})["rss_bytes"]
-                for pid in proc.tree(gateway.pid, gateway.control_group)
+                for pid in cgroup.processes(gateway.pid, gateway.control_group)
             )
             memory.pop("oom_kills")
         return dict(
@@ -272,14 +270,14 @@ class _Part:
                 if line.startswith(("Vm", "Rss", "Threads", "HugetlbPages"))
             )
         figures = []
-        for folder in proc.cgroup_folders(gateway.control_group):
+        for folder in cgroup.directories(gateway.control_group):
             for name in _CGROUP:
                 text = proc.read(os.path.join(folder, name), 16 << 10)
                 if text:
                     figures.append("# %s\n%s" % (name, text))
         self.files["cgroup.txt"] = "\n".join(figures) or "The cgroup has no memory controller.\n"
         lines = ["pid\trss_mb\tswap_mb\tcommand"]
-        for pid in proc.tree(gateway.pid, gateway.control_group)[:500]:
+        for pid in cgroup.processes(gateway.pid, gateway.control_group)[:500]:
             memory = proc.memory(pid)
             if memory:
                 line = gateway_log.command(self.redactor, proc.argv(pid), known=pid == gateway.pid)

@@ -193,7 +193,7 @@ def _locked(settings, patience=0.0):
 
 def find(settings):
     """The gateway of ``settings`` as it is now, or None where its unit is gone."""
-    return discovery.reload([settings]).get(settings.name)
+    return discovery.refresh([settings]).get(settings.name)
 
 
 def busy(settings):

@@ -9,7 +9,7 @@ import os
 import time
 
 from .._hermes import discovery, drain
-from .._host import display, proc, systemd, timers
+from .._host import cgroup, display, systemd, timers
 from . import config, history, status, suspension
 
 OLDEST_SYSTEMD = 247
@@ -89,7 +89,7 @@ def _gateway(settings, gateway, timer_units):
             "%s, and no watchdog is set up meanwhile: run the role hermes_watchdog, or hermes-guard resume"
             % suspension.sentence(end)
         )
-    most = proc.cgroup_memory(gateway.control_group)["cgroup_max_bytes"]
+    most = cgroup.memory(gateway.control_group)["cgroup_max_bytes"]
     if settings.threshold is not None and most is not None and most <= settings.threshold:
         found.append(
             "the kernel kills it at %s, before it reaches the watchdog's threshold of %s: raise hermes_memory_limit_max, or lower"

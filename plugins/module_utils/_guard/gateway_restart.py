@@ -37,7 +37,7 @@ def restart(names, reason, emergency, check_mode):
 
 def _predicted(chosen):
     """What the arbiter would say of each, without asking it."""
-    now = discovery.reload(chosen)
+    now = discovery.refresh(chosen)
     entries = []
     for settings in chosen:
         refused = arbiter.refusal(settings, now.get(settings.name), "operator")

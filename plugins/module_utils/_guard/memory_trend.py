@@ -9,7 +9,7 @@ import os
 import time
 
 from .._hermes import discovery, unit_journal
-from .._host import choice, proc
+from .._host import cgroup, choice, proc
 from .._host.errors import HistoryError
 from .._trend import analysis, comparison, samples
 from . import config, history, sampling, suspension
@@ -28,7 +28,7 @@ def of_names(names, points=0):
 
 def of_gateways(every, points=0):
     """What analysis.trend says of each of ``every`` (list of Settings), by name; with up to ``points`` of its history for a chart where asked."""
-    now = discovery.reload(every)
+    now = discovery.refresh(every)
     return {settings.name: _one(settings, now.get(settings.name), points) for settings in every}
 
 
@@ -90,7 +90,7 @@ def _read(settings):
 
 def limit(settings, gateway, series):
     """(bytes that the gateway must stay below, where that is said): its cgroup's limit, else the watchdog's threshold, else the RAM that is left to it."""
-    most = proc.cgroup_memory(gateway.control_group)["cgroup_max_bytes"] if gateway else None
+    most = cgroup.memory(gateway.control_group)["cgroup_max_bytes"] if gateway else None
     if most:
         return most, "MemoryMax"
     if settings.threshold is not None:

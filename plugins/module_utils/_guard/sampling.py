@@ -11,7 +11,7 @@ import os
 import time
 
 from .._hermes import client, state_file
-from .._host import display, files, proc
+from .._host import cgroup, display, files, proc
 from .._host.errors import FileError, HermesError
 
 IDENTITY = "identity.json"
@@ -28,11 +28,11 @@ def take(gateway, settings):
     if own is None:
         return None
     members = [own]
-    for pid in proc.tree(gateway.pid, gateway.control_group):
+    for pid in cgroup.processes(gateway.pid, gateway.control_group):
         one = proc.memory(pid) if pid != gateway.pid else None
         if one is not None:
             members.append(one)
-    cgroup = proc.cgroup_memory(gateway.control_group)
+    unit = cgroup.memory(gateway.control_group)
     row = {
         "timestamp": int(time.time()),
         "invocation_id": gateway.invocation_id,
@@ -42,8 +42,8 @@ def take(gateway, settings):
         "anon_bytes": own["anon_bytes"],
         "swap_bytes": sum(one["swap_bytes"] for one in members),
         "tree_rss_bytes": sum(one["rss_bytes"] for one in members),
-        "cgroup_bytes": cgroup["cgroup_bytes"],
-        "oom_kills": cgroup["oom_kills"],
+        "cgroup_bytes": unit["cgroup_bytes"],
+        "oom_kills": unit["oom_kills"],
         "active_agents": state_file.runtime(gateway)["active_agents"],
     }
     row.update(identity(gateway, settings))

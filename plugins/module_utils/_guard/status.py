@@ -17,7 +17,7 @@ def status(every):
     elapse = timers.next_elapse(
         [WATCHDOG] + [settings.name + "-restart.timer" for settings in every]
     )
-    now = discovery.reload(every)
+    now = discovery.refresh(every)
     return {
         "host": proc.host_memory(),
         "next_check": elapse[WATCHDOG],

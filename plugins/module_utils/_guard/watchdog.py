@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from .._hermes import discovery, heartbeat
-from .._host import display, proc, systemd
+from .._host import cgroup, display, proc, systemd
 from .._host.errors import RunError, SystemdError
 from . import arbiter, history, last_seen, ledger, notify, sampling
 
@@ -37,7 +37,7 @@ def check(every):
 
 
 def _ask_systemd(every):
-    found = discovery.reload(every)
+    found = discovery.refresh(every)
     for settings in every:
         if settings.name in found:
             last_seen.note(settings, found[settings.name])
@@ -101,7 +101,7 @@ def breached(settings, gateway, row):
 def limit_bytes(gateway):
     """What the gateway must stay below, in bytes: its cgroup's limit, else the RAM of the host."""
     return (
-        proc.cgroup_memory(gateway.control_group)["cgroup_max_bytes"]
+        cgroup.memory(gateway.control_group)["cgroup_max_bytes"]
         or proc.host_memory()["total_bytes"]
     )
 

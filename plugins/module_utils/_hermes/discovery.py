@@ -206,7 +206,7 @@ def without_unsafe(gateways):
     return (safe, unsafe) if safe else (unsafe, [])
 
 
-def reload(wanted):
+def refresh(wanted):
     """The gateways of ``wanted`` (objects with name, scope, unit, account and home) as they are now, by name.
 
     One call to each systemd manager concerned. A gateway whose unit is gone, or whose manager does not answer, is not in it.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 
-from .._host import choice, proc
+from .._host import cgroup, choice
 from .._host.errors import HermesError
 from . import client, discovery, state_file
 
@@ -91,7 +91,7 @@ def _memory(gateway):
     memory.update(
         {
             name: value
-            for name, value in proc.cgroup_memory(gateway.control_group).items()
+            for name, value in cgroup.memory(gateway.control_group).items()
             if name in memory
         }
     )
@@ -99,7 +99,7 @@ def _memory(gateway):
         process = psutil.Process(gateway.pid)
         memory["rss_bytes"] = process.memory_info().rss
         memory["tree_rss_bytes"] = sum(
-            _rss(pid) for pid in proc.tree(gateway.pid, gateway.control_group)
+            _rss(pid) for pid in cgroup.processes(gateway.pid, gateway.control_group)
         )
         # Needs the right to trace the process, which comes with root.
         full = process.memory_full_info()

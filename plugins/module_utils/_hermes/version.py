@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 
 
-
 def numbers(version: str | None) -> tuple[int, int, int] | None:
     """The first three numbers of ``version``: (0, 18, 2) for "v0.18.2.post1", (0, 19, 0) for "0.19"; None for what has none."""
     found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", version or "")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 
-
 # A MB is 2**20 bytes everywhere in this collection, as it is for free(1) and systemd.
 MB = 1 << 20
 MINUTE, HOUR, DAY = 60, 3600, 86400

@@ -12,7 +12,6 @@ import functools
 from collections.abc import Callable
 
 
-
 class GuardError(Exception):
     """What was asked for cannot be done. Nothing, or nothing lasting, was changed."""
 

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes and their memory, from /proc and the cgroup file system, with the standard library alone.
+"""Processes and their memory, from /proc, with the standard library alone.
 
-The units are those of the kernel's files, turned into bytes: VmRSS, RssAnon and VmSwap of /proc/PID/status (proc(5), kB of
-1024 bytes), memory.current of cgroup v2 or memory.usage_in_bytes of v1. A process that ends while it is read counts as gone.
+Sizes are the kernel's, turned into bytes: VmRSS, RssAnon and VmSwap of /proc/PID/status (proc(5), kB of 1024 bytes). A
+process that ends while it is read counts as gone.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import os
 import re
 import time
 
-CGROUP_ROOT = "/sys/fs/cgroup"
-
 
 def read(path, limit=1 << 20):
     """The first ``limit`` bytes of a kernel file as str, or None where it cannot be read (the process has ended)."""
@@ -22,14 +20,6 @@ def read(path, limit=1 << 20):
         with open(path, "rb") as handle:
             return handle.read(limit).decode("utf-8", "replace")
     except OSError:
-        return None
-
-
-def number(path):
-    """The integer in a kernel file, or None; "max" is None as well."""
-    try:
-        return int((read(path, 64) or "").strip())
-    except ValueError:
         return None
 
 
@@ -129,64 +119,6 @@ def descendants(pid):
             found.append(child)
             queue.append(child)
     return found
-
-
-def cgroup_folders(control_group):
-    """Where the cgroup (systemd's property ControlGroup) may be mounted: v2, then v1's memory and named hierarchies."""
-    if not control_group or not control_group.startswith("/") or "/../" in control_group + "/":
-        return []
-    return [
-        CGROUP_ROOT + mount + control_group for mount in ("", "/memory", "/unified", "/systemd")
-    ]
-
-
-def tree(pid, control_group=None):
-    """The pids of the process and all it started: the unit's cgroup where it is readable, else by parent pid.
-
-    The cgroup also holds children whose parent has ended, which a walk over parents misses.
-    """
-    for folder in cgroup_folders(control_group):
-        text = read(folder + "/cgroup.procs")
-        if text:
-            members = [int(word) for word in text.split()]
-            if pid in members:
-                return members
-    return [pid] + descendants(pid)
-
-
-def cgroup_memory(control_group):
-    """``cgroup_bytes``, ``cgroup_peak_bytes``, ``cgroup_max_bytes`` and ``oom_kills`` (dict; None where unknown).
-
-    v2: memory.current, memory.peak, memory.max, oom_kill of memory.events. v1: memory.usage_in_bytes,
-    memory.max_usage_in_bytes, memory.limit_in_bytes (a limit above 2**60 is none), oom_kill of memory.oom_control.
-    """
-    names = {
-        "memory.current": ("memory.peak", "memory.max", "memory.events"),
-        "memory.usage_in_bytes": (
-            "memory.max_usage_in_bytes",
-            "memory.limit_in_bytes",
-            "memory.oom_control",
-        ),
-    }
-    for folder in cgroup_folders(control_group):
-        for current, (peak, limit, events) in names.items():
-            used = number(os.path.join(folder, current))
-            if used is None:
-                continue
-            maximum = number(os.path.join(folder, limit))
-            kills = re.search(r"^oom_kill (\d+)", read(os.path.join(folder, events)) or "", re.M)
-            return {
-                "cgroup_bytes": used,
-                "cgroup_peak_bytes": number(os.path.join(folder, peak)),
-                "cgroup_max_bytes": maximum if maximum is not None and maximum < 1 << 60 else None,
-                "oom_kills": int(kills.group(1)) if kills else None,
-            }
-    return {
-        "cgroup_bytes": None,
-        "cgroup_peak_bytes": None,
-        "cgroup_max_bytes": None,
-        "oom_kills": None,
-    }
 
 
 def host_memory():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from .._host import display, proc, quantity
+from .._host import cgroup, display, proc, quantity
 from .._host.errors import SettingError
 
 MAX, HIGH, SWAP_MAX = (
@@ -88,14 +88,14 @@ def words(limits):
 
 def obstacle(gateway):
     """Why the kernel of this host cannot be relied on to hold a limit on ``gateway``, or None where it can."""
-    controllers = proc.read(proc.CGROUP_ROOT + "/cgroup.controllers")
+    controllers = proc.read(cgroup.ROOT + "/cgroup.controllers")
     if controllers is None:
         return "this host has cgroup v1, where systemd sets MemoryMax= on services of the system at best, and none of the other limits"
     if "memory" not in controllers.split():
         return "the kernel's memory controller is switched off on this host (see cgroup_disable= on the kernel's command line)"
     if gateway.scope == "user":
         folder = "%s/user.slice/user-%d.slice/user@%d.service" % (
-            proc.CGROUP_ROOT,
+            cgroup.ROOT,
             gateway.uid,
             gateway.uid,
         )
@@ -126,4 +126,4 @@ def shortfalls(gateways, limits, applied):
 
 
 def _in_force(gateway, limits):
-    return proc.cgroup_memory(gateway.control_group)["cgroup_max_bytes"] == limits[MAX]
+    return cgroup.memory(gateway.control_group)["cgroup_max_bytes"] == limits[MAX]

@@ -49,6 +49,7 @@ MODULES = (
     "_hermes.state_file",
     "_hermes.unit_journal",
     "_hermes.version",
+    "_host.cgroup",
     "_host.choice",
     "_host.command",
     "_host.display",

@@ -16,7 +16,7 @@ import time
 
 from .._guard import config, history
 from .._hermes import unit_journal
-from .._host import display, journal, proc, systemd
+from .._host import cgroup, display, journal, systemd
 from .._host.errors import JournalError
 
 # sd-messages.h: SD_MESSAGE_UNIT_OUT_OF_MEMORY, UNIT_OOMD_KILL, UNIT_FAILURE_RESULT.
@@ -61,7 +61,7 @@ def find(gateways, hours, now=None):
     add_told(kills, told, gateways)
     counters = {}
     for gateway in gateways:
-        present = proc.cgroup_memory(gateway.control_group)["oom_kills"]
+        present = cgroup.memory(gateway.control_group)["oom_kills"]
         samples = list(rows[gateway.name])
         if present is not None:
             samples.append(

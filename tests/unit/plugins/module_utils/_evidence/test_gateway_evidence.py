@@ -345,7 +345,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(config, "STATE", str(tmp_path / "state"))
     monkeypatch.setattr(config, "FOLDER", str(tmp_path / "etc"))
     monkeypatch.setattr(
-        discovery, "reload", lambda wanted: {one.name: made.gateway for one in wanted}
+        discovery, "refresh", lambda wanted: {one.name: made.gateway for one in wanted}
     )
     monkeypatch.setattr(
         client,

@@ -14,7 +14,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     config,
     history,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import desired_state
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
@@ -30,8 +30,8 @@ def host(tmp_path, systemd, monkeypatch):
     monkeypatch.setattr(config, "PROGRAM", str(tmp_path / "hermes-guard"))
     monkeypatch.setattr(desired_state.discovery, "_by_hand", lambda found: [])
     monkeypatch.setattr(
-        proc,
-        "cgroup_memory",
+        cgroup,
+        "memory",
         lambda group: {
             "cgroup_bytes": None,
             "cgroup_max_bytes": None,

@@ -23,13 +23,13 @@ UNIT = "hermes-gateway.service"
 def asked(systemd, monkeypatch):
     """The names of the gateways for which systemd was asked, a list for each time."""
     calls = []
-    real = discovery.reload
+    real = discovery.refresh
 
-    def reload(wanted):
+    def refresh(wanted):
         calls.append([one.name for one in wanted])
         return real(wanted)
 
-    monkeypatch.setattr(discovery, "reload", reload)
+    monkeypatch.setattr(discovery, "refresh", refresh)
     return calls
 
 

@@ -142,7 +142,7 @@ def test_doctor_finds_what_is_wrong(timers, settings, tmp_path, monkeypatch):
 def test_doctor_misses_samples(timers, settings, tmp_path, monkeypatch):
     timers.add_gateway(tmp_path / "home")
     one = settings(interval="5s")
-    gateway = doctor.discovery.reload([one])["hermes-gateway"]
+    gateway = doctor.discovery.refresh([one])["hermes-gateway"]
     gateway.uptime_seconds = 76
     late = [
         "no memory sample for longer than three intervals: see journalctl -u hermes-mem-watchdog"
@@ -156,10 +156,10 @@ def test_doctor_misses_samples(timers, settings, tmp_path, monkeypatch):
 def test_doctor_finds_a_limit_below_the_threshold(timers, settings, tmp_path, monkeypatch):
     timers.add_gateway(tmp_path / "home")
     one = settings(threshold="500M")
-    gateway = doctor.discovery.reload([one])["hermes-gateway"]
+    gateway = doctor.discovery.refresh([one])["hermes-gateway"]
     for most, count in ((None, 0), (501 << 20, 0), (500 << 20, 1)):
         monkeypatch.setattr(
-            doctor.proc, "cgroup_memory", lambda group, most=most: {"cgroup_max_bytes": most}
+            doctor.cgroup, "memory", lambda group, most=most: {"cgroup_max_bytes": most}
         )
         found = doctor._gateway(one, gateway, {})
         assert len(found) == count
@@ -199,7 +199,7 @@ def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):
 def test_silence(systemd, settings, tmp_path):
     sqlite3 = pytest.importorskip("sqlite3")
     systemd.add_gateway(tmp_path / "my home")
-    gateway = discovery.reload([settings(home=tmp_path / "my home")])["hermes-gateway"]
+    gateway = discovery.refresh([settings(home=tmp_path / "my home")])["hermes-gateway"]
     assert idle.seconds_since_message(gateway) is None
     path = tmp_path / "my home/state.db"
     base = sqlite3.connect(str(path))

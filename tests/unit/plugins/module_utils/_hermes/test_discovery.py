@@ -269,12 +269,12 @@ def test_user_who_is_not_logged_in(tmp_path):
     ]
 
 
-def test_reload(systemd, settings, tmp_path):
+def test_refresh(systemd, settings, tmp_path):
     systemd.add_gateway(tmp_path / "home")
     gone = settings(unit="hermes-gateway-gone.service")
     removed = settings(unit="hermes-gateway-removed.service", scope="user", user="no-such-user")
     # A user who was removed from the host is in guard.conf until the playbook runs: the others are found all the same.
-    found = discovery.reload([removed, settings(), gone])
+    found = discovery.refresh([removed, settings(), gone])
     assert list(found) == ["hermes-gateway"]
     assert (found["hermes-gateway"].pid, found["hermes-gateway"].python) == (
         systemd.pid(),
@@ -299,7 +299,7 @@ def test_users_manager_that_does_not_answer_hides_its_own_gateways_only(
     )
     assert "hermes-gateway" in [one.name for one in discovery.find_gateways()]
     wanted = [settings(unit="hermes-gateway-x.service", scope="user", user="nobody"), settings()]
-    assert list(discovery.reload(wanted)) == ["hermes-gateway"]
+    assert list(discovery.refresh(wanted)) == ["hermes-gateway"]
 
 
 FORKS = "import os, time; os.fork() and print(flush=True); time.sleep(30)\n"

@@ -12,6 +12,7 @@ import stat
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import files as files_module
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
     GuardError,
@@ -703,9 +704,7 @@ def ram(monkeypatch):
         },
     )
     monkeypatch.setattr(desired_state.memory_limit, "IN_FORCE_SECONDS", 0)
-    monkeypatch.setattr(
-        desired_state.proc, "cgroup_memory", lambda group: {"cgroup_max_bytes": most[group]}
-    )
+    monkeypatch.setattr(cgroup, "memory", lambda group: {"cgroup_max_bytes": most[group]})
     controllers(monkeypatch, "cpu memory pids\n")
     return most
 
@@ -714,7 +713,7 @@ def controllers(monkeypatch, everywhere, of_user=None):
     """What cgroup.controllers says, None where there is no such file; ``of_user`` is said in the cgroup of a user's systemd."""
 
     def read(path, limit=1 << 20):
-        if path.startswith(desired_state.proc.CGROUP_ROOT):
+        if path.startswith(cgroup.ROOT):
             return of_user or everywhere if "user@" in path else everywhere
         return real(path, limit)
 

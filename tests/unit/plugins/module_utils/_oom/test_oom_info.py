@@ -14,7 +14,11 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import c
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     history as history_module,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, proc, systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    cgroup,
+    command,
+    systemd,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     journal as journal_module,
 )
@@ -422,7 +426,7 @@ def test_counter_and_kernel_and_systemd_are_one_kill(journal):
 
 
 def test_a_counter_older_than_the_history_is_a_note(journal, monkeypatch):
-    monkeypatch.setattr(proc, "cgroup_memory", lambda group: {"oom_kills": 7})
+    monkeypatch.setattr(cgroup, "memory", lambda group: {"oom_kills": 7})
     answer = oom_info.find([gateway(uptime_seconds=30 * 86400)], 24, NOW)
     assert answer["kills"] == [] and answer["counters"]["hermes-gateway"] == {
         "oom_kills": 7,

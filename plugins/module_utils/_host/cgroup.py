@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cgroup of a unit: its processes and its memory, from the cgroup file system, of version 2 or 1.
+
+A cgroup is named as systemd's property ControlGroup names it: "/system.slice/hermes-gateway.service".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from . import proc
+
+ROOT = "/sys/fs/cgroup"
+# Where the hierarchies are mounted below ROOT: that of v2, then v1's for memory, systemd's beside a v1, and v1's named one.
+_MOUNTS = ("", "/memory", "/unified", "/systemd")
+# The files with the present use, the peak, the limit and the events: of v2, of v1.
+_FILES = (
+    ("memory.current", "memory.peak", "memory.max", "memory.events"),
+    (
+        "memory.usage_in_bytes",
+        "memory.max_usage_in_bytes",
+        "memory.limit_in_bytes",
+        "memory.oom_control",
+    ),
+)
+# v1 shows "no limit" as the largest multiple of a page in 63 bits. No machine has an exbibyte.
+_NO_LIMIT = 1 << 60
+
+
+def directories(control_group: str | None) -> list[str]:
+    """The directories in which the files of the cgroup may be, the likeliest first."""
+    if not control_group or not control_group.startswith("/") or "/../" in control_group + "/":
+        return []
+    return [ROOT + mount + control_group for mount in _MOUNTS]
+
+
+def processes(pid: int, control_group: str | None = None) -> list[int]:
+    """The pids of a process and of all it started: the members of its cgroup if readable, else by parent pid.
+
+    The cgroup also holds children whose parent has ended, which a walk over parents misses.
+    """
+    for directory in directories(control_group):
+        text = proc.read(directory + "/cgroup.procs")
+        if text:
+            members = [int(word) for word in text.split()]
+            if pid in members:
+                return members
+    return [pid] + proc.descendants(pid)
+
+
+def memory(control_group: str | None) -> dict[str, int | None]:
+    """``cgroup_bytes``, ``cgroup_peak_bytes``, ``cgroup_max_bytes`` and ``oom_kills``, each None if unknown.
+
+    ``cgroup_max_bytes`` is also None without a limit. ``oom_kills`` is the field oom_kill of the file with the events.
+    """
+    for directory in directories(control_group):
+        for current, peak, limit, events in _FILES:
+            used = _number(os.path.join(directory, current))
+            if used is None:
+                continue
+            maximum = _number(os.path.join(directory, limit))
+            text = proc.read(os.path.join(directory, events)) or ""
+            kills = re.search(r"^oom_kill (\d+)", text, re.M)
+            return {
+                "cgroup_bytes": used,
+                "cgroup_peak_bytes": _number(os.path.join(directory, peak)),
+                "cgroup_max_bytes": maximum
+                if maximum is not None and maximum < _NO_LIMIT
+                else None,
+                "oom_kills": int(kills.group(1)) if kills else None,
+            }
+    return dict.fromkeys(("cgroup_bytes", "cgroup_peak_bytes", "cgroup_max_bytes", "oom_kills"))
+
+
+def _number(path: str) -> int | None:
+    """The integer in a kernel file; None for "max" and for a file that cannot be read."""
+    try:
+        return int((proc.read(path, 64) or "").strip())
+    except ValueError:
+        return None
