@@ -200,6 +200,7 @@ def _when(epoch):
 
 
 def _run_samples(options):
+    from .._hermes import known_leaks
     from .._host import proc
     from .._trend import analysis, comparison, explain, samples
 
@@ -218,6 +219,7 @@ def _run_samples(options):
         series,
         proc.host_memory()["available_bytes"],
         limit_from="the RAM that is available on this host",
+        known_leak=known_leaks.known,
     )
     _print(json.dumps(answer) if options.json else "\n".join(explain.text(answer)))
     return 0

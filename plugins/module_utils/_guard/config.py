@@ -32,7 +32,6 @@ KEYS = {
     "daily_cap": ("hermes_watchdog_daily_cap", "6", "whole"),
     "min_uptime": ("hermes_restart_timer_min_uptime", "2h", "time"),
     "splay": ("hermes_restart_timer_splay", "15min", "time"),
-    "trend_scale": ("trend_scale", "1", "whole"),
     "wait_idle": ("hermes_restart_timer_wait_idle", "10min", "wait"),
 }
 SHORTEST_INTERVAL = 5

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from .._hermes import discovery, unit_journal
+from .._hermes import discovery, known_leaks, unit_journal
 from .._host import cgroup, choice, proc
 from .._host.errors import HistoryError
 from .._trend import analysis, comparison, samples
@@ -48,7 +48,7 @@ def _one(settings, gateway, points):
     if problem:
         series.notes.append(problem)
     limit_bytes, limit_from = limit(settings, gateway if running else None, series)
-    answer = analysis.trend(series, limit_bytes, time.time(), settings.trend_scale, limit_from)
+    answer = analysis.trend(series, limit_bytes, time.time(), limit_from, known_leaks.known)
     answer["running"] = gateway is not None and gateway.pid is not None
     answer["suspended_until"] = suspension.until(settings.folder)
     if points:
@@ -71,10 +71,7 @@ def _earlier_runs(gateway):
 
 def of_change(every, since=None):
     """What comparison.compare says of each of ``every`` (list of Settings), by name."""
-    return {
-        settings.name: comparison.compare(_read(settings)[0], since, settings.trend_scale)
-        for settings in every
-    }
+    return {settings.name: comparison.compare(_read(settings)[0], since) for settings in every}
 
 
 def _read(settings):

@@ -5,21 +5,20 @@
 
 from __future__ import annotations
 
-from .._hermes import known_leaks
 from . import explain, forecast, judgement, samples, stats
 
 # Samples are taken every few minutes: older than this, nobody takes them any more.
 STALE_HOURS = 2.0
 
 
-def trend(history, limit_bytes=None, now=None, scale=1.0, limit_from=None):
+def trend(history, limit_bytes=None, now=None, limit_from=None, known_leak=None):
     """The verdict on ``history`` (a samples.Series, or dicts by column of _history.COLUMNS, oldest first): a dict, ready for JSON.
 
     ``limit_bytes`` is what the gateway must stay below and ``limit_from`` a word for where that is said; ``now`` (epoch seconds)
-    tells how old the history is. ``scale`` is how many hours an hour counts for in every threshold of time.
+    tells how old the history is. ``known_leak`` gives for a version what is known of its memory, as _hermes.known_leaks.known does.
     """
     series = history if isinstance(history, samples.Series) else samples.of_rows(history)
-    judged = judgement.Judgement(series.of_this_version(), scale)
+    judged = judgement.Judgement(series.of_this_version())
     age = (
         None
         if now is None or not len(series)
@@ -29,7 +28,7 @@ def trend(history, limit_bytes=None, now=None, scale=1.0, limit_from=None):
     answer["sample_age_hours"] = _round(age)
     answer["limit_from"] = limit_from if limit_bytes else None
     answer["providers"], answer["provider_switch"] = _providers(judged)
-    answer["advice"] = _advice(judged, answer)
+    answer["advice"] = _advice(judged, answer, known_leak)
     answer["why"] = explain.why(judged, answer)
     answer["what_would_settle_it"] = explain.settle(judged, answer, now)
     answer["notes"] = _notes(judged, age)
@@ -41,11 +40,7 @@ def _figures(judged, limit_bytes, age):
     bounds = [life[0] for life in series.lives] + [len(series)]
     slope, interval, chance = judged.rough(), None, None
     if judged.verdict != "insufficient":
-        slope, interval, chance = (
-            whole.slope * judged.scale,
-            [value * judged.scale for value in judged.interval],
-            whole.p,
-        )
+        slope, interval, chance = (whole.slope, list(judged.interval), whole.p)
     limit = limit_bytes / judgement.MB if limit_bytes else None
     answer = {
         "verdict": judged.verdict,
@@ -101,7 +96,7 @@ def _providers(judged):
         pairs = [
             one.pair
             for start, end, dummy in parts[provider]
-            for one in judgement.segments(series, values, judged.scale, judged.width, start, end)
+            for one in judgement.segments(series, values, judged.width, start, end)
         ]
         pairs = [pair for pair in pairs if len(pair[0]) > 1]
         # One provider all the time is the common case, and judged already.
@@ -120,14 +115,9 @@ def _providers(judged):
             {
                 "provider": provider,
                 "models": sorted({model for dummy, dummy, model in parts[provider] if model}),
-                "hours": _round(hours / judged.scale),
-                "slope_mb_per_hour": _round(evidence.slope * judged.scale) if enough else None,
-                "slope_ci": [
-                    _round(evidence.low * judged.scale),
-                    _round(evidence.high * judged.scale),
-                ]
-                if enough
-                else None,
+                "hours": _round(hours),
+                "slope_mb_per_hour": _round(evidence.slope) if enough else None,
+                "slope_ci": [_round(evidence.low), _round(evidence.high)] if enough else None,
                 "grows": bool(
                     evidence.climbs()
                     and evidence.slope >= judgement.SLOPE
@@ -173,8 +163,8 @@ def _switch(found, judged):
     return "Memory grows with no provider (%s)." % said
 
 
-def _advice(judged, answer):
-    known = known_leaks.known(answer["version"])
+def _advice(judged, answer, known_leak):
+    known = known_leak(answer["version"]) if known_leak else None
     grows = judged.grows
     found = []
     if known and (not known["bound"] or grows or answer["verdict"] == "saturating"):
@@ -221,10 +211,6 @@ def _notes(judged, age):
     notes = list(judged.series.notes)
     if age is not None and age > STALE_HOURS:
         notes.append("the last sample is %s old" % explain.hours_span(age))
-    if judged.scale != 1:
-        notes.append(
-            "every threshold of time is divided by the scale, %g: this is for a lab" % judged.scale
-        )
     return notes
 
 

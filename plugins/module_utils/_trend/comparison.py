@@ -36,7 +36,7 @@ def moment(text):
     raise ValueError("%r is no time; allowed: %s" % (text, ALLOWED))
 
 
-def compare(series, since=None, scale=1.0):
+def compare(series, since=None):
     """What a change at ``since`` (epoch seconds; None: the last change of the version) did to a leak, by ``series``: a dict, ready for JSON.
 
     ``result`` is fixed, improved, still_leaking, new_leak, no_leak, not_enough_yet, no_baseline or no_change; ``hours_still`` is how long it takes
@@ -59,7 +59,7 @@ def compare(series, since=None, scale=1.0):
         )
         return answer
     before, after = (
-        judgement.Judgement(part, scale)
+        judgement.Judgement(part)
         for part in (_part(series, begin, place), _part(series, place, len(series)))
     )
     # One sample may have been taken while the clock was wrong.
@@ -68,12 +68,12 @@ def compare(series, since=None, scale=1.0):
         for clocks in (series.clock[place : place + 5], series.clock[-5:])
     )
     answer.update(since=int(series.clock[place]), before=_side(before), after=_side(after))
-    left = max(ENOUGH_HOURS / scale - (end - start) / judgement.HOUR, 0.0)
+    left = max(ENOUGH_HOURS - (end - start) / judgement.HOUR, 0.0)
     if not left and after.hours < ENOUGH_HOURS / 2:
         # Time went by, but few samples were taken in it, or no process lived for long.
-        left = (ENOUGH_HOURS / 2 - after.hours) / scale
+        left = ENOUGH_HOURS / 2 - after.hours
     answer["result"], answer["hours_still"] = _result(before, after, left)
-    answer["why"] = _why(answer, scale)
+    answer["why"] = _why(answer)
     return answer
 
 
@@ -121,18 +121,16 @@ def _side(judged):
     whole = judged.whole
     return {
         "verdict": judged.verdict,
-        "hours": round(judged.hours / judged.scale, 1),
+        "hours": round(judged.hours, 1),
         "segments": len(judged.used),
-        "slope_mb_per_hour": round(whole.slope * judged.scale, 3) if known else None,
-        "slope_ci": [round(value * judged.scale, 3) for value in judged.interval]
-        if known
-        else None,
+        "slope_mb_per_hour": round(whole.slope, 3) if known else None,
+        "slope_ci": [round(value, 3) for value in judged.interval] if known else None,
     }
 
 
 def _result(before, after, left):
     if left > 0 or after.verdict == "insufficient":
-        return "not_enough_yet", round(max(left, 1.0 / after.scale), 1)
+        return "not_enough_yet", round(max(left, 1.0), 1)
     if before.verdict == "insufficient":
         return ("still_leaking" if after.grows else "no_baseline"), None
     if after.grows:
@@ -151,10 +149,10 @@ def _result(before, after, left):
     if rest.high < before.interval[0]:
         return "fixed", None
     # No growth was found, but what was there before would still be within the noise.
-    return "not_enough_yet", round(ENOUGH_HOURS / after.scale, 1)
+    return "not_enough_yet", round(ENOUGH_HOURS, 1)
 
 
-def _why(answer, scale):
+def _why(answer):
     before, after = (_rate(answer[side]) for side in ("before", "after"))
     name = (
         " from %s to %s" % (answer["version_before"], answer["version_after"])
@@ -173,7 +171,7 @@ def _why(answer, scale):
         "no_baseline": "There is no leak now (%s), but too little was seen before the change%s to say that there was one."
         % (after, name),
         "not_enough_yet": "Not enough yet%s: %s before, %s so far; look again in %s, when there are %s and more to judge by."
-        % (name, before, after, still, explain.hours_span(ENOUGH_HOURS / scale)),
+        % (name, before, after, still, explain.hours_span(ENOUGH_HOURS)),
     }[answer["result"]]
 
 

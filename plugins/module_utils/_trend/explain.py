@@ -48,7 +48,7 @@ def why(judged, answer):
     if verdict == "saturating":
         return (
             "Memory grew and then levelled off (%s, but %s late in each life): caches that fill."
-            % (whole, rate((judged.late.slope or 0) * judged.scale))
+            % (whole, rate((judged.late.slope or 0)))
         )
     if verdict == "sawtooth":
         return "Memory climbs and is given back without a restart, by up to %d MB (%s)." % (
@@ -57,7 +57,7 @@ def why(judged, answer):
         )
     if verdict == "step":
         return "Memory jumped; between the jumps it does not grow (%s over %s)." % (
-            rate((judged.pieces.slope or 0) * judged.scale),
+            rate((judged.pieces.slope or 0)),
             seen,
         )
     if verdict == "spiky":
@@ -75,16 +75,16 @@ def settle(judged, answer, now):
     if answer["verdict"] == "suspected" and judged.long_enough():
         return (
             "About %s more of the same: the longer it climbs, the further it is from its ups and downs."
-            % (hours_span(max(judged.missing_hours(), 1.0) / judged.scale))
+            % (hours_span(max(judged.missing_hours(), 1.0)))
         )
     series = judged.series
     first, age = series.lives[-1] if series.lives else (0, None)
     lasted = (
-        ((age or 0.0) + series.time[-1] - series.time[first]) * judged.scale / judgement.HOUR
+        ((age or 0.0) + series.time[-1] - series.time[first]) / judgement.HOUR
         if len(series)
         else 0.0
     )
-    left = max(judgement.SURE_LIFE - lasted, 0.0) / judged.scale
+    left = max(judgement.SURE_LIFE - lasted, 0.0)
     when = (
         ""
         if now is None or not left
@@ -94,11 +94,11 @@ def settle(judged, answer, now):
         "%s more of samples without a restart, until one life has lasted %s%s; or %d lives of at least %s each, %s in all."
         % (
             hours_span(left),
-            hours_span(judgement.SURE_LIFE / judged.scale),
+            hours_span(judgement.SURE_LIFE),
             when,
             judgement.CARRY_LIVES,
-            hours_span(judgement.CARRY_LIFE / judged.scale),
-            hours_span(judgement.CARRY_TOTAL / judged.scale),
+            hours_span(judgement.CARRY_LIFE),
+            hours_span(judgement.CARRY_TOTAL),
         )
     )
 

@@ -14,7 +14,6 @@ from . import stats
 MB = display.MB
 HOUR = 3600.0
 
-# All times below are divided by the scale: at scale 60, a minute counts for an hour.
 WARM_UP = 1.0
 BIN = 0.5
 FLOOR = 0.2
@@ -80,8 +79,8 @@ class Evidence:
         return self.total > 0 and self.p < p and self.low > 0
 
 
-def segments(series, values, scale, width=BIN, start=0, end=None):
-    """The Segments of samples ``start`` to ``end`` of ``series`` (a _series.Series), by ``values`` (one of its columns), in hours times ``scale``."""
+def segments(series, values, width=BIN, start=0, end=None):
+    """The Segments of samples ``start`` to ``end`` of ``series`` (a _series.Series), by ``values`` (one of its columns)."""
     found = []
     bounds = [life[0] for life in series.lives] + [len(series)]
     end = len(series) if end is None else end
@@ -93,7 +92,7 @@ def segments(series, values, scale, width=BIN, start=0, end=None):
         segment = Segment()
         place, ages, held = None, [], []
         for index in range(max(first, start), last):
-            at = (series.time[index] - born) * scale / HOUR
+            at = (series.time[index] - born) / HOUR
             if at < WARM_UP:
                 continue
             if int(at / width) != place:
@@ -107,16 +106,16 @@ def segments(series, values, scale, width=BIN, start=0, end=None):
     return found
 
 
-def binned(series, values, scale):
+def binned(series, values):
     """(Segments, length of a bin in hours): as long as needed for PAIRS pairs at most, for Sen's slope takes time by their number."""
     width = BIN
-    found = segments(series, values, scale, width)
+    found = segments(series, values, width)
     if max([one.hours for one in found], default=0.0) < LEAST_HOURS:
         width /= 3
-        found = segments(series, values, scale, width)
+        found = segments(series, values, width)
     while _pairs(found) > PAIRS:
         width *= math.ceil(math.sqrt(_pairs(found) / PAIRS))
-        found = segments(series, values, scale, width)
+        found = segments(series, values, width)
     return found, width
 
 
@@ -184,17 +183,16 @@ def given_back(pair, reach):
 class Judgement:
     """The verdict and what it stands on. ``evidence`` is that of the whole, ``late`` of the second halves, ``pieces`` of what is left between jumps."""
 
-    def __init__(self, series, scale=1.0):
+    def __init__(self, series):
         self.on = (
             "anon" if len(series) and not any(math.isnan(value) for value in series.anon) else "rss"
         )
         self.series = series
-        self.scale = scale
         values = getattr(series, self.on)
-        self.all, self.width = binned(series, values, scale)
+        self.all, self.width = binned(series, values)
         self.used = [one for one in self.all if len(one.times) > 1]
         self.pairs = [one.pair for one in self.used]
-        self.hours = sum(one.hours for one in self.used)
+        self.hours = sum([one.hours for one in self.used], 0.0)
         self.bins = sum(len(one.times) for one in self.used)
         self.whole = Evidence(self.pairs)
         halves = [halve(pair) for pair in self.pairs]
@@ -275,14 +273,13 @@ class Judgement:
                     [
                         series.footprint[index]
                         for index in range(first, end)
-                        if (series.time[index] - series.time[first]) * self.scale
-                        <= 2 * WARM_UP * HOUR
+                        if (series.time[index] - series.time[first]) <= 2 * WARM_UP * HOUR
                     ],
                     0.5,
                 )
                 / MB
             )
-            hours = (age or 0.0) * self.scale / HOUR
+            hours = (age or 0.0) / HOUR
             if hours <= 2 * WARM_UP:
                 seen.append(level)
             else:

@@ -106,6 +106,6 @@ def test_longer_bins_give_the_same_slope(hours):
     ]
     read = samples.of_rows(rows)
     judged = judgement.Judgement(read)
-    times, floors = judgement.segments(read, read.rss, 1.0)[0].pair
+    times, floors = judgement.segments(read, read.rss)[0].pair
     assert judged.bins <= 300
     assert judged.whole.slope == pytest.approx(stats.theilslopes(floors, times).slope, rel=0.01)

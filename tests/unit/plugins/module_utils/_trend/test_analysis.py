@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import math
 import random
@@ -22,6 +23,8 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+# As every caller in the collection has it.
+trend = functools.partial(analysis.trend, known_leak=known_leaks.known)
 CHECKOUT = Path(__file__).resolve().parents[5]
 MB = 1 << 20
 START = 1790000000
@@ -67,7 +70,7 @@ def lives(count, hours, rate):
 
 
 def test_leak():
-    found = analysis.trend(life(72, 18), 4096 * MB, START + 72 * 3600, limit_from="MemoryMax")
+    found = trend(life(72, 18), 4096 * MB, START + 72 * 3600, limit_from="MemoryMax")
     assert KEYS < set(found)
     assert (found["verdict"], found["segments"], found["samples"], found["faster_than_known"]) == (
         "leak",
@@ -93,7 +96,7 @@ def test_leak():
 
 
 def test_flat():
-    found = analysis.trend(life(72, 0), 4096 * MB)
+    found = trend(life(72, 0), 4096 * MB)
     assert found["verdict"] == "flat"
     assert (
         found["hours_to_limit"],
@@ -106,7 +109,7 @@ def test_flat():
 
 @pytest.mark.parametrize("count", range(4))
 def test_next_to_nothing(count):
-    found = analysis.trend(life(1, 0)[:count], 4096 * MB, START)
+    found = trend(life(1, 0)[:count], 4096 * MB, START)
     assert (found["verdict"], found["samples"], found["slope_ci"], found["p_value"]) == (
         "insufficient",
         count,
@@ -118,8 +121,8 @@ def test_next_to_nothing(count):
 
 
 def test_one_short_life_is_suspected_and_many_are_a_leak():
-    assert analysis.trend(life(12, 40))["verdict"] == "suspected"
-    assert analysis.trend(lives(14, 12, 40))["verdict"] == "leak"
+    assert trend(life(12, 40))["verdict"] == "suspected"
+    assert trend(lives(14, 12, 40))["verdict"] == "leak"
 
 
 def test_what_seems_to_climb_is_not_called_harmless_within_a_day():
@@ -128,7 +131,7 @@ def test_what_seems_to_climb_is_not_called_harmless_within_a_day():
         dict(row, rss_bytes=int((200 + 40 * hour + 3 * hour**2) * MB))
         for row, hour in zip(life(8, 0), (place / 12 for place in range(96)))
     ]
-    found = analysis.trend(rows)
+    found = trend(rows)
     assert (found["verdict"], found["slope_ci"]) == ("insufficient", None)
     assert "63.8 MB/h" in found["why"] and "24 h" in found["what_would_settle_it"]
 
@@ -139,7 +142,7 @@ def test_a_long_warm_up_does_not_push_the_rate_out_of_its_interval():
         dict(row, rss_bytes=row["rss_bytes"] + int(80 * MB * (1 - math.exp(-(place % 144) / 6))))
         for place, row in enumerate(lives(14, 12, 40))
     ]
-    found = analysis.trend(rows)
+    found = trend(rows)
     assert found["verdict"] == "leak"
     assert 0 < found["slope_ci"][0] <= 40 <= found["slope_ci"][1] < 44
 
@@ -151,7 +154,7 @@ def test_restarts_are_no_trend():
         for number in range(14)
         for row in life(12, 0, number * 12, "life%d" % number, base=200 + 50 * number)
     ]
-    assert analysis.trend(rows)["verdict"] == "flat"
+    assert trend(rows)["verdict"] == "flat"
 
 
 def test_cadence_follows_the_leak():
@@ -164,8 +167,8 @@ def test_cadence_follows_the_leak():
         (16384, 168),
         (65536, None),
     ):
-        assert analysis.trend(lives(14, 12, 40), limit * MB)["recommended_restart_hours"] == hours
-    late = analysis.trend(lives(14, 12, 40), 512 * MB)
+        assert trend(lives(14, 12, 40), limit * MB)["recommended_restart_hours"] == hours
+    late = trend(lives(14, 12, 40), 512 * MB)
     assert late["recommended_restart_hours"] == 6
     assert "late" in late["advice"][0]
 
@@ -177,8 +180,8 @@ def test_boxes():
 def test_fresh_is_how_it_starts_not_how_it_was_found():
     """The guard came to a gateway that had run for 60 h: what a fresh one takes is reckoned back."""
     whole = [dict(row, uptime_seconds=row["timestamp"] - START) for row in life(96, 18, base=300)]
-    late = analysis.trend(whole[60 * 12 :], 2048 * MB)
-    early = analysis.trend(whole, 2048 * MB)
+    late = trend(whole[60 * 12 :], 2048 * MB)
+    early = trend(whole, 2048 * MB)
     assert (early["recommended_restart_hours"], late["recommended_restart_hours"]) == (72, 72)
     assert late["bigger_box"][0]["hours"] == pytest.approx(
         early["bigger_box"][0]["hours"], rel=0.05
@@ -188,17 +191,17 @@ def test_fresh_is_how_it_starts_not_how_it_was_found():
 def test_what_went_by_since_the_last_sample_counts():
     """The gateway grows on, whether or not anybody looks."""
     rows = life(72, 18)
-    then = analysis.trend(rows, 4096 * MB, START + 72 * 3600)
-    later = analysis.trend(rows, 4096 * MB, START + 82 * 3600)
+    then = trend(rows, 4096 * MB, START + 72 * 3600)
+    later = trend(rows, 4096 * MB, START + 82 * 3600)
     assert then["hours_to_limit"] - later["hours_to_limit"] == pytest.approx(10, abs=0.01)
     assert (then["notes"], later["notes"]) == ([], ["the last sample is 10 h old"])
     assert later["sample_age_hours"] == pytest.approx(10.1, abs=0.1)
-    assert analysis.trend(rows, 4096 * MB, START + 9000 * 3600)["hours_to_limit"] == 0
+    assert trend(rows, 4096 * MB, START + 9000 * 3600)["hours_to_limit"] == 0
 
 
 def test_what_would_settle_it_is_about_the_life_that_runs():
     rows = life(20, 40) + life(0.5, 40, 20, "b")
-    assert analysis.trend(rows)["what_would_settle_it"].startswith("24 h more")
+    assert trend(rows)["what_would_settle_it"].startswith("24 h more")
 
 
 def test_boot_clock_that_goes_back_is_another_process():
@@ -207,7 +210,7 @@ def test_boot_clock_that_goes_back_is_another_process():
         dict(row, invocation_id="", pid=1, uptime_seconds=place % 144 * 300)
         for place, row in enumerate(lives(14, 12, 40))
     ]
-    found = analysis.trend(rows)
+    found = trend(rows)
     assert (found["verdict"], found["segments"], found["notes"]) == ("leak", 14, [])
 
 
@@ -229,43 +232,33 @@ def test_lives_of_which_thinning_leaves_nothing():
     series.finish()
     bounds = [one[0] for one in series.lives] + [len(series)]
     assert all(start < end for start, end in zip(bounds, bounds[1:]))
-    assert analysis.trend(series)["segments"] == len(series.lives)
+    assert trend(series)["segments"] == len(series.lives)
 
 
 def test_one_life_without_a_version_does_not_hide_what_is_known_of_it():
-    found = analysis.trend(
-        life(48, 20, version="0.16.0") + life(2, 20, 48, "b", version=None), 2048 * MB
-    )
+    found = trend(life(48, 20, version="0.16.0") + life(2, 20, 48, "b", version=None), 2048 * MB)
     assert found["version"] == "0.16.0" and "#25315" in found["advice"][0]
 
 
 def test_fast_leak_is_suspected_early():
-    found = analysis.trend(life(2.5, 1900))
+    found = trend(life(2.5, 1900))
     assert (found["verdict"], found["faster_than_known"]) == ("suspected", True)
     assert "report it" in found["advice"][0]
     # What a version keeps within bounds does not climb like this; what it leaks without bound may.
     for version, place in (("0.19.0", 0), ("0.16.0", 1)):
-        assert "report it" in analysis.trend(life(2.5, 1900, version=version))["advice"][place]
+        assert "report it" in trend(life(2.5, 1900, version=version))["advice"][place]
 
 
 def test_over_the_limit():
-    assert analysis.trend(life(72, 18), 1024 * MB)["hours_to_limit"] == 0
+    assert trend(life(72, 18), 1024 * MB)["hours_to_limit"] == 0
 
 
-def test_scale():
-    """600 MB/h for half an hour, at scale 60, is 10 MB/h for 30 hours; and the rate that is told is the true one."""
-    rows = [dict(row, timestamp=START + (row["timestamp"] - START) / 60) for row in life(30, 10)]
-    found = analysis.trend(rows, scale=60)
+def test_thirty_hours_of_one_life_are_enough():
+    found = trend(life(30, 10))
     assert found["verdict"] == "leak"
-    assert found["slope_mb_per_hour"] == pytest.approx(600, rel=0.03)
-    assert found["observed_hours"] == pytest.approx(0.5, abs=0.01)
-    assert (
-        analysis.trend(
-            [dict(row, timestamp=START + (row["timestamp"] - START) / 60) for row in life(30, 0)],
-            scale=60,
-        )["verdict"]
-        == "flat"
-    )
+    assert found["slope_mb_per_hour"] == pytest.approx(10, rel=0.03)
+    assert found["observed_hours"] == pytest.approx(30, rel=0.02)
+    assert trend(life(30, 0))["verdict"] == "flat"
 
 
 def test_swap_is_not_given_back():
@@ -274,15 +267,15 @@ def test_swap_is_not_given_back():
         dict(row, anon_bytes=150 * MB, swap_bytes=row["rss_bytes"] - 150 * MB, rss_bytes=180 * MB)
         for row in life(72, 10)
     ]
-    found = analysis.trend(rows)
+    found = trend(rows)
     assert (found["verdict"], found["judged_on"]) == ("leak", "anon_bytes")
     # One sample without it, and it cannot be judged on it.
-    assert analysis.trend([dict(rows[0], anon_bytes=None)] + rows[1:])["judged_on"] == "rss_bytes"
+    assert trend([dict(rows[0], anon_bytes=None)] + rows[1:])["judged_on"] == "rss_bytes"
 
 
 def test_file_pages_are_no_leak():
     rows = [dict(row, anon_bytes=150 * MB) for row in life(72, 10)]
-    assert analysis.trend(rows)["verdict"] == "flat"
+    assert trend(rows)["verdict"] == "flat"
 
 
 def test_danger_is_that_of_the_tree():
@@ -290,7 +283,7 @@ def test_danger_is_that_of_the_tree():
         dict(row, tree_rss_bytes=row["rss_bytes"] + 1000 * MB, swap_bytes=100 * MB)
         for row in life(72, 10)
     ]
-    found = analysis.trend(rows, 4096 * MB)
+    found = trend(rows, 4096 * MB)
     assert found["hours_to_limit"] == pytest.approx((4096 - 200 - 720 - 1100) / 10, rel=0.05)
 
 
@@ -301,7 +294,7 @@ def test_danger_is_that_of_the_tree():
 def test_provider_switch(rates, word):
     one = life(36, rates[0], provider="openrouter", model="x/y")
     two = life(36, rates[1], 36, base=200 + 36 * rates[0], provider="anthropic", model="z")
-    found = analysis.trend(one + two)
+    found = trend(one + two)
     assert [entry["provider"] for entry in found["providers"]] == ["anthropic", "openrouter"]
     assert [entry["grows"] for entry in found["providers"]] == [rates[1] > 0, rates[0] > 0]
     for entry, rate in zip(found["providers"], rates[::-1]):
@@ -318,12 +311,12 @@ def test_a_cache_that_fills_is_no_leak_that_survives_a_switch():
         )
         for place, row in enumerate(life(40, 0))
     ]
-    found = analysis.trend(rows)
+    found = trend(rows)
     assert found["verdict"] == "saturating" and "survives" not in found["provider_switch"]
 
 
 def test_a_switch_too_late_to_tell():
-    found = analysis.trend(
+    found = trend(
         life(36, 20, provider="openrouter") + life(2, 20, 36, base=920, provider="anthropic")
     )
     assert "Too little" in found["provider_switch"] and "anthropic" in found["provider_switch"]
@@ -334,14 +327,12 @@ def test_an_upgrade_starts_anew():
         life(72, 30, name="old", version="0.16.0"),
         life(72, 0, 72, name="new", version="0.19.0"),
     )
-    found = analysis.trend(old + new)
+    found = trend(old + new)
     assert (found["verdict"], found["version"], found["samples"]) == ("flat", "0.19.0", 864)
     assert any("earlier versions" in note for note in found["notes"])
     # A probe that failed in between is no upgrade.
     assert (
-        analysis.trend(old[:100] + [dict(row, version=None) for row in old[100:200]] + old[200:])[
-            "samples"
-        ]
+        trend(old[:100] + [dict(row, version=None) for row in old[100:200]] + old[200:])["samples"]
         == 864
     )
 
@@ -359,7 +350,7 @@ def test_an_upgrade_in_the_middle_of_a_week():
         )
         for day in range(7)
     ]
-    before, after = analysis.trend(sum(days[:4], [])), analysis.trend(sum(days, []))
+    before, after = trend(sum(days[:4], [])), trend(sum(days, []))
     assert (before["verdict"], before["version"]) == ("leak", "0.18.2")
     assert (after["verdict"], after["version"], after["samples"]) == ("flat", "0.19.0", 3 * 288)
     found = comparison.compare(samples.of_rows(sum(days, [])), None)
@@ -396,21 +387,26 @@ def test_known_leaks(version, word):
     assert found is None if word is None else word in found["text"]
 
 
+def test_without_known_leaks_the_rest_is_the_same():
+    rows = life(72, 18, version="0.16.0")
+    found, bare = trend(rows, 4096 * MB), analysis.trend(rows, 4096 * MB)
+    assert bare["advice"] == found["advice"][1:]
+    assert dict(bare, advice=None) == dict(found, advice=None)
+
+
 def test_upgrade_comes_before_any_cadence():
-    found = analysis.trend(life(72, 18, version="0.16.0"), 4096 * MB)
+    found = trend(life(72, 18, version="0.16.0"), 4096 * MB)
     assert found["advice"][0] == "0.16.0 leaks without bound (#25315); upgrade to 0.17.0 or later"
     assert "restart" in found["advice"][1]
-    assert analysis.trend(life(1, 0, version="0.16.0"))["advice"][0].startswith("0.16.0 leaks")
+    assert trend(life(1, 0, version="0.16.0"))["advice"][0].startswith("0.16.0 leaks")
 
 
 def test_old_history():
-    assert any(
-        "days old" in note for note in analysis.trend(life(72, 0), now=START + 30 * 86400)["notes"]
-    )
+    assert any("days old" in note for note in trend(life(72, 0), now=START + 30 * 86400)["notes"])
 
 
 def test_text():
-    lines = explain.text(analysis.trend(life(12, 40, version="0.16.0"), 4096 * MB, START))
+    lines = explain.text(trend(life(12, 40, version="0.16.0"), 4096 * MB, START))
     assert lines[0].startswith("suspected: ")
     assert "limit 4096 MB" in lines[1] and "2026" in lines[-1]
 
@@ -423,7 +419,7 @@ def test_a_shift_changes_no_verdict(later, up):
         dict(row, timestamp=row["timestamp"] + later * 60, rss_bytes=row["rss_bytes"] + up * MB)
         for row in rows
     ]
-    one, two = analysis.trend(rows), analysis.trend(moved)
+    one, two = trend(rows), trend(moved)
     for key in ("verdict", "segments", "samples", "observed_hours"):
         assert one[key] == two[key]
     # The ranks of values that differ in their last bit only may change places.
@@ -436,8 +432,7 @@ def test_a_shift_changes_no_verdict(later, up):
 def test_order_of_lives_changes_no_verdict(order):
     rows = [life(12, 40, name="life%d" % number) for number in range(6)]
     found = [
-        analysis.trend([row for number in numbers for row in rows[number]])
-        for numbers in (range(6), order)
+        trend([row for number in numbers for row in rows[number]]) for numbers in (range(6), order)
     ]
     assert found[0]["verdict"] == found[1]["verdict"]
     for key in ("slope_mb_per_hour", "slope_ci", "observed_hours"):
@@ -508,21 +503,18 @@ REPORTED = reported()
 )
 def test_reported_rates(name, low, high, fast):
     """Two points are too few for a verdict; the rate between them is what was reported."""
-    found = analysis.trend(REPORTED[name])
+    found = trend(REPORTED[name])
     assert (found["verdict"], found["faster_than_known"]) == ("insufficient", fast)
     assert low < found["slope_mb_per_hour"] < high
 
 
 def test_reported_plateau_is_no_leak():
-    found = analysis.trend(REPORTED["siphon-ai#519 soak"])
+    found = trend(REPORTED["siphon-ai#519 soak"])
     assert found["verdict"] == "saturating"
 
 
 def test_no_reported_series_is_called_a_leak_by_its_points():
-    assert {analysis.trend(rows)["verdict"] for rows in REPORTED.values()} <= {
-        "insufficient",
-        "saturating",
-    }
+    assert {trend(rows)["verdict"] for rows in REPORTED.values()} <= {"insufficient", "saturating"}
 
 
 @pytest.mark.parametrize(
@@ -537,6 +529,6 @@ def test_reported_lives_as_the_guard_would_have_seen_them(name, rate):
     """Drawn as lines and sampled every 5 minutes: the rate as reported, and no more than suspected, for they ended within a day."""
     first, last = REPORTED[name][0], REPORTED[name][-1]
     hours = (last["timestamp"] - first["timestamp"]) / 3600
-    found = analysis.trend(life(hours, rate, base=first["rss_bytes"] / MB))
+    found = trend(life(hours, rate, base=first["rss_bytes"] / MB))
     assert found["verdict"] == "suspected"
     assert found["slope_mb_per_hour"] == pytest.approx(rate, rel=0.02)
