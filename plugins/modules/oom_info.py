@@ -150,12 +150,11 @@ notes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import gateway_info
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import oom_info
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "default": []},
@@ -163,15 +162,11 @@ def main():
         },
         supports_check_mode=True,
     )
-    hours = module.params["hours"]
-    if not 0 < hours <= 8760:
-        module.fail_json(msg="hours: %d is no time to look back; allowed: 1 to 8760" % hours)
     try:
-        module.exit_json(
-            changed=False, **oom_info.find(gateway_info.find(module.params["names"]), hours)
-        )
+        answer = oom_info.collect(module.params["names"], module.params["hours"])
     except GuardError as exc:
         module.fail_json(msg=str(exc))
+    module.exit_json(changed=False, **answer)
 
 
 if __name__ == "__main__":

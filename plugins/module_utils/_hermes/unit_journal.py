@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What systemd wrote to the journal about the units of gateways, and the memory of earlier runs in it.
+"""What systemd wrote to the journal about the units of gateways, and the earlier runs in it.
 
 Only systemd 256 and later log the memory peak of a unit that stops.
 """
@@ -27,8 +27,8 @@ _SWAP_PEAK = re.compile(r"([0-9.]+)([BKMGTPE]) memory swap peak")
 class Run(NamedTuple):
     """An earlier run of a unit, as systemd summed it up when the unit stopped.
 
-    ``time`` is when it stopped, in epoch seconds. ``uptime_seconds`` is None if the start is not among
-    the entries; ``swap_peak_bytes`` and ``cpu_seconds`` are None if they are not logged.
+    ``time`` is when it stopped, in epoch seconds. ``uptime_seconds`` is None if the start is not
+    among the entries; ``swap_peak_bytes`` and ``cpu_seconds`` are None if they are not logged.
     """
 
     time: float
@@ -42,10 +42,10 @@ class Run(NamedTuple):
 
 
 def matches(gateways: list[Gateway]) -> list[str]:
-    """The matches, as journalctl(1) has them, for what systemd wrote about the units of ``gateways``.
+    """The matches, for journalctl(1), of what systemd wrote about the units of ``gateways``.
 
-    Empty if none of them has a unit. Any user can write UNIT= into the journal: the manager's pid or
-    uid, which is journald's own word, has to match as well.
+    Empty if none of them has a unit. Any user can write UNIT= into the journal: the manager's pid
+    or uid, which is journald's own word, has to match as well.
     """
     groups = []
     system = [one.unit for one in gateways if one.unit and one.scope == "system"]
@@ -62,7 +62,7 @@ def matches(gateways: list[Gateway]) -> list[str]:
 
 
 def gateway_of(entry: journal.Entry, gateways: list[Gateway]) -> Gateway | None:
-    """The gateway that ``entry`` is about; None if the systemd that runs it did not write the entry."""
+    """The gateway that ``entry`` is about; None if the systemd that runs it did not write it."""
     fields = entry.fields
     for gateway in gateways:
         if (
@@ -87,7 +87,7 @@ def invocation(entry: journal.Entry) -> str | None:
 
 
 def runs(entries: list[journal.Entry], gateways: list[Gateway]) -> list[Run]:
-    """The earlier runs of the units of ``gateways`` that ``entries`` give a memory peak for, oldest first."""
+    """The earlier runs of ``gateways``, oldest first, if ``entries`` say their memory peak."""
     started = {}
     found = []
     for entry in entries:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reading the journal and the kernel's log, bounded in time and size.
 
-Any user can write to the journal, also with fields such as UNIT= and MESSAGE_ID=. Only fields with a leading underscore are
-journald's own word, so who said a thing is asked of those.
+Any user can write to the journal, also with fields such as UNIT= and MESSAGE_ID=. Only fields with
+a leading underscore are journald's own word, so who said a thing is asked of those.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ def parse(text: str) -> list[Entry]:
 def _text(value: object) -> str:
     """A field as text.
 
-    journalctl prints a list of bytes for what is not UTF-8, and a list of values for a field that an
-    entry has twice.
+    journalctl prints a list of bytes for what is not UTF-8, and a list of values for a field that
+    an entry has twice.
     """
     if isinstance(value, list):
         if value and all(isinstance(item, int) and 0 <= item < 256 for item in value):
@@ -163,9 +163,9 @@ def kmsg() -> list[Line]:
 
 
 def parse_kmsg(text: str, boot: float) -> list[Line]:
-    """The lines in records ``priority,sequence,microseconds,flags;message`` since epoch second ``boot``.
+    """The lines in records ``priority,sequence,microseconds,flags;message``.
 
-    Lines that go on a record are left out.
+    The times are since ``boot``, in epoch seconds. Lines that go on a record are left out.
     """
     found = []
     for line in text.splitlines():

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""OOM kills that systemd and systemd-oomd wrote to the journal.
+
+An entry is known by its message id and by its text (systemd 247 to 257): a forwarder may drop the
+ids, and a translation may change the texts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from .._hermes import unit_journal
+from .._hermes.discovery import Gateway
+from .._host import journal, systemd
+from .._host.errors import JournalError
+from .kill import KERNEL, OOMD, SAME_KILL, SAME_RUN, SYSTEMD, Kill
+from .unit_cgroup import in_unit
+
+OOMD_UNIT = "systemd-oomd.service"
+# sd-messages.h: SD_MESSAGE_UNIT_OUT_OF_MEMORY, UNIT_OOMD_KILL, UNIT_FAILURE_RESULT.
+OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
+OOMD_KILL = "d989611b15e44c9dbf31e3c81256e4ed"
+FAILURE_RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
+
+# The kinds of reports: the manager saw the kernel kill a process; systemd-oomd killed one, by its
+# own word and by the manager's; the unit's result when it has ended.
+BY_KERNEL, BY_OOMD, BY_OOMD_UNIT, RESULT = "oom", "oomd", "oomd-unit", "result"
+
+# The first that logs MEMORY_PEAK of a unit that stops.
+_LOGS_PEAKS = 256
+_OOMD_KILLED = re.compile(r"Killed (/\S+) due to ")
+_OOMD_KILLED_UNIT = re.compile(r": systemd-oomd killed (?:some|\d+) process\(es\) in this unit\.\Z")
+
+
+class Report(NamedTuple):
+    """What one entry says about a kill: its kind, when and of which run, and whose it is."""
+
+    kind: str
+    gateway: Gateway
+    time: float
+    invocation: str | None
+
+
+def entries(gateways: list[Gateway], since: float) -> journal.Answer:
+    """What systemd and systemd-oomd wrote about the units of ``gateways``, and notes on it."""
+    wanted = unit_journal.matches(gateways)
+    matches = ["_SYSTEMD_UNIT=" + OOMD_UNIT] + (["+"] + wanted if wanted else [])
+    try:
+        found, said = journal.entries(matches, since)
+    except JournalError as exc:
+        return journal.Answer([], ["the journal cannot be read: %s" % exc])
+    notes = ["journalctl: " + line[:200] for line in said[:3]]
+    if len(found) >= journal.MAX_ENTRIES:
+        notes.append(
+            "the journal holds more about the units than the last %d entries, which were read"
+            % journal.MAX_ENTRIES
+        )
+    version = systemd.version()
+    if version is not None and version < _LOGS_PEAKS:
+        notes.append(
+            "systemd %d does not log the memory peak of a unit that stops; 256 and later do"
+            % version
+        )
+    return journal.Answer(found, notes)
+
+
+def add(kills: list[Kill], entries: list[journal.Entry], gateways: list[Gateway]) -> None:
+    """Add to ``kills`` what ``entries`` of the journal report and no other source has."""
+    for entry in entries:
+        report = report_of(entry, gateways)
+        if report is None:
+            continue
+        kill = _known(kills, report)
+        if kill is None:
+            kill = Kill(report.gateway, report.time, OOMD if report.kind == BY_OOMD else SYSTEMD)
+            kills.append(kill)
+        kill.kinds.add(report.kind)
+        kill.invocation = kill.invocation or report.invocation
+        if report.kind in (BY_OOMD, BY_OOMD_UNIT):
+            kill.scope = OOMD
+
+
+def _known(kills: list[Kill], report: Report) -> Kill | None:
+    """The one of ``kills`` that the report is about."""
+    known = [kill for kill in kills if is_about(report, kill)]
+    fresh = [kill for kill in known if report.kind not in kill.kinds]
+    if fresh:
+        return fresh[-1]
+    # systemd counts: it reports two kills twice, but may report two once that the kernel's log
+    # shows.
+    return known[-1] if any(kill.source == KERNEL for kill in known) else None
+
+
+def is_about(report: Report, kill: Kill) -> bool:
+    """Whether ``report`` is about ``kill``, by the run and the time of both."""
+    if kill.name != report.gateway.name:
+        return False
+    later = report.time - kill.time
+    if kill.invocation and report.invocation:
+        if kill.invocation != report.invocation:
+            return False
+        if report.kind == RESULT:
+            # It comes when the last process has ended, which may take as long as TimeoutStopSec.
+            return later >= -SAME_KILL
+    return -SAME_KILL <= later <= SAME_RUN
+
+
+def report_of(entry: journal.Entry, gateways: list[Gateway]) -> Report | None:
+    """What ``entry`` reports about a kill of one of ``gateways``."""
+    text = entry.fields.get("MESSAGE", "")
+    identity = unit_journal.invocation(entry)
+    if entry.fields.get("_SYSTEMD_UNIT") == OOMD_UNIT:
+        killed = _OOMD_KILLED.match(text)
+        for gateway in gateways if killed else ():
+            if killed and in_unit(killed.group(1), gateway):
+                return Report(BY_OOMD, gateway, entry.time, identity)
+        return None
+    found = unit_journal.gateway_of(entry, gateways)
+    kind = _kind(entry, text)
+    if found is None or kind is None:
+        return None
+    return Report(kind, found, entry.time, identity)
+
+
+def _kind(entry: journal.Entry, text: str) -> str | None:
+    """What the manager of a unit reports in ``entry``."""
+    message_id = entry.fields.get("MESSAGE_ID")
+    if message_id == OUT_OF_MEMORY or text.endswith(
+        "A process of this unit has been killed by the OOM killer."
+    ):
+        return BY_KERNEL
+    if message_id == OOMD_KILL or _OOMD_KILLED_UNIT.search(text):
+        return BY_OOMD_UNIT
+    oom_result = message_id == FAILURE_RESULT and entry.fields.get("UNIT_RESULT") == "oom-kill"
+    if oom_result or text.endswith("Failed with result 'oom-kill'."):
+        return RESULT
+    return None

@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a cgroup is in the unit of a gateway."""
+
+from __future__ import annotations
+
+from .._hermes.discovery import Gateway
+
+
+def in_unit(path: str, gateway: Gateway) -> bool:
+    """Whether cgroup ``path`` is in the unit of ``gateway``.
+
+    systemd is not asked: a unit that has just been killed has no cgroup.
+    """
+    parts = path.split("/")
+    if gateway.unit is None or gateway.unit not in parts:
+        return False
+    # In a container, or in any other unit, it is another gateway with the same name.
+    above = parts[: parts.index(gateway.unit)]
+    if any(part and not part.endswith(".slice") and not part.startswith("user@") for part in above):
+        return False
+    managers = [part for part in parts if part.startswith("user@")]
+    return managers == (["user@%d.service" % gateway.uid] if gateway.scope == "user" else [])
+
+
+def in_a_service(path: str) -> bool:
+    """Whether cgroup ``path`` is in the unit of any service, a user's manager aside."""
+    return any(
+        part.endswith(".service") and not part.startswith("user@") for part in path.split("/")
+    )

@@ -1,0 +1,101 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gateways and a journal in memory: tests/data/oom holds what the journals and logs of hosts say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    journal as journal_module,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
+
+DATA = Path(__file__).resolve().parents[4] / "data/oom"
+
+
+def made(scope="system", **changed):
+    if scope == "system":
+        values = {
+            "name": "hermes-gateway",
+            "unit": "hermes-gateway.service",
+            "scope": "system",
+            "uid": 1000,
+        }
+    else:
+        values = {
+            "name": "hermes-gateway-coder@ada",
+            "unit": "hermes-gateway-coder.service",
+            "scope": "user",
+            "uid": 1001,
+        }
+    values.update(
+        control_group="", pid=None, start_time=None, uptime_seconds=None, invocation_id=None
+    )
+    values.update(changed)
+    return SimpleNamespace(**values)
+
+
+@pytest.fixture
+def gateway():
+    """Makes a gateway: of system scope, or the one of "user" scope, with values changed."""
+    return made
+
+
+class Journal:
+    """What journalctl answers, for the lines of files: matches of one field are alternatives, of
+    several all needed, "+" starts anew.
+    """
+
+    def __init__(self):
+        self.lines = []
+        self.fails = None
+
+    def load(self, name):
+        self.lines += (DATA / name).read_text().splitlines()
+
+    def run(self, argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
+        assert argv[:2] == ["journalctl", "--output=json"] and timeout <= 60
+        if self.fails:
+            raise RunError(self.fails)
+        groups = [{}]
+        for word in argv[2:]:
+            if word == "+":
+                groups.append({})
+            elif not word.startswith("--"):
+                field, _separator, value = word.partition("=")
+                groups[-1].setdefault(field, set()).add(value)
+        since = next(int(word[len("--since=@") :]) for word in argv if word.startswith("--since=@"))
+        kept = []
+        for line in self.lines:
+            entry = json.loads(line)
+            wanted = any(
+                all(entry.get(field) in values for field, values in group.items())
+                for group in groups
+            )
+            if wanted and int(entry["__REALTIME_TIMESTAMP"]) >= since * 1000000:
+                kept.append(line)
+        return command.Result(
+            0 if kept else 1, "\n".join(kept), "" if kept else "-- No entries --\n"
+        )
+
+
+@pytest.fixture
+def journal(monkeypatch, tmp_path):
+    made = Journal()
+    monkeypatch.setattr(command, "run", made.run)
+    monkeypatch.setattr(systemd, "version", lambda: 257)
+    monkeypatch.setattr(config, "STATE", str(tmp_path))
+    monkeypatch.setattr(journal_module, "KMSG", str(tmp_path / "no-kmsg"))
+    return made
+
+
+@pytest.fixture
+def kmsg():
+    """Reads the kernel's buffer in a file, for a boot at an epoch second."""
+    return lambda name, boot: journal_module.parse_kmsg((DATA / name).read_text(), boot)

@@ -1,0 +1,101 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kills in the kernel's log: each form of its lines, and whose process it was."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.journal import Line
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import kernel
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom.counter import Seen
+
+# When the kills of the files happen.
+KILL = 1763800000
+RSS = (1017340 + 17584) * 1024
+# What `make vm` has kept of two real kills. With OOMPolicy=continue systemd ends with the result
+# `signal`, as of any process that is killed.
+VM = [
+    ("hermes-gateway", 395, "python", (330116 + 2280) * 1024, "cgroup", "kernel"),
+    ("hermes-gateway", 224, "hermes", (406572 + 4352) * 1024, "cgroup", "kernel"),
+]
+KILLED = (
+    "Out of memory: Killed process 4711 (python) total-vm:1610872kB, anon-rss:1017340kB, "
+    "file-rss:17584kB, shmem-rss:0kB, UID:%d pgtables:2kB"
+)
+
+
+def brief(kills):
+    return [
+        (kill.name, kill.pid, kill.comm, kill.rss_bytes, kill.scope, kill.source) for kill in kills
+    ]
+
+
+def test_kernel_buffer_of_a_virtual_machine(gateway, kmsg):
+    lines = kmsg("vm-kmsg-6.1.txt", KILL)
+    assert brief(kernel.kills(lines, [gateway()])) == VM
+
+
+@pytest.mark.parametrize(
+    ("version", "comm"),
+    [("4.19", "python"), ("5.10", "python"), ("6.1", "hermes"), ("6.12", "python3")],
+)
+def test_kernel_buffer(gateway, kmsg, version, comm):
+    lines = kmsg("kmsg-%s.txt" % version, KILL - 5000)
+    kills = kernel.kills(lines, [gateway()])
+    assert brief(kills) == [("hermes-gateway", 4711, comm, RSS, "cgroup", "kernel")]
+    assert kills[0].time == pytest.approx(KILL, abs=0.1)
+
+
+def test_a_pid_that_the_history_knows(gateway):
+    """The line with the cgroup is missing, as the kernel leaves lines out that come too fast."""
+    seen = {"hermes-gateway": {4711: Seen(KILL - 600, KILL - 100)}}
+    assert len(kernel.kills([Line(KILL, KILLED % 1000)], [gateway()], seen)) == 1
+    assert not kernel.kills([Line(KILL, KILLED % 1234)], [gateway()], seen)
+    assert not kernel.kills([Line(KILL - 700, KILLED % 1000)], [gateway()], seen)
+    assert not kernel.kills([Line(KILL + 90000, KILLED % 1000)], [gateway()], seen)
+    assert not kernel.kills([Line(KILL, KILLED % 1000)], [gateway()])
+    assert (
+        len(kernel.kills([Line(KILL, KILLED % 1000)], [gateway(pid=4711, start_time=KILL - 5)]))
+        == 1
+    )
+
+
+def test_a_process_name_cannot_forge_a_line(gateway):
+    line = (
+        "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,"
+        "global_oom,task_memcg=/x.slice,task=%s,pid=7,uid=1002"
+    )
+    for name in ("a,pid=4711,uid=1000", "a) total-vm:1kB", "\x1b[2J"):
+        assert not kernel.kills([Line(KILL, line % name)], [gateway(pid=4711, start_time=0)])
+    named = kernel.kills(
+        [
+            Line(
+                KILL,
+                (line % "\x1b[2Jx").replace("/x.slice", "/system.slice/hermes-gateway.service"),
+            )
+        ],
+        [gateway()],
+    )
+    assert named[0].comm == "[2Jx"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Memory cgroup out of memory: Kill process 4711 (python) score 1002 or sacrifice child",
+        (
+            "Out of memory: Killed process 4711 (a) b) total-vm:1kB, anon-rss:1kB, "
+            "file-rss:1kB, shmem-rss:0kB, UID:1000 pgtables:2kB oom_score_adj:0"
+        ),
+        (
+            "Out of memory (oom_kill_allocating_task): Killed process 4711 (python), UID 1000, "
+            "total-vm:1kB, anon-rss:1kB, file-rss:1kB, shmem-rss:0kB"
+        ),
+        "Killed process 4711 (python) total-vm:1kB, anon-rss:1kB, file-rss:1kB",
+    ],
+)
+def test_each_form_of_the_kernels_line(gateway, line):
+    assert [
+        kill.pid
+        for kill in kernel.kills([Line(KILL, line)], [gateway(pid=4711, start_time=KILL - 9)])
+    ] == [4711]
