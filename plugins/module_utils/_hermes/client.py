@@ -29,7 +29,10 @@ if TYPE_CHECKING:
         def user(self) -> str: ...
 
 
+# Two texts of at most 1 MiB each, before and after, as JSON.
 MAX_ANSWER = 8 << 20
+# Stands at the top of a text only.
+FUTURE = "from __future__ import annotations\n"
 # Seconds. Importing Hermes takes up to ten on a busy machine.
 TIMEOUT = 30.0
 
@@ -60,13 +63,9 @@ def run_python(
 
 def ask(gateway: Owned, request: dict[str, Any], managed_dir: str | None = None) -> dict[str, Any]:
     """The answer of the helper to ``request``; HermesError if there is none or it is an error."""
-    # Seldom needed, and long.
-    from . import helper
-
-    source = helper.__loader__.get_source(helper.__name__)
     env = {"HERMES_MANAGED_DIR": managed_dir} if managed_dir else None
     try:
-        done = run_python(gateway, ["-c", source], stdin=json.dumps(request), env=env)
+        done = run_python(gateway, ["-c", _program()], stdin=json.dumps(request), env=env)
     except RunError as exc:
         raise HermesError(str(exc), broken=True) from exc
     try:
@@ -119,6 +118,22 @@ def probe(
         reads={key: by_key["reads"].get(key) is True for key in keys},
         live={key: by_key["live"].get(key) is True for key in keys},
     )
+
+
+def _program() -> str:
+    """The helper and what it needs as one text, for a Python that has nothing of this collection."""
+    # Seldom needed.
+    from .._host import sources
+
+    texts = [sources.source("_hermes." + name) for name in ("yaml_edit", "helper")]
+    return FUTURE + "".join(text.replace(FUTURE, "") for text in texts)
+
+
+def _shipped() -> tuple[object, ...]:
+    """Never called. A module is shipped with what it imports: this brings those texts to the host."""
+    from . import helper, yaml_edit
+
+    return helper, yaml_edit
 
 
 def _text(value: object) -> str | None:

@@ -18,7 +18,7 @@ import re
 import stat
 
 from .._guard import config
-from .._hermes import client, discovery, helper
+from .._hermes import client, discovery, yaml_edit
 from .._host import command, files, proc, systemd
 from .._host.errors import GuardError, HermesError, MissingLibrary, host_faults
 
@@ -55,7 +55,7 @@ class Asked:
 
 
 class Plan:
-    """What happens to one file. ``changes`` are those of helper.edit, ``undo`` is what it told, by key."""
+    """What happens to one file. ``changes`` are those of yaml_edit.edit, ``undo`` is what it told, by key."""
 
     def __init__(self, path, gateways, home):
         self.path = path
@@ -238,7 +238,7 @@ class Record:
             told = plan.undo[key]
             old = entry["keys"].get(key)
             # Where it still is what was set last time, what was there before that is what counts.
-            if old is None or not helper.same(told["before"].get("value"), old["was"]):
+            if old is None or not yaml_edit.same(told["before"].get("value"), old["was"]):
                 old = {name: told[name] for name in ("raw", "depth") if name in told}
                 if "depth" in old:
                     old["depth"] = _depth(key, old["depth"], entry["keys"])
@@ -481,7 +481,7 @@ def fill(plan, record):
     plan.ours = text is None or (entry is not None and entry.get("text") == text)
     if not plan.ours:
         try:
-            plan.after, plan.undo = helper.edit(text, plan.changes, plan.path)
+            plan.after, plan.undo = yaml_edit.edit(text, plan.changes, plan.path)
         except ImportError as exc:
             raise MissingLibrary(plan.path) from exc
         if entry is not None and entry["created"] and plan.after.strip() == HEADER.strip():
@@ -494,7 +494,7 @@ def fill(plan, record):
         after = (
             {"present": True, "value": change["value"]} if "value" in change else {"present": False}
         )
-        if before["present"] != after["present"] or not helper.same(
+        if before["present"] != after["present"] or not yaml_edit.same(
             before.get("value"), after.get("value")
         ):
             plan.undo[key] = {"depth": 0, "before": before, "after": after}
@@ -518,7 +518,7 @@ def render(values):
         shared = 0
         while shared < len(parts) - 1 and parts[: shared + 1] == above[: shared + 1]:
             shared += 1
-        lines.append(helper.block(parts[shared:], values[key], 2 * shared, "\n"))
+        lines.append(yaml_edit.block(parts[shared:], values[key], 2 * shared, "\n"))
         above = parts[:-1]
     return HEADER + "".join(lines) if lines else ""
 
@@ -641,7 +641,7 @@ def verify(plans):
                 ):
                     continue
                 found = one.info["config"].get(change["key"])
-                if not helper.same(found, value):
+                if not yaml_edit.same(found, value):
                     where = one.info["managed_dir"]
                     raise GuardError(
                         "gateway %s: %s is %s in effect, not %s as set in %s; its managed scope is %s"
@@ -728,7 +728,7 @@ def configure(params, check_mode):
     """What the module does; its result (dict). GuardError or MissingLibrary where it cannot be done."""
     try:
         return _configure(params, check_mode)
-    except helper.SideError as exc:
+    except yaml_edit.YamlError as exc:
         raise GuardError(str(exc)) from exc
 
 

@@ -13,7 +13,6 @@ compiled files and uses the sources.
 from __future__ import annotations
 
 import base64
-import importlib
 import importlib.util
 import io
 import json
@@ -23,6 +22,7 @@ import zipfile
 
 from .._host import command
 from .._host.errors import RunError
+from .._host.sources import source
 
 ENTRY = "_guard.main"
 MODULES = (
@@ -49,6 +49,7 @@ MODULES = (
     "_hermes.state_file",
     "_hermes.unit_journal",
     "_hermes.version",
+    "_hermes.yaml_edit",
     "_host.cgroup",
     "_host.choice",
     "_host.command",
@@ -59,6 +60,7 @@ MODULES = (
     "_host.journal",
     "_host.proc",
     "_host.quantity",
+    "_host.sources",
     "_host.systemd",
     "_host.timers",
     "_trend.analysis",
@@ -171,20 +173,6 @@ def _sources():
 def _shipped():
     """Never called. A module is shipped with what it imports: this brings the program's sources to the host, and runs none of them."""
     from .._guard import cli, main  # noqa: F401
-
-
-def source(name):
-    """The text of module ``name`` of this collection's module_utils, such as "_host.proc", wherever it was imported from.
-
-    A checkout and the archive of a module have the source at hand. Their loaders are asked for the file: ``find_spec`` would compile
-    it (40 ms for all of them). mitogen fetches the source of a module when that is imported.
-    """
-    full = "%s.%s" % (__package__.rpartition(".")[0], name)
-    here = os.path.dirname(os.path.dirname(__file__))
-    try:
-        return __loader__.get_data(os.path.join(here, *name.split(".")) + ".py").decode("utf-8")
-    except (AttributeError, OSError):
-        return importlib.import_module(full).__loader__.get_source(full)
 
 
 def main(arguments):

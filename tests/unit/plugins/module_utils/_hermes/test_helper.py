@@ -1,254 +1,50 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The editing of YAML: what is asked changes, and not one byte more."""
+"""The helper: what it reads in a home, and that it is one program with what it needs."""
 
 from __future__ import annotations
 
+import ast
 import os
 
 import pytest
-
-yaml = pytest.importorskip("yaml")
-
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import helper
-
-LIMIT = "compression.hygiene_hard_message_limit"
-
-LONG = """\
-# Ada's own file: do not tidy up
-model:
-    default:   "stub-model"     # aligned by hand
-    provider: 'custom'
-
-compression:
-  # four hundred was too many
-  enabled:   yes   # keep
-
-  threshold: 0.50
-  # the end of the section
-
-list:
-- a
--   b
-folded: >-
-  a long
-  line
--1001234567890: a chat
-empty:
-# fallback_model: none
-"""
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, helper
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import sources
 
 
-def put(text, **changes):
-    return helper.edit(
-        text,
-        [{"key": key.replace("__", "."), "value": value} for key, value in changes.items()],
-        "config.yaml",
-    )
+def defined(name):
+    """The names that the top level of a module of _hermes defines."""
+    found = set()
+    for node in ast.parse(sources.source("_hermes." + name)).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets}
+    return found
 
 
-def undo(text, told, was):
-    return helper.edit(
-        text,
-        [
-            dict(
-                {"key": key, "was": was[key]},
-                **{name: how[name] for name in ("raw", "depth") if name in how},
-            )
-            for key, how in told.items()
-        ],
-        "config.yaml",
-    )[0]
-
-
-CASES = {
-    "long": (
-        LONG,
-        LONG.replace(
-            "  threshold: 0.50\n", "  threshold: 0.50\n  hygiene_hard_message_limit: 50\n"
-        ),
-    ),
-    "present": (
-        "compression:\n  hygiene_hard_message_limit: 0x190 # hm\n",
-        "compression:\n  hygiene_hard_message_limit: 50 # hm\n",
-    ),
-    "aligned": (
-        "compression:\n  hygiene_hard_message_limit:   400\n",
-        "compression:\n  hygiene_hard_message_limit:   50\n",
-    ),
-    "quoted": (
-        "compression:\n  hygiene_hard_message_limit: '50'\n",
-        "compression:\n  hygiene_hard_message_limit: 50\n",
-    ),
-    "no value": (
-        "compression:\n  hygiene_hard_message_limit: # none\nz: 1\n",
-        "compression:\n  hygiene_hard_message_limit: 50 # none\nz: 1\n",
-    ),
-    "no section": (
-        "a: 1\n# end\n",
-        "a: 1\n# end\ncompression:\n  hygiene_hard_message_limit: 50\n",
-    ),
-    "no newline": ("a: 1", "a: 1\ncompression:\n  hygiene_hard_message_limit: 50\n"),
-    "empty": ("", "compression:\n  hygiene_hard_message_limit: 50\n"),
-    "comments only": ("# hi\n", "# hi\ncompression:\n  hygiene_hard_message_limit: 50\n"),
-    "marker": ("---\n", "---\ncompression:\n  hygiene_hard_message_limit: 50\n"),
-    "crlf": (
-        "compression:\r\n  enabled: true\r\nz: 1\r\n",
-        "compression:\r\n  enabled: true\r\n  hygiene_hard_message_limit: 50\r\nz: 1\r\n",
-    ),
-    "flow section": (
-        "compression: { enabled: true }  # c\n",
-        "compression: { enabled: true, hygiene_hard_message_limit: 50 }  # c\n",
-    ),
-    "flow over lines": (
-        "compression: {\n  enabled: true, # c\n}\n",
-        "compression: {\n  enabled: true, hygiene_hard_message_limit: 50, # c\n}\n",
-    ),
-    "empty flow": ("compression: {}\n", "compression: {hygiene_hard_message_limit: 50}\n"),
-    "flow file": ("{a: 1}\n", "{a: 1, compression: {hygiene_hard_message_limit: 50}}\n"),
-    "json file": (
-        '{"compression":{"hygiene_hard_message_limit":400,"a":1}}',
-        '{"compression":{"hygiene_hard_message_limit":50,"a":1}}',
-    ),
-    "null section": (
-        "compression:\nz: 1\n",
-        "compression: {hygiene_hard_message_limit: 50}\nz: 1\n",
-    ),
-    "tilde section": (
-        "compression: ~ # c\n",
-        "compression: {hygiene_hard_message_limit: 50} # c\n",
-    ),
-    "block scalar": (
-        "compression:\n  hygiene_hard_message_limit: |\n    4\n    5\n\n  z: 1\n",
-        "compression:\n  hygiene_hard_message_limit: 50\n\n  z: 1\n",
-    ),
-    "block list": (
-        "compression:\n  hygiene_hard_message_limit:\n  - 1\n  - 2\n  # c\n  z: 1\n",
-        "compression:\n  hygiene_hard_message_limit: 50\n  # c\n  z: 1\n",
-    ),
-    "alias": (
-        "a: &n 400\ncompression:\n  hygiene_hard_message_limit: *n # c\n",
-        "a: &n 400\ncompression:\n  hygiene_hard_message_limit: 50 # c\n",
-    ),
-    "last is deep": (
-        "compression:\n  a:\n    b: [1,\n      2] # c\nz: 1\n",
-        "compression:\n  a:\n    b: [1,\n      2] # c\n  hygiene_hard_message_limit: 50\nz: 1\n",
-    ),
-    "four spaces": (
-        "compression:\n    enabled: true\n",
-        "compression:\n    enabled: true\n    hygiene_hard_message_limit: 50\n",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_set(case):
-    before, after = CASES[case]
-    assert put(before, compression__hygiene_hard_message_limit=50)[0] == after
-    assert put(after, compression__hygiene_hard_message_limit=50) == (after, {})
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_undo_brings_back_every_byte(case):
-    before = CASES[case][0]
-    after, told = put(before, compression__hygiene_hard_message_limit=50)
-    back = undo(after, told, {LIMIT: 50})
-    expected = {
-        "no newline": before + "\n",
-        "null section": "compression: {}\nz: 1\n",
-        "tilde section": "compression: {} # c\n",
-    }
-    assert back == expected.get(case, before)
-
-
-def test_undo_leaves_what_somebody_changed_since():
-    told = put("", compression__hygiene_hard_message_limit=50)[1]
-    mine = "compression:\n  hygiene_hard_message_limit: 70\n"
-    assert undo(mine, told, {LIMIT: 50}) == mine
-
-
-def test_undo_keeps_a_section_that_holds_more():
-    told = put("", compression__hygiene_hard_message_limit=50)[1]
-    assert (
-        undo("compression:\n  hygiene_hard_message_limit: 50\n  a: 1\n", told, {LIMIT: 50})
-        == "compression:\n  a: 1\n"
-    )
-
-
-def test_two_keys_and_back():
-    after, told = put(
-        LONG,
-        compression__hygiene_hard_message_limit=50,
-        compression__enabled=False,
-        new__section__here="x: y",
-    )
-    data = yaml.safe_load(after)
-    assert data["compression"] == {
-        "enabled": False,
-        "threshold": 0.5,
-        "hygiene_hard_message_limit": 50,
-    }
-    assert data["new"] == {"section": {"here": "x: y"}}
-    assert told["compression.enabled"]["before"] == {"present": True, "value": True}
-    assert (
-        undo(after, told, {LIMIT: 50, "compression.enabled": False, "new.section.here": "x: y"})
-        == LONG
-    )
-
-
-@pytest.mark.parametrize(
-    "value",
-    [1e-7, 2.5, "", "yes", "ä \u2028 \t\n '\"#", [1, "a", {"b": None}], None, True, {"on": 1}],
-)
-def test_values(value):
-    assert yaml.safe_load(put("a: {b: 1}\n", a__c=value, d__e=value)[0]) == {
-        "a": {"b": 1, "c": value},
-        "d": {"e": value},
-    }
-
-
-def test_true_is_not_one():
-    assert put("a:\n  b: 1\n", a__b=True)[0] == "a:\n  b: true\n"
-
-
-@pytest.mark.parametrize(
-    "text, words",
-    [
-        ("a: 1\nb: [1\nc: 2\n", "line 3: this is not YAML"),
-        ("- a\n", "holds a list"),
-        ("null\n", "holds null"),
-        ("hello\n", "holds a single value"),
-        ("a: 1\n---\nb: 2\n", "not YAML"),
-        ("compression: off\n", "compression must be a section"),
-        ("a: \x00\n", "not YAML"),
-        ("base: &b {enabled: true}\ncompression: *b\n", "by hand"),
-        ("base: &b {enabled: true}\ncompression:\n  <<: *b\n", "by hand"),
-        ("a: 1\n...\n", "by hand"),
-        ("a: 2020-99-99\n", "not YAML"),
-        ("a: !!python/object:os.system x\n", "not YAML"),
-    ],
-)
-def test_refused(text, words):
-    with pytest.raises(helper.SideError) as caught:
-        put(text, compression__enabled=False)
-    assert "config.yaml" in str(caught.value) and words in str(caught.value)
+def test_program_is_both_files_and_neither_takes_a_name_of_the_other():
+    both = defined("yaml_edit") & defined("helper")
+    assert both == {"TYPE_CHECKING"}
+    body = ast.parse(client._program()).body
+    assert {"edit_home", "edit"} <= {getattr(node, "name", None) for node in body}
 
 
 def test_config_file_must_be_a_plain_file_of_ours(tmp_path):
     path = str(tmp_path / "config.yaml")
     assert helper.read_config(path) == (None, None)
     os.symlink("/etc/passwd", path)
-    with pytest.raises(helper.SideError, match="symbolic link"):
+    with pytest.raises(helper.HomeError, match="symbolic link"):
         helper.read_config(path)
     os.unlink(path)
     os.mkfifo(path)
-    with pytest.raises(helper.SideError, match="regular file"):
+    with pytest.raises(helper.HomeError, match="regular file"):
         helper.read_config(path)
     os.unlink(path)
     with open(path, "wb") as stream:
         stream.truncate(helper.MAX_BYTES + 1)
-    with pytest.raises(helper.SideError, match="larger"):
+    with pytest.raises(helper.HomeError, match="larger"):
         helper.read_config(path)
     with open(path, "wb") as stream:
         stream.write(b"a: 1\nb: \xff\n")
-    with pytest.raises(helper.SideError, match="line 2: this is not UTF-8"):
+    with pytest.raises(helper.HomeError, match="line 2: this is not UTF-8"):
         helper.read_config(path)

@@ -1,0 +1,357 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changing keys of a YAML text and leaving every other byte as it was.
+
+PyYAML gives the places. The text is changed there, and the result is parsed again and compared with
+what it must be. This file imports nothing of this collection: client hands it to Hermes's own Python
+together with helper.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import yaml
+
+    Pair = tuple[yaml.Node, yaml.Node]
+
+# Written without quotes. The words are not strings to YAML 1.1.
+PLAIN_KEY = re.compile(
+    r"^(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z_][\w-]*$", re.IGNORECASE | re.ASCII
+)
+
+
+class YamlError(Exception):
+    """The text names the file and the reason; it never holds a value from the file."""
+
+
+class Parsed(NamedTuple):
+    """A YAML text: what it holds, and its root node (None if it is empty)."""
+
+    data: dict[str, Any]
+    node: yaml.MappingNode | None
+
+
+class Edited(NamedTuple):
+    """A changed text, and by each changed key how to undo it: see edit."""
+
+    text: str
+    undo: dict[str, dict[str, Any]]
+
+
+class Step(NamedTuple):
+    """A text after one change, and what undoes it: ``raw`` (the old text) or ``depth``."""
+
+    text: str
+    how: dict[str, Any]
+
+
+class Span(NamedTuple):
+    """A part of a text: the index of its first character, and that after its last one."""
+
+    start: int
+    end: int
+
+
+def edit(text: str, changes: list[dict[str, Any]], path: str) -> Edited:
+    """Apply ``changes`` to the YAML ``text``, which is that of ``path``.
+
+    A change is {"key": dotted, "value": ...} to set it, or {"key", "was"} with what an earlier edit
+    returned, to undo it: the key's old text ("raw") comes back, or the key goes, and with it the
+    sections that it brought (those below "depth" parts). A key that is no longer what it was set to
+    ("was") is someone else's now and stays. A key that needs no change is not in ``undo``.
+    """
+    undo = {}
+    parsed = parse(text, path)
+    for change in changes:
+        before = get(parsed.data, change["key"])
+        if not _needed(before, change):
+            continue
+        step = (_set if "value" in change else _undo)(text, parsed, change, path)
+        after = _parse_again(step.text, path)
+        if not _only_this(parsed.data, after.data, change):
+            raise _by_hand(path, change)
+        undo[change["key"]] = dict(step.how, before=before, after=get(after.data, change["key"]))
+        text, parsed = step.text, after
+    return Edited(text, undo)
+
+
+def _needed(before: dict[str, Any], change: dict[str, Any]) -> bool:
+    """Whether a key that is as ``before`` says has to be changed."""
+    if "value" in change:
+        return not (before["present"] and same(before["value"], change["value"]))
+    return before["present"] and same(before["value"], change["was"])
+
+
+def _by_hand(path: str, change: dict[str, Any]) -> YamlError:
+    # Anchors, merge keys, a key twice, ...: rare, and a person does it better.
+    return YamlError(
+        "%s: %s cannot be changed there without changing something else too;"
+        " please edit it by hand" % (path, change["key"])
+    )
+
+
+# ------------------------------------------------------------------------------------------ values
+
+
+def get(data: object, dotted: str) -> dict[str, Any]:
+    """{"present": True, "value": ...} of key ``dotted`` in nested dicts, or {"present": False}."""
+    for part in dotted.split("."):
+        if not isinstance(data, dict) or part not in data:
+            return {"present": False}
+        data = data[part]
+    return {"present": True, "value": data}
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are the same to YAML: true is not 1, "50" is not 50."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(same(left, right) for left, right in zip(one, other))
+    # .nan is not equal to itself.
+    return one == other or repr(one) == repr(other) == "nan"
+
+
+def inline(value: object) -> str:
+    """``value`` as YAML on one line.
+
+    That is JSON, but for the exponent of a float and some characters.
+    """
+    if isinstance(value, float):
+        return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value, allow_nan=False))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return re.sub(
+        "[\x7f-\xa0\u2028\u2029\ufeff]", lambda found: "\\u%04x" % ord(found.group()), text
+    )
+
+
+def block(parts: list[str], value: object, indent: int, newline: str) -> str:
+    """The lines that give the key ``parts`` its ``value`` in block style."""
+    lines = [
+        "%s%s:" % (" " * (indent + 2 * depth), _name(part)) for depth, part in enumerate(parts)
+    ]
+    return newline.join(lines) + " " + inline(value) + newline
+
+
+def _flow(parts: list[str], value: object) -> str:
+    inner = "{%s}" % _flow(parts[1:], value) if parts[1:] else inline(value)
+    return "%s: %s" % (_name(parts[0]), inner)
+
+
+def _name(part: str) -> str:
+    return part if PLAIN_KEY.match(part) else json.dumps(part, ensure_ascii=False)
+
+
+def _copy(value: Any) -> Any:
+    # Not copy.deepcopy(): what an anchor shares must not stay shared. An empty section and null are
+    # the same to Hermes.
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()} or None
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+# ----------------------------------------------------------------------------------------- parsing
+
+
+def parse(text: str, path: str) -> Parsed:
+    """``text``, which is that of ``path``, as YAML; YamlError unless it is a mapping or empty."""
+    import yaml
+
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None or (
+            isinstance(node, yaml.ScalarNode) and node.start_mark.index == node.end_mark.index
+        ):
+            return Parsed({}, None)
+        data = loader.construct_document(node)
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = ", line %d" % (mark.line + 1) if mark else ""
+        raise YamlError(
+            "%s%s: this is not YAML (%s)"
+            % (path, where, getattr(exc, "problem", None) or "unreadable characters")
+        ) from None
+    except (ValueError, RecursionError):
+        raise YamlError("%s: this is not YAML that can be read" % path) from None
+    if not isinstance(data, dict) or not isinstance(node, yaml.MappingNode):
+        kind = "null" if data is None else "a list" if isinstance(data, list) else "a single value"
+        raise YamlError(
+            "%s, line %d: the file must hold a mapping (key: value), it holds %s"
+            % (path, node.start_mark.line + 1, kind)
+        )
+    return Parsed(data, node)
+
+
+def _parse_again(text: str, path: str) -> Parsed:
+    try:
+        return parse(text, path)
+    except YamlError:
+        return Parsed({}, None)
+
+
+def _only_this(before: dict[str, Any], after: dict[str, Any], change: dict[str, Any]) -> bool:
+    """Whether ``after`` is ``before`` but for the one key, which is as it must be."""
+    found = get(after, change["key"])
+    if "value" in change:
+        as_asked = found["present"] and same(_copy(found["value"]), _copy(change["value"]))
+    else:
+        as_asked = found["present"] == ("raw" in change)
+    return as_asked and same(_without(before, change["key"]), _without(after, change["key"]))
+
+
+def _without(data: dict[str, Any], dotted: str) -> dict[str, Any]:
+    """A copy of ``data`` without the key, and without the sections that then are empty."""
+    copy = _copy(data) or {}
+    trail = []
+    place = copy
+    for part in dotted.split("."):
+        if not isinstance(place, dict) or part not in place:
+            break
+        trail.append((place, part))
+        place = place[part]
+    else:
+        place, part = trail.pop()
+        del place[part]
+    while trail and not trail[-1][0][trail[-1][1]]:
+        place, part = trail.pop()
+        del place[part]
+    return copy
+
+
+# --------------------------------------------------------------------------- changing, byte by byte
+
+
+def _set(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Step:
+    """Give the key of ``change`` its value; ``depth`` is how many of its parts were there before."""
+    parts, value = change["key"].split("."), change["value"]
+    place: Any = parsed.node
+    for index, part in enumerate(parts):
+        found = _find(place, part)
+        if found is None:
+            at = len(text) if index == 0 else None
+            return Step(_insert(text, place, parts[index:], value, at), {"depth": index})
+        if index == len(parts) - 1:
+            return _replace(text, found, inline(value))
+        key, section = found
+        if section.tag == "tag:yaml.org,2002:null":
+            new = _replace(text, found, "{%s}" % _flow(parts[index + 1 :], value)).text
+            return Step(new, {"depth": index + 1})
+        if section.tag != "tag:yaml.org,2002:map":
+            raise YamlError(
+                "%s, line %d: %s must be a section (a mapping) to set %s"
+                % (path, key.start_mark.line + 1, ".".join(parts[: index + 1]), change["key"])
+            )
+        place = section
+    raise AssertionError("a key has at least one part")
+
+
+def _undo(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Step:
+    """Give the key of ``change`` its old text, or remove it with the sections that it brought."""
+    parts = change["key"].split(".")
+    if "raw" not in change:
+        # The highest section that the edit made and that holds nothing else goes with the key.
+        while (
+            len(parts) - 1 > change.get("depth", len(parts))
+            and len(get(parsed.data, ".".join(parts[:-1]))["value"]) == 1
+        ):
+            parts.pop()
+    parent: Any = parsed.node
+    found = _find(parent, parts[0])
+    for part in parts[1:]:
+        if found is not None:
+            parent = found[1]
+            found = _find(parent, part)
+    if found is None:
+        raise _by_hand(path, change)
+    if "raw" in change:
+        start, end = _span(text, found)
+        return Step(text[:start] + change["raw"] + text[end:], {})
+    return Step(_remove(text, parent, found), {})
+
+
+def _replace(text: str, found: Pair, new: str) -> Step:
+    start, end = _span(text, found)
+    raw = text[start:end]
+    if raw.strip() and not raw.lstrip(" \t").startswith(("\r", "\n")):
+        space = raw[: len(raw) - len(raw.lstrip(" \t"))]
+    else:
+        space = " "
+    quoted = text[start - 2 : start - 1] in "'\""
+    return Step(text[:start] + (space or ("" if quoted else " ")) + new + text[end:], {"raw": raw})
+
+
+def _insert(text: str, place: Any, parts: list[str], value: object, at: int | None) -> str:
+    """``text`` with a new key in the mapping node ``place`` (None: the text is empty).
+
+    In block style it is put at index ``at``, or in the line after the mapping's last entry.
+    """
+    if place is not None and place.flow_style:
+        if not place.value:
+            at = place.end_mark.index - 1
+            return text[:at] + _flow(parts, value) + text[at:]
+        at = _span(text, place.value[-1]).end
+        return text[:at] + ", " + _flow(parts, value) + text[at:]
+    indent = place.value[-1][0].start_mark.column if place is not None else 0
+    if at is None:
+        at = _line_end(text, _span(text, place.value[-1]).end)
+    newline = "\r\n" if "\r\n" in text else "\n"
+    gap = newline if text[:at] and not text[:at].endswith("\n") else ""
+    return text[:at] + gap + block(parts, value, indent, newline) + text[at:]
+
+
+def _remove(text: str, parent: yaml.MappingNode, found: Pair) -> str:
+    """``text`` without the entry ``found`` of ``parent``."""
+    start, end = found[0].start_mark.index, _span(text, found).end
+    if not parent.flow_style:
+        return text[: text.rfind("\n", 0, start) + 1] + text[_line_end(text, end) :]
+    index = [pair[0] for pair in parent.value].index(found[0])
+    if index > 0:
+        start = _span(text, parent.value[index - 1]).end
+    elif len(parent.value) > 1:
+        end = parent.value[1][0].start_mark.index
+    return text[:start] + text[end:]
+
+
+# ------------------------------------------------------------------------------- places in the text
+
+
+def _find(node: yaml.MappingNode | None, part: str) -> Pair | None:
+    """The nodes of key ``part`` in a mapping and of its value: the last one, which is in effect."""
+    for key, value in reversed(node.value if node is not None else []):
+        if key.tag == "tag:yaml.org,2002:str" and key.value == part:
+            return key, value
+    return None
+
+
+def _span(text: str, pair: Pair) -> Span:
+    """What follows the colon of a key, without a comment."""
+    key, value = pair
+    start = text.index(":", key.end_mark.index) + 1
+    if value.start_mark.index < key.start_mark.index:
+        # An alias: PyYAML gives the place of what it stands for.
+        alias = re.compile(r"\s*\*[^\s,\]}]*").match(text, start)
+        return Span(start, alias.end() if alias else start)
+    return Span(start, max(start, len(text[: _end(value)].rstrip())))
+
+
+def _end(node: Any) -> int:
+    """Where the text of ``node`` ends. A block's own end mark is behind comments that follow it."""
+    if isinstance(node.value, list) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return max(_end(last[0]), _end(last[1])) if isinstance(last, tuple) else _end(last)
+    return node.end_mark.index
+
+
+def _line_end(text: str, index: int) -> int:
+    return text.find("\n", index) + 1 or len(text)

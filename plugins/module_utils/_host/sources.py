@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The source texts of this collection's own module_utils, wherever they were imported from."""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    __loader__: Any
+
+
+def source(name: str) -> str:
+    """The text of module ``name`` of module_utils, such as "_host.proc".
+
+    A checkout and the archive of a module have the source at hand. Their loaders are asked for the
+    file: ``find_spec`` would compile it (40 ms for all of the on-host program). mitogen fetches the
+    source of a module when that is imported.
+    """
+    here = os.path.dirname(os.path.dirname(__file__))
+    try:
+        data = __loader__.get_data(os.path.join(here, *name.split(".")) + ".py")
+    except (AttributeError, OSError):
+        full = "%s.%s" % (str(__package__).rpartition(".")[0], name)
+        loader: Any = importlib.import_module(full).__loader__
+        return loader.get_source(full)
+    return data.decode("utf-8")
