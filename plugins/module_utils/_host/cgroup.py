@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cgroup of a unit: its processes and its memory, from the cgroup file system, of version 2 or 1.
+"""The cgroup of a unit: its processes and its memory, by version 2 or 1 of the kernel interface.
 
-A cgroup is named as systemd's property ControlGroup names it: "/system.slice/hermes-gateway.service".
+A cgroup is named as systemd's property ControlGroup names it:
+"/system.slice/hermes-gateway.service".
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import re
 from . import proc
 
 ROOT = "/sys/fs/cgroup"
-# Where the hierarchies are mounted below ROOT: that of v2, then v1's for memory, systemd's beside a v1, and v1's named one.
+FIELDS = ("cgroup_bytes", "cgroup_peak_bytes", "cgroup_max_bytes", "oom_kills")
+# Where hierarchies are mounted below ROOT: v2; with v1 its memory controller, and systemd's own
+# hierarchy in the hybrid and in the legacy layout.
 _MOUNTS = ("", "/memory", "/unified", "/systemd")
-# The files with the present use, the peak, the limit and the events: of v2, of v1.
+# The files with the usage, the peak, the limit and the events: in v2, in v1.
 _FILES = (
     ("memory.current", "memory.peak", "memory.max", "memory.events"),
     (
@@ -38,9 +41,10 @@ def directories(control_group: str | None) -> list[str]:
 
 
 def processes(pid: int, control_group: str | None = None) -> list[int]:
-    """The pids of a process and of all it started: the members of its cgroup if readable, else by parent pid.
+    """The pids of a process and of all that it started.
 
-    The cgroup also holds children whose parent has ended, which a walk over parents misses.
+    Those of its cgroup if that can be read: it also holds children whose parent has ended, which a
+    search by parent pid, the other way, misses.
     """
     for directory in directories(control_group):
         text = proc.read(directory + "/cgroup.procs")
@@ -52,9 +56,10 @@ def processes(pid: int, control_group: str | None = None) -> list[int]:
 
 
 def memory(control_group: str | None) -> dict[str, int | None]:
-    """``cgroup_bytes``, ``cgroup_peak_bytes``, ``cgroup_max_bytes`` and ``oom_kills``, each None if unknown.
+    """The memory of a cgroup by FIELDS, each None if unknown.
 
-    ``cgroup_max_bytes`` is also None without a limit. ``oom_kills`` is the field oom_kill of the file with the events.
+    ``cgroup_max_bytes`` is None without a limit too. ``oom_kills`` is the field oom_kill among the
+    events: how many processes the OOM killer has ended since the cgroup was made.
     """
     for directory in directories(control_group):
         for current, peak, limit, events in _FILES:
@@ -62,17 +67,17 @@ def memory(control_group: str | None) -> dict[str, int | None]:
             if used is None:
                 continue
             maximum = _number(os.path.join(directory, limit))
+            if maximum is not None and maximum >= _NO_LIMIT:
+                maximum = None
             text = proc.read(os.path.join(directory, events)) or ""
             kills = re.search(r"^oom_kill (\d+)", text, re.M)
             return {
                 "cgroup_bytes": used,
                 "cgroup_peak_bytes": _number(os.path.join(directory, peak)),
-                "cgroup_max_bytes": maximum
-                if maximum is not None and maximum < _NO_LIMIT
-                else None,
+                "cgroup_max_bytes": maximum,
                 "oom_kills": int(kills.group(1)) if kills else None,
             }
-    return dict.fromkeys(("cgroup_bytes", "cgroup_peak_bytes", "cgroup_max_bytes", "oom_kills"))
+    return dict.fromkeys(FIELDS)
 
 
 def _number(path: str) -> int | None:

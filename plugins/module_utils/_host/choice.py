@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def select(option: str, names: Collection[str], among: Iterable[T], what: str) -> list[T]:
-    """Those of ``among`` whose names ``option`` gives, all of them if it gives none; sorted by name.
+    """Those of ``among`` whose names ``option`` gives, all if it gives none; sorted by name.
 
     SettingError for a name that none of them has. ``what`` ends its first sentence, as in
     "names: 'x' is not configured; there are: a, b".

@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Running other programs: never through a shell, always bounded, always with a clean environment.
 
-Everything that touches what belongs to a gateway's owner runs as that owner. ``setpriv`` (util-linux, so on every
-system with systemd) drops the privileges rather than ``runuser`` or ``su``: it opens no PAM session, so a check that
-runs every five minutes writes nothing to the journal.
+Everything that touches what belongs to a gateway's owner runs as that owner. ``setpriv``
+(util-linux, so on every system with systemd) drops the privileges rather than ``runuser`` or
+``su``: it opens no PAM session, so a check that runs every five minutes writes nothing to the
+journal.
 
-What runs as another user is that user's: it may print without end, or not end, and must not reach the terminal of the root
-that started it. So it gets a session of its own, its output is bounded, and a kill does not need the power to kill others.
+What runs as another user is that user's: it may print without end, or not end, and must not reach
+the terminal of the root that started it. So it gets a session of its own, its output is bounded,
+and a kill does not need the power to kill others.
 """
 
 from __future__ import annotations
@@ -19,31 +21,46 @@ import time
 
 from .errors import RunError
 
-# subprocess and what it needs take longer to import than a check takes that has to run nothing: they are imported where they are used.
+# subprocess and what it needs take longer to import than a check takes that has to run nothing:
+# they are imported where they are used.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping, Sequence
 
+# The default of systemd for services, on hosts whose /usr is not merged too.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Bytes, of both streams. The longest answer is that of journalctl, with up to 20,000 entries.
 MAX_OUTPUT = 32 << 20
+# How much of a pipe one system call reads or writes: what a pipe holds on Linux.
+_CHUNK = 1 << 16
+# Seconds until the kernel has ended what was killed. Nothing waits for it longer.
+_KILL_SECONDS = 1
+# Seconds for the program that kills as the user.
+_KILL_AS_SECONDS = 5
 
 
 class Result:
-    """What a program left: ``rc`` (int), ``out`` and ``err`` (str, undecodable bytes replaced)."""
+    """The exit code of a program and what it printed, with undecodable bytes replaced."""
 
-    def __init__(self, rc, out, err):
+    def __init__(self, rc: int, out: str, err: str) -> None:
         self.rc = rc
         self.out = out
         self.err = err
 
 
-def account(name):
-    """The passwd entry of user ``name``; RunError where there is none."""
+def account(name: str) -> pwd.struct_passwd:
+    """The passwd entry of user ``name``; RunError if there is none."""
     try:
         return pwd.getpwnam(name)
     except KeyError as exc:
         raise RunError("there is no user %r on this host" % name) from exc
 
 
-def environment(user=None, extra=None):
-    """A clean environment (dict of str) for a program that runs as passwd entry ``user`` (None: as ourselves)."""
+def environment(
+    user: pwd.struct_passwd | None = None, extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """A clean environment for a program that runs as ``user`` (None: as ourselves)."""
     env = {"PATH": PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
     if user is not None:
         env.update(
@@ -56,10 +73,10 @@ def environment(user=None, extra=None):
     return env
 
 
-def as_user(argv, user):
-    """``argv`` with what makes it run as passwd entry ``user``; unchanged where we already are that user.
+def as_user(argv: Sequence[str], user: pwd.struct_passwd | None) -> list[str]:
+    """``argv`` with what makes it run as ``user``; unchanged if we already are that user.
 
-    Raises RunError where we are neither root nor that user.
+    Raises RunError if we are neither root nor that user.
     """
     if user is None or os.geteuid() == user.pw_uid:
         return list(argv)
@@ -72,26 +89,34 @@ def as_user(argv, user):
         "--init-groups",
         "--no-new-privs",
         "--",
-    ] + list(argv)
+        *argv,
+    ]
 
 
-def run(argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
-    """Run ``argv`` (list of str), as passwd entry ``user`` where given, and return a Result.
+def run(
+    argv: Sequence[str],
+    user: pwd.struct_passwd | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    timeout: float = 30.0,
+) -> Result:
+    """Run ``argv`` in the root directory, as ``user`` (None: as ourselves).
 
-    ``env`` is added to a clean environment, ``stdin`` (str) is fed to it, ``timeout`` is in seconds; afterwards the
-    program is killed and RunError raised, as when it prints more than MAX_OUTPUT bytes. A program that ends with an error is no
-    error here: see ``rc``.
+    ``env`` is added to a clean environment and ``stdin`` is fed to the program. It is killed and
+    RunError raised if it has not ended after ``timeout`` seconds or prints more than MAX_OUTPUT
+    bytes. A program that ends with an error is no error here: see ``rc``.
     """
     import subprocess
 
     full = as_user(argv, user)
     deadline = time.monotonic() + timeout
     try:
-        # pylint: disable-next=ansible-bad-function  # the program on the host runs without Ansible's own run_command
+        # pylint: disable-next=ansible-bad-function  # the program on the host runs without
+        # Ansible's own run_command
         process = subprocess.Popen(
             full,
             env=environment(user, env),
-            cwd=cwd,
+            cwd="/",
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -112,15 +137,21 @@ def run(argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
     return Result(rc, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
-def _talk(process, data, deadline):
-    """Feed ``data`` and read (stdout, stderr) to their ends; TimeoutExpired after ``deadline``, OverflowError for too much of it."""
+def _talk(
+    process: subprocess.Popen[bytes], data: bytes, deadline: float
+) -> tuple[bytearray, bytearray]:
+    """Feed ``data`` to a program and read what it prints to its end: stdout, stderr.
+
+    Raises TimeoutExpired at ``deadline`` (monotonic clock), OverflowError for too much output.
+    """
     import selectors
     import subprocess
 
-    kept = {process.stdout: bytearray(), process.stderr: bytearray()}
+    out, err = bytearray(), bytearray()
     with selectors.DefaultSelector() as waiting:
-        for stream in kept:
-            waiting.register(stream, selectors.EVENT_READ)
+        for stream, kept in ((process.stdout, out), (process.stderr, err)):
+            if stream is not None:
+                waiting.register(stream, selectors.EVENT_READ, kept)
         if process.stdin is not None:
             os.set_blocking(process.stdin.fileno(), False)
             waiting.register(process.stdin, selectors.EVENT_WRITE)
@@ -129,31 +160,34 @@ def _talk(process, data, deadline):
             if left <= 0:
                 raise subprocess.TimeoutExpired(process.args, left)
             for key, _events in waiting.select(left):
-                if key.fileobj is process.stdin:
+                if key.data is None:
                     data = _feed(key.fd, data)
-                    if not data:
+                    if not data and process.stdin is not None:
                         waiting.unregister(process.stdin)
                         process.stdin.close()
                     continue
-                chunk = os.read(key.fd, 1 << 16)
+                chunk = os.read(key.fd, _CHUNK)
                 if not chunk:
                     waiting.unregister(key.fileobj)
-                kept[key.fileobj] += chunk
-                if sum(len(part) for part in kept.values()) > MAX_OUTPUT:
+                key.data.extend(chunk)
+                if len(out) + len(err) > MAX_OUTPUT:
                     raise OverflowError
-    return kept[process.stdout], kept[process.stderr]
+    return out, err
 
 
-def _feed(fd, data):
-    """What is left of ``data`` after a write; nothing for a program that does not want to read it."""
+def _feed(fd: int, data: bytes) -> bytes:
+    """What is left of ``data`` after a write; nothing if the program does not read it any more."""
     try:
-        return data[os.write(fd, data[: 1 << 16]) :] if data else data
+        return data[os.write(fd, data[:_CHUNK]) :] if data else data
     except BrokenPipeError:
         return b""
 
 
-def _end(process, user):
-    """Leave nothing of the program behind, and never wait for it: under systemd's hardening root may not kill another user's."""
+def _end(process: subprocess.Popen[bytes], user: pwd.struct_passwd | None) -> None:
+    """Kill what is left of the program, and do not wait for it if that fails.
+
+    Under systemd's hardening root may not kill another user's processes.
+    """
     if process.poll() is None:
         import signal
         import subprocess
@@ -165,7 +199,7 @@ def _end(process, user):
         except ProcessLookupError:
             pass
         try:
-            process.wait(1)
+            process.wait(_KILL_SECONDS)
         except subprocess.TimeoutExpired:
             pass
     for stream in (process.stdin, process.stdout, process.stderr):
@@ -173,7 +207,8 @@ def _end(process, user):
             stream.close()
 
 
-def _kill_as(user, group):
+def _kill_as(user: pwd.struct_passwd | None, group: int) -> None:
+    """Kill process group ``group`` as the user that it belongs to."""
     import subprocess
 
     try:
@@ -182,7 +217,7 @@ def _kill_as(user, group):
             as_user(["kill", "-KILL", "--", "-%d" % group], user),
             env=environment(user),
             cwd="/",
-            timeout=5,
+            timeout=_KILL_AS_SECONDS,
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How sizes, durations and times are shown to a person, and what of a foreign text is fit to show. Pure."""
+"""How sizes, durations and times are shown, and what of a foreign text is fit to show. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def printable(text: str, most: int | None = None, keep: str = "", instead: str = "") -> str:
-    """``text`` without what could steer a terminal or hide a word from a pattern, but for the characters of ``keep``.
+    """``text`` without characters that could steer a terminal or hide a word from a pattern.
 
-    Each such character becomes ``instead``; the result has at most ``most`` characters.
+    Each of them becomes ``instead``, but for those of ``keep``; the result has at most ``most``
+    characters.
     """
     shown = "".join(
         letter if letter.isprintable() or letter in keep else instead for letter in text

@@ -3,13 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every fault that is the operator's or the host's: one tree, so that a module catches one class.
 
-The text of each is for the operator. It names the option or the file, the value, and what is allowed or what to do.
+The text of each is for the operator. It names the option or the file, the value, and what is
+allowed or what to do.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
 
 class GuardError(Exception):
@@ -41,7 +49,7 @@ class JournalError(GuardError):
 
 
 class HermesError(GuardError):
-    """An installed Hermes could not answer. ``broken`` says whether its own Python is the reason, and not a file."""
+    """An installed Hermes could not answer; if ``broken``, because its Python does not work."""
 
     def __init__(self, text: str, broken: bool = False) -> None:
         super().__init__(text)
@@ -52,11 +60,11 @@ class MissingLibrary(GuardError):
     """A Python library is needed for the file that the text names, and is not installed."""
 
 
-def host_faults(function: Callable) -> Callable:
-    """Decorate ``function`` so that it raises GuardError, with the name of the file, for an OSError."""
+def host_faults(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate ``function`` so that it raises GuardError, with the file's name, for an OSError."""
 
     @functools.wraps(function)
-    def wrapped(*args: object, **kwargs: object) -> object:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
         except OSError as exc:

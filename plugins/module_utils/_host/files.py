@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading files that may be hostile and writing files so that a fault leaves the old one or the new one.
+"""Reading files that may be hostile, and writing files so that a fault leaves one that is whole.
 
-A process that runs as root reads files in users' homes. Such a file may be a link to /etc/shadow, a FIFO that never
-answers, or 5 GB long: it is opened without following a link in its last part, without blocking, and read up to a limit.
-A link in an earlier part of the path cannot be used to read another user's secrets either, because the owner of what
-was opened is checked.
+A process that runs as root reads files in users' homes. Such a file may be a symbolic link to
+/etc/shadow, a FIFO that never answers, or 5 GB long: it is opened without following a link in the
+last part of its path, without blocking, and read up to a limit. A link in an earlier part of the
+path cannot be used to read another user's secrets either, because the owner of what was opened is
+checked.
 """
 
 from __future__ import annotations
@@ -18,63 +19,85 @@ import stat
 
 from .errors import FileError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+# The files of Hermes and of the guard that are read whole have a few kB.
 MAX_BYTES = 1 << 20
+# How much of a file one system call reads.
+_CHUNK = 1 << 16
 
 
-def read_bytes(path, owners=None, max_bytes=MAX_BYTES):
-    """The content (bytes) of regular file ``path``, or None where there is none.
+def read_bytes(
+    path: str, owners: Collection[int] | None = None, max_bytes: int = MAX_BYTES
+) -> bytes | None:
+    """The content of regular file ``path``, or None if there is no file.
 
-    ``owners`` is a collection of uids that the file may belong to (None: anyone), ``max_bytes`` the largest size taken.
-    Raises FileError where it is a link, no regular file, another user's, or too large; and on any other I/O error.
+    ``owners`` are the uids that the file may belong to (None: any). Raises FileError if it is a
+    symbolic link, not a regular file, another user's or larger than ``max_bytes``, and on any other
+    I/O error.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
-        reason = (
-            "is a symbolic link, which is not followed"
-            if exc.errno == errno.ELOOP
-            else "cannot be opened: %s" % exc.strerror
-        )
+        reason = "cannot be opened: %s" % exc.strerror
+        if exc.errno == errno.ELOOP:
+            reason = "is a symbolic link, which is not followed"
         raise FileError("%s %s" % (path, reason)) from exc
     try:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode):
-            raise FileError("%s is not a regular file" % path)
-        if owners is not None and info.st_uid not in owners:
-            raise FileError(
-                "%s belongs to uid %d, which is not the gateway's user" % (path, info.st_uid)
-            )
-        if info.st_size > max_bytes:
-            raise FileError(
-                "%s has %d bytes, more than the %d that are read" % (path, info.st_size, max_bytes)
-            )
-        chunks = []
-        left = max_bytes + 1
-        while left > 0:
-            chunk = os.read(fd, min(left, 1 << 16))
-            if not chunk:
-                break
-            chunks.append(chunk)
-            left -= len(chunk)
-        if left <= 0:
-            raise FileError("%s grew beyond the %d bytes that are read" % (path, max_bytes))
-        return b"".join(chunks)
+        _check(path, os.fstat(fd), owners, max_bytes)
+        return _read(path, fd, max_bytes)
     except OSError as exc:
         raise FileError("%s cannot be read: %s" % (path, exc.strerror)) from exc
     finally:
         os.close(fd)
 
 
-def read_text(path, owners=None, max_bytes=MAX_BYTES):
+def _check(path: str, info: os.stat_result, owners: Collection[int] | None, max_bytes: int) -> None:
+    """FileError unless what was opened as ``path`` may be read."""
+    if not stat.S_ISREG(info.st_mode):
+        raise FileError("%s is not a regular file" % path)
+    if owners is not None and info.st_uid not in owners:
+        raise FileError(
+            "%s belongs to uid %d, which is not the gateway's user" % (path, info.st_uid)
+        )
+    if info.st_size > max_bytes:
+        raise FileError(
+            "%s has %d bytes, more than the %d that are read" % (path, info.st_size, max_bytes)
+        )
+
+
+def _read(path: str, fd: int, max_bytes: int) -> bytes:
+    """All of an open file, which may have grown; FileError if it has more than ``max_bytes``."""
+    chunks = []
+    left = max_bytes + 1
+    while left > 0:
+        chunk = os.read(fd, min(left, _CHUNK))
+        if not chunk:
+            break
+        chunks.append(chunk)
+        left -= len(chunk)
+    if left <= 0:
+        raise FileError("%s grew beyond the %d bytes that are read" % (path, max_bytes))
+    return b"".join(chunks)
+
+
+def read_text(
+    path: str, owners: Collection[int] | None = None, max_bytes: int = MAX_BYTES
+) -> str | None:
     """As read_bytes, decoded as UTF-8 with undecodable bytes replaced."""
     data = read_bytes(path, owners, max_bytes)
     return None if data is None else data.decode("utf-8", "replace")
 
 
-def read_json(path, owners=None, max_bytes=MAX_BYTES):
-    """The JSON object (dict) in ``path``, or None where there is no file. FileError where it is anything else."""
+def read_json(
+    path: str, owners: Collection[int] | None = None, max_bytes: int = MAX_BYTES
+) -> dict[str, Any] | None:
+    """The JSON object in ``path``, or None if there is no file; FileError for anything else."""
     text = read_text(path, owners, max_bytes)
     if text is None:
         return None
@@ -88,15 +111,15 @@ def read_json(path, owners=None, max_bytes=MAX_BYTES):
     return value
 
 
-def write_atomic(path, data, mode=0o644, owner=None):
-    """Replace ``path`` by ``data`` (bytes or str): temporary file beside it, fsync, rename, fsync of the directory.
+def write_atomic(path: str, data: bytes | str, mode: int = 0o644) -> None:
+    """Replace ``path`` by ``data``: temporary file beside it, fsync, rename, fsync of directory.
 
-    ``owner`` is (uid, gid), or None for our own. Raises OSError; ``path`` is then as it was.
+    Raises OSError; ``path`` is then as it was.
     """
     if isinstance(data, str):
         data = data.encode("utf-8")
-    folder = os.path.dirname(path) or "."
-    temporary = os.path.join(folder, ".%s.%d.tmp" % (os.path.basename(path), os.getpid()))
+    directory = os.path.dirname(path) or "."
+    temporary = os.path.join(directory, ".%s.%d.tmp" % (os.path.basename(path), os.getpid()))
     fd = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
     )
@@ -106,8 +129,6 @@ def write_atomic(path, data, mode=0o644, owner=None):
             while view:
                 view = view[os.write(fd, view) :]
             os.fchmod(fd, mode)
-            if owner is not None:
-                os.fchown(fd, owner[0], owner[1])
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -115,22 +136,23 @@ def write_atomic(path, data, mode=0o644, owner=None):
     except BaseException:
         os.unlink(temporary)
         raise
-    sync_folder(folder)
+    sync_directory(directory)
 
 
-def sync_folder(folder):
-    """Make renames and removals in ``folder`` survive a power loss."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync_directory(directory: str) -> None:
+    """Make renames and removals in ``directory`` survive a power loss."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:
         os.close(fd)
 
 
-def append_line(path, line, mode=0o644):
-    """Append ``line`` (str without newline) to ``path`` in one write, on a line of its own.
+def append_line(path: str, line: str, mode: int = 0o644) -> None:
+    """Append ``line``, which has no line break, to ``path`` in one write, on a line of its own.
 
-    An earlier write that a power loss cut short leaves a line without its end; that one is closed first.
+    An earlier write that a power loss cut short leaves a line without its end; that one is closed
+    first. Raises OSError.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
@@ -145,13 +167,13 @@ def append_line(path, line, mode=0o644):
         os.close(fd)
 
 
-def unwritable(folder: str) -> str | None:
-    """The first that exists of ``folder`` and those above it, if nothing can be made in it."""
-    while not os.path.lexists(folder):
-        folder = os.path.dirname(folder)
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
-        return folder
-    return folder if os.statvfs(folder).f_flag & os.ST_RDONLY else None
+def unwritable(directory: str) -> str | None:
+    """The first that exists of ``directory`` and those above it, if nothing can be made in it."""
+    while not os.path.lexists(directory):
+        directory = os.path.dirname(directory)
+    if not os.path.isdir(directory) or not os.access(directory, os.W_OK | os.X_OK):
+        return directory
+    return directory if os.statvfs(directory).f_flag & os.ST_RDONLY else None
 
 
 def remove(path: str) -> None:
@@ -162,9 +184,9 @@ def remove(path: str) -> None:
         pass
 
 
-def remove_if_empty(folder: str) -> None:
-    """Remove ``folder``, unless someone keeps files in it."""
+def remove_if_empty(directory: str) -> None:
+    """Remove ``directory``, unless someone keeps files in it."""
     try:
-        os.rmdir(folder)
+        os.rmdir(directory)
     except OSError:
         pass

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Processes and their memory, from /proc, with the standard library alone.
 
-Sizes are the kernel's, turned into bytes: VmRSS, RssAnon and VmSwap of /proc/PID/status (proc(5), kB of 1024 bytes). A
-process that ends while it is read counts as gone.
+Sizes are the kernel's, turned into bytes: VmRSS, RssAnon and VmSwap of /proc/PID/status (proc(5),
+kB of 1024 bytes). What cannot be read, because the process has ended or belongs to another user, is
+None or empty.
 """
 
 from __future__ import annotations
@@ -13,9 +14,20 @@ import os
 import re
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypedDict
 
-def read(path, limit=1 << 20):
-    """The first ``limit`` bytes of a kernel file as str, or None where it cannot be read (the process has ended)."""
+    class Memory(TypedDict):
+        """What one process uses; Linux says how much of it is anonymous since 4.5."""
+
+        rss_bytes: int
+        anon_bytes: int | None
+        swap_bytes: int
+
+
+def read(path: str, limit: int = 1 << 20) -> str | None:
+    """The first ``limit`` bytes of a kernel file."""
     try:
         with open(path, "rb") as handle:
             return handle.read(limit).decode("utf-8", "replace")
@@ -23,37 +35,42 @@ def read(path, limit=1 << 20):
         return None
 
 
-def start_ticks(pid):
-    """Field 22 of /proc/PID/stat: when the process started, in clock ticks since boot. With the pid it names a process."""
+def start_ticks(pid: int) -> int | None:
+    """When the process started, in clock ticks since boot: field 22 of /proc/PID/stat.
+
+    Together with the pid it identifies a process, as pids are used again.
+    """
     fields = _stat(pid)
     return int(fields[19]) if fields else None
 
 
-def parent(pid):
-    """The pid of the parent, or None."""
+def parent(pid: int) -> int | None:
+    """The pid of the parent process."""
     fields = _stat(pid)
     return int(fields[1]) if fields else None
 
 
-def _stat(pid):
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat from the third on."""
     text = read("/proc/%d/stat" % pid)
-    # The name in parentheses may hold spaces and parentheses: what follows the last one starts at field 3.
+    # The name in parentheses may hold spaces and parentheses: field 3 follows the last one.
     fields = text.rpartition(")")[2].split() if text else []
     return fields if len(fields) > 19 else None
 
 
-def uptime_seconds(pid):
-    """How long the process has run, in seconds by the boot clock, which no change of the wall clock moves; or None."""
+def uptime_seconds(pid: int) -> float | None:
+    """How long the process has run, by the boot clock, which no change of the wall clock moves."""
     ticks = start_ticks(pid)
     if ticks is None:
         return None
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
-def work_seconds(pid):
-    """CPU time that the threads of a process have used and waited for so far, in seconds; None where the kernel does not say.
+def work_seconds(pid: int) -> float | None:
+    """The CPU time that the threads of a process have used and waited for so far.
 
-    With the waiting, because on a machine with too much to do a process that falls behind uses little.
+    With the waiting, because a process on an overloaded machine may use little and still have much
+    to do. None as well on a kernel that keeps no count (CONFIG_SCHED_INFO).
     """
     try:
         threads = os.listdir("/proc/%d/task" % pid)
@@ -67,33 +84,33 @@ def work_seconds(pid):
     return sum(known) if known else None
 
 
-def owner(pid):
-    """The uid that the process runs as, or None."""
+def owner(pid: int) -> int | None:
+    """The uid that the process runs as."""
     try:
         return os.stat("/proc/%d" % pid).st_uid
     except OSError:
         return None
 
 
-def argv(pid):
-    """The command line (list of str), empty where there is none."""
+def argv(pid: int) -> list[str]:
+    """The command line, which a kernel thread does not have."""
     text = read("/proc/%d/cmdline" % pid, 1 << 16)
     return text.rstrip("\0").split("\0") if text else []
 
 
-def environ(pid):
-    """The environment (dict) that the process was started with; empty where it cannot be read."""
+def environ(pid: int) -> dict[str, str]:
+    """The environment that the process was started with."""
     text = read("/proc/%d/environ" % pid) or ""
     return dict(pair.split("=", 1) for pair in text.split("\0") if "=" in pair)
 
 
-def pids():
+def pids() -> list[int]:
     """All pids of this host, in increasing order."""
     return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
 
 
-def memory(pid):
-    """``rss_bytes``, ``anon_bytes`` and ``swap_bytes`` of one process (dict), or None where it has ended."""
+def memory(pid: int) -> Memory | None:
+    """The memory of one process."""
     text = read("/proc/%d/status" % pid)
     if not text:
         return None
@@ -107,12 +124,12 @@ def memory(pid):
     }
 
 
-def descendants(pid):
+def descendants(pid: int) -> list[int]:
     """The pids of all children of ``pid``, theirs, and so on, by parent pid."""
-    children = {}
+    children: dict[int | None, list[int]] = {}
     for candidate in pids():
         children.setdefault(parent(candidate), []).append(candidate)
-    found = []
+    found: list[int] = []
     queue = [pid]
     while queue:
         for child in children.get(queue.pop(), ()):
@@ -121,8 +138,8 @@ def descendants(pid):
     return found
 
 
-def host_memory():
-    """``total_bytes``, ``available_bytes``, ``swap_total_bytes`` of the host (/proc/meminfo)."""
+def host_memory() -> dict[str, int]:
+    """``total_bytes``, ``available_bytes`` and ``swap_total_bytes`` of the host (/proc/meminfo)."""
     values = dict(
         re.findall(
             r"^(MemTotal|MemAvailable|SwapTotal):\s+(\d+) kB", read("/proc/meminfo") or "", re.M

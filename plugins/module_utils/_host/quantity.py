@@ -1,15 +1,17 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Amounts as operators write them: memory ("50%", "2048M"), time ("5min", "12h") and breaches ("3 of 5")."""
+"""Quantities as operators write them: memory ("50%"), time ("12h") and breaches ("3 of 5")."""
 
 from __future__ import annotations
 
 import re
+from collections import namedtuple
 
 from . import display
 
 _SIZES = {"k": 1 << 10, "": display.MB, "m": display.MB, "g": 1 << 30, "t": 1 << 40}
+# Of systemd's words for time spans, those that an operator writes here.
 _TIMES = {
     "s": 1,
     "sec": 1,
@@ -28,15 +30,27 @@ _TIMES = {
     "days": 86400,
     "": 1,
 }
-ALLOWED_SIZE = 'a share of RAM from "1%" to "100%", or an amount such as "2048M" or "2G" (K, M, G, T; a bare number means MB)'
+ALLOWED_SIZE = (
+    'a share of RAM from "1%" to "100%", or an amount such as "2048M" or "2G" '
+    "(K, M, G, T; a bare number means MB)"
+)
 ALLOWED_TIME = (
     'a time such as "90s", "5min", "12h", "1h 30min" or "2d" (a bare number means seconds)'
 )
 ALLOWED_BREACHES = '"N of M" with 1 <= N <= M <= 60, such as "3 of 5"'
 
 
-def size(text, total_bytes):
-    """The bytes (int) that ``text`` means on a host with ``total_bytes`` of RAM; ValueError with what is allowed."""
+class Breaches(namedtuple("Breaches", ["needed", "among"])):
+    """How many of the last ``among`` samples must exceed a threshold before anything is done."""
+
+    __slots__ = ()
+
+
+def size(text: str, total_bytes: int) -> int:
+    """The bytes that ``text`` means on a host with ``total_bytes`` of RAM.
+
+    ValueError with what is allowed.
+    """
     found = re.match(
         r"^([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(?:(%)|(?:([KMGT])(?:i?B)?)?)$", str(text).strip(), re.I
     )
@@ -52,9 +66,9 @@ def size(text, total_bytes):
     raise ValueError("%r is no amount of memory; allowed: %s" % (str(text), ALLOWED_SIZE))
 
 
-def seconds(text):
-    """The seconds (int) that ``text`` means; ValueError with what is allowed."""
-    # As it is: units get these words too, and to systemd 5M are five months.
+def seconds(text: str) -> int:
+    """The seconds that ``text`` means; ValueError with what is allowed."""
+    # In lower case only: units get these words too, and to systemd 5M are five months.
     text = str(text).strip()
     words = re.findall(r"([0-9]+) ?([a-z]*)", text)
     rest = re.sub(r"([0-9]+) ?([a-z]*)", "", text).strip()
@@ -63,11 +77,11 @@ def seconds(text):
     raise ValueError("%r is no time; allowed: %s" % (text, ALLOWED_TIME))
 
 
-def breaches(text):
-    """(n, m) of "n of m"; ValueError with what is allowed."""
+def breaches(text: str) -> Breaches:
+    """The meaning of "3 of 5"; ValueError with what is allowed."""
     found = re.match(r"^([0-9]{1,3}) of ([0-9]{1,3})$", str(text).strip())
     if found:
-        need, among = int(found.group(1)), int(found.group(2))
-        if 1 <= need <= among <= 60:
-            return need, among
+        value = Breaches(int(found.group(1)), int(found.group(2)))
+        if 1 <= value.needed <= value.among <= 60:
+            return value
     raise ValueError("%r is no count of breaches; allowed: %s" % (str(text), ALLOWED_BREACHES))

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One systemd manager: the system's, or one user's.
 
-``systemctl --user --machine=USER@.host`` fails on systemd 247 and opens a login session at every call on newer ones, so a
-user's manager is reached the way that works on all of them: as that user, with XDG_RUNTIME_DIR set. What a user's manager
-answers is the user's own word: check every pid it names against the user before using it.
+``systemctl --user --machine=USER@.host`` fails on systemd 247 and opens a login session at every
+call on newer ones, so a user's manager is reached the way that works on all of them: as that user,
+with XDG_RUNTIME_DIR set. What a user's manager answers is the user's own word: check every pid it
+names against the user before using it.
 """
 
 from __future__ import annotations
@@ -17,31 +18,35 @@ import re
 from . import command
 from .errors import RunError, SystemdError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A directory of each user who is logged in or lingers, by uid.
 USER_RUNTIME = "/run/user"
+# Seconds for one answer of a manager. A busy host takes some; what needs longer is hung.
+TIMEOUT = 30.0
 
 
 class Manager:
-    """The manager of scope "system" (user None) or "user" (``user``: its passwd entry)."""
+    """The manager of scope "system" (``user`` None), or the one of a user, scope "user"."""
 
-    def __init__(self, user=None):
+    def __init__(self, user: pwd.struct_passwd | None = None) -> None:
         self.user = user
         self.scope = "system" if user is None else "user"
 
-    def systemctl(self, *arguments, timeout=30.0):
-        """Run systemctl with ``arguments`` and return a command.Result; SystemdError where it cannot be run at all."""
-        argv = (
-            ["systemctl"]
-            + ([] if self.user is None else ["--user"])
-            + ["--no-pager"]
-            + list(arguments)
-        )
+    def systemctl(self, *arguments: str, timeout: float = TIMEOUT) -> command.Result:
+        """Run systemctl with ``arguments``; SystemdError if it cannot be run at all."""
+        scope = [] if self.user is None else ["--user"]
         try:
-            return command.run(argv, user=self.user, timeout=timeout)
+            return command.run(
+                ["systemctl", *scope, "--no-pager", *arguments], user=self.user, timeout=timeout
+            )
         except RunError as exc:
             raise SystemdError(str(exc)) from exc
 
-    def call(self, *arguments, timeout=30.0):
-        """As systemctl(), but SystemdError with its message where it fails."""
+    def call(self, *arguments: str, timeout: float = TIMEOUT) -> command.Result:
+        """As systemctl(), but SystemdError with its message if it fails."""
         done = self.systemctl(*arguments, timeout=timeout)
         if done.rc != 0:
             raise SystemdError(
@@ -50,19 +55,22 @@ class Manager:
             )
         return done
 
-    def show(self, units, properties):
-        """The ``properties`` (list of names) of ``units`` (list of names or globs): a list of dict of str, a unit each."""
+    def show(self, units: Sequence[str], properties: Sequence[str]) -> list[dict[str, str]]:
+        """The ``properties`` of ``units`` (names or globs) in one call: a dict for each unit.
+
+        A glob matches what is loaded; a name that does not exist has LoadState "not-found".
+        """
         if not units:
             return []
         done = self.call("show", "--property=" + ",".join(properties), "--", *units)
         return parse_show(done.out)
 
-    def unit_files(self, pattern):
-        """The names of the unit files of type service that match glob ``pattern``, loaded or not."""
+    def unit_files(self, pattern: str) -> list[str]:
+        """The names of the unit files of type service that match a glob, loaded or not."""
         done = self.systemctl(
             "list-unit-files", "--type=service", "--no-legend", "--plain", "--", pattern
         )
-        # No match is an exit code of 1 with not a word in some versions.
+        # Some versions end with 1, and print no message, if nothing matches.
         if done.rc != 0 and done.err.strip():
             raise SystemdError(
                 "systemctl list-unit-files failed (%d): %s" % (done.rc, done.err.strip())
@@ -70,10 +78,10 @@ class Manager:
         return [line.split()[0] for line in done.out.splitlines() if line.strip()]
 
 
-def parse_show(text):
-    """What ``systemctl show`` prints (blocks of NAME=VALUE with an empty line between) as a list of dict."""
+def parse_show(text: str) -> list[dict[str, str]]:
+    """What ``systemctl show`` prints: blocks of NAME=VALUE with an empty line between."""
     blocks = []
-    block = {}
+    block: dict[str, str] = {}
     for line in text.split("\n"):
         name, separator, value = line.partition("=")
         if separator:
@@ -84,17 +92,18 @@ def parse_show(text):
     return blocks + [block] if block else blocks
 
 
-def exec_argv(value):
-    """The argv (list of str) in the property ExecStart: ``{ path=... ; argv[]=a b c ; ignore_errors=... }``.
+def exec_argv(value: str | None) -> list[str]:
+    """The command line in the property ExecStart, empty if there is none.
 
-    systemd prints the words without quotes, so a word with a space in it comes out as two.
+    Of ``{ path=... ; argv[]=a b c ; ignore_errors=... }`` it is a, b, c. systemd prints the words
+    without quotes, so a word with a space in it comes out as two.
     """
     found = re.search(r"argv\[\]=(.*?) ; ignore_errors=", value or "")
     return found.group(1).split() if found else []
 
 
-def environment(value):
-    """The variables (dict) in the property Environment, which systemd quotes as a shell does."""
+def environment(value: str | None) -> dict[str, str]:
+    """The variables in the property Environment, which systemd quotes as a shell does."""
     import shlex
 
     try:
@@ -104,27 +113,26 @@ def environment(value):
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
-def user_managers():
-    """A Manager for each user whose own systemd runs on this host, by user name."""
+def user_managers() -> list[Manager]:
+    """The managers of the users whose own systemd runs on this host, sorted by user name."""
     try:
         names = os.listdir(USER_RUNTIME)
     except OSError:
         return []
-    found = []
+    users = []
     for name in names:
-        if not name.isdigit() or not os.path.exists(
-            os.path.join(USER_RUNTIME, name, "systemd", "private")
-        ):
+        socket = os.path.join(USER_RUNTIME, name, "systemd", "private")
+        if not name.isdigit() or not os.path.exists(socket):
             continue
         try:
-            found.append(Manager(pwd.getpwuid(int(name))))
+            users.append(pwd.getpwuid(int(name)))
         except KeyError:
             continue
-    return sorted(found, key=lambda manager: manager.user.pw_name)
+    return [Manager(user) for user in sorted(users, key=lambda user: user.pw_name)]
 
 
-def version():
-    """systemd's version as int (252), or None."""
+def version() -> int | None:
+    """systemd's version, such as 252; None if it does not say."""
     try:
         found = re.match(r"systemd (\d+)", command.run(["systemctl", "--version"]).out)
     except RunError:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When timers fire next."""
+"""When timers fire next, and whether systemd takes a calendar event."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ import time
 from . import command
 from .errors import SystemdError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
 WATCHDOG = "hermes-mem-watchdog.timer"
 
 
-def next_elapse(units):
-    """When each timer of ``units`` fires next: dict of epoch seconds (int), None for one that never does or is not there.
+def next_elapse(units: Collection[str]) -> dict[str, int | None]:
+    """When each timer fires next, in epoch seconds; None if it never does or does not exist.
 
-    ``systemctl list-timers`` is asked, because it alone gives calendar and monotonic timers on one clock in every version.
+    One call for all of them. ``systemctl list-timers`` is asked, because it alone gives calendar
+    and monotonic timers on one clock in every version.
     """
     import calendar
 
-    found = dict.fromkeys(units)
+    found: dict[str, int | None] = dict.fromkeys(units)
     if not units:
         return found
     done = command.run(
-        ["systemctl", "list-timers", "--all", "--no-legend", "--no-pager", "--"] + list(units),
+        ["systemctl", "list-timers", "--all", "--no-legend", "--no-pager", "--", *units],
         env={"TZ": "UTC"},
     )
     if done.rc != 0:
@@ -39,17 +44,18 @@ def next_elapse(units):
     return found
 
 
-def fires(block, elapse):
-    """Whether a timer works: ``block`` has its ActiveState and SubState, ``elapse`` is what next_elapse says of it.
+def fires(block: Mapping[str, str], elapse: int | None) -> bool:
+    """Whether a timer works, by its ActiveState and SubState in ``block`` and by its next elapse.
 
-    While the service that it starts is running, as a restart that waits for a quiet moment may for long, there is no next time yet.
+    While the service that it starts is running, which may take long for a restart that waits until
+    the gateway is idle, there is no next elapse yet.
     """
     return block.get("ActiveState") == "active" and (
         elapse is not None or block.get("SubState") == "running"
     )
 
 
-def calendar_problem(expression):
-    """Why systemd does not take calendar ``expression`` (str), or None where it does."""
+def calendar_problem(expression: str) -> str | None:
+    """Why systemd refuses the calendar event ``expression``, or None if it takes it."""
     done = command.run(["systemd-analyze", "calendar", "--", expression])
     return None if done.rc == 0 else (done.err.strip().splitlines() or ["it is refused"])[-1]

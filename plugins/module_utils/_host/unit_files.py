@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Unit files and drop-ins under /etc/systemd: which managers read them, and having them read.
 
-A reload is all it takes for a running unit too: systemd then sets its cgroup's limits anew, and starts and stops nothing. A drop-in in /etc/systemd/user
-is the systems' administrator's word for the units of all users: nothing has to be written into a home.
+A reload is all it takes for a running unit too: systemd then sets its cgroup's limits anew, and
+starts and stops nothing. A drop-in in /etc/systemd/user is the administrator's word for the units
+of all
+users: nothing has to be written into a home.
 """
 
 from __future__ import annotations
@@ -14,26 +16,33 @@ import os
 from . import systemd
 from .errors import SystemdError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
 FOLDER = "/etc/systemd/"
 
 
-def scope(path):
-    """Which systemd managers read the file: "system", "user" (those of all users), or None."""
+def scope(path: str) -> str | None:
+    """Which managers read the file: "system", "user" (those of all users), or None."""
     if not path.startswith(FOLDER):
         return None
     return "user" if path.startswith(FOLDER + "user/") else "system"
 
 
-def unit(path):
-    """The unit that a unit file or a drop-in is of."""
-    folder, name = os.path.split(path)
-    return os.path.basename(folder)[: -len(".d")] if folder.endswith(".d") else name
+def unit(path: str) -> str:
+    """The name of the unit that a unit file or a drop-in is of."""
+    directory, name = os.path.split(path)
+    return os.path.basename(directory)[: -len(".d")] if directory.endswith(".d") else name
 
 
-def to_reload(changed, kept, live):
-    """The managers (list) that have to read their files again.
+def to_reload(
+    changed: Collection[str], kept: Iterable[str], live: Mapping[str, Mapping[str, str]]
+) -> list[systemd.Manager]:
+    """The managers that have to read their files again.
 
-    Because of ``changed`` (paths), or because an earlier run did not come to it for those of ``kept``; ``live`` is what the system's manager says of its own.
+    Because these paths are ``changed``, or because an earlier run was cut short before the reload
+    for those that are ``kept``. ``live`` has NeedDaemonReload of the units of the system's manager.
     """
     managers = []
     if any(scope(path) == "system" for path in changed) or any(
@@ -43,12 +52,13 @@ def to_reload(changed, kept, live):
     if any(scope(path) == "user" for path in changed):
         return managers + systemd.user_managers()
     units = sorted({unit(path) for path in kept if scope(path) == "user"})
-    return managers + [
-        manager for manager in (systemd.user_managers() if units else ()) if _unread(manager, units)
-    ]
+    if not units:
+        return managers
+    return managers + [manager for manager in systemd.user_managers() if _unread(manager, units)]
 
 
-def _unread(manager, units):
+def _unread(manager: systemd.Manager, units: Sequence[str]) -> bool:
+    """Whether a file of one of the units was changed since the manager read it."""
     try:
         return any(
             block.get("NeedDaemonReload") == "yes"
@@ -58,8 +68,12 @@ def _unread(manager, units):
         return False
 
 
-def reload(managers):
-    """Have ``managers`` read their files. A user's own that does not answer must not keep the others from it; SystemdError for the system's."""
+def reload(managers: Iterable[systemd.Manager]) -> None:
+    """Have ``managers`` read their files again.
+
+    A user's manager that does not answer does not keep the others from it; SystemdError if it is
+    the system's.
+    """
     for manager in managers:
         try:
             manager.call("daemon-reload")

@@ -143,10 +143,10 @@ class FakeSystemd:
     def pid(self, unit="hermes-gateway.service"):
         return int(self.units[unit]["MainPID"])
 
-    def run(self, argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
+    def run(self, argv, user=None, env=None, stdin=None, timeout=30.0):
         """Takes the place of command.run for systemctl, and for nothing else."""
         if argv[0] != "systemctl":
-            return REAL_RUN(argv, user, env, stdin, timeout, cwd)
+            return REAL_RUN(argv, user, env, stdin, timeout)
         words = [
             word
             for word in argv[1:]

@@ -315,7 +315,7 @@ def host(tmp_path, monkeypatch):
     )
     real = command.run
 
-    def run(argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
+    def run(argv, user=None, env=None, stdin=None, timeout=30.0):
         made.calls.append((argv, user, timeout))
         if argv[0] == "systemctl":
             return command.Result(
@@ -339,7 +339,7 @@ def host(tmp_path, monkeypatch):
             if made.redact is None:
                 raise RunError("%s did not end within 20 s" % " ".join(argv))
             return command.Result(0, made.redact(stdin), "")
-        return real(argv, user, env, stdin, timeout, cwd)
+        return real(argv, user, env, stdin, timeout)
 
     monkeypatch.setattr(command, "run", run)
     monkeypatch.setattr(config, "STATE", str(tmp_path / "state"))

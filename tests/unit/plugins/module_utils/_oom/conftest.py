@@ -59,7 +59,7 @@ class Journal:
     def load(self, name):
         self.lines += (DATA / name).read_text().splitlines()
 
-    def run(self, argv, user=None, env=None, stdin=None, timeout=30.0, cwd="/"):
+    def run(self, argv, user=None, env=None, stdin=None, timeout=30.0):
         assert argv[:2] == ["journalctl", "--output=json"] and timeout <= 60
         if self.fails:
             raise RunError(self.fails)
