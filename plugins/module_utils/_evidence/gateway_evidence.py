@@ -18,7 +18,7 @@ import platform
 import time
 
 from .._guard import config, history, memory_trend
-from .._hermes import activity, client, discovery, state_file
+from .._hermes import client, database, discovery, state_file
 from .._host import cgroup, command, display, proc, systemd
 from .._host.errors import HermesError, RunError, SettingError, SystemdError
 from .._oom import oom_info
@@ -118,7 +118,7 @@ class _Part:
         oom = oom_info.find([gateway], HOURS)
         self.notes += oom["notes"]
         verdict = self._verdict()
-        busy = activity.activity(gateway)
+        busy = database.activity(gateway)
         self.notes += filter(None, [busy.pop("note")])
         log = self._log()
         unit = self._unit()

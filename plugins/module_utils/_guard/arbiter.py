@@ -15,7 +15,7 @@ import json
 import os
 import time
 
-from .._hermes import discovery, drain, heartbeat, idle, state_file
+from .._hermes import database, discovery, drain, heartbeat, state_file
 from .._host import display, files, proc
 from .._host.errors import FileError, RunError, SystemdError
 from . import ledger, notify, sampling, suspension
@@ -290,8 +290,8 @@ class _Restart:
                 return
             agents = state_file.runtime(self.gateway)["active_agents"]
             if not agents:
-                silence = idle.seconds_since_message(self.gateway)
-                if silence is None or silence >= idle.QUIET_SECONDS:
+                silence = database.seconds_since_message(self.gateway)
+                if silence is None or silence >= database.QUIET_SECONDS:
                     self.mode = "idle"
                     return
             if time.monotonic() >= deadline or self._changed() is not None:
@@ -336,7 +336,7 @@ class _Restart:
             time.sleep(LOOK_SECONDS)
             after = proc.work_seconds(pid)
             wanted = 0 if before is None or after is None else after - before
-            if wanted < SETTLED_SHARE * LOOK_SECONDS and not idle.owed(self.gateway):
+            if wanted < SETTLED_SHARE * LOOK_SECONDS and not database.owed(self.gateway):
                 return
         self.say(
             "it is still busy, %s after its last turn"

@@ -28,11 +28,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence impor
     issue,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, history
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import (
-    activity,
-    client,
-    discovery,
-)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
     GuardError,
@@ -143,114 +139,6 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path):
         archive_module.prepare(str(write(tmp_path / "file", "")))
 
 
-# ------------------------------------------------------------------------------- Hermes's database
-
-
-def database(home, rows, columns="session_id TEXT, role TEXT, content TEXT, timestamp REAL"):
-    home.mkdir(parents=True, exist_ok=True)
-    base = sqlite3.connect(str(home / "state.db"))
-    base.execute("CREATE TABLE messages (id INTEGER PRIMARY KEY, %s)" % columns)
-    base.executemany(
-        "INSERT INTO messages (session_id, role, content, timestamp) VALUES (?, ?, 'secret', ?)",
-        rows,
-    )
-    base.commit()
-    return base
-
-
-def count(home):
-    return activity.activity(SimpleNamespace(home=str(home), account=ME))
-
-
-def test_messages_and_sessions(tmp_path):
-    now = time.time()
-    rows = [
-        ("a", "user", now - 60),
-        ("a", "user", now - 120),
-        ("a", "assistant", now - 90),
-        ("b", "user", now - 7200),
-        ("c", "user", now - 100000),
-    ]
-    database(tmp_path, rows).close()
-    assert count(tmp_path) == {
-        "messages": 3,
-        "messages_per_hour": 0.12,
-        "busiest_hour": 2,
-        "active_sessions": 2,
-        "active_sessions_last_hour": 1,
-        "note": None,
-    }
-
-
-def test_times_as_text(tmp_path):
-    base = database(tmp_path, [], "session_id TEXT, role TEXT, content TEXT, timestamp TEXT")
-    base.execute(
-        "INSERT INTO messages (session_id, role, timestamp) VALUES ('a', 'user', datetime('now', '-5 minutes'))"
-    )
-    base.commit()
-    base.close()
-    assert count(tmp_path)["messages"] == 1
-
-
-def test_no_messages(tmp_path):
-    database(tmp_path, []).close()
-    assert count(tmp_path)["messages_per_hour"] == 0 and count(tmp_path)["note"] is None
-
-
-def unknown(found, why):
-    assert why in found["note"] and found["note"].startswith("state.db ")
-    assert all(value is None for key, value in found.items() if key != "note")
-
-
-def test_a_database_that_is_locked(tmp_path):
-    base = database(tmp_path, [("a", "user", time.time())])
-    base.execute("BEGIN EXCLUSIVE")
-    unknown(count(tmp_path), "locked")
-    base.rollback()
-    assert count(tmp_path)["messages"] == 1
-    base.close()
-
-
-def test_databases_that_are_none(tmp_path):
-    unknown(count(tmp_path / "nowhere"), "No such file")
-    write(
-        tmp_path / "rubbish/state.db",
-        "this is not a database, and long enough to be taken for one" * 100,
-    )
-    unknown(count(tmp_path / "rubbish"), "cannot be read")
-    (tmp_path / "fifo").mkdir()
-    os.mkfifo(str(tmp_path / "fifo/state.db"))
-    unknown(count(tmp_path / "fifo"), "not a regular file")
-
-
-def test_another_schema(tmp_path):
-    base = sqlite3.connect(str(tmp_path / "state.db"))
-    base.execute("CREATE TABLE messages (id INTEGER, at REAL)")
-    base.close()
-    unknown(count(tmp_path), "another schema: messages has no role, timestamp")
-
-
-def test_the_database_is_not_written(tmp_path):
-    database(tmp_path, [("a", "user", time.time())]).close()
-    before = {name: (tmp_path / name).read_bytes() for name in os.listdir(str(tmp_path))}
-    count(tmp_path)
-    assert {name: (tmp_path / name).read_bytes() for name in os.listdir(str(tmp_path))} == before
-
-
-def test_an_answer_of_rubbish_is_none(tmp_path, monkeypatch):
-    for out in (
-        "",
-        "[1]",
-        "[" * 100000,
-        '{"messages": "many", "messages_per_hour": true, "busiest_hour": -1, "note": 5}',
-    ):
-        monkeypatch.setattr(
-            command, "run", lambda argv, out=out, **rest: command.Result(0, out, "")
-        )
-        found = count(tmp_path)
-        assert all(value is None for key, value in found.items() if key != "note")
-
-
 # ------------------------------------------------------------------------------------- the whole
 
 
@@ -271,7 +159,11 @@ def host(tmp_path, monkeypatch):
             % text
         ]
     write(home / "logs/gateway.log", "\n".join(lines) + "\n")
-    database(home, [("a", "user", time.time())]).close()
+    base = sqlite3.connect(str(home / "state.db"))
+    base.execute("CREATE TABLE messages (session_id TEXT, role TEXT, content TEXT, timestamp REAL)")
+    base.execute("INSERT INTO messages VALUES ('a', 'user', 'secret', ?)", (time.time(),))
+    base.commit()
+    base.close()
     secret = list(planted.PLANTED.values())[0][0]
     process = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(60)", "--token", secret, secret]

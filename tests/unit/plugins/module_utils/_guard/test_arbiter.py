@@ -199,7 +199,7 @@ def test_answers_that_are_owed_are_waited_for(systemd, settings, home, monkeypat
         )
         base.commit()
     asked = []
-    real = arbiter_module.idle.owed
+    real = arbiter_module.database.owed
 
     def owed(gateway):
         asked.append(real(gateway))
@@ -209,7 +209,7 @@ def test_answers_that_are_owed_are_waited_for(systemd, settings, home, monkeypat
                 base.commit()
         return asked[-1]
 
-    monkeypatch.setattr(arbiter_module.idle, "owed", owed)
+    monkeypatch.setattr(arbiter_module.database, "owed", owed)
     assert arbiter_module.restart(settings(), "it leaks").entry["mode"] == "drain"
     assert asked == [1, 1, 0]
 

@@ -18,7 +18,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     sampling,
     status,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery, idle
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     timers as timers_module,
@@ -194,30 +194,6 @@ def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):
     assert line.count("\n") == 1
     assert line.endswith("a test\n")
     assert stat.S_IMODE(os.stat(str(tmp_path / "state/hermes-gateway/lock")).st_mode) == 0o600
-
-
-def test_silence(systemd, settings, tmp_path):
-    sqlite3 = pytest.importorskip("sqlite3")
-    systemd.add_gateway(tmp_path / "my home")
-    gateway = discovery.refresh([settings(home=tmp_path / "my home")])["hermes-gateway"]
-    assert idle.seconds_since_message(gateway) is None
-    path = tmp_path / "my home/state.db"
-    base = sqlite3.connect(str(path))
-    base.execute("CREATE TABLE messages (role TEXT, timestamp REAL)")
-    now = idle.time.time()
-    base.executemany(
-        "INSERT INTO messages VALUES (?, ?)",
-        [("user", now - 500), ("user", now - 100), ("assistant", now - 5)],
-    )
-    base.commit()
-    assert 100 <= idle.seconds_since_message(gateway) < 130
-    base.execute("INSERT INTO messages VALUES ('user', ?)", (now + 5000,))
-    base.commit()
-    base.close()
-    # A clock that was set back: as if it had just come in.
-    assert idle.seconds_since_message(gateway) == 0
-    path.write_bytes(b"no database")
-    assert idle.seconds_since_message(gateway) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,174 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hermes's database: what it says, and that one that is locked, hostile or another is unknown."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import time
+from types import SimpleNamespace
+
+import pytest
+
+sqlite3 = pytest.importorskip("sqlite3")
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import database, discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
+
+ME = pwd.getpwuid(os.getuid())
+
+
+def test_silence(systemd, settings, tmp_path):
+    systemd.add_gateway(tmp_path / "my home")
+    gateway = discovery.refresh([settings(home=tmp_path / "my home")])["hermes-gateway"]
+    assert database.seconds_since_message(gateway) is None
+    path = tmp_path / "my home/state.db"
+    base = sqlite3.connect(str(path))
+    base.execute("CREATE TABLE messages (role TEXT, timestamp REAL)")
+    now = time.time()
+    base.executemany(
+        "INSERT INTO messages VALUES (?, ?)",
+        [("user", now - 500), ("user", now - 100), ("assistant", now - 5)],
+    )
+    base.commit()
+    assert 100 <= database.seconds_since_message(gateway) < 130
+    base.execute("INSERT INTO messages VALUES ('user', ?)", (now + 5000,))
+    base.commit()
+    base.close()
+    # A clock that was set back: as if it had just come in.
+    assert database.seconds_since_message(gateway) == 0
+    path.write_bytes(b"no database")
+    assert database.seconds_since_message(gateway) is None
+
+
+def make(home, rows, columns="session_id TEXT, role TEXT, content TEXT, timestamp REAL"):
+    home.mkdir(parents=True, exist_ok=True)
+    base = sqlite3.connect(str(home / "state.db"))
+    base.execute("CREATE TABLE messages (id INTEGER PRIMARY KEY, %s)" % columns)
+    base.executemany(
+        "INSERT INTO messages (session_id, role, content, timestamp) VALUES (?, ?, 'secret', ?)",
+        rows,
+    )
+    base.commit()
+    return base
+
+
+def count(home):
+    return database.activity(SimpleNamespace(home=str(home), account=ME))
+
+
+def test_messages_and_sessions(tmp_path):
+    now = time.time()
+    rows = [
+        ("a", "user", now - 60),
+        ("a", "user", now - 120),
+        ("a", "assistant", now - 90),
+        ("b", "user", now - 7200),
+        ("c", "user", now - 100000),
+    ]
+    make(tmp_path, rows).close()
+    assert count(tmp_path) == {
+        "messages": 3,
+        "messages_per_hour": 0.12,
+        "busiest_hour": 2,
+        "active_sessions": 2,
+        "active_sessions_last_hour": 1,
+        "note": None,
+    }
+
+
+def test_times_as_text(tmp_path):
+    base = make(tmp_path, [], "session_id TEXT, role TEXT, content TEXT, timestamp TEXT")
+    base.execute(
+        "INSERT INTO messages (session_id, role, timestamp) VALUES ('a', 'user', datetime('now', '-5 minutes'))"
+    )
+    base.commit()
+    base.close()
+    assert count(tmp_path)["messages"] == 1
+
+
+def test_no_messages(tmp_path):
+    make(tmp_path, []).close()
+    assert count(tmp_path)["messages_per_hour"] == 0 and count(tmp_path)["note"] is None
+
+
+def unknown(found, why):
+    assert why in found["note"] and found["note"].startswith("state.db ")
+    assert all(value is None for key, value in found.items() if key != "note")
+
+
+def test_a_database_that_is_locked(tmp_path):
+    base = make(tmp_path, [("a", "user", time.time())])
+    base.execute("BEGIN EXCLUSIVE")
+    unknown(count(tmp_path), "locked")
+    base.rollback()
+    assert count(tmp_path)["messages"] == 1
+    base.close()
+
+
+def test_databases_that_are_none(tmp_path):
+    unknown(count(tmp_path / "nowhere"), "No such file")
+    (tmp_path / "rubbish").mkdir()
+    (tmp_path / "rubbish/state.db").write_text(
+        "this is not a database, and long enough to be taken for one" * 100
+    )
+    unknown(count(tmp_path / "rubbish"), "cannot be read")
+    (tmp_path / "fifo").mkdir()
+    os.mkfifo(str(tmp_path / "fifo/state.db"))
+    unknown(count(tmp_path / "fifo"), "not a regular file")
+
+
+def test_another_schema(tmp_path):
+    base = sqlite3.connect(str(tmp_path / "state.db"))
+    base.execute("CREATE TABLE messages (id INTEGER, at REAL)")
+    base.close()
+    unknown(count(tmp_path), "another schema: messages has no role, timestamp")
+
+
+def test_the_database_is_not_written(tmp_path):
+    make(tmp_path, [("a", "user", time.time())]).close()
+    before = {name: (tmp_path / name).read_bytes() for name in os.listdir(str(tmp_path))}
+    count(tmp_path)
+    assert {name: (tmp_path / name).read_bytes() for name in os.listdir(str(tmp_path))} == before
+
+
+def test_an_answer_of_rubbish_is_none(tmp_path, monkeypatch):
+    for out in (
+        "",
+        "[1]",
+        "[" * 100000,
+        '{"messages": "many", "messages_per_hour": true, "busiest_hour": -1, "note": 5}',
+        '{"rows": [[]]}',
+        '{"rows": [["timestamp,role,session_id"]]}',
+    ):
+        monkeypatch.setattr(
+            command, "run", lambda argv, out=out, **rest: command.Result(0, out, "")
+        )
+        found = count(tmp_path)
+        assert all(value is None for key, value in found.items() if key != "note")
+
+
+def test_counts_that_are_none(tmp_path, monkeypatch):
+    answers = [
+        '{"rows": [["timestamp,role,session_id"]]}',
+        '{"rows": [["many", true, -1], [1e99]]}',
+    ]
+    monkeypatch.setattr(command, "run", lambda argv, **rest: command.Result(0, answers.pop(0), ""))
+    found = count(tmp_path)
+    assert set(found.values()) == {None} and answers == []
+
+
+def test_without_sessions(tmp_path):
+    columns = "session_id TEXT, role TEXT, content TEXT, timestamp REAL"
+    base = make(tmp_path, [(None, "user", time.time() - 60)] * 2, columns)
+    base.close()
+    assert count(tmp_path)["active_sessions"] == 1
+    (tmp_path / "state.db").unlink()
+    base = sqlite3.connect(str(tmp_path / "state.db"))
+    base.execute("CREATE TABLE messages (role TEXT, timestamp REAL)")
+    base.execute("INSERT INTO messages VALUES ('user', ?)", (time.time() - 60,))
+    base.commit()
+    base.close()
+    found = count(tmp_path)
+    assert (found["messages"], found["active_sessions"], found["note"]) == (1, None, None)
