@@ -138,7 +138,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence impor
     archive,
     gateway_evidence,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import gateway_info
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 
@@ -154,7 +154,7 @@ def main():
     if not os.path.isabs(dest):
         module.fail_json(msg="dest: %r is no absolute path" % dest)
     try:
-        gateways = gateway_info.find(module.params["names"])
+        gateways = discovery.find_named(module.params["names"])
         if module.check_mode or not gateways:
             module.exit_json(changed=bool(gateways), path=None, files=[], summary=[])
         archive.prepare(dest)

@@ -13,6 +13,8 @@ description:
   - A gateway is known by the command that its unit starts, never by a search in command lines, which misses a real one and finds the shell
     that searches.
   - Memory is read with psutil, and from the cgroup (v2 or v1) where the unit has memory accounting.
+  - Of the gateways that C(hermes-guard) manages, it also returns what that knows, as C(hermes-guard status --json) does. One whose unit is
+    gone is returned too.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -26,7 +28,8 @@ options:
     elements: str
     default: []
 requirements:
-  - psutil (C(python3-psutil)), which the role P(hermes_ops.gateway.hermes_guard#role) installs
+  - psutil (C(python3-psutil)), which the role P(hermes_ops.gateway.hermes_guard#role) installs. Without it RV(gateways.memory.pss_bytes) and
+    RV(gateways.memory.uss_bytes) are null.
 notes:
   - Run it as root. Other users see their own gateways and those of the system scope only.
 seealso:
@@ -88,7 +91,7 @@ gateways:
       type: int
       sample: 86400
     version:
-      description: The version of Hermes that is installed.
+      description: The version of Hermes that is installed. If it cannot be asked, the one of the last sample, null without one.
       type: str
       sample: 0.19.0
     provider:
@@ -107,11 +110,11 @@ gateways:
     state:
       description:
         - What it says of itself, V(starting), V(running), V(degraded), V(draining), V(stopped) or V(startup_failed). V(stopped) where no
-          process of it runs.
+          process of it runs, V(gone) if the guard manages it and its unit does not exist.
       type: str
       sample: running
     active_state:
-      description: systemd's ActiveState of the unit.
+      description: systemd's ActiveState of the unit, null if the unit does not exist.
       type: str
       sample: active
     active_agents:
@@ -122,6 +125,40 @@ gateways:
       description: Why it cannot be read or guarded, null where it can.
       type: str
       sample:
+    managed:
+      description: Whether the guard manages it, null if that cannot be read, see RV(guard_problem). If it does not, the next seven are null.
+      type: bool
+      sample: true
+    threshold_bytes:
+      description: The memory at which the watchdog acts, in bytes, null if no watchdog is set up.
+      type: int
+      sample: 2147483648
+    action:
+      description: What the watchdog then does, V(restart) or V(alert), null if no watchdog is set up.
+      type: str
+      sample: restart
+    last_sample:
+      description: When the watchdog last took a sample, in epoch seconds, null if it never did.
+      type: float
+      sample: 1785938100.0
+    next_restart:
+      description: When the timer next asks for a restart, in epoch seconds, null if it never does.
+      type: int
+      sample: 1785981600
+    suspended_until:
+      description: When the suspension of its calendar restarts ends, in epoch seconds, null for none.
+      type: float
+      sample:
+    last_restart:
+      description:
+        - The ledger's entry of the last restart, null if there was none. C(time) in epoch seconds, C(event), V(restart) or V(failed),
+          C(code), C(reason), C(trigger), V(timer), V(watchdog) or V(operator), and what else the ledger has of it.
+      type: dict
+      sample: {"time": 1785938400.123, "event": "restart", "code": "restarted", "reason": "daily restart", "trigger": "timer"}
+    last_decision:
+      description: The ledger's last entry, which may be a refusal or an alarm, with the same keys. Null if there is none.
+      type: dict
+      sample: {"time": 1785939000.5, "event": "refused", "code": "young", "reason": "it has run for 10 min", "trigger": "operator"}
     memory:
       description: Its memory in bytes; a value that cannot be known is null.
       type: dict
@@ -175,20 +212,25 @@ host:
       description: Swap space.
       type: int
       sample: 0
+guard_problem:
+  description: Why it cannot be read which gateways the guard manages, null if it can. A host without C(hermes-guard) manages none.
+  returned: success
+  type: str
+  sample:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import gateway_info
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import gateway_info
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={"names": {"type": "list", "elements": "str", "default": []}},
         supports_check_mode=True,
     )
     if gateway_info.psutil is None:
-        module.fail_json(msg=missing_required_lib("psutil"), exception=gateway_info.PSUTIL_ERROR)
+        module.warn("%s pss_bytes and uss_bytes are null." % missing_required_lib("psutil"))
     try:
         module.exit_json(changed=False, **gateway_info.collect(module.params["names"]))
     except GuardError as exc:

@@ -110,7 +110,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import g
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "default": []},

@@ -28,6 +28,12 @@ options:
       - How many points of its history to return of each gateway for a chart, V(300) at most. None where it is V(0).
     type: int
     default: 0
+  since:
+    description:
+      - Compares what each gateway's memory did before a change with what it did after it, and returns that as RV(changes).
+      - The change is the last one of the version in the history with V(version), else what happened at a time of UTC such as
+        V(2026-08-05) or V(2026-08-05 14:00), or at a time in epoch seconds.
+    type: str
 notes:
   - Run it as root. It needs the configuration that the role P(hermes_ops.gateway.hermes_guard#role) writes.
 seealso:
@@ -43,6 +49,11 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ item.key }}: {{ item.value.verdict }}. {{ item.value.why }}"
   loop: "{{ judged.trends | dict2items }}"
+
+- name: Compare the last version with the one before
+  hermes_ops.gateway.memory_trend_info:
+    since: version
+  register: compared
 """
 
 RETURN = r"""
@@ -173,6 +184,57 @@ trends:
           C(restarts) the times of new lives; C(providers) lists of time, provider, model and version, wherever one of the three changed.
       type: dict
       sample:
+    suspended_until:
+      description: When the suspension of its calendar restarts ends, in epoch seconds, null for none.
+      type: float
+      sample:
+changes:
+  description:
+    - What the change at O(since) did to a leak, by the gateway's name, each with the keys below.
+  returned: if O(since) is given
+  type: dict
+  sample:
+    hermes-gateway:
+      result: fixed
+      version_before: 0.16.0
+      version_after: 0.19.0
+  contains:
+    result:
+      description:
+        - V(fixed), V(improved), V(still_leaking), V(new_leak), V(no_leak), V(not_enough_yet), V(no_baseline) for too little before the
+          change, or V(no_change) for a history without it.
+      type: str
+      sample: fixed
+    since:
+      description: The time of the first sample after the change, in epoch seconds, null if there is none.
+      type: int
+      sample: 1785931200
+    before:
+      description:
+        - What was before. C(verdict) as in RV(trends.verdict), C(hours) that were observed, C(segments) as in RV(trends.segments),
+          C(slope_mb_per_hour) and C(slope_ci), which are null if the verdict is V(insufficient). Null without a change.
+      type: dict
+      sample: {"verdict": "leak", "hours": 160.2, "segments": 14, "slope_mb_per_hour": 60.1, "slope_ci": [58.2, 62.0]}
+    after:
+      description: What came after, with the keys of RV(changes.before).
+      type: dict
+      sample: {"verdict": "flat", "hours": 170.5, "segments": 1, "slope_mb_per_hour": 0.1, "slope_ci": [-0.2, 0.3]}
+    hours_still:
+      description: How long it takes until there is enough to judge by, in hours, null if that is not what is missing.
+      type: float
+      sample:
+    version_before:
+      description: The version of Hermes before the change, null if it is not known.
+      type: str
+      sample: 0.16.0
+    version_after:
+      description: The version of Hermes after it, null if it is not known.
+      type: str
+      sample: 0.19.0
+    why:
+      description: One sentence on the reason.
+      type: str
+      sample: "Fixed from 0.16.0 to 0.19.0: it grew by 60.1 MB/h (58.2 to 62.0) before, and does not grow any more (0.1 MB/h (-0.2 to 0.3))."
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -180,23 +242,17 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import m
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "default": []},
             "points": {"type": "int", "default": 0},
+            "since": {"type": "str"},
         },
         supports_check_mode=True,
     )
-    if not 0 <= module.params["points"] <= 300:
-        module.fail_json(
-            msg="points: %d is not allowed; allowed: 0 to 300" % module.params["points"]
-        )
     try:
-        module.exit_json(
-            changed=False,
-            trends=memory_trend.of_names(module.params["names"], module.params["points"]),
-        )
+        module.exit_json(changed=False, **memory_trend.collect(**module.params))
     except GuardError as exc:
         module.fail_json(msg=str(exc))
 

@@ -10,35 +10,58 @@ import time
 
 from .._hermes import discovery, known_leaks, unit_journal
 from .._host import cgroup, choice, proc
-from .._host.errors import HistoryError
+from .._host.errors import HistoryError, SettingError
 from .._trend import analysis, comparison, samples
 from . import config, history, sampling, suspension
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# More than a chart of a report has pixels to show.
+MOST_POINTS = 300
 # How far back the journal is read where there is no history.
 FIRST_DAY_HOURS = 720
 
 
-def of_names(names, points=0):
-    """As of_gateways for the configured gateways ``names`` (empty: all). SettingError names one that is not configured."""
-    every = config.load().values()
-    return of_gateways(
-        choice.select("names", names, every, "is not configured on this host"), points
-    )
+def collect(names: list[str], points: int = 0, since: str | None = None) -> dict[str, Any]:
+    """What memory_trend_info returns: ``trends`` and, if ``since`` is given, ``changes``, by name.
+
+    Of the configured gateways ``names``, or of all if there are none. SettingError for a name that
+    is not configured, and for a value that is not allowed.
+    """
+    if not 0 <= points <= MOST_POINTS:
+        raise SettingError("points: %d is not allowed; allowed: 0 to %d" % (points, MOST_POINTS))
+    try:
+        change = None if since is None else comparison.moment(since)
+    except ValueError as exc:
+        raise SettingError("since: %s" % exc) from exc
+    chosen = choice.select("names", names, config.load().values(), "is not configured on this host")
+    answer = {"trends": of_gateways(chosen, points)}
+    if since is not None:
+        answer["changes"] = of_change(chosen, change)
+    return answer
 
 
-def of_gateways(every, points=0):
-    """What analysis.trend says of each of ``every`` (list of Settings), by name; with up to ``points`` of its history for a chart where asked."""
+def of_gateways(every: list[config.Settings], points: int = 0) -> dict[str, dict[str, Any]]:
+    """What analysis.trend says of each of ``every``, by name.
+
+    With up to ``points`` of its history for a chart.
+    """
     now = discovery.refresh(every)
     return {settings.name: _one(settings, now.get(settings.name), points) for settings in every}
 
 
-def _one(settings, gateway, points):
-    running = gateway is not None and gateway.pid is not None and not gateway.problem
+def _one(
+    settings: config.Settings, gateway: discovery.Gateway | None, points: int
+) -> dict[str, Any]:
+    live = gateway if gateway is not None and gateway.pid is not None else None
+    seen = live if live is not None and not live.problem else None
     series, problem = _read(settings)
-    if not len(series) and running:
+    if not len(series) and seen is not None:
         # The first day: what can be seen now is a start.
-        row = sampling.take(gateway, settings)
-        before = _earlier_runs(gateway)
+        row = sampling.take(seen, settings)
+        before = _earlier_runs(seen)
         problem = problem or "there is no history yet; the figures are those of now%s" % (
             " and the memory peaks that systemd logged at %d earlier stops" % len(before)
             if before
@@ -47,17 +70,20 @@ def _one(settings, gateway, points):
         series = samples.of_rows(before + ([row] if row else []))
     if problem:
         series.notes.append(problem)
-    limit_bytes, limit_from = limit(settings, gateway if running else None, series)
+    limit_bytes, limit_from = limit(settings, seen, series)
     answer = analysis.trend(series, limit_bytes, time.time(), limit_from, known_leaks.known)
-    answer["running"] = gateway is not None and gateway.pid is not None
+    answer["running"] = live is not None
     answer["suspended_until"] = suspension.until(settings.folder)
     if points:
         answer["chart"] = analysis.chart(series, points)
     return answer
 
 
-def _earlier_runs(gateway):
-    """What systemd logged of earlier runs when they ended, as a sample (dict) each: their memory peak, after their uptime."""
+def _earlier_runs(gateway: discovery.Gateway) -> list[dict[str, Any]]:
+    """What systemd logged of earlier runs when they ended, as one sample each.
+
+    That is their memory peak, after their uptime.
+    """
     return [
         {
             "timestamp": run.time,
@@ -69,12 +95,18 @@ def _earlier_runs(gateway):
     ]
 
 
-def of_change(every, since=None):
-    """What comparison.compare says of each of ``every`` (list of Settings), by name."""
+def of_change(
+    every: list[config.Settings], since: float | None = None
+) -> dict[str, dict[str, Any]]:
+    """What comparison.compare says of each of ``every``, by name.
+
+    ``since`` is in epoch seconds, or None for the last change of the version.
+    """
     return {settings.name: comparison.compare(_read(settings)[0], since) for settings in every}
 
 
-def _read(settings):
+def _read(settings: config.Settings) -> tuple[samples.Series, str | None]:
+    """The history of a gateway, and what is wrong with it."""
     path = os.path.join(settings.folder, history.NAME)
     if not os.path.exists(path):
         return samples.of_rows([]), None
@@ -85,8 +117,13 @@ def _read(settings):
         return samples.of_rows([]), str(exc)
 
 
-def limit(settings, gateway, series):
-    """(bytes that the gateway must stay below, where that is said): its cgroup's limit, else the watchdog's threshold, else the RAM that is left to it."""
+def limit(
+    settings: config.Settings, gateway: discovery.Gateway | None, series: samples.Series
+) -> tuple[int, str]:
+    """What the gateway must stay below, in bytes, and which limit that is.
+
+    It is its cgroup's limit, else the watchdog's threshold, else the RAM that is left to it.
+    """
     most = cgroup.memory(gateway.control_group)["cgroup_max_bytes"] if gateway else None
     if most:
         return most, "MemoryMax"

@@ -1,7 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What there is to say of every configured gateway of this host: memory, state, next timers, last restart and why."""
+"""Everything there is to say of the configured gateways of this host.
+
+Their memory and state are as they are now, the rest is what the guard itself knows: next timers,
+last restart and why. Sizes are in bytes, times in epoch seconds; what is not known is None.
+"""
 
 from __future__ import annotations
 
@@ -9,60 +13,107 @@ from .._hermes import discovery, state_file
 from .._host import proc, timers
 from . import history, ledger, sampling, suspension
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .config import Settings
+
 WATCHDOG = timers.WATCHDOG
+# What known() has of each gateway, but for the version of the last sample.
+KNOWN = (
+    "threshold_bytes",
+    "action",
+    "last_sample",
+    "next_restart",
+    "suspended_until",
+    "last_restart",
+    "last_decision",
+)
+# Few entries are between two restarts: one that only repeats the last one is not written again.
+_LOOK_BACK = 200
 
 
-def status(every):
-    """The state of the gateways of ``every`` (list of Settings): a dict, ready for JSON; sizes in bytes, times in epoch seconds."""
-    elapse = timers.next_elapse(
-        [WATCHDOG] + [settings.name + "-restart.timer" for settings in every]
-    )
+def status(every: list[Settings]) -> dict[str, Any]:
+    """The state of the gateways of ``every`` and of their host, ready for JSON."""
+    elapse = _next_elapse(every)
     now = discovery.refresh(every)
     return {
         "host": proc.host_memory(),
         "next_check": elapse[WATCHDOG],
         "gateways": [
-            _one(settings, now.get(settings.name), elapse[settings.name + "-restart.timer"])
-            for settings in every
+            _one(settings, now.get(settings.name), _known(settings, elapse)) for settings in every
         ],
     }
 
 
-def _one(settings, gateway, next_restart):
-    running = gateway is not None and gateway.pid is not None
-    row = sampling.take(gateway, settings) if running and not gateway.problem else None
-    last = (history.tail(settings.folder, 1) or [None])[-1]
+def known(every: list[Settings]) -> dict[str, dict[str, Any]]:
+    """What the guard itself knows of each gateway of ``every``, running or not, by name.
+
+    That is KNOWN, and ``version``, the one of the last sample.
+    """
+    elapse = _next_elapse(every)
+    return {settings.name: _known(settings, elapse) for settings in every}
+
+
+def _next_elapse(every: list[Settings]) -> dict[str, int | None]:
+    return timers.next_elapse([WATCHDOG] + [_restart_timer(settings) for settings in every])
+
+
+def _restart_timer(settings: Settings) -> str:
+    return settings.name + "-restart.timer"
+
+
+def _known(settings: Settings, elapse: dict[str, int | None]) -> dict[str, Any]:
+    last = (history.tail(settings.folder, 1) or [{}])[-1]
     restarts = [
         entry
-        for entry in ledger.read(settings.folder, 200)
+        for entry in ledger.read(settings.folder, _LOOK_BACK)
         if entry.get("event") in ("restart", "failed")
     ]
     decisions = ledger.read(settings.folder, 1)
     return {
+        "version": last.get("version"),
+        "threshold_bytes": settings.threshold,
+        "action": settings.action if settings.threshold is not None else None,
+        "last_sample": last.get("timestamp"),
+        "next_restart": elapse[_restart_timer(settings)],
+        "suspended_until": suspension.until(settings.folder),
+        "last_restart": restarts[-1] if restarts else None,
+        "last_decision": decisions[-1] if decisions else None,
+    }
+
+
+def _one(
+    settings: Settings, gateway: discovery.Gateway | None, known: dict[str, Any]
+) -> dict[str, Any]:
+    """The whole answer for one gateway; ``gateway`` is None if its unit is gone."""
+    live = gateway if gateway is not None and gateway.pid is not None else None
+    row = sampling.take(live, settings) if live and not live.problem else None
+    uptime = live.uptime_seconds if live else None
+    answer = {
         "name": settings.name,
         "unit": settings.unit,
         "scope": settings.scope,
         "user": settings.user,
         "home": settings.home,
-        "state": "gone"
-        if gateway is None
-        else (state_file.runtime(gateway)["state"] or gateway.active_state)
-        if running
-        else gateway.active_state,
-        "problem": None if gateway is None else gateway.problem,
-        "pid": gateway.pid if running else None,
-        "invocation_id": gateway.invocation_id if running else None,
-        "uptime_seconds": int(gateway.uptime_seconds)
-        if running and gateway.uptime_seconds is not None
-        else None,
-        "version": (row or last or {}).get("version"),
+        "state": _state(gateway),
+        "problem": gateway.problem if gateway else None,
+        "pid": live.pid if live else None,
+        "invocation_id": live.invocation_id if live else None,
+        "uptime_seconds": None if uptime is None else int(uptime),
         "sample": row,
         "footprint_bytes": sampling.footprint(row) if row else None,
-        "threshold_bytes": settings.threshold,
-        "action": settings.action if settings.threshold is not None else None,
-        "last_sample": last["timestamp"] if last else None,
-        "next_restart": next_restart,
-        "suspended_until": suspension.until(settings.folder),
-        "last_restart": restarts[-1] if restarts else None,
-        "last_decision": decisions[-1] if decisions else None,
     }
+    answer.update(known)
+    if row:
+        answer["version"] = row.get("version")
+    return answer
+
+
+def _state(gateway: discovery.Gateway | None) -> str:
+    if gateway is None:
+        return "gone"
+    if gateway.pid is None:
+        return gateway.active_state
+    return state_file.runtime(gateway)["state"] or gateway.active_state

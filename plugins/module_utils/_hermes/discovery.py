@@ -20,6 +20,10 @@ import time
 from .._host import proc, systemd
 from .._host.errors import RunError, SystemdError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 PROPERTIES = (
     "Id",
     "LoadState",
@@ -44,6 +48,8 @@ SAFE_HOME = re.compile(r"/[^\x00-\x1f\x7f\"'\\%$;]{1,400}\Z")
 SAFE_UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z")
 PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 _PYTHON = re.compile(r"python[0-9.]*\Z")
+# How choice.select ends its sentence on a name that was asked for.
+NOT_HERE = "is no gateway on this host"
 
 
 class Gateway:
@@ -188,6 +194,17 @@ def find_gateways():
             found += _unit_files_of(user)
     found += _by_hand(found)
     return sorted(found, key=lambda gateway: gateway.name)
+
+
+def find_named(names: Collection[str] = ()) -> list[Gateway]:
+    """As find_gateways, but only those of ``names``, if there are any.
+
+    SettingError for a name that none of them has.
+    """
+    # Not at the top: a check that runs every minute needs no choice.
+    from .._host import choice
+
+    return choice.select("names", names, find_gateways(), NOT_HERE)
 
 
 def own_unit(gateway):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .._hermes import gateway_info, unit_journal
+from .._hermes import discovery, unit_journal
 from .._hermes.discovery import Gateway
 from .._host import journal
 from .._host.errors import SettingError
@@ -30,7 +30,7 @@ def collect(names: list[str], hours: int) -> dict[str, Any]:
         raise SettingError(
             "hours: %d is no time to look back; allowed: 1 to %d" % (hours, MAX_HOURS)
         )
-    return find(gateway_info.find(names), hours)
+    return find(discovery.find_named(names), hours)
 
 
 def find(gateways: list[Gateway], hours: float, now: float | None = None) -> dict[str, Any]:

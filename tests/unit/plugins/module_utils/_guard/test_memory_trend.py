@@ -1,14 +1,20 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verdict on the first day, before there is a history."""
+"""The verdict on each gateway: before there is a history, and since a change."""
 
 from __future__ import annotations
 
 import time
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import memory_trend
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    config,
+    history,
+    memory_trend,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import unit_journal
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SettingError
 
 GB = 1 << 30
 
@@ -38,3 +44,62 @@ def test_first_day_without_a_journal(systemd, settings, tmp_path, monkeypatch):
     answer = memory_trend.of_gateways([settings()])["hermes-gateway"]
     assert (answer["verdict"], answer["segments"]) == ("insufficient", 1)
     assert answer["rss_mb"] > 0
+
+
+@pytest.fixture
+def configured(systemd, settings, tmp_path, monkeypatch):
+    """One gateway that is configured, with a history of two versions: the folder of its history."""
+    monkeypatch.setattr(config.load, "__defaults__", (str(tmp_path / "etc"),))
+    systemd.add_gateway(tmp_path / "home")
+    one = settings()
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/guard.conf").write_text(
+        "[hermes-gateway]\nunit = hermes-gateway.service\nuser = %s\nhome = %s\n"
+        % (one.user, one.home)
+    )
+    start = int(time.time()) - 8 * 3600
+    for place in range(8):
+        history.append(
+            one.folder,
+            {
+                "timestamp": start + 3600 * place,
+                "invocation_id": "a" if place < 4 else "b",
+                "uptime_seconds": 3600 * (place % 4),
+                "rss_bytes": GB,
+                "version": "0.16.0" if place < 4 else "0.19.0",
+            },
+        )
+    return start
+
+
+def test_changes_are_compared_only_if_asked_for(configured):
+    assert list(memory_trend.collect([])) == ["trends"]
+    answer = memory_trend.collect([], since="version")
+    assert list(answer["trends"]) == list(answer["changes"]) == ["hermes-gateway"]
+    change = answer["changes"]["hermes-gateway"]
+    assert (change["version_before"], change["version_after"]) == ("0.16.0", "0.19.0")
+    assert (change["result"], change["since"]) == ("not_enough_yet", configured + 4 * 3600)
+
+
+@pytest.mark.parametrize("form", ["%d", "%Y-%m-%d %H:%M:%S"])
+def test_change_at_a_time(configured, form):
+    at = configured + 6 * 3600 - 60
+    since = form % at if form == "%d" else time.strftime(form, time.gmtime(at))
+    change = memory_trend.collect(["hermes-gateway"], since=since)["changes"]["hermes-gateway"]
+    assert change["since"] == configured + 6 * 3600
+
+
+@pytest.mark.parametrize("since", ["soon", "", "-5", "2026-13-01"])
+def test_time_that_is_none(configured, since):
+    with pytest.raises(SettingError) as raised:
+        memory_trend.collect([], since=since)
+    said = str(raised.value)
+    assert said.startswith("since: %r is no time; allowed: " % since)
+    assert '"version"' in said and "epoch seconds" in said
+
+
+@pytest.mark.parametrize("points", [-1, 301])
+def test_too_many_points(configured, points):
+    with pytest.raises(SettingError) as raised:
+        memory_trend.collect([], points)
+    assert str(raised.value) == "points: %d is not allowed; allowed: 0 to 300" % points

@@ -1,0 +1,184 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module gateway_info returns: the gateways, and what the guard knows of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._hermes import client, discovery, state_file
+from .._host import cgroup, choice, proc
+from .._host.errors import GuardError, HermesError, host_faults
+from . import config, status
+
+try:
+    import psutil
+except ImportError:
+    psutil = None  # type: ignore[assignment] # so that what needs no psutil works without it
+
+_MEMORY = (
+    "rss_bytes",
+    "pss_bytes",
+    "uss_bytes",
+    "swap_bytes",
+    "tree_rss_bytes",
+    "cgroup_bytes",
+    "cgroup_peak_bytes",
+    "cgroup_max_bytes",
+)
+
+
+def collect(names: list[str]) -> dict[str, Any]:
+    """``gateways``, sorted by name, ``host`` and ``guard_problem``.
+
+    Only the gateways of ``names``, if there are any; SettingError for a name that none of them has.
+    One that the guard manages is among them even if its unit is gone.
+    """
+    found: list[discovery.Gateway | config.Settings] = list(discovery.find_gateways())
+    configured, known, problem = _guard()
+    # One that was started by hand may have the name of a unit that is gone.
+    seen = {(one.name, one.scope) for one in found}
+    missing = [one for one in configured if (one.name, one.scope) not in seen]
+    # A unit that starts something else now is still the one that the guard manages.
+    now = discovery.refresh(missing)
+    found += [now.get(one.name, one) for one in missing]
+    managed = {(one.name, one.scope): known[one.name] for one in configured}
+    return {
+        "gateways": [
+            _describe(one, managed.get((one.name, one.scope)), problem is None)
+            for one in choice.select("names", names, found, discovery.NOT_HERE)
+        ],
+        "host": proc.host_memory(),
+        "guard_problem": problem,
+    }
+
+
+def _guard() -> tuple[list[config.Settings], dict[str, dict[str, Any]], str | None]:
+    """The gateways that the guard manages, what it knows of each, and why neither can be read.
+
+    A guard whose files are broken, or which only root may read, does not hide the gateways.
+    """
+    try:
+        return _read_guard()
+    except GuardError as exc:
+        return [], {}, str(exc)
+
+
+@host_faults
+def _read_guard() -> tuple[list[config.Settings], dict[str, dict[str, Any]], None]:
+    configured = list(config.load().values())
+    return configured, status.known(configured) if configured else {}, None
+
+
+def _describe(
+    one: discovery.Gateway | config.Settings, known: dict[str, Any] | None, certain: bool
+) -> dict[str, Any]:
+    """All that is returned of one gateway.
+
+    ``known`` is what the guard knows of one that it manages. If it is None, the guard does not
+    manage it, or that is not ``certain``.
+    """
+    answer = {
+        "name": one.name,
+        "unit": one.unit,
+        "scope": one.scope,
+        "user": one.user,
+        "home": one.home,
+        "profile": "",
+        "pid": None,
+        "invocation_id": None,
+        "uptime_seconds": None,
+        "version": None,
+        "provider": None,
+        "model": None,
+        "channels": [],
+        "state": "gone",
+        "active_state": None,
+        "active_agents": None,
+        "memory": dict.fromkeys(_MEMORY),
+        "problem": None,
+        "managed": known is not None if certain else None,
+    }
+    answer.update(dict.fromkeys(status.KNOWN))
+    answer.update(known or {})
+    if isinstance(one, discovery.Gateway):
+        answer.update(_live(one))
+    return answer
+
+
+def _live(gateway: discovery.Gateway) -> dict[str, Any]:
+    """What systemd, the process and Hermes say of a gateway whose unit or process exists."""
+    runtime = state_file.runtime(gateway)
+    answer = {
+        "profile": gateway.profile,
+        "pid": gateway.pid,
+        "invocation_id": gateway.invocation_id if gateway.pid else None,
+        "uptime_seconds": None if gateway.uptime_seconds is None else int(gateway.uptime_seconds),
+        # The process runs, so a state file that cannot be believed leaves systemd's word.
+        "state": (runtime["state"] or "running") if gateway.pid else "stopped",
+        "active_state": gateway.active_state,
+        "active_agents": runtime["active_agents"],
+        "problem": gateway.problem,
+    }
+    if gateway.pid:
+        answer["memory"] = _memory(gateway)
+    if gateway.problem is None and gateway.python:
+        try:
+            hermes = client.probe(gateway)
+        except HermesError as exc:
+            answer["problem"] = "its Hermes cannot be asked: %s" % exc
+        else:
+            answer.update({name: hermes[name] for name in ("provider", "model", "channels")})
+            if hermes["version"] is not None:
+                answer["version"] = hermes["version"]
+    return answer
+
+
+def _memory(gateway: discovery.Gateway) -> dict[str, int | None]:
+    """Bytes by name of _MEMORY, None if unknown."""
+    memory = dict.fromkeys(_MEMORY)
+    memory.update(
+        {
+            name: value
+            for name, value in cgroup.memory(gateway.control_group).items()
+            if name in memory
+        }
+    )
+    pids = cgroup.processes(gateway.pid, gateway.control_group)
+    memory.update(_by_proc(gateway.pid, pids) if psutil is None else _by_psutil(gateway.pid, pids))
+    return memory
+
+
+def _by_psutil(pid: int, pids: list[int]) -> dict[str, int]:
+    memory = {}
+    try:
+        process = psutil.Process(pid)
+        memory["rss_bytes"] = process.memory_info().rss
+        memory["tree_rss_bytes"] = sum(_rss(one) for one in pids)
+        # Needs the right to trace the process, which comes with root.
+        full = process.memory_full_info()
+        memory.update(pss_bytes=full.pss, uss_bytes=full.uss, swap_bytes=full.swap)
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        pass
+    return memory
+
+
+def _rss(pid: int) -> int:
+    try:
+        return psutil.Process(pid).memory_info().rss
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return 0
+
+
+def _by_proc(pid: int, pids: list[int]) -> dict[str, int]:
+    """As _by_psutil, without what only psutil reads: proportional and unique set size."""
+    by_pid = {one: proc.memory(one) for one in {pid}.union(pids)}
+    own = by_pid[pid]
+    if own is None:
+        return {}
+    return {
+        "rss_bytes": own["rss_bytes"],
+        "swap_bytes": own["swap_bytes"],
+        "tree_rss_bytes": sum(one["rss_bytes"] for one in by_pid.values() if one),
+    }

@@ -1,0 +1,159 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What gateway_info returns: every gateway, and what the guard knows of those that it manages."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    config,
+    gateway_info,
+    history,
+    ledger,
+    status,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SettingError
+
+NAME = "hermes-gateway"
+
+
+@pytest.fixture
+def host(systemd, settings, tmp_path, monkeypatch):
+    """A host with one gateway that runs, and a configuration of the guard that a test writes."""
+    monkeypatch.setattr(discovery, "_by_hand", lambda found: [])
+    monkeypatch.setattr(config.load, "__defaults__", (str(tmp_path / "etc"),))
+    (tmp_path / "etc").mkdir()
+    systemd.add_gateway(tmp_path / "home")
+    one = settings()
+
+    def manage(*names, **more):
+        section = dict({"user": one.user, "home": one.home}, **more)
+        (tmp_path / "etc/guard.conf").write_text(
+            "".join(
+                "[%s]\nunit = %s.service\n%s"
+                % (name, name, "".join("%s = %s\n" % pair for pair in section.items()))
+                for name in names
+            )
+        )
+        return one.folder
+
+    systemd.manage = manage
+    return systemd
+
+
+def collect(*names):
+    answer = json.loads(json.dumps(gateway_info.collect(list(names))))
+    return answer, {one["name"]: one for one in answer["gateways"]}
+
+
+def test_gateway_without_a_guard_is_not_managed(host):
+    answer, found = collect()
+    one = found[NAME]
+    assert (one["state"], one["version"], one["pid"]) == ("running", "0.19.0", host.pid())
+    assert one["memory"]["tree_rss_bytes"] >= one["memory"]["rss_bytes"] > 0
+    assert (one["managed"], answer["guard_problem"]) == (False, None)
+    assert {one[name] for name in status.KNOWN} == {None}
+    assert answer["host"]["total_bytes"] > 0
+
+
+def test_managed_gateway_has_the_figures_of_status(host):
+    folder = host.manage(NAME, threshold="1G", action="alert")
+    host._enable([NAME + "-restart.timer"])
+    history.append(folder, {"timestamp": 5, "rss_bytes": 1, "version": "0.18.0"})
+    ledger.write(folder, "restart", "restarted", "it leaked", trigger="watchdog")
+    ledger.write(folder, "refused", "young", "too young", trigger="timer")
+    answer, found = collect()
+    one = found[NAME]
+    assert (one["managed"], one["threshold_bytes"], one["action"]) == (True, 1 << 30, "alert")
+    assert (one["last_restart"]["reason"], one["last_decision"]["code"]) == ("it leaked", "young")
+    assert (one["last_sample"], one["suspended_until"], one["version"]) == (5, None, "0.19.0")
+    assert one["next_restart"] > 4e9
+    said = status.status(list(config.load().values()))["gateways"][0]
+    assert {name: said[name] for name in status.KNOWN} == {name: one[name] for name in status.KNOWN}
+
+
+def test_gateway_that_stopped_has_the_version_of_its_last_sample(host):
+    folder = host.manage(NAME)
+    host.stop(NAME + ".service")
+    # Without a process there is no telling which Python it would use.
+    host.units[NAME + ".service"]["ExecStart"] = "{ path=/x ; argv[]=/x/hermes gateway run ; }"
+    history.append(folder, {"timestamp": 5, "rss_bytes": 1, "version": "0.18.0"})
+    one = collect()[1][NAME]
+    assert (one["state"], one["active_state"], one["version"]) == ("stopped", "inactive", "0.18.0")
+    assert set(one["memory"].values()) == {None}
+
+
+def test_unit_that_is_gone_is_still_reported(host):
+    host.manage(NAME, NAME + "-gone")
+    answer, found = collect()
+    assert list(found) == [NAME, NAME + "-gone"]
+    gone = found[NAME + "-gone"]
+    assert (gone["state"], gone["managed"], gone["unit"]) == (
+        "gone",
+        True,
+        "hermes-gateway-gone.service",
+    )
+    assert (gone["pid"], gone["active_state"], gone["version"]) == (None, None, None)
+    assert set(gone) == set(found[NAME])
+    assert list(collect(NAME + "-gone")[1]) == [NAME + "-gone"]
+
+
+def test_unit_that_starts_something_else_is_not_gone(host):
+    host.manage(NAME)
+    host.stop(NAME + ".service")
+    host.units[NAME + ".service"]["ExecStart"] = "{ path=/bin/true ; argv[]=/bin/true ; }"
+    assert discovery.find_gateways() == []
+    one = collect()[1][NAME]
+    assert (one["state"], one["managed"]) == ("stopped", True)
+
+
+def test_one_that_was_started_by_hand_is_not_the_unit_of_that_name(host, monkeypatch):
+    account = discovery.find_gateways()[0].account
+    by_hand = discovery.Gateway(NAME + "-gone", "manual", account, "/nowhere", pid=host.pid())
+    monkeypatch.setattr(discovery, "_by_hand", lambda found: [by_hand])
+    host.manage(NAME + "-gone")
+    found = [
+        (one["name"], one["scope"], one["managed"]) for one in gateway_info.collect([])["gateways"]
+    ]
+    assert sorted(found) == [
+        (NAME, "system", False),
+        (NAME + "-gone", "manual", False),
+        (NAME + "-gone", "system", True),
+    ]
+
+
+def test_broken_guard_does_not_hide_the_gateways(host):
+    host.manage(NAME, threshold="a lot")
+    answer, found = collect()
+    assert "hermes_watchdog_threshold" in answer["guard_problem"]
+    assert (found[NAME]["managed"], found[NAME]["state"]) == (None, "running")
+
+
+def test_ledger_that_cannot_be_read_does_not_hide_the_gateways(host):
+    folder = host.manage(NAME)
+    os.mkdir(os.path.join(folder, ledger.NAME))
+    answer, found = collect()
+    assert ledger.NAME in answer["guard_problem"]
+    assert found[NAME]["managed"] is None
+
+
+def test_name_that_no_gateway_has(host):
+    host.manage(NAME + "-gone")
+    with pytest.raises(SettingError) as raised:
+        gateway_info.collect(["nobody"])
+    assert str(raised.value) == (
+        "names: 'nobody' is no gateway on this host; there are: hermes-gateway, hermes-gateway-gone"
+    )
+
+
+def test_host_without_psutil_lacks_two_figures(host, monkeypatch):
+    full = collect()[1][NAME]["memory"]
+    monkeypatch.setattr(gateway_info, "psutil", None)
+    memory = collect()[1][NAME]["memory"]
+    assert memory["rss_bytes"] == pytest.approx(full["rss_bytes"], rel=0.1)
+    assert memory["tree_rss_bytes"] == pytest.approx(full["tree_rss_bytes"], rel=0.1)
+    assert (memory["swap_bytes"], memory["pss_bytes"], memory["uss_bytes"]) == (0, None, None)
