@@ -28,8 +28,8 @@ options:
     elements: str
     default: []
 requirements:
-  - psutil (C(python3-psutil)), which the role P(hermes_ops.gateway.hermes_guard#role) installs. Without it RV(gateways.memory.pss_bytes) and
-    RV(gateways.memory.uss_bytes) are null.
+  - psutil (C(python3-psutil)), which the role P(hermes_ops.gateway.hermes_guard#role) installs. Without it RV(gateways[].memory.pss_bytes) and
+    RV(gateways[].memory.uss_bytes) are null.
 notes:
   - Run it as root. Other users see their own gateways and those of the system scope only.
 seealso:
