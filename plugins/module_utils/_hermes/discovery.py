@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding every Hermes gateway of a host: system scope, every user's scope, and those run by hand.
+"""Finding every Hermes gateway of a host: system scope, every user's scope, started manually.
 
-systemd is asked, not the process list: a unit is a gateway's where the command it starts is one. A command line counts as
-one by the place of its words (``PYTHON -m hermes_cli.main [--profile P] gateway run`` or ``hermes gateway run``), never by a
-search in its text, which misses the real gateway and finds the shell that searches.
+systemd is asked, not the process list: a unit is a gateway's if the command that it starts is one.
+A command line counts as one by the place of its words (``PYTHON -m hermes_cli.main [--profile P]
+gateway run`` or ``hermes gateway run``), never by a search in its text, which misses the real
+gateway and finds the shell that searches.
 """
 
 from __future__ import annotations
@@ -22,31 +23,49 @@ from .._host.errors import RunError, SystemdError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from typing import Protocol
 
+    class Known(Protocol):
+        """A gateway whose place is known: the settings of one, or a Gateway."""
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def scope(self) -> str: ...
+        @property
+        def unit(self) -> str | None: ...
+        @property
+        def home(self) -> str: ...
+        @property
+        def account(self) -> pwd.struct_passwd: ...
+
+
+# What _from_unit and Gateway read of a unit.
 PROPERTIES = (
     "Id",
     "LoadState",
     "ActiveState",
     "SubState",
-    "Result",
     "MainPID",
     "InvocationID",
     "User",
     "ExecStart",
     "Environment",
     "ControlGroup",
-    "FragmentPath",
-    "UnitFileState",
-    "NRestarts",
     "Restart",
 )
+# What Hermes calls its units: hermes-gateway.service, hermes-gateway-PROFILE.service.
 OWN_UNITS = "hermes*.service"
-# With \Z: "$" also takes a line break at the end, and what these let through becomes a line of a unit and of guard.conf.
+# With \Z: "$" also takes a line break at the end, and what these let through becomes a line of a
+# unit and of guard.conf.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}\Z")
 SAFE_HOME = re.compile(r"/[^\x00-\x1f\x7f\"'\\%$;]{1,400}\Z")
 SAFE_UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z")
-PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
+# As Hermes checks the name of a profile.
+_PROFILE = "[a-z0-9][a-z0-9_-]{0,63}"
+PROFILE = re.compile(_PROFILE + r"\Z")
+_USERS_UNIT = re.compile(r"hermes-gateway(?:-(%s))?\.service\Z" % _PROFILE)
 _PYTHON = re.compile(r"python[0-9.]*\Z")
 # How choice.select ends its sentence on a name that was asked for.
 NOT_HERE = "is no gateway on this host"
@@ -55,13 +74,24 @@ NOT_HERE = "is no gateway on this host"
 class Gateway:
     """One gateway of this host.
 
-    ``name`` is the unit without ".service", with "@USER" behind it in user scope. ``scope`` is system, user or manual (run by
-    hand, ``unit`` is then None). ``home`` is its HERMES_HOME. ``pid``, ``invocation_id`` and ``start_time`` (epoch seconds)
-    are None where it does not run; ``active_state`` is systemd's ActiveState, "active" for one run by hand.
+    ``name`` is the unit without ".service", with "@USER" behind it in user scope. ``scope`` is
+    system, user or manual (started manually; ``unit`` is then None). ``home`` is its HERMES_HOME.
+    ``pid``, ``invocation_id``, ``uptime_seconds`` and ``start_time`` (epoch seconds) are None if it
+    does not run; ``active_state`` is systemd's ActiveState, "active" for one started manually.
     ``problem`` says why it must not be touched, or is None.
     """
 
-    def __init__(self, name, scope, user, home, unit=None, properties=None, pid=None, argv=()):
+    def __init__(
+        self,
+        name: str,
+        scope: str,
+        user: pwd.struct_passwd,
+        home: str,
+        unit: str | None = None,
+        properties: Mapping[str, str] | None = None,
+        pid: int | None = None,
+        argv: Sequence[str] = (),
+    ) -> None:
         properties = properties or {}
         self.name = name
         self.scope = scope
@@ -79,14 +109,14 @@ class Gateway:
         self.control_group = properties.get("ControlGroup", "")
         self.restart_policy = properties.get("Restart", "")
         self.uptime_seconds = proc.uptime_seconds(pid) if pid else None
-        self.start_time = (
-            time.time() - self.uptime_seconds if self.uptime_seconds is not None else None
-        )
+        self.start_time = None
+        if self.uptime_seconds is not None:
+            self.start_time = time.time() - self.uptime_seconds
         self.problem = home_problem(self)
 
 
-def is_gateway(argv):
-    """Whether ``argv`` (list of str) is the command line of a gateway itself, by the place of its words."""
+def is_gateway(argv: Sequence[str]) -> bool:
+    """Whether ``argv`` is the command line of a gateway itself, by the place of its words."""
     rest = _hermes_arguments(list(argv))
     if rest is None:
         return False
@@ -94,8 +124,8 @@ def is_gateway(argv):
     return words[:1] == ["gateway"] and words[1:2] in ([], ["run"])
 
 
-def _hermes_arguments(argv):
-    """What follows the program in a Hermes command line, or None where it is none."""
+def _hermes_arguments(argv: list[str]) -> list[str] | None:
+    """What follows the program in a command line of Hermes, or None if it is another program's."""
     if argv and _PYTHON.match(os.path.basename(argv[0])):
         index = 1
         while index < len(argv) and argv[index].startswith("-") and argv[index] != "-m":
@@ -110,8 +140,8 @@ def _hermes_arguments(argv):
     return argv[1:] if argv and os.path.basename(argv[0]) == "hermes" else None
 
 
-def _without_profile(words):
-    """(the words that are no options, the profile that is named or None)."""
+def _without_profile(words: list[str]) -> tuple[list[str], str | None]:
+    """The words that are no options, and the profile that the options name."""
     left = []
     profile = None
     index = 0
@@ -128,24 +158,24 @@ def _without_profile(words):
     return left, profile
 
 
-def profile_of(argv, home):
-    """The profile's name, or "" for the default one: what the command line says, else the place of the home."""
+def profile_of(argv: Sequence[str], home: str) -> str:
+    """The profile's name by the command line, else by the home; "" for the default one."""
     named = _without_profile(_hermes_arguments(list(argv)) or [])[1]
-    folder, last = os.path.split(home)
-    name = named or (last if os.path.basename(folder) == "profiles" else "")
+    directory, last = os.path.split(home)
+    name = named or (last if os.path.basename(directory) == "profiles" else "")
     return name if PROFILE.match(name) else ""
 
 
-def python_of(argv, pid):
-    """The path of the Python that runs the gateway, by which its packages are found; None where it is not known."""
+def python_of(argv: Sequence[str], pid: int | None) -> str | None:
+    """The path of the Python that runs the gateway, by which its packages are found."""
     for words in (proc.argv(pid) if pid else [], list(argv)):
-        # A process writes its own command line as it likes, and this word goes into guard.conf.
+        # A process can change its own command line, and this word goes into guard.conf.
         if words and SAFE_HOME.match(words[0]) and _PYTHON.match(os.path.basename(words[0])):
             return words[0]
     return None
 
 
-def home_problem(gateway):
+def home_problem(gateway: Gateway) -> str | None:
     """Why the gateway's home must not be touched by a process that runs as root, or None."""
     if not SAFE_NAME.match(gateway.name):
         return "the name %r has characters that no unit name should have" % gateway.name
@@ -175,14 +205,17 @@ def home_problem(gateway):
     return None
 
 
-def find_gateways():
-    """All gateways of this host, running or stopped, sorted by name: a list of Gateway.
+def find_gateways() -> list[Gateway]:
+    """All gateways of this host, running or stopped, sorted by name.
 
-    Needs root to see all of them. Raises SystemdError where the system's manager cannot be asked.
+    Two calls to each systemd manager. Needs root to see all gateways. Raises SystemdError if the
+    system's manager cannot be asked.
     """
     found = _of_manager(systemd.Manager())
     managed = set()
     for manager in systemd.user_managers():
+        if manager.user is None:
+            continue
         managed.add(manager.user.pw_uid)
         try:
             found += _of_manager(manager)
@@ -207,28 +240,30 @@ def find_named(names: Collection[str] = ()) -> list[Gateway]:
     return choice.select("names", names, find_gateways(), NOT_HERE)
 
 
-def own_unit(gateway):
-    """Whether the unit of the Gateway is in system scope, or is called as Hermes calls those of users."""
+def own_unit(gateway: Gateway) -> bool:
+    """Whether the unit is in system scope, or has a name as Hermes gives them to those of users."""
     return gateway.scope == "system" or fnmatch.fnmatchcase(gateway.unit or "", OWN_UNITS)
 
 
-def without_unsafe(gateways):
-    """(``gateways`` but those of users that must not be touched, these).
+def without_unsafe(gateways: Sequence[Gateway]) -> tuple[list[Gateway], list[Gateway]]:
+    """The gateways without those of users that must not be touched, and these.
 
-    Any user of a host can set up a unit in their own scope or start a process, and must not be able to keep the other gateways from being
-    looked after by it. A unit in system scope is its administrator's mistake: it stays, and is an error. So do all where there is no other.
+    Any user of a host can set up a unit in their own scope or start a process, and must not be able
+    to take the protection of the other gateways away by it. A unit in system scope is its
+    administrator's mistake: it stays, and is an error. So do all if there is no safe one.
     """
     unsafe = [one for one in gateways if one.scope != "system" and one.problem]
     safe = [one for one in gateways if one not in unsafe]
     return (safe, unsafe) if safe else (unsafe, [])
 
 
-def refresh(wanted):
-    """The gateways of ``wanted`` (objects with name, scope, unit, account and home) as they are now, by name.
+def refresh(wanted: Iterable[Known]) -> dict[str, Gateway]:
+    """The gateways of ``wanted`` as they are now, by name.
 
-    One call to each systemd manager concerned. A gateway whose unit is gone, or whose manager does not answer, is not in it.
+    One call to each systemd manager concerned. A gateway whose unit is gone, or whose manager does
+    not answer, is not in it.
     """
-    by_manager = {}
+    by_manager: dict[int | None, list[Known]] = {}
     for one in wanted:
         try:
             key = one.account.pw_uid if one.scope == "user" else None
@@ -239,39 +274,42 @@ def refresh(wanted):
             by_manager.setdefault(key, []).append(one)
     found = {}
     for group in by_manager.values():
-        units = {one.unit: one for one in group}
+        units = {one.unit: one for one in group if one.unit}
         try:
             manager = manager_of(group[0])
             blocks = manager.show(list(units), PROPERTIES)
         except SystemdError:
             continue
         for properties in blocks:
-            one = units.get(properties.get("Id"))
-            if one is not None and properties.get("LoadState") != "not-found":
-                found[one.name] = _from_unit(manager, properties, home=one.home)
-    return {name: gateway for name, gateway in found.items() if gateway is not None}
+            known = units.get(properties.get("Id", ""))
+            if known is None or properties.get("LoadState") == "not-found":
+                continue
+            gateway = _from_unit(manager, properties, home=known.home)
+            if gateway is not None:
+                found[known.name] = gateway
+    return found
 
 
-def manager_of(gateway):
+def manager_of(gateway: Known) -> systemd.Manager:
     """The systemd manager that runs ``gateway``."""
     return systemd.Manager(None if gateway.scope == "system" else gateway.account)
 
 
-def _of_manager(manager):
-    names = manager.unit_files(OWN_UNITS)
-    seen = {}
-    for properties in manager.show(
-        ["*.service"] + [name for name in names if "@." not in name], PROPERTIES
-    ):
-        seen[properties.get("Id")] = properties
-    return [
-        gateway
-        for gateway in (_from_unit(manager, properties) for properties in seen.values())
-        if gateway
-    ]
+def _of_manager(manager: systemd.Manager) -> list[Gateway]:
+    """The gateways among the units of one manager."""
+    # A glob in `show` matches loaded units only, and one that is stopped and disabled is not
+    # loaded.
+    names = [name for name in manager.unit_files(OWN_UNITS) if "@." not in name]
+    blocks = manager.show(["*.service", *names], PROPERTIES)
+    seen = {properties.get("Id"): properties for properties in blocks}
+    found = [_from_unit(manager, properties) for properties in seen.values()]
+    return [gateway for gateway in found if gateway is not None]
 
 
-def _from_unit(manager, properties, home=None):
+def _from_unit(
+    manager: systemd.Manager, properties: Mapping[str, str], home: str | None = None
+) -> Gateway | None:
+    """The gateway of a unit, or None if the unit is not one; with ``home`` it is known to be."""
     argv = systemd.exec_argv(properties.get("ExecStart"))
     unit = properties.get("Id", "")
     if not SAFE_UNIT.match(unit):
@@ -282,80 +320,65 @@ def _from_unit(manager, properties, home=None):
         pid = None
     if home is None and not is_gateway(argv) and not (pid and is_gateway(proc.argv(pid))):
         return None
-    user = manager.user
+    user = manager.user or _account(properties.get("User") or "root")
     if user is None:
-        user = _account(properties.get("User") or "root")
-        if user is None:
-            return None
-    variables = systemd.environment(properties.get("Environment"))
+        return None
     name = unit[: -len(".service")] + ("" if manager.user is None else "@" + user.pw_name)
     if home is None:
         home = (
             (proc.environ(pid).get("HERMES_HOME") if pid else None)
-            or variables.get("HERMES_HOME")
+            or systemd.environment(properties.get("Environment")).get("HERMES_HOME")
             or _default_home(user, argv)
         )
     return Gateway(name, manager.scope, user, os.path.normpath(home), unit, properties, pid, argv)
 
 
-def _account(name):
+def _account(name: str) -> pwd.struct_passwd | None:
+    """The passwd entry of the name or number in a unit's User=."""
     try:
         return pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
     except KeyError:
         return None
 
 
-def _default_home(user, argv):
+def _default_home(user: pwd.struct_passwd, argv: Sequence[str]) -> str:
+    """The HERMES_HOME that Hermes takes if no environment variable names one."""
     home = os.path.join(user.pw_dir, ".hermes")
     profile = profile_of(argv, "")
     return os.path.join(home, "profiles", profile) if profile else home
 
 
-def _unit_files_of(user):
+def _unit_files_of(user: pwd.struct_passwd) -> list[Gateway]:
     """The gateways in user scope of a user whose own systemd does not run: they are stopped."""
-    folder = os.path.join(user.pw_dir, ".config", "systemd", "user")
     try:
-        names = os.listdir(folder)
+        names = os.listdir(os.path.join(user.pw_dir, ".config", "systemd", "user"))
     except OSError:
         return []
     found = []
     for unit in sorted(names):
-        match = re.match(r"hermes-gateway(?:-([a-z0-9][a-z0-9_-]{0,63}))?\.service\Z", unit)
+        match = _USERS_UNIT.match(unit)
         if match:
             profile = match.group(1)
             argv = ["hermes"] + (["--profile", profile] if profile else []) + ["gateway", "run"]
-            found.append(
-                Gateway(
-                    unit[: -len(".service")] + "@" + user.pw_name,
-                    "user",
-                    user,
-                    _default_home(user, argv),
-                    unit,
-                    {},
-                    None,
-                    argv,
-                )
-            )
+            name = unit[: -len(".service")] + "@" + user.pw_name
+            home = _default_home(user, argv)
+            found.append(Gateway(name, "user", user, home, unit, argv=argv))
     return found
 
 
-def _by_hand(known):
-    """The gateways that run without a unit of theirs: started in a terminal, by tmux, by cron."""
+def _by_hand(known: Sequence[Gateway]) -> list[Gateway]:
+    """The gateways that run without a unit: started in a terminal, by tmux, by cron."""
     names = {gateway.name for gateway in known}
     taken = {gateway.pid for gateway in known if gateway.pid}
-    candidates = {
-        pid: argv
-        for pid, argv in ((pid, proc.argv(pid)) for pid in proc.pids())
-        if is_gateway(argv)
-    }
+    lines = {pid: proc.argv(pid) for pid in proc.pids()}
+    candidates = {pid: argv for pid, argv in lines.items() if is_gateway(argv)}
     found = []
     for pid, argv in candidates.items():
         # A child that a gateway forked has its parent's command line.
         if pid in taken or _has_ancestor(pid, taken | set(candidates)):
             continue
-        try:
-            user = pwd.getpwuid(proc.owner(pid))
-        except (KeyError, TypeError):
+        user = _owner(pid)
+        if user is None:
             continue
         home = proc.environ(pid).get("HERMES_HOME") or _default_home(user, argv)
         profile = profile_of(argv, home)
@@ -369,7 +392,17 @@ def _by_hand(known):
     return found
 
 
-def _has_ancestor(pid, others):
+def _owner(pid: int) -> pwd.struct_passwd | None:
+    """The passwd entry of the user that a process runs as."""
+    uid = proc.owner(pid)
+    try:
+        return None if uid is None else pwd.getpwuid(uid)
+    except KeyError:
+        return None
+
+
+def _has_ancestor(pid: int, others: Collection[int]) -> bool:
+    """Whether one of ``others`` started the process, or started what started it, and so on."""
     ancestor = proc.parent(pid)
     while ancestor and ancestor > 1:
         if ancestor in others:
