@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
@@ -24,7 +23,6 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import files, proc
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
 
-CHECKOUT = Path(__file__).resolve().parents[5]
 UNIT = "hermes-gateway.service"
 
 
@@ -433,7 +431,7 @@ sys.exit(cli.main(["restart", "--gateway", "hermes-gateway", "--reason", "x", "-
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_killed_while_it_drains(systemd, settings, home, tmp_path, number):
+def test_killed_while_it_drains(systemd, settings, home, tmp_path, import_root, number):
     systemd.add_gateway(home)
     one = settings()
     (tmp_path / "etc").mkdir()
@@ -448,7 +446,7 @@ def test_killed_while_it_drains(systemd, settings, home, tmp_path, number):
         sys.executable,
         "-c",
         KILLED,
-        str(CHECKOUT / ".build/collections"),
+        import_root,
         str(tmp_path / "etc"),
         str(tmp_path / "state"),
         str(tmp_path / "show"),

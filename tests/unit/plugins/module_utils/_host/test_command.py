@@ -9,13 +9,10 @@ import pwd
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
-
-CHECKOUT = Path(__file__).resolve().parents[5]
 
 
 def test_result():
@@ -109,7 +106,7 @@ except command.RunError as exc:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_root_without_the_power_to_kill_does_not_wait_for_a_user():
+def test_root_without_the_power_to_kill_does_not_wait_for_a_user(import_root):
     start = time.monotonic()
     done = subprocess.run(
         [
@@ -119,7 +116,7 @@ def test_root_without_the_power_to_kill_does_not_wait_for_a_user():
             sys.executable,
             "-c",
             UNDER_HARDENING,
-            str(CHECKOUT / ".build/collections"),
+            import_root,
         ],
         stdout=subprocess.PIPE,
         timeout=300,

@@ -82,16 +82,10 @@ def imports(name):
     return found
 
 
-def test_bytes_are_always_the_same(program, tmp_path):
+def test_bytes_are_always_the_same(program, tmp_path, import_root):
     # In another process, with other hashes, another clock zone, umask and language.
     again = tmp_path / "again"
-    env = dict(
-        os.environ,
-        PYTHONPATH=str(CHECKOUT / ".build/collections"),
-        PYTHONHASHSEED="7",
-        TZ="Asia/Tokyo",
-        LC_ALL="C",
-    )
+    env = dict(os.environ, PYTHONPATH=import_root, PYTHONHASHSEED="7", TZ="Asia/Tokyo", LC_ALL="C")
     subprocess.run(
         [
             sys.executable,
