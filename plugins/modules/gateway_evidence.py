@@ -130,19 +130,12 @@ summary:
       sample: {"message": 31, "name": 64, "jwt": 1}
 """
 
-import os
-import time
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import (
-    archive,
-    gateway_evidence,
-)
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import gateway_evidence
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "dest": {"type": "path", "required": True},
@@ -150,22 +143,13 @@ def main():
         },
         supports_check_mode=True,
     )
-    dest = module.params["dest"]
-    if not os.path.isabs(dest):
-        module.fail_json(msg="dest: %r is no absolute path" % dest)
     try:
-        gateways = discovery.find_named(module.params["names"])
-        if module.check_mode or not gateways:
-            module.exit_json(changed=bool(gateways), path=None, files=[], summary=[])
-        archive.prepare(dest)
-        files, summary = gateway_evidence.collect(gateways)
-        path = os.path.join(
-            dest, time.strftime("hermes-evidence-%Y%m%dT%H%M%SZ.tar.gz", time.gmtime())
+        answer = gateway_evidence.bundle(
+            module.params["dest"], module.params["names"], module.check_mode
         )
-        archive.write(path, files)
-        module.exit_json(changed=True, path=path, files=sorted(files), summary=summary)
     except GuardError as exc:
         module.fail_json(msg=str(exc))
+    module.exit_json(**answer)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Iterator
+
 from .._host import display
 
 _TEMPLATE = """\
@@ -44,94 +46,83 @@ _TEMPLATE = """\
 
 </details>
 
-Attached: `memory.csv` and `memory.svg` (drag them into the issue), `hermes-dump.txt`, `hermes-doctor.txt`, `smaps_rollup.txt`, `cgroup.txt`.
-Collected on the host by hermes_ops.gateway, secrets and the texts of messages removed there. Please read it before you post it.
+Attached: `memory.csv` and `memory.svg` (drag them into the issue), `hermes-dump.txt`,\
+ `hermes-doctor.txt`, `smaps_rollup.txt`, `cgroup.txt`.
+Collected on the host by hermes_ops.gateway, secrets and the texts of messages removed there.\
+ Please read it before you post it.
 """
+# A page in the tracker; the bundle has more of them.
 LOG_LINES = 60
 
 
-def markdown(summary, verdict, oom, log, unit, hours):
-    """The text (str); ``log`` and ``unit`` are texts that were redacted before."""
-    trend = verdict or {}
+def markdown(
+    summary: dict[str, Any], oom: dict[str, Any], log: str | None, unit: str | None, hours: int
+) -> str:
+    """The text, of a ``summary`` and an answer of oom_info, of the last ``hours``.
+
+    ``log`` and ``unit``, None if they could not be read, were redacted before.
+    """
+    trend = summary["verdict"] or {}
+    memory = [
+        "%s: %s" % (name, display.megabytes(value))
+        for name, value in sorted(summary["memory"].items())
+    ]
+    last_lines = (log or "not read").rstrip("\n").split("\n")[-LOG_LINES:]
     return _TEMPLATE.format(
         headline=_headline(summary, trend),
         why=trend.get("why") or "There is no history to judge by yet.",
         hours=hours,
         table="\n".join("| %s | %s |" % (name, _cell(value)) for name, value in _facts(summary)),
-        memory="\n".join(
-            "- %s: %s" % (name, display.megabytes(value))
-            for name, value in sorted(summary["memory"].items())
-        )
-        or "- the gateway does not run",
-        kills="\n".join("- %s" % _kill(kill) for kill in oom["kills"]) or "- none found",
-        lives="\n".join(
-            "- %s after %s: peak %s"
-            % (
-                moment(life["time"]),
-                "?"
-                if life["uptime_seconds"] is None
-                else "%.1f h" % (life["uptime_seconds"] / 3600.0),
-                display.megabytes(life["peak_bytes"]),
-            )
-            for life in oom["lives"]
-        )
-        or "- none found",
-        notes="\n".join("- " + note for note in summary["notes"]) or "- nothing",
-        log=_fenced("\n".join((log or "not read").rstrip("\n").split("\n")[-LOG_LINES:])),
+        memory=_listed(memory, "the gateway does not run"),
+        kills=_listed([_kill(kill) for kill in oom["kills"]], "none found"),
+        lives=_listed([_run(run) for run in oom["lives"]], "none found"),
+        notes=_listed(summary["notes"], "nothing"),
+        log=_fenced("\n".join(last_lines)),
         unit=_fenced((unit or "not read").rstrip("\n")),
     )
 
 
-def _headline(summary, trend):
+def _listed(lines: list[str], nothing: str) -> str:
+    return "\n".join("- " + line for line in lines or [nothing])
+
+
+def _headline(summary: dict[str, Any], trend: dict[str, Any]) -> str:
     verdict, slope = trend.get("verdict") or "no verdict yet", trend.get("slope_mb_per_hour")
-    interval = trend.get("slope_ci") or [None, None]
-    rate = (
-        ""
-        if slope is None
-        else ", %.1f MB/h" % slope + ("" if None in interval else " [%.1f, %.1f]" % tuple(interval))
-    )
+    rate = ""
+    if slope is not None:
+        rate = ", %.1f MB/h" % slope
+        interval = trend.get("slope_ci") or [None, None]
+        if None not in interval:
+            rate += " [%.1f, %.1f]" % tuple(interval)
     return "%s%s on Hermes %s" % (verdict, rate, summary["version"] or "of unknown version")
 
 
-def _facts(summary):
+def _facts(summary: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """The rows of the table: a name, and a value that is None if unknown."""
     yield "Hermes", summary["version"]
     yield "Provider, model", "%s, %s" % (summary["provider"] or "?", summary["model"] or "?")
     yield "Channels", ", ".join(summary["channels"]) or "none"
     yield "Scope", summary["scope"]
-    yield (
-        "State, uptime",
-        "%s, %s"
-        % (
-            summary["state"],
-            "-"
-            if summary["uptime_seconds"] is None
-            else "%.1f h" % (summary["uptime_seconds"] / 3600.0),
-        ),
-    )
+    uptime = summary["uptime_seconds"]
+    yield "State, uptime", "%s, %s" % (summary["state"], _hours(uptime, "-"))
     activity = summary["activity"]
     yield "Messages per hour (24 h)", activity["messages_per_hour"]
-    yield (
-        "Active sessions (24 h, last hour)",
-        "%s, %s"
-        % tuple(
-            "?" if activity[key] is None else activity[key]
-            for key in ("active_sessions", "active_sessions_last_hour")
-        ),
-    )
+    sessions = [activity[key] for key in ("active_sessions", "active_sessions_last_hour")]
+    shown = ["?" if count is None else str(count) for count in sessions]
+    yield "Active sessions (24 h, last hour)", ", ".join(shown)
     host = summary["host"]
     yield "systemd, kernel", "%s, %s" % (host["systemd"], host["kernel"])
     yield "System", host["system"]
-    yield (
-        "RAM, free, swap",
-        ", ".join(
-            display.megabytes(host[key])
-            for key in ("total_bytes", "available_bytes", "swap_total_bytes")
-        ),
-    )
+    sizes = [host[key] for key in ("total_bytes", "available_bytes", "swap_total_bytes")]
+    yield "RAM, free, swap", ", ".join(display.megabytes(size) for size in sizes)
     yield "Restarts since the unit was loaded", summary["restarts"]
 
 
-def _kill(kill):
+def _hours(seconds: float | None, unknown: str) -> str:
+    return unknown if seconds is None else "%.1f h" % (seconds / 3600.0)
+
+
+def _kill(kill: dict[str, Any]) -> str:
     return "%s pid %s (%s), %s resident, scope %s, told by %s" % (
         moment(kill["time"]),
         kill["pid"] or "?",
@@ -142,15 +133,20 @@ def _kill(kill):
     )
 
 
-def moment(seconds):
+def _run(run: dict[str, Any]) -> str:
+    uptime, peak = _hours(run["uptime_seconds"], "?"), display.megabytes(run["peak_bytes"])
+    return "%s after %s: peak %s" % (moment(run["time"]), uptime, peak)
+
+
+def moment(seconds: float) -> str:
     """The time ``seconds`` (epoch) to the second: what happened first matters."""
     return display.utc(seconds, "%Y-%m-%d %H:%M:%S UTC")
 
 
-def _cell(value):
+def _cell(value: object) -> str:
     return "?" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
 
 
-def _fenced(text):
-    # A line of the log must not end the block that it stands in.
+def _fenced(text: str) -> str:
+    # A line of the log must not end the block that it is in.
     return text.replace("```", "'''")

@@ -40,16 +40,15 @@ def read_bytes(
     I/O error.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = _open(path, owners)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except OSError as exc:
-        reason = "cannot be opened: %s" % exc.strerror
-        if exc.errno == errno.ELOOP:
-            reason = "is a symbolic link, which is not followed"
-        raise FileError("%s %s" % (path, reason)) from exc
     try:
-        _check(path, os.fstat(fd), owners, max_bytes)
+        size = os.fstat(fd).st_size
+        if size > max_bytes:
+            raise FileError(
+                "%s has %d bytes, more than the %d that are read" % (path, size, max_bytes)
+            )
         return _read(path, fd, max_bytes)
     except OSError as exc:
         raise FileError("%s cannot be read: %s" % (path, exc.strerror)) from exc
@@ -57,18 +56,51 @@ def read_bytes(
         os.close(fd)
 
 
-def _check(path: str, info: os.stat_result, owners: Collection[int] | None, max_bytes: int) -> None:
-    """FileError unless what was opened as ``path`` may be read."""
-    if not stat.S_ISREG(info.st_mode):
-        raise FileError("%s is not a regular file" % path)
-    if owners is not None and info.st_uid not in owners:
-        raise FileError(
-            "%s belongs to uid %d, which is not the gateway's user" % (path, info.st_uid)
-        )
-    if info.st_size > max_bytes:
-        raise FileError(
-            "%s has %d bytes, more than the %d that are read" % (path, info.st_size, max_bytes)
-        )
+def tail_bytes(path: str, owners: Collection[int] | None, max_bytes: int) -> tuple[bytes, bool]:
+    """The last ``max_bytes`` of regular file ``path``, and whether that is only a part of it.
+
+    ``owners`` and FileError as for read_bytes, but that a file of any size is read and one that is
+    not there is a FileError.
+    """
+    try:
+        fd = _open(path, owners)
+    except OSError as exc:
+        raise FileError("%s cannot be opened: %s" % (path, exc.strerror)) from exc
+    try:
+        start = max(0, os.fstat(fd).st_size - max_bytes)
+        return os.pread(fd, max_bytes, start), start > 0
+    except OSError as exc:
+        raise FileError("%s cannot be read: %s" % (path, exc.strerror)) from exc
+    finally:
+        os.close(fd)
+
+
+def _open(path: str, owners: Collection[int] | None) -> int:
+    """A descriptor of regular file ``path``, which belongs to one of ``owners``.
+
+    Raises FileNotFoundError or NotADirectoryError if there is none, else FileError.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as exc:
+        reason = "cannot be opened: %s" % exc.strerror
+        if exc.errno == errno.ELOOP:
+            reason = "is a symbolic link, which is not followed"
+        raise FileError("%s %s" % (path, reason)) from exc
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode):
+            raise FileError("%s is not a regular file" % path)
+        if owners is not None and info.st_uid not in owners:
+            raise FileError(
+                "%s belongs to uid %d, which is not the gateway's user" % (path, info.st_uid)
+            )
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _read(path: str, fd: int, max_bytes: int) -> bytes:

@@ -1,0 +1,363 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a bug report about one gateway needs, as it is on the host: nothing here is redacted yet.
+
+What belongs to the owner is read as the owner, or through a descriptor whose owner was checked.
+config.yaml, .env, auth.json and state.db are never taken, and ``hermes debug share`` is never
+called.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any, Callable, NamedTuple
+
+from .._guard import config, history, memory_trend
+from .._hermes import client, database, discovery, state_file
+from .._hermes.discovery import Gateway
+from .._host import cgroup, display, files, proc, systemd
+from .._host.errors import FileError, HermesError, RunError, SettingError, SystemdError
+from .._oom import oom_info
+from .._redact import gateway_log
+from .._redact.redaction import Redactor
+
+# A week of kills, and of earlier runs.
+HOURS = 168
+LOG_LINES = 200
+# 200 lines of a log have less; a log that is one line of 5 GB is cut.
+TAIL_BYTES = 256 << 10
+# Two months of samples, one every five minutes.
+_HISTORY_SAMPLES = 20000
+# Of what systemd says of a unit, and of what Hermes prints, which a user may make as long as they
+# like.
+_MAX_LETTERS = 100000
+_MAX_PROCESSES = 500
+# Of one file of a cgroup; memory.stat has 2 kB.
+_CGROUP_BYTES = 16 << 10
+# Seconds. `hermes doctor` asks 29 services on the network.
+_DUMP_TIMEOUT = 30.0
+_DOCTOR_TIMEOUT = 90.0
+# No colours, and lines that are not broken at 80 columns.
+_PROGRAM_ENVIRONMENT = {"NO_COLOR": "1", "COLUMNS": "120"}
+_PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "MainPID",
+    "NRestarts",
+    "ExecMainStartTimestamp",
+    "ExecMainStatus",
+    "MemoryCurrent",
+    "MemoryPeak",
+    "MemorySwapCurrent",
+    "MemorySwapPeak",
+    "MemoryHigh",
+    "MemoryMax",
+    "MemorySwapMax",
+    "OOMPolicy",
+    "OOMScoreAdjust",
+    "TasksCurrent",
+    "Restart",
+    "RestartUSec",
+    "TimeoutStopUSec",
+    "WatchdogUSec",
+    "KillMode",
+    "ControlGroup",
+    "FragmentPath",
+    "DropInPaths",
+    "InvocationID",
+    "NeedDaemonReload",
+)
+_CGROUP_FILES = (
+    "memory.current",
+    "memory.peak",
+    "memory.max",
+    "memory.high",
+    "memory.swap.current",
+    "memory.swap.max",
+    "memory.events",
+    "memory.events.local",
+    "memory.stat",
+    "memory.pressure",
+    "memory.usage_in_bytes",
+    "memory.max_usage_in_bytes",
+    "memory.limit_in_bytes",
+    "memory.failcnt",
+    "memory.oom_control",
+)
+
+
+class Raw(NamedTuple):
+    """A file of the bundle before redaction.
+
+    ``redact`` takes the redactor and ``content`` and gives the text. ``by_hermes`` says whether
+    Hermes's own redaction sees that text as well.
+    """
+
+    name: str
+    content: Any
+    redact: Callable[[Redactor, Any], str]
+    by_hermes: bool = False
+
+
+class Process(NamedTuple):
+    """One process of a gateway; ``own`` says whether it is the gateway itself."""
+
+    pid: int
+    rss_bytes: int
+    swap_bytes: int
+    argv: list[str]
+    own: bool
+
+
+class Found(NamedTuple):
+    """What one collector found: files, facts for the summary, notes on what cannot be read."""
+
+    files: list[Raw]
+    facts: dict[str, Any]
+    notes: list[str]
+
+
+class Evidence(NamedTuple):
+    """All that was found about a gateway; ``rows`` are its history, ``oom`` is the answer of
+    oom_info.
+    """
+
+    gateway: Gateway
+    rows: list[dict[str, Any]]
+    oom: dict[str, Any]
+    files: list[Raw]
+    facts: dict[str, Any]
+    notes: list[str]
+
+
+def collect(gateway: Gateway) -> Evidence:
+    """Everything about ``gateway``. What cannot be read costs its own part and is a note."""
+    rows, notes = _history(gateway)
+    oom = oom_info.find([gateway], HOURS)
+    evidence = Evidence(gateway, rows, oom, [], {"oom_kills": len(oom["kills"])}, notes)
+    evidence.notes.extend(oom["notes"])
+    for collector in (verdict, busyness, log, unit, kernel, processes, programs, present):
+        found = collector(gateway)
+        evidence.files.extend(found.files)
+        evidence.facts.update(found.facts)
+        evidence.notes.extend(found.notes)
+    return evidence
+
+
+def _history(gateway: Gateway) -> tuple[list[dict[str, Any]], list[str]]:
+    try:
+        return history.tail(os.path.join(config.STATE, gateway.name), _HISTORY_SAMPLES), []
+    except OSError as exc:
+        return [], ["the history cannot be read: %s" % exc.strerror]
+
+
+def verdict(gateway: Gateway) -> Found:
+    """The verdict on the history, by the settings of the guard if it has any for the gateway."""
+    notes = []
+    settings = None
+    try:
+        settings = config.load().get(gateway.name)
+    except SettingError as exc:
+        notes.append(str(exc))
+    if settings is None:
+        settings = _settings_of(gateway)
+    return Found([], {"verdict": memory_trend.of_gateways([settings])[gateway.name]}, notes)
+
+
+def _settings_of(gateway: Gateway) -> config.Settings:
+    """The settings of a gateway that the guard does not manage."""
+    section = {
+        "unit": gateway.unit or "",
+        "scope": gateway.scope,
+        "user": gateway.user,
+        "home": gateway.home,
+        "python": gateway.python or "",
+    }
+    return config.Settings(gateway.name, section)
+
+
+def busyness(gateway: Gateway) -> Found:
+    """How much the gateway has to do."""
+    counted = database.activity(gateway)
+    note = counted.pop("note")
+    return Found([], {"activity": counted}, [note] if note else [])
+
+
+def log(gateway: Gateway) -> Found:
+    """The last lines of gateway.log."""
+    path = os.path.join(gateway.home, "logs", "gateway.log")
+    try:
+        text = last_lines(path, gateway.uid, LOG_LINES)
+    except FileError as exc:
+        return Found([], {}, ["gateway.log was not taken: %s" % exc])
+    return Found([Raw("gateway.log", text, gateway_log.log, by_hermes=True)], {}, [])
+
+
+def last_lines(path: str, uid: int, count: int) -> str:
+    """The last ``count`` lines of the regular file ``path`` of user ``uid``. Raises FileError."""
+    data, cut = files.tail_bytes(path, [uid], TAIL_BYTES)
+    found = data.decode("utf-8", "replace").split("\n")
+    if cut:
+        # The first line is a part of one.
+        found = found[1:]
+    if found and not found[-1]:
+        found.pop()
+    return "\n".join(found[-count:]) + "\n" if found else ""
+
+
+def unit(gateway: Gateway) -> Found:
+    """The state of the unit, and its files as systemd reads them."""
+    found = Found([], {"restarts": None}, [])
+    if not gateway.unit:
+        found.notes.append("it was started by hand: there is no unit")
+        return found
+    manager = discovery.manager_of(gateway)
+    try:
+        wanted = "--property=" + ",".join(_PROPERTIES)
+        shown = manager.systemctl("show", wanted, "--", gateway.unit).out
+        restarts = [line for line in shown.splitlines() if line.startswith("NRestarts=")]
+        found.facts["restarts"] = restarts[0].partition("=")[2] if restarts else None
+        state = "\n".join(sorted(shown[:_MAX_LETTERS].splitlines())) + "\n"
+        found.files.append(Raw("unit-state.txt", state, Redactor.text))
+        text = manager.systemctl("cat", "--", gateway.unit).out[:_MAX_LETTERS]
+        found.files.append(Raw("unit.txt", text, gateway_log.unit))
+    except SystemdError as exc:
+        found.notes.append("systemd cannot be asked about the unit: %s" % exc)
+    return found
+
+
+def kernel(gateway: Gateway) -> Found:
+    """Figures of the kernel, in which no words are but the names of files and fields."""
+    if gateway.pid is None:
+        return Found([], {}, ["it does not run: there is no process to look at"])
+    found = Found([], {}, [])
+    rollup = proc.read("/proc/%d/smaps_rollup" % gateway.pid)
+    status = proc.read("/proc/%d/status" % gateway.pid)
+    if rollup:
+        found.files.append(Raw("smaps_rollup.txt", display.printable(rollup, keep="\n\t"), _as_is))
+    if status:
+        wanted = ("Vm", "Rss", "Threads", "HugetlbPages")
+        lines = [line + "\n" for line in status.splitlines() if line.startswith(wanted)]
+        found.files.append(Raw("status.txt", "".join(lines), _as_is))
+    figures = []
+    for directory in cgroup.directories(gateway.control_group):
+        for name in _CGROUP_FILES:
+            text = proc.read(os.path.join(directory, name), _CGROUP_BYTES)
+            if text:
+                figures.append("# %s\n%s" % (name, text))
+    text = "\n".join(figures) or "The cgroup has no memory controller.\n"
+    found.files.append(Raw("cgroup.txt", text, _as_is))
+    return found
+
+
+def _as_is(_redactor: Redactor, text: str) -> str:
+    """For figures."""
+    return text
+
+
+def processes(gateway: Gateway) -> Found:
+    """The gateway and what it started, with their memory and command lines."""
+    if gateway.pid is None:
+        return Found([], {}, [])
+    found = []
+    for pid in cgroup.processes(gateway.pid, gateway.control_group)[:_MAX_PROCESSES]:
+        memory = proc.memory(pid)
+        if memory:
+            argv, own = proc.argv(pid), pid == gateway.pid
+            found.append(Process(pid, memory["rss_bytes"], memory["swap_bytes"], argv, own))
+    return Found([Raw("processes.txt", found, _process_table, by_hermes=True)], {}, [])
+
+
+def _process_table(redactor: Redactor, listed: list[Process]) -> str:
+    lines = ["pid\trss_mb\tswap_mb\tcommand"]
+    for one in listed:
+        line = gateway_log.command(redactor, one.argv, known=one.own)
+        rss, swap = one.rss_bytes / display.MB, one.swap_bytes / display.MB
+        lines.append("%d\t%.1f\t%.1f\t%s" % (one.pid, rss, swap, line))
+    return "\n".join(lines) + "\n"
+
+
+def programs(gateway: Gateway) -> Found:
+    """What ``hermes --version``, ``hermes dump`` and ``hermes doctor`` print."""
+    found = Found([], {}, [])
+    if not gateway.python:
+        found.notes.append(
+            "the Python of its Hermes is not known:"
+            " hermes --version, dump and doctor were not asked"
+        )
+        return found
+    for name, argument, timeout in (
+        ("version", "--version", _DUMP_TIMEOUT),
+        ("dump", "dump", _DUMP_TIMEOUT),
+        ("doctor", "doctor", _DOCTOR_TIMEOUT),
+    ):
+        arguments = ["-m", "hermes_cli.main", argument]
+        try:
+            done = client.run_python(gateway, arguments, env=_PROGRAM_ENVIRONMENT, timeout=timeout)
+        except RunError as exc:
+            found.notes.append("hermes %s: %s" % (argument, exc))
+            continue
+        if done.rc:
+            found.notes.append("hermes %s ended with exit code %d" % (argument, done.rc))
+        text = done.out[:_MAX_LETTERS]
+        found.files.append(Raw("hermes-%s.txt" % name, text, Redactor.text, by_hermes=True))
+    return found
+
+
+def present(gateway: Gateway) -> Found:
+    """What the gateway is now: its Hermes, its state and its memory."""
+    hermes: dict[str, Any] = {"version": None, "provider": None, "model": None, "channels": []}
+    notes = []
+    if gateway.problem:
+        notes.append(gateway.problem)
+    elif gateway.python:
+        try:
+            asked = client.probe(gateway)
+            hermes = {name: asked[name] for name in hermes}
+        except HermesError as exc:
+            notes.append("its Hermes cannot be asked: %s" % exc)
+    state = (state_file.runtime(gateway)["state"] or "running") if gateway.pid else "stopped"
+    uptime = gateway.uptime_seconds
+    facts = dict(
+        hermes,
+        name=gateway.name,
+        unit=gateway.unit,
+        scope=gateway.scope,
+        memory=_memory(gateway),
+        state=state,
+        uptime_seconds=None if uptime is None else int(uptime),
+    )
+    return Found([], facts, notes)
+
+
+def _memory(gateway: Gateway) -> dict[str, Any]:
+    """The memory of the process, of all it started and of its cgroup; empty if it does not run."""
+    if gateway.pid is None:
+        return {}
+    own = proc.memory(gateway.pid)
+    found: dict[str, Any] = {**own} if own else {}
+    found.update(cgroup.memory(gateway.control_group))
+    # What was killed is in oom.json.
+    found.pop("oom_kills")
+    every = [proc.memory(pid) for pid in cgroup.processes(gateway.pid, gateway.control_group)]
+    found["tree_rss_bytes"] = sum(memory["rss_bytes"] for memory in every if memory)
+    return found
+
+
+def host() -> dict[str, Any]:
+    """The host: its memory, systemd, kernel and distribution."""
+    release = proc.read("/etc/os-release", 1 << 16) or ""
+    names = [line for line in release.splitlines() if line.startswith("PRETTY_NAME=")]
+    return dict(
+        proc.host_memory(),
+        systemd=systemd.version(),
+        kernel=platform.release(),
+        system=names[0].partition("=")[2].strip().strip('"') if names else None,
+        machine=platform.machine(),
+        processors=os.cpu_count(),
+    )

@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one pass in which everything that was collected about a gateway is redacted.
+
+A text goes through gateway_log if it is a log, a unit or a command line, through redaction, and
+through the redaction of the Hermes that is installed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .._hermes import client
+from .._hermes.discovery import Gateway
+from .._host.errors import RunError
+from .._redact.redaction import Redactor
+from . import chart
+from .collectors import Evidence, Raw
+
+# memory.csv is for a graph, and has that many lines at most.
+CSV_ROWS = 1000
+# Run by Hermes's Python.
+HERMES_REDACT = """\
+import sys
+from agent.redact import redact_sensitive_text as redact
+sys.stdout.write(redact(sys.stdin.read(), force=True))
+"""
+# Seconds.
+_TIMEOUT = 30.0
+# The columns of the history that are texts.
+_TEXTS = ("provider", "model", "version")
+
+
+class Redacted(NamedTuple):
+    """What was collected about a gateway, without secrets.
+
+    ``name`` is the gateway's, ``files`` are texts by name, ``rows`` is its history made thin,
+    ``facts`` are for the summary.
+    """
+
+    name: str
+    files: dict[str, str]
+    rows: list[dict[str, Any]]
+    facts: dict[str, Any]
+    oom: dict[str, Any]
+
+
+def redactor_for(evidence: Evidence) -> Redactor:
+    """A redactor that keeps the words by which the parts of the bundle are read together."""
+    gateway = evidence.gateway
+    # Ids of systemd are random and no secret; the history and the log are read together by them.
+    words = [row[name] for row in evidence.rows for name in ("invocation_id", "model")]
+    return Redactor(
+        keep=[gateway.invocation_id, gateway.name] + words, homes=[gateway.account.pw_dir]
+    )
+
+
+def redact(evidence: Evidence, redactor: Redactor) -> Redacted:
+    """Everything in ``evidence``; facts have a new key, ``notes``."""
+    notes = list(evidence.notes)
+    files = {raw.name: _text(raw, evidence.gateway, redactor, notes) for raw in evidence.files}
+    return Redacted(
+        name=redactor.text(evidence.gateway.name),
+        files=files,
+        rows=[_row(row, redactor) for row in chart.thin(evidence.rows, CSV_ROWS)],
+        facts=clean(dict(evidence.facts, notes=notes), redactor),
+        oom=clean(evidence.oom, redactor),
+    )
+
+
+def _text(raw: Raw, gateway: Gateway, redactor: Redactor, notes: list[str]) -> str:
+    """The text of ``raw``; a note is added if Hermes's own redaction does not work."""
+    text = raw.redact(redactor, raw.content)
+    if not raw.by_hermes or not gateway.python or not text.strip():
+        return text
+    try:
+        return _by_hermes(text, gateway, redactor)
+    except RunError as exc:
+        note = (
+            "Hermes's own redaction was not to be had (%s); the collection's was used alone"
+            % str(exc)[:200]
+        )
+        if note not in notes:
+            notes.append(note)
+        return text
+
+
+def _by_hermes(text: str, gateway: Gateway, redactor: Redactor) -> str:
+    """``text`` after the redaction of the Hermes that is installed; RunError if it does not work.
+
+    That one may know of keys that are newer than the rules of this collection.
+    """
+    done = client.run_python(gateway, ["-c", HERMES_REDACT], stdin=text, timeout=_TIMEOUT)
+    if done.rc != 0 or done.out.count("\n") != text.count("\n"):
+        raise RunError("exit code %d" % done.rc)
+    # It is a user's program: what it says is as hostile as what it was given.
+    return redactor.text(done.out)
+
+
+def _row(row: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    texts = {name: redactor.text(row[name]) for name in _TEXTS if row[name]}
+    return dict(row, **texts)
+
+
+def clean(value: Any, redactor: Redactor) -> Any:
+    """``value`` with every text in it redacted."""
+    if isinstance(value, str):
+        return redactor.text(value)
+    if isinstance(value, dict):
+        return {key: clean(item, redactor) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [clean(item, redactor) for item in value]
+    return value
