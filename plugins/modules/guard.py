@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guard
-short_description: Bring one part of the guard on a host to its wanted state
+short_description: Bring one component of the guard on a host to its desired state
 version_added: 0.1.0
 description:
   - Installs, changes or removes the files and units of one role of this collection, in one round trip, and verifies them.
-  - A role hands over its whole wanted state. What an earlier run installed and what is wanted no longer is removed.
+  - A role hands over the whole desired state. Files and units from an earlier run that are no longer requested are removed.
   - Installing or changing a timer starts neither its service nor a gateway.
   - On a host without a Hermes gateway nothing is installed, and what was installed earlier is removed.
 author:
@@ -21,8 +21,9 @@ extends_documentation_fragment:
 options:
   part:
     description:
-      - The part of the guard that is meant. What was installed is remembered under this name.
-      - V(guard) is the part on which the others stand; removing it removes them, and the history.
+      - The component. What was installed is remembered under this name.
+      - V(guard) is the base of the others. It has the program C(/usr/local/bin/hermes-guard), which is built on the host from this module's own sources;
+        removing it removes the others, and the history.
     type: str
     required: true
     choices:
@@ -33,7 +34,7 @@ options:
       - allocator
   state:
     description:
-      - Whether the part shall be there.
+      - Whether the component is installed.
     type: str
     choices:
       - present
@@ -41,28 +42,23 @@ options:
     default: present
   gateways:
     description:
-      - The names of the gateways that are guarded, as M(hermes_ops.gateway.gateway_info) returns them.
-      - All that systemd runs on the host, in system scope or user scope, where the list is empty.
+      - The names of the gateways to manage, as M(hermes_ops.gateway.gateway_info) returns them.
+      - If the list is empty, all gateways that systemd runs on the host, in system scope or user scope.
     type: list
     elements: str
     default: []
-  program:
-    description:
-      - Whether the part has the program C(/usr/local/bin/hermes-guard), which is built on the host from this module's own sources.
-    type: bool
-    default: false
   files:
     description:
-      - The files of the part.
-      - C(@NAME@), C(@UNIT@), C(@SCOPE@), C(@USER@), C(@HOME@) and C(@PYTHON@) stand for what belongs to a gateway.
+      - The files of the component.
+      - Only for the component V(guard), which runs before the gateways are known, C(@NAME@), C(@UNIT@), C(@SCOPE@), C(@USER@), C(@HOME@) and
+        C(@PYTHON@) stand for what belongs to a gateway, and C(guard.conf) gets a section for each gateway.
     type: list
     elements: dict
     default: []
     suboptions:
       path:
         description:
-          - The absolute path. With C(@NAME@), C(@UNIT@) or C(@SCOPE@) in it, it stands for one file for each gateway.
-          - Gateways may share a file whose content is the same for all of them, such as a drop-in of a unit that several users have.
+          - The absolute path. For the component V(guard), a path with C(@NAME@) in it stands for one file for each gateway.
         type: path
         required: true
       content:
@@ -70,11 +66,6 @@ options:
           - The content.
         type: str
         required: true
-      gateway_content:
-        description:
-          - What is added to O(files[].content) for each gateway.
-        type: str
-        default: ""
       mode:
         description:
           - The permissions, in octal.
@@ -82,88 +73,113 @@ options:
         default: "0644"
   units:
     description:
-      - The units that are enabled and started, timers as a rule. With C(@NAME@) in it, a name stands for one unit for each gateway.
+      - The units to enable and start, timers as a rule.
     type: list
     elements: str
     default: []
-  calendars:
-    description:
-      - Calendar events by the name of the option that they come from; each is tried with C(systemd-analyze calendar) before anything is changed.
-    type: dict
-    default: {}
-  cadences:
-    description:
-      - Calendar events by how often they come, V(6h), V(12h), V(24h), V(48h), V(72h) and V(168h). The one that a gateway's measured leak asks for takes
-        the place of C(@CALENDAR@) in its files; V(12h) until there is a verdict.
-      - A gateway that needs no restarts has no file with C(@CALENDAR@) in it, and not the unit that this file is.
-    type: dict
-    default: {}
-  memory_limit:
-    description:
-      - The variables of the role hermes_memory_limit by their names. What they mean on this host takes the place of C(@MEMORY_MAX@), C(@MEMORY_HIGH@)
-        and C(@MEMORY_SWAP_MAX@) in the files; a line with one that is not set, or makes no sense here, is left out.
-      - C(hermes_watchdog_threshold) beside them is the threshold that the play gives to the watchdog; the limit must lie above it.
-    type: dict
-    default: {}
-  jemalloc:
-    description:
-      - Whether the part needs the library C(libjemalloc.so.2). Where it is not on the host, nothing is installed.
-    type: bool
-    default: false
   options:
     description:
-      - Variables of other roles of the collection, by their names. They are checked before anything is changed, so that a slip in one that
-        comes later in the play does not leave half of it done.
+      - Variables of roles of the collection, by name. They are checked before anything is changed, so that a wrong one that comes later in the play does
+        not leave half of it done.
+      - If O(options.hermes_restart_timer_every=auto), the history of each gateway is judged and RV(gateways[].recommended_every) returned.
+      - The component V(memory_limit) needs those of its role.
     type: dict
     default: {}
   secrets:
     description:
-      - Values that take the place of C(@KEY@) in the content of the files and are shown nowhere.
+      - Values in the files that C(--diff) must not show, by the key in front of them, as in C(key = value).
     type: dict
     default: {}
 notes:
-  - The roles of this collection use this module; a playbook hardly needs it.
+  - Internal to this collection; use the roles instead.
 seealso:
   - module: hermes_ops.gateway.gateway_info
 """
 
 EXAMPLES = r"""
-- name: Have a timer for each gateway of the host
+- name: Find the gateways and check a variable of another role
+  hermes_ops.gateway.guard:
+    part: guard
+    options:
+      hermes_restart_timer_at:
+        - "04:00"
+  check_mode: true
+  register: guard
+
+- name: Ensure that the first gateway has a restart timer
   hermes_ops.gateway.guard:
     part: restart_timer
     files:
-      - path: /etc/systemd/system/@NAME@-restart.timer
+      - path: /etc/systemd/system/{{ guard.gateways[0].name }}-restart.timer
         content: "{{ lookup('ansible.builtin.template', 'restart.timer.j2') }}"
     units:
-      - "@NAME@-restart.timer"
-    calendars:
-      hermes_restart_timer_at:
-        - "04:00"
+      - "{{ guard.gateways[0].name }}-restart.timer"
 """
 
 RETURN = r"""
 gateways:
-  description: The names of the gateways that are guarded.
+  description: The managed gateways.
   returned: success
   type: list
-  elements: str
+  elements: dict
+  contains:
+    name:
+      description: The name of the unit without C(.service), in user scope with C(@USER) behind it.
+      type: str
+      sample: hermes-gateway-coder@ada
+    unit:
+      description: The unit.
+      type: str
+      sample: hermes-gateway-coder.service
+    scope:
+      description: The scope of the unit, C(system) or C(user).
+      type: str
+      sample: user
+    user:
+      description: The user that the gateway runs as.
+      type: str
+      sample: ada
+    home:
+      description: The home of Hermes, C(HERMES_HOME).
+      type: str
+      sample: /home/ada/.hermes/profiles/coder
+    python:
+      description: The Python of Hermes, or null if it is not known.
+      type: str
+      sample: /opt/hermes/bin/python
+    drop_in_directory:
+      description:
+        - The directory for drop-ins of the unit.
+        - Null in user scope for a unit that is not called C(hermes*.service), which other users may have as well.
+      type: str
+      sample: /etc/systemd/user/hermes-gateway-coder.service.d
+    recommended_every:
+      description: How often the gateway should be restarted, by its measured leak; null if it needs no restarts, V(12h) until there is a verdict.
+      returned: if O(options.hermes_restart_timer_every=auto)
+      type: str
+      sample: 24h
+memory:
+  description: The memory of the host in bytes.
+  returned: success
+  type: dict
   sample:
-    - hermes-gateway
-    - hermes-gateway-coder@ada
+    available_bytes: 1482567680
+    swap_total_bytes: 0
+    total_bytes: 2084569088
 restart_needed:
-  description: The names of the gateways whose process is older than a drop-in of this part, so that it is in force after a restart only.
+  description: The names of the gateways whose process is older than a drop-in of this component, so that it is in force only after a restart.
   returned: success
   type: list
   elements: str
   sample: []
 notes:
-  description: What of the wanted state this host cannot do, or not yet. Each is given as a warning too.
+  description: What of the desired state this host cannot do, or not yet. Each is given as a warning too.
   returned: success
   type: list
   elements: str
   sample: []
 next_elapse:
-  description: When each timer of the part fires next, in epoch seconds by its unit's name. Empty in check mode.
+  description: When each timer of the component fires next, in epoch seconds by its unit's name. Empty in check mode.
   returned: success
   type: dict
   sample:
@@ -192,7 +208,7 @@ skipped_because:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import desired_state
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard
 
 
 def main():
@@ -205,7 +221,6 @@ def main():
             },
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "gateways": {"type": "list", "elements": "str", "default": []},
-            "program": {"type": "bool", "default": False},
             "files": {
                 "type": "list",
                 "elements": "dict",
@@ -213,22 +228,17 @@ def main():
                 "options": {
                     "path": {"type": "path", "required": True},
                     "content": {"type": "str", "required": True},
-                    "gateway_content": {"type": "str", "default": ""},
                     "mode": {"type": "str", "default": "0644"},
                 },
             },
             "units": {"type": "list", "elements": "str", "default": []},
-            "calendars": {"type": "dict", "default": {}},
-            "cadences": {"type": "dict", "default": {}},
-            "memory_limit": {"type": "dict", "default": {}},
-            "jemalloc": {"type": "bool", "default": False},
             "options": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
         },
         supports_check_mode=True,
     )
     try:
-        result = desired_state.apply(module.params, module.check_mode)
+        result = guard.apply(module.params, module.check_mode)
     except GuardError as exc:
         module.fail_json(msg=str(exc))
     for note in result["notes"]:

@@ -137,6 +137,18 @@ def check_text(text, where):
                 value_of(key, section[key], where)
 
 
+def section(gateway):
+    """The section of guard.conf for the gateway that discovery found."""
+    return "\n[%s]\nunit = %s\nscope = %s\nuser = %s\nhome = %s\npython = %s\n" % (
+        gateway.name,
+        gateway.unit,
+        gateway.scope,
+        gateway.user,
+        gateway.home,
+        gateway.python or "",
+    )
+
+
 def load(folder=FOLDER):
     """The Settings of every configured gateway, by name. SettingError where a file or a value is not right."""
     parser = _parser()

@@ -91,15 +91,15 @@ print(json.dumps(compiled))
 """
 
 
-def build():
-    """The program (bytes) as every Python can run it: sources only."""
+def build() -> bytes:
+    """The program as every Python can run it: sources only."""
     return _archive({name: text.encode("utf-8") for name, text in _sources().items()})
 
 
-def installed(present):
-    """The program (bytes) for this host, with the sources compiled by INTERPRETER.
+def installed(present: bytes | None) -> bytes:
+    """The program for this host, with the sources compiled by INTERPRETER.
 
-    ``present`` (bytes or None) is what is installed now. It is returned as it is if it has the same sources, compiled by a Python of
+    ``present`` is what is installed now. It is returned as it is if it has the same sources, compiled by a Python of
     the version that INTERPRETER has now. Raises RunError if INTERPRETER does not work.
     """
     sources = _sources()
@@ -111,14 +111,14 @@ def installed(present):
     return _archive(members)
 
 
-def _magic():
+def _magic() -> str:
     """The version of INTERPRETER's compiled files, as 8 hexadecimal digits."""
     if os.path.exists(INTERPRETER) and os.path.samefile(sys.executable, INTERPRETER):
         return importlib.util.MAGIC_NUMBER.hex()
     return _interpreter("import importlib.util; print(importlib.util.MAGIC_NUMBER.hex())").strip()
 
 
-def _interpreter(code, stdin=""):
+def _interpreter(code: str, stdin: str = "") -> str:
     """What INTERPRETER prints when it runs ``code``."""
     done = command.run([INTERPRETER, "-ISB", "-c", code], stdin=stdin, timeout=120)
     if done.rc != 0:
@@ -126,7 +126,7 @@ def _interpreter(code, stdin=""):
     return done.out
 
 
-def _archive(members):
+def _archive(members: dict[str, bytes]) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as out:
         for name in sorted(members):
@@ -137,8 +137,8 @@ def _archive(members):
     return SHEBANG + archive.getvalue()
 
 
-def _sources_of(data):
-    """The sources (dict of str by member name) of program ``data``; None if it is damaged, or no archive at all."""
+def _sources_of(data: bytes) -> dict[str, str] | None:
+    """The sources by member name of program ``data``; None if it is damaged, or no archive at all."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if not data.startswith(SHEBANG) or archive.testzip() is not None:
@@ -152,8 +152,8 @@ def _sources_of(data):
         return None
 
 
-def _magic_of(data):
-    """The version (hex str) of the Python that compiled every source of program ``data``, or None."""
+def _magic_of(data: bytes) -> str | None:
+    """The version, as hexadecimal digits, of the Python that compiled every source of program ``data``, or None."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
         found = {archive.read(name)[:4].hex() for name in names if name.endswith(".pyc")}
@@ -161,7 +161,7 @@ def _magic_of(data):
     return found.pop() if complete and len(found) == 1 else None
 
 
-def _sources():
+def _sources() -> dict[str, str]:
     """The text of each source by its name in the archive."""
     sources = {"__main__.py": source(ENTRY), "hermes_guard/__init__.py": ""}
     for name in MODULES:
@@ -170,12 +170,12 @@ def _sources():
     return sources
 
 
-def _shipped():
+def _shipped() -> None:
     """Never called. A module is shipped with what it imports: this brings the program's sources to the host, and runs none of them."""
     from .._guard import cli, main  # noqa: F401
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Write the program to the file that ``arguments`` name."""
     with open(arguments[0], "wb") as handle:
         handle.write(build())

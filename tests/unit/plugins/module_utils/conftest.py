@@ -70,7 +70,11 @@ class FakeSystemd:
         self.processes = {}
         self.homes = {}
         self.calls = []
+        # The verbs that were asked for, those too that change nothing.
+        self.asked = []
         self.fails = set()
+        # Timers that are active and have no next time.
+        self.elapsed = set()
         self.dead = False
         self.during = None
         self.lock = threading.RLock()
@@ -154,6 +158,7 @@ class FakeSystemd:
             not in ("--user", "--no-pager", "--no-block", "--", "--all", "--no-legend", "--now")
         ]
         verb, rest = words[0], words[1:]
+        self.asked.append(verb)
         if verb not in ("show", "list-unit-files", "list-timers", "--version"):
             self.calls.append(
                 " ".join([verb] + [word for word in rest if not word.startswith("--")])
@@ -190,7 +195,9 @@ class FakeSystemd:
     def _list_timers(self, rest):
         lines = []
         for unit in rest:
-            if self.units.get(unit, {}).get("ActiveState") == "active":
+            if unit in self.elapsed:
+                lines.append("n/a n/a n/a n/a %s %s\n" % (unit, unit.replace(".timer", ".service")))
+            elif self.units.get(unit, {}).get("ActiveState") == "active":
                 lines.append(
                     "Thu 2099-12-31 04:00:00 UTC 3h left n/a n/a %s %s\n"
                     % (unit, unit.replace(".timer", ".service"))
@@ -207,6 +214,7 @@ class FakeSystemd:
             self._restart(rest)
 
     def _restart(self, rest):
+        self.elapsed.difference_update(rest)
         for unit in rest:
             if unit in self.homes:
                 process = self.processes.pop(unit, None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
@@ -14,21 +15,21 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     config,
     history,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import desired_state
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup, unit_files
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
 
-CADENCES = {"%dh" % hours: "event %d" % hours for hours in forecast.CADENCES}
+TIMER = "hermes-gateway-restart.timer"
+CHECKOUT = Path(__file__).resolve().parents[5]
 
 
 @pytest.fixture
 def host(tmp_path, systemd, monkeypatch):
     """A host with one guarded gateway, under a watchdog at 1024 MB."""
-    monkeypatch.setattr(desired_state.unit_files, "FOLDER", str(tmp_path / "units") + "/")
-    monkeypatch.setattr(desired_state, "MANIFESTS", str(tmp_path / "state/installed"))
+    monkeypatch.setattr(unit_files, "FOLDER", str(tmp_path / "units") + "/")
     monkeypatch.setattr(config, "PROGRAM", str(tmp_path / "hermes-guard"))
-    monkeypatch.setattr(desired_state.discovery, "_by_hand", lambda found: [])
+    monkeypatch.setattr(discovery, "_by_hand", lambda found: [])
     monkeypatch.setattr(
         cgroup,
         "memory",
@@ -41,7 +42,7 @@ def host(tmp_path, systemd, monkeypatch):
     )
     for name in ("units", "etc"):
         (tmp_path / name).mkdir()
-    (tmp_path / "hermes-guard").write_text("")
+    (tmp_path / "hermes-guard").write_text("hermes_ops.gateway")
     (tmp_path / "etc/guard.conf").write_text(
         "[DEFAULT]\nthreshold = 1024M\n[hermes-gateway]\nunit = hermes-gateway.service\nhome = %s\n"
         % (tmp_path / "home")
@@ -50,33 +51,35 @@ def host(tmp_path, systemd, monkeypatch):
     return tmp_path
 
 
-def parameters(host, **changed):
-    files = [
-        {
-            "path": str(host / "units/@NAME@-restart.timer"),
-            "content": "# hermes_ops.gateway\n@CALENDAR@\n",
-            "gateway_content": "",
-            "mode": "0644",
-        },
-        {
-            "path": str(host / "etc/guard.conf.d/timer.conf"),
-            "content": "[DEFAULT]\nsplay = 1h\n",
-            "gateway_content": "",
-            "mode": "0644",
-        },
-    ]
-    return dict(
+def recommended():
+    """How often the guard module says that the gateway should be restarted."""
+    parameters = {
+        "part": "guard",
+        "state": "present",
+        "gateways": [],
+        "files": [],
+        "units": [],
+        "options": {"hermes_restart_timer_every": "auto"},
+    }
+    return guard.apply(parameters, True)["gateways"][0]["recommended_every"]
+
+
+def apply(host, every):
+    """The result of the component restart_timer as the role asks for it: no timer for a gateway that needs no restarts."""
+    listed = {"etc/guard.conf.d/timer.conf": "[DEFAULT]\nsplay = 1h\n"}
+    if every is not None:
+        listed["units/" + TIMER] = "# hermes_ops.gateway\n%s\n" % every
+    return guard.apply(
         {
             "part": "restart_timer",
             "state": "present",
             "gateways": [],
-            "program": False,
-            "files": files,
-            "units": ["@NAME@-restart.timer"],
-            "calendars": {},
-            "cadences": CADENCES,
-        },
-        **changed,
+            "files": [
+                {"path": str(host / path), "content": content, "mode": "0644"}
+                for path, content in listed.items()
+            ],
+            "units": [] if every is None else [TIMER],
+        }
     )
 
 
@@ -97,14 +100,15 @@ def seen(slope, hours=48):
 
 
 def calendar(host):
-    path = host / "units/hermes-gateway-restart.timer"
+    path = host / "units" / TIMER
     return path.read_text().splitlines()[1] if path.exists() else None
 
 
 def test_twelve_hours_until_there_is_a_verdict(host):
-    assert desired_state.apply(parameters(host))["changed"]
-    assert calendar(host) == "event 12"
-    assert not desired_state.apply(parameters(host))["changed"]
+    assert recommended() == "12h"
+    assert apply(host, recommended())["changed"]
+    assert calendar(host) == "12h"
+    assert not apply(host, recommended())["changed"]
 
 
 def test_a_leak_has_what_it_asks_for(host):
@@ -113,39 +117,42 @@ def test_a_leak_has_what_it_asks_for(host):
         "hermes-gateway"
     ]["recommended_restart_hours"]
     assert hours in (6, 12, 24)
-    result = desired_state.apply(parameters(host))
-    assert calendar(host) == "event %d" % hours
-    assert set(result["next_elapse"]) == {"hermes-gateway-restart.timer"}
-    assert not desired_state.apply(parameters(host))["changed"]
+    result = apply(host, recommended())
+    assert calendar(host) == "%dh" % hours
+    assert set(result["next_elapse"]) == {TIMER}
+    assert not apply(host, recommended())["changed"]
 
 
 def test_without_a_leak_there_is_no_timer(host):
-    desired_state.apply(parameters(host))
+    apply(host, recommended())
     seen(0)
-    result = desired_state.apply(parameters(host))
+    assert recommended() is None
+    result = apply(host, recommended())
     assert (result["changed"], calendar(host), result["next_elapse"]) == (True, None, {})
     assert (host / "etc/guard.conf.d/timer.conf").exists()
-    assert not desired_state.apply(parameters(host))["changed"]
+    assert not apply(host, recommended())["changed"]
 
 
 def test_the_calendar_follows(host):
     seen(0)
-    desired_state.apply(parameters(host))
+    apply(host, recommended())
     seen(100)
-    assert desired_state.apply(parameters(host))["changed"]
-    assert calendar(host) == "event 6"
+    assert apply(host, recommended())["changed"]
+    assert calendar(host) == "6h"
 
 
 def test_a_fixed_calendar_asks_for_no_verdict(host, monkeypatch):
     monkeypatch.setattr(cadence, "measured", lambda names: 1 / 0)
-    files = parameters(host)["files"]
-    files[0]["content"] = "# hermes_ops.gateway\nevent\n"
-    desired_state.apply(parameters(host, cadences={}, files=files))
-    assert calendar(host) == "event"
+    parameters = {"part": "guard", "state": "present", "gateways": [], "files": [], "units": []}
+    for options in ({}, {"hermes_restart_timer_every": "12h"}):
+        assert (
+            "recommended_every"
+            not in guard.apply(dict(parameters, options=options), True)["gateways"][0]
+        )
 
 
-def test_every_cadence_that_is_recommended_has_a_calendar(host):
+def test_every_recommendation_has_a_calendar_in_the_role():
+    """What the verdict asks for is one of the calendars of hermes_restart_timer/vars/main.yml."""
+    text = (CHECKOUT / "roles/hermes_restart_timer/vars/main.yml").read_text(encoding="utf-8")
     for hours in forecast.CADENCES:
-        assert "%dh" % hours in CADENCES
-    with pytest.raises(GuardError, match="there is none of '12h'"):
-        desired_state.apply(parameters(host, cadences={"6h": "event 6"}))
+        assert "\n  %dh: " % hours in text

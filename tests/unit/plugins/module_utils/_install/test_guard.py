@@ -12,141 +12,22 @@ import stat
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import files as files_module
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import timers, unit_files
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
     GuardError,
     SystemdError,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import desired_state
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
+    checks,
+    desired_state,
+    memory_limit,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard as backend
 
 GATEWAY = "hermes-gateway.service"
 TIMER = "hermes-gateway-restart.timer"
-GUARD = "# hermes_ops.gateway\n[DEFAULT]\nhistory_days = 30\n"
-SECTION = (
-    "\n[@NAME@]\nunit = @UNIT@\nscope = @SCOPE@\nuser = @USER@\nhome = @HOME@\npython = @PYTHON@\n"
-)
-
-
-@pytest.fixture
-def host(tmp_path, systemd, monkeypatch):
-    """A host with one gateway: its folder, below which everything lies."""
-    root = tmp_path / "host"
-    for name in ("units", "bin"):
-        (root / name).mkdir(parents=True)
-    monkeypatch.setattr(config, "FOLDER", str(root / "etc"))
-    monkeypatch.setattr(config, "STATE", str(root / "state"))
-    monkeypatch.setattr(desired_state.unit_files, "FOLDER", str(root / "units") + "/")
-    monkeypatch.setattr(desired_state, "MANIFESTS", str(root / "state/installed"))
-    monkeypatch.setattr(config, "PROGRAM", str(root / "bin/hermes-guard"))
-    # Those of the machine that the tests run on are not of this host.
-    monkeypatch.setattr(desired_state.discovery, "_by_hand", lambda found: [])
-    systemd.add_gateway(tmp_path / "home")
-    return root
-
-
-@pytest.fixture
-def guard(host):
-    """The parameters of the part guard; call it with what differs."""
-
-    def make(**changed):
-        files = [
-            {
-                "path": str(host / "etc/guard.conf"),
-                "content": GUARD,
-                "gateway_content": SECTION,
-                "mode": "0644",
-            },
-            {
-                "path": str(host / "units/@NAME@-restart.service"),
-                "content": "# hermes_ops.gateway @NAME@\n",
-                "gateway_content": "",
-                "mode": "0644",
-            },
-        ]
-        return dict(
-            {
-                "part": "guard",
-                "state": "present",
-                "gateways": [],
-                "program": True,
-                "files": files,
-                "units": [],
-                "calendars": {},
-            },
-            **changed,
-        )
-
-    return make
-
-
-@pytest.fixture
-def timer(host):
-    """The parameters of the part restart_timer."""
-
-    def make(times="04:00", **changed):
-        files = [
-            {
-                "path": str(host / "units/@NAME@-restart.timer"),
-                "content": "# hermes_ops.gateway\n%s\n" % times,
-                "gateway_content": "",
-                "mode": "0644",
-            },
-            {
-                "path": str(host / "etc/guard.conf.d/timer.conf"),
-                "content": "[DEFAULT]\nsplay = 1h\n",
-                "gateway_content": "",
-                "mode": "0644",
-            },
-        ]
-        return dict(
-            {
-                "part": "restart_timer",
-                "state": "present",
-                "gateways": [],
-                "program": False,
-                "files": files,
-                "units": ["@NAME@-restart.timer"],
-                "calendars": {"hermes_restart_timer_at": [times]},
-            },
-            **changed,
-        )
-
-    return make
-
-
-@pytest.fixture
-def watchdog(host):
-    """The parameters of the part watchdog, with a secret in its file."""
-
-    def make(command="curl -H token:tok-1", threshold="50%", **changed):
-        content = (
-            "[DEFAULT]\n# hermes_ops.gateway\nthreshold = %s\nnotify_command = @NOTIFY_COMMAND@\n"
-            % threshold
-        )
-        files = [
-            {
-                "path": str(host / "etc/guard.conf.d/watchdog.conf"),
-                "content": content,
-                "gateway_content": "",
-                "mode": "0600",
-            }
-        ]
-        return dict(
-            {
-                "part": "watchdog",
-                "state": "present",
-                "gateways": [],
-                "program": False,
-                "files": files,
-                "units": [],
-                "calendars": {},
-                "secrets": {"NOTIFY_COMMAND": command},
-            },
-            **changed,
-        )
-
-    return make
 
 
 def everything(root):
@@ -167,12 +48,17 @@ def everything(root):
     return found
 
 
+def names(result):
+    """The names of the gateways that the module returned."""
+    return [gateway["name"] for gateway in result["gateways"]]
+
+
 def refused(parameters, root, systemd, *words):
     """Applying is refused with ``words``, and nothing has changed."""
     before = everything(root)
     systemd.calls.clear()
     with pytest.raises(GuardError) as caught:
-        desired_state.apply(parameters)
+        backend.apply(parameters)
     for word in words:
         assert word in str(caught.value)
     assert everything(root) == before
@@ -183,8 +69,8 @@ def test_first_run_second_run_and_removal(host, guard, timer, systemd):
     pid = systemd.pid()
     before = everything(host)
     for check_mode in (True, False):
-        result = desired_state.apply(guard(), check_mode)
-        assert (result["changed"], result["gateways"], len(result["diff"]) >= 3) == (
+        result = backend.apply(guard(), check_mode)
+        assert (result["changed"], names(result), len(result["diff"]) >= 3) == (
             True,
             ["hermes-gateway"],
             True,
@@ -200,7 +86,7 @@ def test_first_run_second_run_and_removal(host, guard, timer, systemd):
         systemd.python,
     )
     assert systemd.calls == ["daemon-reload"]
-    result = desired_state.apply(timer())
+    result = backend.apply(timer())
     assert result["next_elapse"][TIMER] > 4000000000
     assert systemd.calls == ["daemon-reload", "daemon-reload", "enable " + TIMER]
 
@@ -208,27 +94,27 @@ def test_first_run_second_run_and_removal(host, guard, timer, systemd):
     systemd.calls.clear()
     for parameters in (guard(), timer()):
         for check_mode in (True, False):
-            result = desired_state.apply(parameters, check_mode)
+            result = backend.apply(parameters, check_mode)
             assert (result["changed"], result["diff"]) == (False, [])
     assert (everything(host), systemd.calls) == (installed, [])
 
     for check_mode in (True, False):
-        assert desired_state.apply(timer(state="absent"), check_mode)["changed"]
+        assert backend.apply(timer(state="absent"), check_mode)["changed"]
     assert TIMER not in systemd.units
     assert os.path.exists(config.PROGRAM)
-    desired_state.apply(guard(state="absent"))
+    backend.apply(guard(state="absent"))
     assert everything(host) == before
-    assert desired_state.apply(guard(state="absent"))["changed"] is False
+    assert backend.apply(guard(state="absent"))["changed"] is False
     assert systemd.pid() == pid
 
 
 def test_changed_timer_starts_no_service(host, guard, timer, systemd):
     pid = systemd.pid()
-    desired_state.apply(guard())
-    desired_state.apply(timer())
+    backend.apply(guard())
+    backend.apply(timer())
     systemd.calls.clear()
-    result = desired_state.apply(timer(times="05:00"))
-    assert [one["after"] for one in result["diff"]] == ["# hermes_ops.gateway\n05:00\n"]
+    result = backend.apply(timer(times="05:00"))
+    assert [one["after"] for one in result["diff"]] == ["# hermes_ops.gateway\nOnCalendar=05:00\n"]
     assert systemd.calls == ["daemon-reload", "restart " + TIMER]
     assert systemd.pid() == pid
 
@@ -236,19 +122,19 @@ def test_changed_timer_starts_no_service(host, guard, timer, systemd):
 def test_removing_the_base_removes_the_others(host, guard, timer, watchdog, systemd):
     before = everything(host)
     for parameters in (guard(), timer(), watchdog()):
-        desired_state.apply(parameters)
+        backend.apply(parameters)
     os.mkdir(str(host / "state/hermes-gateway"))
     (host / "state/hermes-gateway/memory.csv").write_text("timestamp\n")
-    assert desired_state.apply(guard(state="absent"))["changed"]
+    assert backend.apply(guard(state="absent"))["changed"]
     assert everything(host) == before
 
 
 def test_last_gateway_is_gone(host, guard, timer, systemd):
-    desired_state.apply(guard())
-    desired_state.apply(timer())
+    backend.apply(guard())
+    backend.apply(timer())
     systemd.close()
     systemd.units = {TIMER: systemd.units[TIMER]}
-    result = desired_state.apply(guard())
+    result = backend.apply(guard())
     assert (result["changed"], result["skipped_because"]) == (
         True,
         "no Hermes gateway on this host",
@@ -259,7 +145,7 @@ def test_last_gateway_is_gone(host, guard, timer, systemd):
         False,
         {},
     )
-    assert desired_state.apply(guard())["changed"] is False
+    assert backend.apply(guard())["changed"] is False
 
 
 def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, monkeypatch):
@@ -269,7 +155,7 @@ def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, m
     account = pwd.getpwuid(os.getuid())
 
     def ada():
-        return desired_state.discovery.Gateway(
+        return discovery.Gateway(
             "hermes-gateway@ada",
             "user",
             account,
@@ -280,23 +166,20 @@ def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, m
             ["hermes", "gateway", "run"],
         )
 
-    monkeypatch.setattr(desired_state.discovery, "_by_hand", lambda found: [ada()])
-    assert desired_state.apply(guard())["gateways"] == ["hermes-gateway", "hermes-gateway@ada"]
+    monkeypatch.setattr(discovery, "_by_hand", lambda found: [ada()])
+    assert names(backend.apply(guard())) == ["hermes-gateway", "hermes-gateway@ada"]
     before = everything(host)
     home.rename(host.parent / "away")
-    result = desired_state.apply(guard())
-    assert (result["changed"], result["gateways"]) == (
-        False,
-        ["hermes-gateway", "hermes-gateway@ada"],
-    )
+    result = backend.apply(guard())
+    assert (result["changed"], names(result)) == (False, ["hermes-gateway", "hermes-gateway@ada"])
     assert result["notes"][0].startswith("hermes-gateway@ada stays guarded as it was: the home")
     assert everything(host) == before
 
 
-def test_drop_in_for_a_name_that_a_user_chose(host, guard, systemd, monkeypatch):
+def test_drop_in_for_a_name_that_a_user_chose(host, guard, limit, ram, systemd, monkeypatch):
     """/etc/systemd/user/UNIT.d holds for every user: nobody gives other users' dbus.service a limit by calling a gateway so."""
     account = pwd.getpwuid(os.getuid())
-    mallory = desired_state.discovery.Gateway(
+    mallory = discovery.Gateway(
         "dbus@mallory",
         "user",
         account,
@@ -306,46 +189,42 @@ def test_drop_in_for_a_name_that_a_user_chose(host, guard, systemd, monkeypatch)
         None,
         ["hermes", "gateway", "run"],
     )
-    monkeypatch.setattr(desired_state.discovery, "_by_hand", lambda found: [mallory])
-    desired_state.apply(guard())
-    path = str(host / "units/@SCOPE@/@UNIT@.d/50-limit.conf")
-    limit = dict(
-        guard(),
-        part="limit",
-        program=False,
-        files=[
-            {
-                "path": path,
-                "content": "# hermes_ops.gateway\n",
-                "gateway_content": "",
-                "mode": "0644",
-            }
-        ],
-    )
-    result = desired_state.apply(limit)
-    assert (host / "units/system/hermes-gateway.service.d/50-limit.conf").exists() and not (
-        host / "units/user"
-    ).exists()
+    monkeypatch.setattr(discovery, "_by_hand", lambda found: [mallory])
+    backend.apply(guard())
+    found = {one["name"]: one["drop_in_directory"] for one in backend.apply(guard())["gateways"]}
+    own = str(host / "units/system/hermes-gateway.service.d")
+    assert found == {"hermes-gateway": own, "dbus@mallory": None}
+    result = backend.apply(limit())
+    assert os.path.exists(own + "/limit.conf") and not (host / "units/user").exists()
     assert result["notes"] == [
-        "dbus@mallory gets no 50-limit.conf: the unit of a user must be called hermes*.service for that"
+        "dbus@mallory gets no drop-in: the unit of a user must be called hermes*.service for that"
     ]
+    hostile = limit()
+    hostile["files"].append(
+        {
+            "path": str(host / "units/user/dbus.service.d/limit.conf"),
+            "content": "# hermes_ops.gateway\n",
+            "mode": "0644",
+        }
+    )
+    refused(hostile, host, systemd, "dbus.service", "every user", "allowed: hermes*.service")
 
 
 def test_the_record_of_another_role_outlives_the_guard(host, guard):
-    desired_state.apply(guard())
+    backend.apply(guard())
     record = host / "state" / config.SESSION_RECORD
     record.write_text("{}")
-    assert desired_state.apply(guard(state="absent", files=[]))["changed"] is True
+    assert backend.apply(guard(state="absent", files=[]))["changed"] is True
     assert [path.name for path in (host / "state").iterdir()] == [record.name]
-    assert desired_state.apply(guard(state="absent", files=[]))["changed"] is False
+    assert backend.apply(guard(state="absent", files=[]))["changed"] is False
 
 
 def test_one_gateway_less(host, guard, timer, systemd, tmp_path):
     systemd.add_gateway(tmp_path / "coder", unit="hermes-gateway-coder.service", start=False)
-    desired_state.apply(guard())
-    desired_state.apply(timer())
-    result = desired_state.apply(timer(gateways=["hermes-gateway"]))
-    assert (result["changed"], result["gateways"]) == (True, ["hermes-gateway"])
+    backend.apply(guard())
+    backend.apply(timer(names=["hermes-gateway", "hermes-gateway-coder"]))
+    result = backend.apply(timer(gateways=["hermes-gateway"]))
+    assert (result["changed"], names(result)) == (True, ["hermes-gateway"])
     assert "hermes-gateway-coder-restart.timer" not in systemd.units
     assert (host / "units/hermes-gateway-coder-restart.service").exists()
     assert not (host / "units/hermes-gateway-coder-restart.timer").exists()
@@ -390,7 +269,7 @@ def test_home_of_somebody_else(host, guard, systemd):
 
 def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, monkeypatch):
     """Anybody may have a unit of their own that names the home of somebody else; it is told, and an error only where it was asked for."""
-    mallory = desired_state.discovery.Gateway(
+    mallory = discovery.Gateway(
         "hermes-gateway@mallory",
         "user",
         pwd.getpwnam("nobody"),
@@ -400,7 +279,7 @@ def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, 
         None,
         ["hermes", "gateway", "run"],
     )
-    monkeypatch.setattr(desired_state.discovery, "_by_hand", lambda found: [mallory])
+    monkeypatch.setattr(discovery, "_by_hand", lambda found: [mallory])
     refused(
         guard(gateways=["hermes-gateway@mallory"]),
         host,
@@ -408,17 +287,17 @@ def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, 
         "'hermes-gateway@mallory' cannot be guarded",
         "belongs to uid",
     )
-    result = desired_state.apply(guard())
-    assert result["gateways"] == ["hermes-gateway"]
+    result = backend.apply(guard())
+    assert names(result) == ["hermes-gateway"]
     assert [note.partition(": ")[0] for note in result["notes"]] == [
         "hermes-gateway@mallory is left out"
     ]
-    assert desired_state.apply(guard())["changed"] is False
+    assert backend.apply(guard())["changed"] is False
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
 def test_calendar(host, guard, timer, systemd):
-    desired_state.apply(guard())
+    backend.apply(guard())
     refused(
         timer(times="25:00"),
         host,
@@ -431,8 +310,8 @@ def test_calendar(host, guard, timer, systemd):
 
 
 def test_calendar_as_systemd_sees_it(host, guard, timer, systemd, monkeypatch):
-    desired_state.apply(guard())
-    monkeypatch.setattr(desired_state.timers, "calendar_problem", lambda expression: "no such day")
+    backend.apply(guard())
+    monkeypatch.setattr(timers, "calendar_problem", lambda expression: "no such day")
     refused(timer(), host, systemd, "hermes_restart_timer_at", "no such day")
 
 
@@ -440,7 +319,7 @@ def test_calendar_as_systemd_sees_it(host, guard, timer, systemd, monkeypatch):
     ("threshold", "why"), [("2048Q", "no amount of memory"), ("150%", "no amount of memory")]
 )
 def test_setting(host, guard, watchdog, systemd, threshold, why):
-    desired_state.apply(guard())
+    backend.apply(guard())
     refused(
         watchdog(threshold=threshold),
         host,
@@ -467,7 +346,7 @@ def test_mode_and_line_break(host, guard, watchdog, systemd):
     parameters = guard()
     parameters["files"][0]["mode"] = "rw-r--r--"
     refused(parameters, host, systemd, "mode", "rw-r--r--", "0644")
-    desired_state.apply(guard())
+    backend.apply(guard())
     refused(watchdog(command="a\nthreshold = 1%"), host, systemd, "notify_command", "line break")
 
 
@@ -480,7 +359,7 @@ def test_folder_that_cannot_be_written(host, guard, systemd, folder, monkeypatch
     # Root may write what is read-only by its mode: what counts is the kernel's answer.
     real = os.access
     monkeypatch.setattr(
-        desired_state.os,
+        files_module.os,
         "access",
         lambda path, mode: False if path == str(host / folder) else real(path, mode),
     )
@@ -488,9 +367,9 @@ def test_folder_that_cannot_be_written(host, guard, systemd, folder, monkeypatch
 
 
 def test_rollback(host, guard, timer, systemd, tmp_path):
-    desired_state.apply(guard())
+    backend.apply(guard())
     systemd.add_gateway(tmp_path / "coder", unit="hermes-gateway-coder.service", start=False)
-    desired_state.apply(timer(gateways=["hermes-gateway"]))
+    backend.apply(timer(gateways=["hermes-gateway"]))
     before = {
         path: value and (value[0], value[2]) for path, value in everything(host / "units").items()
     }
@@ -498,7 +377,7 @@ def test_rollback(host, guard, timer, systemd, tmp_path):
     # From one gateway to another: a timer goes, a timer comes, and systemd fails in between.
     systemd.fails.add("daemon-reload")
     with pytest.raises(GuardError, match=r"no luck; everything was put back as it was"):
-        desired_state.apply(timer(gateways=["hermes-gateway-coder"]))
+        backend.apply(timer(names=["hermes-gateway-coder"], gateways=["hermes-gateway-coder"]))
     systemd.fails.clear()
     assert {
         path: value and (value[0], value[2]) for path, value in everything(host / "units").items()
@@ -507,16 +386,16 @@ def test_rollback(host, guard, timer, systemd, tmp_path):
     assert systemd.units[TIMER]["ActiveState"] == "active"
     assert systemd.pid() == pid
     # The manifest still names both, and the next run puts it right.
-    desired_state.apply(timer(gateways=["hermes-gateway"]))
-    assert desired_state.apply(timer(gateways=["hermes-gateway"]))["changed"] is False
+    backend.apply(timer(gateways=["hermes-gateway"]))
+    assert backend.apply(timer(gateways=["hermes-gateway"]))["changed"] is False
 
 
 def test_rollback_of_a_timer_that_cannot_be_started(host, guard, timer, systemd):
-    desired_state.apply(guard())
+    backend.apply(guard())
     before = sorted(everything(host / "units"))
     systemd.fails.add("enable")
     with pytest.raises(GuardError, match="put back"):
-        desired_state.apply(timer())
+        backend.apply(timer())
     systemd.fails.clear()
     assert sorted(everything(host / "units")) == before
     assert "disable " + TIMER in systemd.calls
@@ -533,7 +412,7 @@ def test_rollback_of_a_file_that_cannot_be_written(host, guard, systemd, monkeyp
 
     monkeypatch.setattr(files_module, "write_atomic", full)
     with pytest.raises(GuardError, match="No space left"):
-        desired_state.apply(guard())
+        backend.apply(guard())
     assert (everything(host / "units"), os.path.exists(config.PROGRAM)) == (before, False)
 
 
@@ -542,7 +421,7 @@ def test_rollback_of_a_file_that_cannot_be_written(host, guard, systemd, monkeyp
 def test_killed_in_the_middle_and_removed(host, guard, request, monkeypatch, part, after):
     wanted = request.getfixturevalue(part)
     before = everything(host)
-    desired_state.apply(guard())
+    backend.apply(guard())
     base = sorted(everything(host))
     real = files_module.write_atomic
     count = []
@@ -555,48 +434,48 @@ def test_killed_in_the_middle_and_removed(host, guard, request, monkeypatch, par
 
     monkeypatch.setattr(files_module, "write_atomic", killed)
     try:
-        desired_state.apply(wanted())
+        backend.apply(wanted())
     except KeyboardInterrupt:
         pass
     monkeypatch.setattr(files_module, "write_atomic", real)
     # The next run takes it up where it is, or removes it.
-    assert desired_state.apply(wanted(state="absent"))["changed"] == (after > 0)
+    assert backend.apply(wanted(state="absent"))["changed"] == (after > 0)
     assert sorted(everything(host)) == base
-    desired_state.apply(guard(state="absent"))
+    backend.apply(guard(state="absent"))
     assert everything(host) == before
 
 
 def test_manifest_that_is_no_manifest(host, guard, systemd):
-    desired_state.apply(guard())
+    backend.apply(guard())
     (host / "state/installed/guard.json").write_text("[]")
     refused(guard(), host, systemd, "what was installed is not known")
 
 
 def test_secrets_are_in_the_file_and_nowhere_else(host, guard, watchdog, systemd):
-    desired_state.apply(guard())
+    backend.apply(guard())
     path = host / "etc/guard.conf.d/watchdog.conf"
     seen = []
     for check_mode in (True, False):
-        seen.append(desired_state.apply(watchdog(), check_mode))
+        seen.append(backend.apply(watchdog(), check_mode))
     assert "notify_command = curl -H token:tok-1\n" in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "notify_command = (hidden)\n" in seen[0]["diff"][0]["after"]
     # The token of an earlier run is none of this run's values, so that Ansible itself does not know it.
-    changed = desired_state.apply(watchdog(command="curl -H token:tok-2", threshold="60%"), True)
+    changed = backend.apply(watchdog(command="curl -H token:tok-2", threshold="60%"), True)
     assert (changed["diff"][0]["before"], changed["diff"][0]["after"]) == (
         "[DEFAULT]\n# hermes_ops.gateway\nthreshold = 50%\nnotify_command = (hidden)\n",
         "[DEFAULT]\n# hermes_ops.gateway\nthreshold = 60%\nnotify_command = (hidden, another one)\n",
     )
-    assert desired_state.apply(watchdog(command=""), True)["diff"][0]["after"].endswith(
+    assert backend.apply(watchdog(command=""), True)["diff"][0]["after"].endswith(
         "notify_command = \n"
     )
-    same = desired_state.apply(watchdog(threshold="60%"), True)["diff"][0]
+    same = backend.apply(watchdog(threshold="60%"), True)["diff"][0]
     assert same["after"].endswith("notify_command = (hidden)\n")
     seen += [
         changed,
         same,
-        desired_state.apply(watchdog(state="absent", command=""), True),
-        desired_state.apply(guard(state="absent"), True),
+        backend.apply(watchdog(state="absent", command=""), True),
+        backend.apply(guard(state="absent"), True),
     ]
     assert "tok-" not in json.dumps(seen)
     assert "threshold" not in seen[-1]["diff"][-1]["before"]
@@ -605,7 +484,7 @@ def test_secrets_are_in_the_file_and_nowhere_else(host, guard, watchdog, systemd
 def test_program_is_not_in_the_diff(host, guard):
     program = [
         one
-        for one in desired_state.apply(guard(), True)["diff"]
+        for one in backend.apply(guard(), True)["diff"]
         if one["after_header"].startswith(config.PROGRAM)
     ][0]
     assert program["after"].startswith("(the program hermes-guard, ")
@@ -613,20 +492,18 @@ def test_program_is_not_in_the_diff(host, guard):
 
 def test_drop_in_that_is_younger_than_the_process(host, guard, systemd):
     parameters = guard()
-    path = str(host / "units/@NAME@.service.d/memory.conf")
-    parameters["files"].append(
-        {"path": path, "content": "# hermes_ops.gateway\n", "gateway_content": "", "mode": "0644"}
-    )
-    assert desired_state.apply(parameters)["restart_needed"] == ["hermes-gateway"]
-    os.utime(path.replace("@NAME@", "hermes-gateway"), (1, 1))
-    assert desired_state.apply(parameters)["restart_needed"] == []
+    path = str(host / "units/hermes-gateway.service.d/memory.conf")
+    parameters["files"].append({"path": path, "content": "# hermes_ops.gateway\n", "mode": "0644"})
+    assert backend.apply(parameters)["restart_needed"] == ["hermes-gateway"]
+    os.utime(path, (1, 1))
+    assert backend.apply(parameters)["restart_needed"] == []
 
 
 def test_values_are_filled_in_at_once():
     gateway = type("Gateway", (), dict.fromkeys(("name", "unit", "scope", "user", "python"), "x"))()
     gateway.home = "/home/@PYTHON@"
     assert (
-        desired_state._fill("home = @HOME@ @PYTHON@ @OTHER@", gateway)
+        desired_state.fill("home = @HOME@ @PYTHON@ @OTHER@", gateway)
         == "home = /home/@PYTHON@ x @OTHER@"
     )
 
@@ -640,95 +517,20 @@ def test_users_unit_is_named_with_its_user(host, guard, tmp_path, monkeypatch):
     entry = pwd.struct_passwd(
         (user.pw_name, "x", user.pw_uid, user.pw_gid, "", str(tmp_path / "hermit"), "/bin/sh")
     )
-    monkeypatch.setattr(desired_state.discovery.pwd, "getpwall", lambda: [entry])
-    result = desired_state.apply(guard())
-    assert result["gateways"] == ["hermes-gateway", "hermes-gateway@" + user.pw_name]
+    monkeypatch.setattr(discovery.pwd, "getpwall", lambda: [entry])
+    result = backend.apply(guard())
+    assert names(result) == ["hermes-gateway", "hermes-gateway@" + user.pw_name]
     assert (host / ("units/hermes-gateway@%s-restart.service" % user.pw_name)).exists()
-
-
-@pytest.fixture
-def limit(host):
-    """The parameters of the part memory_limit, its files as the role has them."""
-
-    def make(most="80%", swap="0", high="", watchdog=None, **changed):
-        content = "# hermes_ops.gateway\nMemoryMax=@MEMORY_MAX@\nMemorySwapMax=@MEMORY_SWAP_MAX@\nMemoryHigh=@MEMORY_HIGH@\n"
-        files = [
-            {
-                "path": str(host / "units/@SCOPE@/@UNIT@.d/limit.conf"),
-                "content": content,
-                "gateway_content": "",
-                "mode": "0644",
-            },
-            {
-                "path": str(host / "units/@SCOPE@/hermes.slice"),
-                "content": content,
-                "gateway_content": "",
-                "mode": "0644",
-            },
-        ]
-        asked = {
-            "hermes_memory_limit_max": most,
-            "hermes_memory_limit_swap_max": swap,
-            "hermes_memory_limit_high": high,
-        }
-        return dict(
-            {
-                "part": "memory_limit",
-                "state": "present",
-                "gateways": [],
-                "program": False,
-                "files": files,
-                "units": [],
-                "calendars": {},
-                "memory_limit": dict(asked, hermes_watchdog_threshold=watchdog)
-                if watchdog
-                else asked,
-            },
-            **changed,
-        )
-
-    return make
-
-
-@pytest.fixture
-def ram(monkeypatch):
-    """A host with 1000 MB of RAM and cgroup v2, whose kernel does as systemd says: {control group: limit}."""
-    most = {"": 800 << 20}
-    monkeypatch.setattr(
-        desired_state.proc,
-        "host_memory",
-        lambda: {
-            "total_bytes": 1000 << 20,
-            "available_bytes": 0,
-            "swap_total_bytes": most.get("swap", 0),
-        },
-    )
-    monkeypatch.setattr(desired_state.memory_limit, "IN_FORCE_SECONDS", 0)
-    monkeypatch.setattr(cgroup, "memory", lambda group: {"cgroup_max_bytes": most[group]})
-    controllers(monkeypatch, "cpu memory pids\n")
-    return most
-
-
-def controllers(monkeypatch, everywhere, of_user=None):
-    """What cgroup.controllers says, None where there is no such file; ``of_user`` is said in the cgroup of a user's systemd."""
-
-    def read(path, limit=1 << 20):
-        if path.startswith(cgroup.ROOT):
-            return of_user or everywhere if "user@" in path else everywhere
-        return real(path, limit)
-
-    real = desired_state.proc.read
-    monkeypatch.setattr(desired_state.proc, "read", read)
 
 
 def test_limit_is_set_and_removed_without_a_restart(host, guard, limit, systemd, ram):
     pid = systemd.pid()
-    desired_state.apply(guard())
+    backend.apply(guard())
     before = everything(host)
     systemd.calls.clear()
-    assert desired_state.apply(limit(), True)["changed"]
+    assert backend.apply(limit(), True)["changed"]
     assert everything(host) == before
-    result = desired_state.apply(limit())
+    result = backend.apply(limit())
     assert (result["changed"], result["notes"], result["restart_needed"]) == (
         True,
         [],
@@ -737,24 +539,24 @@ def test_limit_is_set_and_removed_without_a_restart(host, guard, limit, systemd,
     drop_in = (host / "units/system/hermes-gateway.service.d/limit.conf").read_text()
     assert drop_in == "# hermes_ops.gateway\nMemoryMax=800M\nMemorySwapMax=0\n"
     assert systemd.calls == ["daemon-reload"]
-    assert desired_state.apply(limit())["changed"] is False
+    assert backend.apply(limit())["changed"] is False
     # What an earlier run wrote and systemd has not read.
     systemd.units[GATEWAY]["NeedDaemonReload"] = "yes"
-    assert desired_state.apply(limit(), True)["changed"]
+    assert backend.apply(limit(), True)["changed"]
     systemd.units[GATEWAY]["NeedDaemonReload"] = "no"
-    desired_state.apply(limit(state="absent"))
+    backend.apply(limit(state="absent"))
     assert everything(host) == before
     assert systemd.calls == ["daemon-reload", "daemon-reload"]
-    desired_state.apply(limit())
-    desired_state.apply(guard(state="absent"))
+    backend.apply(limit())
+    backend.apply(guard(state="absent"))
     assert not os.listdir(str(host / "units"))
     assert systemd.pid() == pid
 
 
 def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, systemd, ram):
-    desired_state.apply(guard())
-    desired_state.apply(limit())
-    desired_state.apply(watchdog(threshold="80%"))
+    backend.apply(guard())
+    backend.apply(limit())
+    backend.apply(watchdog(threshold="80%"))
     words = (
         "hermes_memory_limit_max",
         "80%",
@@ -765,9 +567,9 @@ def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, syste
     )
     refused(limit(), host, systemd, *words)
     # In check mode the watchdog's role has not written anything yet: what the play says of it counts.
-    assert desired_state.apply(limit(watchdog="50%"), True)["changed"] is False
+    assert backend.apply(limit(watchdog="50%"), True)["changed"] is False
     with pytest.raises(GuardError, match="watchdog's threshold of 900 MB"):
-        desired_state.apply(limit(watchdog="900M"), True)
+        backend.apply(limit(watchdog="900M"), True)
 
 
 @pytest.mark.parametrize(
@@ -782,7 +584,7 @@ def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, syste
     ],
 )
 def test_limit_that_is_none(host, guard, limit, systemd, ram, wrong, option):
-    desired_state.apply(guard())
+    backend.apply(guard())
     refused(limit(**wrong), host, systemd, option, "allowed: ")
     if wrong != {"high": "80%"}:
         value = list(wrong.values())[0]
@@ -801,37 +603,37 @@ def test_memory_high_only_with_swap(
     host, guard, limit, systemd, ram, swap_of_the_host, swap, line, note
 ):
     ram["swap"] = swap_of_the_host
-    desired_state.apply(guard())
-    result = desired_state.apply(limit(high="70%", swap=swap))
+    backend.apply(guard())
+    result = backend.apply(limit(high="70%", swap=swap))
     text = (host / "units/system/hermes-gateway.service.d/limit.conf").read_text()
     assert text.partition("MemoryHigh")[1:] == line.partition("MemoryHigh")[1:]
     assert [note in one for one in result["notes"]] == ([True] if note else [])
     assert ("MemorySwapMax" in text) == bool(swap)
 
 
-def test_limit_that_the_host_cannot_hold(host, guard, limit, systemd, ram, monkeypatch):
-    desired_state.apply(guard())
+def test_limit_that_the_host_cannot_hold(host, guard, limit, systemd, ram, say_controllers):
+    backend.apply(guard())
     ram[""] = None
-    assert desired_state.apply(limit())["notes"] == [
+    assert backend.apply(limit())["notes"] == [
         "hermes-gateway: the limit is not in force before its next restart"
     ]
-    assert "never reached" in desired_state.apply(limit(most="2G"), True)["notes"][0]
-    controllers(monkeypatch, "cpu pids\n")
-    assert "switched off" in desired_state.apply(limit(), True)["notes"][0]
-    controllers(monkeypatch, None)
+    assert "never reached" in backend.apply(limit(most="2G"), True)["notes"][0]
+    say_controllers("cpu pids\n")
+    assert "switched off" in backend.apply(limit(), True)["notes"][0]
+    say_controllers(None)
     for check_mode in (True, False):
-        assert "cgroup v1" in desired_state.apply(limit(), check_mode)["notes"][0]
+        assert "cgroup v1" in backend.apply(limit(), check_mode)["notes"][0]
 
 
-def test_limit_of_users_without_the_controller(host, ram, monkeypatch):
+def test_limit_of_users_without_the_controller(host, ram, say_controllers):
     gateway = type(
         "Gateway",
         (),
         {"name": "hermes-gateway@ada", "scope": "user", "uid": 1000, "user": "ada", "pid": 1},
     )()
-    assert desired_state.memory_limit.obstacle(gateway) is None
-    controllers(monkeypatch, "cpu memory\n", "cpu\n")
-    assert "Delegate=memory" in desired_state.memory_limit.obstacle(gateway)
+    assert memory_limit.obstacle(gateway) is None
+    say_controllers("cpu memory\n", "cpu\n")
+    assert "Delegate=memory" in memory_limit.obstacle(gateway)
 
 
 def test_two_users_share_a_drop_in(host, guard, limit, ram, systemd, monkeypatch):
@@ -851,56 +653,126 @@ def test_two_users_share_a_drop_in(host, guard, limit, ram, systemd, monkeypatch
 
     for manager in users:
         manager.show, manager.call = show.__get__(manager), call.__get__(manager)
-    monkeypatch.setattr(desired_state.unit_files.systemd, "user_managers", lambda: users)
+    monkeypatch.setattr(unit_files.systemd, "user_managers", lambda: users)
     home = str(host.parent / "home")
     account = pwd.getpwuid(os.getuid())
     found = [
-        desired_state.discovery.Gateway(
-            "hermes-gateway@" + name, "user", account, home, "hermes-gateway.service"
-        )
+        discovery.Gateway("hermes-gateway@" + name, "user", account, home, "hermes-gateway.service")
         for name in ("ada", "bob")
     ]
-    monkeypatch.setattr(desired_state.discovery, "find_gateways", lambda: found)
+    monkeypatch.setattr(discovery, "find_gateways", lambda: found)
     for gateway in found:
         gateway.problem = None
-    desired_state.apply(guard())
-    assert desired_state.apply(limit())["changed"]
+    backend.apply(guard())
+    assert backend.apply(limit(scope="user"))["changed"]
     assert (host / "units/user/hermes-gateway.service.d/limit.conf").exists()
     assert not (host / "units/system").exists()
     # One that does not answer does not keep the other from it.
     assert [manager.calls for manager in users] == [["daemon-reload"], ["daemon-reload"]]
-    assert desired_state.apply(limit())["changed"] is False
+    assert backend.apply(limit(scope="user"))["changed"] is False
     units["hermes.slice"] = "yes"
-    assert desired_state.apply(limit())["changed"]
-    desired_state.apply(limit(state="absent"))
+    assert backend.apply(limit(scope="user"))["changed"]
+    backend.apply(limit(state="absent"))
     assert not (host / "units/user").exists()
     assert users[1].calls == ["daemon-reload"] * 3
 
 
 def test_allocator_without_its_library(host, guard, systemd, monkeypatch, tmp_path):
-    monkeypatch.setattr(desired_state, "LIBRARIES", (str(tmp_path / "lib/*-linux-*"),))
-    drop_in = {
-        "path": str(host / "units/@SCOPE@/@UNIT@.d/allocator.conf"),
-        "content": "# hermes_ops.gateway\n",
-        "gateway_content": "",
-        "mode": "0644",
-    }
-    wanted = {
-        "part": "allocator",
-        "state": "present",
-        "gateways": [],
-        "program": False,
-        "files": [drop_in],
-        "units": [],
-        "calendars": {},
-        "jemalloc": True,
-    }
-    assert desired_state.apply(guard())["jemalloc"] is False
-    refused(wanted, host, systemd, "libjemalloc.so.2", "install the package libjemalloc2")
-    assert desired_state.apply(wanted, True)["diff"][-1]["after"] == "libjemalloc2\n"
+    monkeypatch.setattr(checks, "LIBRARIES", (str(tmp_path / "lib/*-linux-*"),))
+    path = host / "units/system/hermes-gateway.service.d/allocator.conf"
+    content = "# hermes_ops.gateway\n[Service]\nEnvironment=LD_PRELOAD=libjemalloc.so.2\n"
+    parameters = guard(
+        part="allocator", files=[{"path": str(path), "content": content, "mode": "0644"}]
+    )
+    assert backend.apply(guard())["jemalloc"] is False
+    refused(parameters, host, systemd, "libjemalloc.so.2", "install the package libjemalloc2")
+    assert backend.apply(parameters, True)["diff"][-1]["after"] == "libjemalloc2\n"
     (tmp_path / "lib/x86_64-linux-gnu").mkdir(parents=True)
     (tmp_path / "lib/x86_64-linux-gnu/libjemalloc.so.2").touch()
-    assert desired_state.apply(guard())["jemalloc"] is True
-    assert len(desired_state.apply(wanted, True)["diff"]) == 1
-    assert desired_state.apply(wanted)["restart_needed"] == ["hermes-gateway"]
+    assert backend.apply(guard())["jemalloc"] is True
+    assert len(backend.apply(parameters, True)["diff"]) == 1
+    assert backend.apply(parameters)["restart_needed"] == ["hermes-gateway"]
     assert systemd.calls[-1] == "daemon-reload"
+
+
+def test_allocator_of_glibc_needs_no_library(host, guard, monkeypatch):
+    monkeypatch.setattr(checks, "LIBRARIES", ())
+    backend.apply(guard())
+    path = host / "units/system/hermes-gateway.service.d/allocator.conf"
+    content = "# hermes_ops.gateway\n[Service]\nEnvironment=MALLOC_ARENA_MAX=2\n"
+    files = [{"path": str(path), "content": content, "mode": "0644"}]
+    assert backend.apply(guard(part="allocator", files=files))["changed"]
+
+
+def test_guard_returns_what_the_other_roles_need(host, guard, systemd, ram):
+    result = backend.apply(guard(), True)
+    assert result["gateways"] == [
+        {
+            "name": "hermes-gateway",
+            "unit": GATEWAY,
+            "scope": "system",
+            "user": pwd.getpwuid(os.getuid()).pw_name,
+            "home": systemd.homes[GATEWAY],
+            "python": systemd.python,
+            "drop_in_directory": str(host / "units/system/hermes-gateway.service.d"),
+        }
+    ]
+    assert result["memory"]["total_bytes"] == 1000 << 20
+
+
+def test_calendar_is_asked_about_once(host, guard, timer, monkeypatch):
+    """systemd-analyze takes as long as everything else together: an event that an installed timer has was accepted before."""
+    asked = []
+    monkeypatch.setattr(timers, "calendar_problem", lambda expression: asked.append(expression))
+    for _run in range(2):
+        backend.apply(guard(options={"hermes_restart_timer_at": ["04:00"]}))
+        backend.apply(timer())
+    assert asked == ["04:00", "04:00"]
+    backend.apply(guard(options={"hermes_restart_timer_at": ["04:00", "05:00"]}))
+    assert asked[2:] == ["05:00"]
+
+
+def test_active_timer_that_never_fires_is_mended(host, guard, timer, systemd):
+    """A unit file that was broken for a while leaves the timer active without a next elapse: ``enable --now`` does nothing then."""
+    backend.apply(guard())
+    backend.apply(timer())
+    systemd.elapsed.add(TIMER)
+    systemd.calls.clear()
+    assert backend.apply(timer(), True)["changed"]
+    result = backend.apply(timer())
+    assert result["changed"] and result["next_elapse"][TIMER] > 4000000000
+    assert "restart " + TIMER in systemd.calls
+    assert backend.apply(timer())["changed"] is False
+
+
+def test_rollback_leaves_no_timer_that_never_fires(host, guard, timer, systemd):
+    """The new unit file was loaded and the timer had no next time with it; the old one is back, and so must be the next time."""
+    backend.apply(guard())
+    backend.apply(timer())
+    systemd.during = lambda verb: systemd.elapsed.add(TIMER) if verb == "daemon-reload" else None
+    real = systemd._restart
+    tries = []
+
+    def fails_once(rest):
+        tries.append(rest)
+        if len(tries) == 1:
+            raise SystemdError("no luck")
+        real(rest)
+
+    systemd._restart = fails_once
+    with pytest.raises(GuardError, match="everything was put back as it was"):
+        backend.apply(timer(times="05:00"))
+    assert "04:00" in (host / "units" / TIMER).read_text()
+    assert TIMER not in systemd.elapsed
+    systemd.during = None
+    assert backend.apply(timer())["changed"] is False
+
+
+def test_one_answer_of_systemd_serves_a_run_that_changes_nothing(host, guard, timer, systemd):
+    backend.apply(guard())
+    backend.apply(timer())
+    systemd.asked.clear()
+    assert backend.apply(timer())["changed"] is False
+    assert systemd.asked.count("list-timers") == 1
+    # Discovery, and the units of the component.
+    assert systemd.asked.count("show") == 2

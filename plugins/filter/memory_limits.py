@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the variables of hermes_memory_limit mean on one host, as lines of a drop-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import memory_limit
+
+
+def memory_limits(options: dict[str, Any], memory: dict[str, int]) -> dict[str, str]:
+    """The directives by name; ``options`` are the role's variables, ``memory`` is the guard module's of that host.
+
+    Empty for options that are wrong: the module is given the same options, and says what is allowed.
+    """
+    try:
+        limits, _notes = memory_limit.amounts(options, {}, memory)
+    except GuardError:
+        return {}
+    return memory_limit.directives(limits)
+
+
+class FilterModule:
+    """The filters of the collection."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """By name."""
+        return {"memory_limits": memory_limits}

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is checked before anything is changed: variables of roles, finished files, and the libraries that these need."""
+
+from __future__ import annotations
+
+import glob
+import importlib.util
+import os
+import re
+from typing import Any
+
+from .._guard import config
+from .._host import proc, timers
+from .._host.errors import SettingError
+from . import manifest, memory_limit
+from .desired_state import DesiredState
+from .plan import Change
+
+PSUTIL_PACKAGE = "python3-psutil"
+JEMALLOC, JEMALLOC_PACKAGE = "libjemalloc.so.2", "libjemalloc2"
+# Where the dynamic loader finds a library by its name alone, on Debian and on Red Hat systems.
+LIBRARIES = ("/usr/lib/*-linux-*", "/usr/lib64", "/usr/lib", "/usr/local/lib")
+CALENDARS = "hermes_restart_timer_at"
+
+
+def check_options(options: dict[str, Any]) -> None:
+    """SettingError for a variable of a role that has a wrong value, whichever role it belongs to."""
+    for option, value in sorted(options.items()):
+        if option == CALENDARS:
+            _check_calendars(value)
+        elif option in memory_limit.OPTIONS:
+            memory_limit.amount(option, value, proc.host_memory()["total_bytes"])
+        else:
+            config.check_option(option, value)
+
+
+def _check_calendars(expressions: list[str] | str) -> None:
+    """Ask systemd about each event, but for those that an installed timer has already: they were accepted before."""
+    installed = manifest.load("restart_timer").files
+    timer_units = [path for path in installed if path.endswith(".timer")]
+    known = [line for path in timer_units for line in (proc.read(path) or "").splitlines()]
+    for expression in [expressions] if isinstance(expressions, str) else map(str, expressions):
+        if "OnCalendar=" + expression in known:
+            continue
+        problem = timers.calendar_problem(expression)
+        if problem:
+            raise SettingError(
+                '%s: %r is no calendar event: %s; allowed: what "systemd-analyze calendar" takes,'
+                ' such as "04:00" (in quotes) or "Mon *-*-* 03:30"'
+                % (CALENDARS, expression, problem)
+            )
+
+
+def check_files(changes: dict[str, Change]) -> None:
+    """SettingError for a configuration file of the guard with a wrong value in it."""
+    for path, change in changes.items():
+        if change.after is not None and path.startswith(config.FOLDER + "/"):
+            config.check_text(change.after.decode("utf-8"), path)
+
+
+def missing_packages(component: str, desired: DesiredState) -> list[str]:
+    """The packages that the component needs and this host does not have."""
+    missing = []
+    if config.PROGRAM in desired.files and not has_psutil():
+        missing.append(PSUTIL_PACKAGE)
+    if needs_jemalloc(desired) and not has_jemalloc():
+        missing.append(JEMALLOC_PACKAGE)
+    return missing
+
+
+def needs_jemalloc(desired: DesiredState) -> bool:
+    """Whether a drop-in has the gateway load jemalloc."""
+    preload = re.compile(rb"^Environment=LD_PRELOAD=" + re.escape(JEMALLOC.encode()) + rb"$", re.M)
+    return any(preload.search(file.content) for file in desired.files.values())
+
+
+def has_psutil() -> bool:
+    """Whether this Python has psutil."""
+    return importlib.util.find_spec("psutil") is not None
+
+
+def has_jemalloc() -> bool:
+    """Whether the dynamic loader finds jemalloc."""
+    return any(glob.glob(os.path.join(folder, JEMALLOC)) for folder in LIBRARIES)

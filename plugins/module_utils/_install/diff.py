@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The changes to files as --diff shows them, without secrets."""
+
+from __future__ import annotations
+
+from .._guard import config
+from .plan import Change
+
+# Readable by others: what is not may hold a secret of an earlier run.
+WORLD_READABLE = 0o004
+
+
+def of_file(path: str, change: Change, hidden: tuple[str, ...] | None) -> dict[str, str]:
+    """One entry of the module's diff. ``hidden`` says how lines begin whose rest is secret, None if that is not known."""
+    old, new = _readable(path, change.before), _readable(path, change.after)
+    same = not _secret_lines(old, hidden) or _secret_lines(old, hidden) == _secret_lines(
+        new, hidden
+    )
+    if hidden is None and change.mode_before and not change.mode_before & WORLD_READABLE:
+        old = "(not shown: only its owner may read it)\n"
+    return {
+        "before_header": _header(path, change.before, change.mode_before),
+        "after_header": _header(path, change.after, change.mode_after),
+        "before": _hide(old, hidden, "(hidden)"),
+        "after": _hide(new, hidden, "(hidden)" if same else "(hidden, another one)"),
+    }
+
+
+def of_packages(names: list[str]) -> dict[str, str]:
+    """The entry for packages that a real run would install."""
+    return {
+        "before_header": "packages",
+        "after_header": "packages",
+        "before": "",
+        "after": "".join(name + "\n" for name in names),
+    }
+
+
+def _header(path: str, content: bytes | None, mode: int | None) -> str:
+    return path if content is None or mode is None else "%s (mode %04o)" % (path, mode)
+
+
+def _readable(path: str, content: bytes | None) -> str:
+    if content is None:
+        return ""
+    if path == config.PROGRAM:
+        return "(the program hermes-guard, %d bytes)\n" % len(content)
+    return content.decode("utf-8", "replace")
+
+
+def _secret_lines(text: str, hidden: tuple[str, ...] | None) -> list[str]:
+    return [line for line in text.split("\n") if _prefix(line, hidden)]
+
+
+def _hide(text: str, hidden: tuple[str, ...] | None, word: str) -> str:
+    """``text`` with ``word`` in place of each secret."""
+    lines = text.split("\n")
+    return "\n".join(
+        _prefix(line, hidden) + word if _prefix(line, hidden) else line for line in lines
+    )
+
+
+def _prefix(line: str, hidden: tuple[str, ...] | None) -> str:
+    """The beginning of a line that holds a secret; empty for any other line."""
+    return next((one for one in hidden or () if line.startswith(one) and line != one), "")

@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an earlier run installed, component by component, in /var/lib/hermes-guard/installed/COMPONENT.json.
+
+It is how a file that is no longer requested is removed, and how a file that someone else wrote is never replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NamedTuple
+
+from .._guard import config
+from .._host import files
+from .._host.errors import FileError, GuardError
+
+# The component that has the program, which the units of the others run.
+BASE = "guard"
+
+
+class Manifest(NamedTuple):
+    """What was installed: paths of files, names of units, and the directories that were made for them."""
+
+    files: list[str]
+    units: list[str]
+    folders: list[str]
+
+
+def path(component: str) -> str:
+    """The file in which the manifest of ``component`` is kept."""
+    return os.path.join(config.STATE, "installed", component + ".json")
+
+
+def load(component: str) -> Manifest:
+    """What an earlier run installed of ``component``; empty if there was none. GuardError if that cannot be read."""
+    try:
+        content = files.read_json(path(component), owners={0, os.geteuid()}) or {}
+    except FileError as exc:
+        raise GuardError("what was installed is not known: %s" % exc) from exc
+    return Manifest(*([str(item) for item in content.get(key) or []] for key in Manifest._fields))
+
+
+def merged(manifests: list[Manifest]) -> Manifest:
+    """One manifest of all that ``manifests`` hold."""
+    return Manifest(*([item for part in parts for item in part] for parts in zip(*manifests)))
+
+
+def save(component: str, content: Manifest) -> None:
+    """Replace the manifest of ``component``."""
+    target = path(component)
+    os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
+    files.write_atomic(target, json.dumps(content._asdict(), indent=1, sort_keys=True) + "\n")
+
+
+def forget(component: str) -> None:
+    """Remove the manifest of ``component``, and the directories of manifests if nothing is left in them."""
+    files.remove(path(component))
+    files.remove_if_empty(os.path.dirname(path(component)))
+    files.remove_if_empty(config.STATE)
+
+
+def components() -> list[str]:
+    """The components that are installed, the base last: the units of the others run its program."""
+    try:
+        names = os.listdir(os.path.dirname(path(BASE)))
+    except OSError:
+        names = []
+    found = sorted(name[: -len(".json")] for name in names if name.endswith(".json"))
+    return [name for name in found if name != BASE] + [BASE]

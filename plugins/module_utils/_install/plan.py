@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must change on the host so that a component is in its desired state. Nothing is changed here."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from .._guard import config
+from .._host import files, systemd, timers, unit_files
+from .._host.errors import GuardError
+from . import manifest
+from .desired_state import DesiredState
+
+# Every file that this collection writes says so in its first line.
+MARK = b"hermes_ops.gateway"
+# The program with its compiled files takes half a MB, and nothing else comes near it.
+MAX_BYTES = 4 << 20
+PROPERTIES = ["Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload"]
+
+
+class Change(NamedTuple):
+    """A file as it is and as it must be: content and permissions, None for a file that does not exist."""
+
+    before: bytes | None
+    mode_before: int | None
+    after: bytes | None
+    mode_after: int | None
+
+
+class Live(NamedTuple):
+    """systemd's word of this moment: properties by unit, and when each timer fires next, in epoch seconds."""
+
+    units: dict[str, dict[str, str]]
+    next_elapse: dict[str, int | None]
+
+    def runs(self, unit: str) -> bool:
+        """Whether the unit is enabled and active."""
+        block = self.units.get(unit, {})
+        return block.get("UnitFileState") == "enabled" and block.get("ActiveState") == "active"
+
+    def works(self, unit: str) -> bool:
+        """Whether the unit is enabled and active and, if it is a timer, fires."""
+        return self.runs(unit) and (not unit.endswith(".timer") or self.fires(unit))
+
+    def fires(self, unit: str) -> bool:
+        """Whether the timer has a next time, or its service runs at this moment."""
+        return timers.fires(self.units.get(unit, {}), self.next_elapse.get(unit))
+
+
+class Plan(NamedTuple):
+    """All that differs between the host and the desired state of a component.
+
+    ``components`` is what is meant: the component, or all of them if the base goes and the others with it. ``to_start`` are
+    units to enable and start, ``to_restart`` active timers that never fire, ``obsolete`` units that are no longer requested,
+    ``to_reload`` the systemd managers that must read their files again.
+    """
+
+    component: str
+    components: list[str]
+    desired: DesiredState
+    installed: manifest.Manifest
+    changes: dict[str, Change]
+    live: Live
+    to_start: list[str]
+    to_restart: list[str]
+    obsolete: list[str]
+    to_reload: list[systemd.Manager]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        differs = self.changes or self.to_start or self.to_restart or self.obsolete
+        return not (differs or self.to_reload or self.abandoned)
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether a run that was cut short at its very beginning left a manifest and nothing else."""
+        return not self.desired.files and any(
+            os.path.exists(manifest.path(name)) for name in self.components
+        )
+
+
+def make(component: str, desired: DesiredState) -> Plan:
+    """The Plan for ``component``. GuardError, before anything is changed, for what cannot be done."""
+    # The others do not work without the base: they go with it, also when the last gateway has gone.
+    whole = component == manifest.BASE and not desired.files
+    components = manifest.components() if whole else [component]
+    installed = manifest.merged([manifest.load(name) for name in components])
+    changes = _changes(desired, set(installed.files))
+    _check_writable(changes)
+    obsolete = [unit for unit in installed.units if unit not in desired.units]
+    own = {unit_files.unit(path) for path in desired.files if unit_files.scope(path) == "system"}
+    live = look(sorted(own.union(desired.units, obsolete)), desired.units)
+    elapsed = [
+        unit
+        for unit in desired.units
+        if unit.endswith(".timer")
+        and live.units.get(unit, {}).get("ActiveState") == "active"
+        and not live.fires(unit)
+    ]
+    return Plan(
+        component,
+        components,
+        desired,
+        installed,
+        changes,
+        live,
+        [unit for unit in desired.units if not live.works(unit)],
+        elapsed,
+        obsolete,
+        unit_files.to_reload(changes, desired.files, live.units),
+    )
+
+
+def look(units: list[str], wanted: list[str]) -> Live:
+    """systemd's word on ``units``, and on the timers among ``wanted``."""
+    blocks = systemd.Manager().show(units, PROPERTIES)
+    found = {block["Id"]: block for block in blocks if block.get("LoadState") != "not-found"}
+    timer_units = [unit for unit in wanted if unit.endswith(".timer")]
+    return Live(found, timers.next_elapse([unit for unit in timer_units if unit in found]))
+
+
+def present(path: str) -> tuple[bytes | None, int | None]:
+    """The content and permissions of the file, None for one that does not exist."""
+    content = files.read_bytes(path, owners={0, os.geteuid()}, max_bytes=MAX_BYTES)
+    return content, None if content is None else os.stat(path).st_mode & 0o7777
+
+
+def _changes(desired: DesiredState, owned: set[str]) -> dict[str, Change]:
+    """What differs, by path; ``owned`` are the files of an earlier run."""
+    changes = {}
+    for path, file in desired.files.items():
+        before, mode_before = present(path)
+        if before is not None and path not in owned and MARK not in before:
+            raise GuardError(
+                "%s is there already and was not written by this collection: move it away, or leave"
+                " that gateway out" % path
+            )
+        if before != file.content or mode_before != file.mode:
+            changes[path] = Change(before, mode_before, file.content, file.mode)
+    for path in owned.difference(desired.files):
+        before, mode_before = present(path)
+        if before is not None:
+            changes[path] = Change(before, mode_before, None, None)
+    return changes
+
+
+def _check_writable(changes: dict[str, Change]) -> None:
+    """GuardError for a directory that is concerned and cannot be written."""
+    concerned = sorted(changes) + ([manifest.path("x")] if changes else [])
+    for path in concerned:
+        folder = files.unwritable(os.path.dirname(path))
+        if folder is not None:
+            raise GuardError(
+                "%s cannot be written, so %s cannot be changed: it needs a folder that root can"
+                " write" % (folder, path)
+            )
+
+
+def check_program(component: str, desired: DesiredState) -> None:
+    """GuardError for a component whose units would start a program that is not installed."""
+    if desired.files and component != manifest.BASE and not os.path.exists(config.PROGRAM):
+        raise GuardError(
+            "%s is not there: the role hermes_guard comes first, and was left out of this run"
+            % config.PROGRAM
+        )

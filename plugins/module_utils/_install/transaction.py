@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carrying out a plan: all of it, or nothing that lasts."""
+
+from __future__ import annotations
+
+import os
+
+from .._host import files, systemd, unit_files
+from .._host.errors import GuardError, SystemdError
+from . import manifest
+from .plan import Change, Live, Plan, look
+
+# How long a service that is no longer requested may take to stop; systemd itself waits for 90 s by default.
+STOP_SECONDS = 90
+
+
+def carry_out(plan: Plan) -> None:
+    """Make the host what ``plan`` says. GuardError if a step fails, after everything was put back."""
+    manager = systemd.Manager()
+    made = sorted(set(plan.installed.folders).union(_missing_folders(plan.changes)))
+    # First what may be there from now on, at the end what is: a run that is cut short knows what it left.
+    everything = manifest.Manifest(
+        sorted(set(plan.installed.files).union(plan.desired.files)),
+        sorted(set(plan.desired.units).union(plan.obsolete)),
+        made,
+    )
+    manifest.save(plan.component, everything)
+    _stop(manager, plan.obsolete + _removed_services(plan.changes))
+    done: list[str] = []
+    try:
+        for path, change in sorted(plan.changes.items()):
+            done.append(path)
+            _put(path, change.after, change.mode_after)
+        unit_files.reload(plan.to_reload)
+        _start(manager, plan)
+    except (OSError, GuardError) as exc:
+        left = _put_back(manager, plan, done)
+        outcome = "everything was put back as it was"
+        if left:
+            outcome = "not all could be put back: " + "; ".join(left)
+        raise GuardError("%s; %s" % (exc, outcome)) from exc
+    for name in plan.components:
+        if name != plan.component or not plan.desired.files:
+            manifest.forget(name)
+    if plan.desired.files:
+        now = manifest.Manifest(sorted(plan.desired.files), plan.desired.units, made)
+        manifest.save(plan.component, now)
+        return
+    for folder in sorted(made, reverse=True):
+        files.remove_if_empty(folder)
+
+
+def verified(plan: Plan) -> Live:
+    """systemd's word after the run; GuardError for a timer that is not active or never fires."""
+    live = look(plan.desired.units, plan.desired.units)
+    for unit in plan.desired.units:
+        if unit.endswith(".timer") and not live.fires(unit):
+            raise GuardError(
+                "%s was installed but does not work: it is %s and its next elapse is %s"
+                % (
+                    unit,
+                    live.units.get(unit, {}).get("ActiveState") or "not loaded",
+                    live.next_elapse.get(unit) or "infinite",
+                )
+            )
+    return live
+
+
+def _start(manager: systemd.Manager, plan: Plan) -> None:
+    """Enable and start what must run. A timer takes up new times only by a restart of its own, which does not start its service."""
+    if plan.to_start:
+        manager.call("enable", "--now", "--", *plan.to_start)
+    changed = [os.path.basename(path) for path in plan.changes if path.endswith(".timer")]
+    # ``enable --now`` does nothing for a timer that is active and has no next time.
+    stale = set(plan.to_restart).union(
+        unit for unit in changed if unit in plan.desired.units and unit not in plan.to_start
+    )
+    if stale:
+        manager.call("restart", "--", *sorted(stale))
+
+
+def _stop(manager: systemd.Manager, units: list[str]) -> None:
+    """Stop and disable the units, timers first: a timer must not start again what is being stopped."""
+    for unit in sorted(set(units), key=lambda name: (not name.endswith(".timer"), name)):
+        if unit.endswith(".timer"):
+            manager.systemctl("disable", "--now", "--", unit)
+        else:
+            manager.systemctl("stop", "--", unit, timeout=STOP_SECONDS)
+        manager.systemctl("reset-failed", "--", unit)
+
+
+def _removed_services(changes: dict[str, Change]) -> list[str]:
+    return [
+        os.path.basename(path)
+        for path, change in changes.items()
+        if change.after is None and path.endswith(".service")
+    ]
+
+
+def _missing_folders(changes: dict[str, Change]) -> set[str]:
+    missing = set()
+    for path, change in changes.items():
+        folder = os.path.dirname(path)
+        while change.after is not None and not os.path.isdir(folder):
+            missing.add(folder)
+            folder = os.path.dirname(folder)
+    return missing
+
+
+def _put(path: str, content: bytes | None, mode: int | None) -> None:
+    if content is None or mode is None:
+        files.remove(path)
+        return
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    files.write_atomic(path, content, mode)
+
+
+def _put_back(manager: systemd.Manager, plan: Plan, done: list[str]) -> list[str]:
+    """Undo what was ``done`` (paths), as far as it goes; what could not be undone, a sentence each."""
+    left = []
+    new = {os.path.basename(path) for path in done if plan.changes[path].before is None}
+    new_units = [unit for unit in plan.to_start if unit in new]
+    try:
+        if new_units:
+            manager.systemctl("disable", "--now", "--", *new_units)
+        for path in reversed(done):
+            change = plan.changes[path]
+            try:
+                _put(path, change.before, change.mode_before)
+            except OSError as exc:
+                left.append("%s: %s" % (path, exc.strerror))
+        for one in plan.to_reload:
+            one.systemctl("daemon-reload")
+        stopped = [unit for unit in plan.obsolete if plan.live.runs(unit)]
+        if stopped:
+            manager.call("enable", "--now", "--", *stopped)
+        _wake_timers(manager, plan)
+    except SystemdError as exc:
+        left.append(str(exc))
+    return left
+
+
+def _wake_timers(manager: systemd.Manager, plan: Plan) -> None:
+    """Restart the timers that fired before the run and are now active without a next time: a bad calendar was loaded in between."""
+    fired = [unit for unit in plan.desired.units if plan.live.works(unit)]
+    live = look(fired, fired)
+    silent = [unit for unit in fired if unit in live.units and not live.fires(unit)]
+    if silent:
+        manager.call("restart", "--", *silent)
