@@ -225,7 +225,7 @@ def find_gateways() -> list[Gateway]:
     for user in pwd.getpwall():
         if user.pw_uid not in managed:
             found += _unit_files_of(user)
-    found += _by_hand(found)
+    found += started_manually(found)
     return sorted(found, key=lambda gateway: gateway.name)
 
 
@@ -366,7 +366,7 @@ def _unit_files_of(user: pwd.struct_passwd) -> list[Gateway]:
     return found
 
 
-def _by_hand(known: Sequence[Gateway]) -> list[Gateway]:
+def started_manually(known: Sequence[Gateway]) -> list[Gateway]:
     """The gateways that run without a unit: started in a terminal, by tmux, by cron."""
     names = {gateway.name for gateway in known}
     taken = {gateway.pid for gateway in known if gateway.pid}

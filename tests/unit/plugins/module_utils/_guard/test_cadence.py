@@ -29,7 +29,7 @@ def host(tmp_path, systemd, monkeypatch):
     """A host with one guarded gateway, under a watchdog at 1024 MB."""
     monkeypatch.setattr(unit_files, "FOLDER", str(tmp_path / "units") + "/")
     monkeypatch.setattr(config, "PROGRAM", str(tmp_path / "hermes-guard"))
-    monkeypatch.setattr(discovery, "_by_hand", lambda found: [])
+    monkeypatch.setattr(discovery, "started_manually", lambda found: [])
     monkeypatch.setattr(
         cgroup,
         "memory",

@@ -24,7 +24,7 @@ NAME = "hermes-gateway"
 @pytest.fixture
 def host(systemd, settings, tmp_path, monkeypatch):
     """A host with one gateway that runs, and a configuration of the guard that a test writes."""
-    monkeypatch.setattr(discovery, "_by_hand", lambda found: [])
+    monkeypatch.setattr(discovery, "started_manually", lambda found: [])
     monkeypatch.setattr(config.load, "__defaults__", (str(tmp_path / "etc"),))
     (tmp_path / "etc").mkdir()
     systemd.add_gateway(tmp_path / "home")
@@ -114,7 +114,7 @@ def test_unit_that_starts_something_else_is_not_gone(host):
 def test_one_that_was_started_by_hand_is_not_the_unit_of_that_name(host, monkeypatch):
     account = discovery.find_gateways()[0].account
     by_hand = discovery.Gateway(NAME + "-gone", "manual", account, "/nowhere", pid=host.pid())
-    monkeypatch.setattr(discovery, "_by_hand", lambda found: [by_hand])
+    monkeypatch.setattr(discovery, "started_manually", lambda found: [by_hand])
     host.manage(NAME + "-gone")
     found = [
         (one["name"], one["scope"], one["managed"]) for one in gateway_info.collect([])["gateways"]

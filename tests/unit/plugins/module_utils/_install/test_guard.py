@@ -166,7 +166,7 @@ def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, m
             ["hermes", "gateway", "run"],
         )
 
-    monkeypatch.setattr(discovery, "_by_hand", lambda found: [ada()])
+    monkeypatch.setattr(discovery, "started_manually", lambda found: [ada()])
     assert names(backend.apply(guard())) == ["hermes-gateway", "hermes-gateway@ada"]
     before = everything(host)
     home.rename(host.parent / "away")
@@ -189,7 +189,7 @@ def test_drop_in_for_a_name_that_a_user_chose(host, guard, limit, ram, systemd, 
         None,
         ["hermes", "gateway", "run"],
     )
-    monkeypatch.setattr(discovery, "_by_hand", lambda found: [mallory])
+    monkeypatch.setattr(discovery, "started_manually", lambda found: [mallory])
     backend.apply(guard())
     found = {one["name"]: one["drop_in_directory"] for one in backend.apply(guard())["gateways"]}
     own = str(host / "units/system/hermes-gateway.service.d")
@@ -279,7 +279,7 @@ def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, 
         None,
         ["hermes", "gateway", "run"],
     )
-    monkeypatch.setattr(discovery, "_by_hand", lambda found: [mallory])
+    monkeypatch.setattr(discovery, "started_manually", lambda found: [mallory])
     refused(
         guard(gateways=["hermes-gateway@mallory"]),
         host,
