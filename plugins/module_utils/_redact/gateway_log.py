@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Taking the texts of messages, and who wrote them, out of a gateway's log, unit and command lines.
 
-Hermes's own redaction takes secrets out of its log and leaves the start of every message in it. Here a line keeps its time,
-level, logger and the words that Hermes's source has; what stands in quotes, in a field such as msg=, or behind a word such as
-"Response for CHAT:" is removed, as is a line that is none of a log and none of a traceback.
+Hermes's own redaction takes secrets out of its log and leaves the start of every message in it.
+Here a line keeps its time, level, logger and the words that Hermes's source has; what stands in
+quotes, in a field such as msg=, or behind a word such as "Response for CHAT:" is removed, as is a
+line that is none of a log and none of a traceback.
 """
 
 from __future__ import annotations
@@ -13,62 +14,78 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from typing import Sequence
 
 from . import redaction
+from .redaction import Redactor
 
 _LINE = re.compile(
-    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[,.]\d{3,6})?(?: - [\w.]+ - | )(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)"
+    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[,.]\d{3,6})?"
+    r"(?: - [\w.]+ - | )(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)"
     r"(?: \[[\w.-]{1,80}\])?(?: - | [\w.]{1,100}: ))(.*)\Z"
 )
 
 _TEXT_FIELDS = (
-    "msg|message|text|reply_to_text|body|content|quote|title|caption|preview|prompt|query|queries|args|arguments|transcript|reply|answer|response|topic|name|"
-    "subject|summary|stdout|stderr|input|output|description|data|payload|raw|error_text|final_response|reason_text|user_name|display_name|username|alt"
+    "msg|message|text|reply_to_text|body|content|quote|title|caption|preview|prompt|query|"
+    "queries|args|arguments|transcript|reply|answer|response|topic|name|"
+    "subject|summary|stdout|stderr|input|output|description|data|payload|raw|error_text|"
+    "final_response|reason_text|user_name|display_name|username|alt"
 )
 _LITERAL = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _QUOTED_FIELD = re.compile(r"\b(" + _TEXT_FIELDS + r")=(" + _LITERAL + r")(?=[\s,;)\]}]|\Z)", re.I)
 _PLAIN_FIELD = re.compile(
     r"\b(" + _TEXT_FIELDS + r")=(?!\[\d+ characters\]|None\b|\d+ chars\b)(.+)\Z", re.I
 )
-# "Response for 123: the text", "Voice input from user 5: ...", "MM API POST x → 400: what the server sent back".
+# "Response for 123: the text", "Voice input from user 5: ...", "MM API POST x → 400: what the
+# server sent back".
 _TEXT_AFTER = re.compile(
-    r"((?:\b(?:response (?:for|\(\d+ chars\))|voice (?:input|state)|log-only|raw response|http \d{3}|error \(\d+\)|returned|inbound|transcri\w*|"
+    r"((?:\b(?:response (?:for|\(\d+ chars\))|voice (?:input|state)|log-only|raw response|"
+    r"http \d{3}|error \(\d+\)|returned|inbound|transcri\w*|"
     r"message|text|body|caption|content|preview|prompt|reply|answer\w*|"
-    r"query|stdout|stderr|output|title|topic|subject|result|said|sent|wrote|asked|command|steer)|→ \d{3})(?!\w)[^:=]{0,80}?:)(?! platform=)(\s*\S.*)\Z",
+    r"query|stdout|stderr|output|title|topic|subject|result|said|sent|wrote|asked|command|steer)|"
+    r"→ \d{3})(?!\w)[^:=]{0,80}?:)(?! platform=)(\s*\S.*)\Z",
     re.I,
 )
 # "slash /ask the text": what is said to a command.
 _SLASH = re.compile(r"(\bslash /[\w-]+\s+)(\S.*)\Z", re.I)
-# A quoted word ends where it says; a quoted text may hold quotes, and so goes to the end of the line.
+# A quoted word ends where it says; a quoted text may hold quotes, so it goes to the end of the line.
 _QUOTED_WORD = re.compile(r"(?<![\w\\])(['\"`])([\w.:/-]{0,60})\1(?![\w'\"`])")
 _QUOTED_TEXT = re.compile(r"(?<![\w\\])['\"`\u201c\u00ab\u201e](.+)\Z")
 
 _WHO = (
-    "user|user_id|chat|chat_id|sender|sender_id|from|to|channel|channel_id|group|group_id|room|guild|guild_id|thread|thread_id|session|session_key|"
-    "session_id|member|account|contact|author|target|peer|home|home_channel|recipient|owner|key|msg_id|message_id|reply_to_id|event_id"
+    "user|user_id|chat|chat_id|sender|sender_id|from|to|channel|channel_id|group|group_id|"
+    "room|guild|guild_id|thread|thread_id|session|session_key|"
+    "session_id|member|account|contact|author|target|peer|home|home_channel|recipient|"
+    "owner|key|msg_id|message_id|reply_to_id|event_id"
 )
 _WHO_FIELD = re.compile(r"\b(" + _WHO + r")=(?!None\b|#[0-9a-f]{8}\b)(.*?)(?=,? [\w.]+=|\Z)", re.I)
 _WHO_WORD = re.compile(
-    r"\b((?:user|chat|sender|from|channel|group|guild|thread|session|member|account|contact|by)s?:? )((?=\S*(?:\d|:\S|@))[^\s,;)]+)( \([^)]*\))?",
+    r"\b((?:user|chat|sender|from|channel|group|guild|thread|session|member|account|contact|by)s?:? )"
+    r"((?=\S*(?:\d|:\S|@))[^\s,;)]+)( \([^)]*\))?",
     re.I,
 )
-# "by Ada Lovelace", "user: ADA (Ada)": names, which begin with a capital, or have a dot and an id behind them.
+# "by Ada Lovelace", "user: ADA (Ada)": names, with a capital, or a dot and an id behind them.
 _WHO_NAME = re.compile(
-    r"\b((?:by|from|user|member|sender):? )((?:[A-Z][\w.'-]*|[a-z]+\.[a-z]+(?= \())(?: [A-Z][\w.'-]*){0,3})( \([^)]*\))?(?=\s*(?:\Z|[,;(]| in ))"
+    r"\b((?:by|from|user|member|sender):? )"
+    r"((?:[A-Z][\w.'-]*|[a-z]+\.[a-z]+(?= \())(?: [A-Z][\w.'-]*){0,3})"
+    r"( \([^)]*\))?(?=\s*(?:\Z|[,;(]| in ))"
 )
 _KEY = re.compile(
-    r"\b(?:agent|telegram|discord|slack|signal|whatsapp\w*|matrix|mattermost|feishu|weixin|wecom|qqbot|line|email|sms|teams|yuanbao|bluebubbles)"
+    r"\b(?:agent|telegram|discord|slack|signal|whatsapp\w*|matrix|mattermost|feishu|weixin|"
+    r"wecom|qqbot|line|email|sms|teams|yuanbao|bluebubbles)"
     r":(?=\S*[\d@!])\S+",
     re.I,
 )
 _HANDLE = re.compile(r"(?<![\w.@])@\w{3,}")
 _NUMBER = re.compile(
-    r"(?<![\w#/])(?<!\d\.)(?<!rss[ =:])(?<!pid[ =:])(?<!ytes[ =:])(?<!size[ =:])(?<!otal[ =:])(?<!imit[ =:])(?<!peak[ =:])(?<!swap[ =:])(?<!anon[ =:])"
+    r"(?<![\w#/])(?<!\d\.)(?<!rss[ =:])(?<!pid[ =:])(?<!ytes[ =:])(?<!size[ =:])"
+    r"(?<!otal[ =:])(?<!imit[ =:])(?<!peak[ =:])(?<!swap[ =:])(?<!anon[ =:])"
     r"-?\d{7,}(?!\w|\.\d| ?(?:bytes?|[kKMG]i?B|B|ms|s|us|ns|tokens|chars)\b)"
 )
 
 _TRACE = re.compile(
-    r"\s*(?:Traceback \(most recent call last\):|During handling of the above exception, another exception occurred:|"
+    r"\s*(?:Traceback \(most recent call last\):|"
+    r"During handling of the above exception, another exception occurred:|"
     r"The above exception was the direct cause of the following exception:)\Z"
 )
 _FRAME = re.compile(r"\s+File \"[^\"]{1,300}\", line \d+, in [\w.<>]+\Z")
@@ -77,21 +94,24 @@ _EXCEPTION = re.compile(r"([A-Za-z_][\w.]{2,120})(?:: (.*))?\Z")
 
 # Names of variables whose values tell of memory and places, and of nothing else.
 _PLAIN_VARIABLES = re.compile(
-    r"(?:HOME|USER|LOGNAME|PATH|SHELL|LANG|LC_\w+|TZ|VIRTUAL_ENV|XDG_RUNTIME_DIR|HERMES_HOME|HERMES_MANAGED_DIR|HERMES_GATEWAY_LOCK_DIR|LD_PRELOAD|"
-    r"MALLOC_\w+|MIMALLOC_\w+|PYTHON(?:MALLOC|UNBUFFERED|DONTWRITEBYTECODE|GC|TRACEMALLOC|FAULTHANDLER|PATH|HOME|OPTIMIZE)|GLIBC_TUNABLES)\Z"
+    r"(?:HOME|USER|LOGNAME|PATH|SHELL|LANG|LC_\w+|TZ|VIRTUAL_ENV|XDG_RUNTIME_DIR|"
+    r"HERMES_HOME|HERMES_MANAGED_DIR|HERMES_GATEWAY_LOCK_DIR|LD_PRELOAD|"
+    r"MALLOC_\w+|MIMALLOC_\w+|PYTHON(?:MALLOC|UNBUFFERED|DONTWRITEBYTECODE|GC|TRACEMALLOC|"
+    r"FAULTHANDLER|PATH|HOME|OPTIMIZE)|GLIBC_TUNABLES)\Z"
 )
 _SECRET_DIRECTIVE = re.compile(
     r"(?:Set|Load|Import)Credential|LogExtraFields|Environment(?!File)", re.I
 )
 
 
-def log(redactor, text):
+def log(redactor: Redactor, text: str) -> str:
     """``text`` of a gateway's log without texts, names and secrets; line by line as it was."""
     lines = []
     trace = False
     after_frame = False
     for line in redactor.without_keys(redaction.printable(text)).split("\n"):
         entry = _LINE.match(line)
+        exception = _EXCEPTION.match(line) if trace else None
         framed = bool(trace and _FRAME.match(line))
         if entry:
             trace = False
@@ -101,8 +121,8 @@ def log(redactor, text):
             lines.append(line)
         elif trace and (framed or _MARKS.match(line) or (after_frame and line.startswith("    "))):
             lines.append(line)
-        elif trace and _EXCEPTION.match(line):
-            name, said = _EXCEPTION.match(line).groups()
+        elif exception:
+            name, said = exception.groups()
             lines.append(name if said is None else name + ": " + message(redactor, said))
             # A text of several lines goes on; another exception says so first.
             trace = False
@@ -113,7 +133,7 @@ def log(redactor, text):
     return redactor.text("\n".join(lines))
 
 
-def message(redactor, text):
+def message(redactor: Redactor, text: str) -> str:
     """The message of one line of the log without what people wrote and who they are."""
     text = _QUOTED_FIELD.sub(
         lambda found: (
@@ -154,32 +174,26 @@ def message(redactor, text):
     return text
 
 
-def _unquoted(literal):
+def _unquoted(literal: str) -> str:
     return re.sub(r"\\(.)", r"\1", literal[1:-1])
 
 
-def unit(redactor, text):
-    """What ``systemctl cat`` prints, with the values of variables and credentials removed; comments say as much as values do."""
+def unit(redactor: Redactor, text: str) -> str:
+    """What ``systemctl cat`` prints, with the values of variables and credentials removed.
+
+    Comments go too: they say as much as values do.
+    """
     lines = []
     for line in re.sub(r"\\\n[ \t]*", " ", redaction.printable(text)).split("\n"):
         directive, separator, value = line.partition("=")
         directive = directive.strip()
         if line.lstrip().startswith(("#", ";")):
-            lines.append(
-                line
-                if re.match(r"# /[\w./@\\-]+\Z", line)
-                else "# " + redactor.hidden(line.lstrip("#; "))
-            )
+            is_path = re.match(r"# /[\w./@\\-]+\Z", line)
+            lines.append(line if is_path else "# " + redactor.hidden(line.lstrip("#; ")))
+        elif separator and directive == "Environment":
+            lines.append("%s=%s" % (directive, _variables(redactor, value)))
         elif separator and _SECRET_DIRECTIVE.match(directive):
-            lines.append(
-                "%s=%s"
-                % (
-                    directive,
-                    _variables(redactor, value)
-                    if directive == "Environment"
-                    else redactor.hidden(value),
-                )
-            )
+            lines.append("%s=%s" % (directive, redactor.hidden(value)))
         elif separator and directive.startswith("Exec"):
             lines.append("%s=%s" % (directive, command(redactor, value.split())))
         elif separator or re.match(r"\[\w[\w -]*\]\Z|\s*\Z", line):
@@ -189,7 +203,7 @@ def unit(redactor, text):
     return redactor.text("\n".join(lines))
 
 
-def _variables(redactor, value):
+def _variables(redactor: Redactor, value: str) -> str:
     try:
         words = shlex.split(value)
     except ValueError:
@@ -199,50 +213,42 @@ def _variables(redactor, value):
         name, separator, content = word.partition("=")
         if not separator or not re.match(r"[A-Za-z_]\w{0,100}\Z", name):
             shown.append(redactor.hidden(word))
-        else:
-            shown.append(
-                '"%s=%s"'
-                % (
-                    name,
-                    content
-                    if _PLAIN_VARIABLES.match(name)
-                    else redactor.hidden(content, "variable"),
-                )
-            )
+            continue
+        if not _PLAIN_VARIABLES.match(name):
+            content = redactor.hidden(content, "variable")
+        shown.append('"%s=%s"' % (name, content))
     return " ".join(shown)
 
 
-def command(redactor, argv, known=True):
-    """A command line (list of str) as text: of a gateway or a unit whole, of other programs (``known`` False) only what it runs."""
+def command(redactor: Redactor, argv: Sequence[str], known: bool = True) -> str:
+    """A command line as text.
+
+    Whole if it is a gateway's or a unit's; of other programs (``known`` False) only what it runs.
+    """
     if not argv:
         return ""
-    if not known:
-        # A program that sets a title of its own has all of it in the first word.
-        program = os.path.basename((argv[0].split() or [""])[0])
-        rest = (
-            argv[2:]
-            if argv[1:2] and argv[1] in ("-m", "-y", "--yes", "exec", "run", "tool")
-            else argv[1:]
-        )
-        script = (
-            os.path.basename(rest[0])
-            if rest
-            and re.match(r"[@/.]?[A-Za-z][\w./@-]{1,200}\Z", rest[0])
-            and not random_word(rest[0])
-            else ""
-        )
-        return redactor.text(
-            " ".join(
-                [program]
-                + ([script] if script else [])
-                + (["..."] if len(argv) > 1 + bool(script) else [])
-            )
-        )
-    return redactor.text(
-        " ".join(redactor.hidden(word) if re.search(r"\s", word) else word for word in argv)
-    )
+    if known:
+        words = [redactor.hidden(word) if re.search(r"\s", word) else word for word in argv]
+        return redactor.text(" ".join(words))
+    # A program that sets a title of its own has all of it in the first word.
+    shown = [os.path.basename((argv[0].split() or [""])[0])]
+    script = _script(argv)
+    if script:
+        shown.append(script)
+    if len(argv) > len(shown):
+        shown.append("...")
+    return redactor.text(" ".join(shown))
 
 
-def random_word(word):
+def _script(argv: Sequence[str]) -> str:
+    """The name of the script that an interpreter runs, such as a module or a package; "" if none."""
+    runner = argv[1:2] and argv[1] in ("-m", "-y", "--yes", "exec", "run", "tool")
+    rest = argv[2:] if runner else argv[1:]
+    if not rest or not re.match(r"[@/.]?[A-Za-z][\w./@-]{1,200}\Z", rest[0]):
+        return ""
+    return "" if random_word(rest[0]) else os.path.basename(rest[0])
+
+
+def random_word(word: str) -> bool:
     """Whether a word has too many digits to be the name of a script."""
     return sum(letter.isdigit() for letter in word) > 4

@@ -3,10 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later AND Apache-2.0
 """What secrets look like: data only.
 
-DETECT_SECRETS are the patterns of the detectors of detect-secrets 1.5.0 (https://github.com/Yelp/detect-secrets, Copyright
-Yelp, Inc., Apache License 2.0, https://www.apache.org/licenses/LICENSE-2.0), as they are there, but for those whose kind the
-entropy and assignment rules of _redact take anyway. A test compares them with the installed package, so that they are kept.
-They are shipped because a managed host has Python's standard library and nothing else. OTHERS are those it has no detector for.
+DETECT_SECRETS are the patterns of the detectors of detect-secrets 1.5.0
+(https://github.com/Yelp/detect-secrets, Copyright Yelp, Inc., Apache License 2.0,
+https://www.apache.org/licenses/LICENSE-2.0), as they are there, but for those whose kind the
+entropy and assignment rules of _redact take anyway. A test compares them with the installed
+package, so that they are kept. They are shipped because a managed host has Python's standard
+library and nothing else. OTHERS are those it has no detector for.
 """
 
 from __future__ import annotations
@@ -50,7 +52,10 @@ OTHERS = (
     ("aws", r"\b(?:AKIA|ASIA)[0-9A-Z]{6,}", True),
     (
         "google",
-        r"\bAIza[0-9A-Za-z_-]{10,}|\bya29\.[0-9A-Za-z_-]{10,}|\bGOCSPX-[0-9A-Za-z_-]{10,}|\b1//0[0-9A-Za-z_-]{20,}",
+        (
+            r"\bAIza[0-9A-Za-z_-]{10,}|\bya29\.[0-9A-Za-z_-]{10,}|\bGOCSPX-[0-9A-Za-z_-]{10,}|"
+            r"\b1//0[0-9A-Za-z_-]{20,}"
+        ),
         True,
     ),
     ("jwt", r"\beyJ[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_=+/-]*){0,4}", True),
@@ -64,7 +69,10 @@ OTHERS = (
     # Providers of models and tools that Hermes can be set up with.
     (
         "provider_key",
-        r"\b(?:gsk_|xai-|pplx-|r8_|tvly-|exa_|fal_|fw_|fc-|nvapi-|hsk-|ntn_|syt_|dop_v1_|retaindb_|mem0_|brv_|sk_)[A-Za-z0-9_-]{10,}",
+        (
+            r"\b(?:gsk_|xai-|pplx-|r8_|tvly-|exa_|fal_|fw_|fc-|nvapi-|hsk-|ntn_|syt_|dop_v1_|"
+            r"retaindb_|mem0_|brv_|sk_)[A-Za-z0-9_-]{10,}"
+        ),
         True,
     ),
 )

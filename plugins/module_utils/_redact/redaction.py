@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Taking secrets, the texts of messages and the names of people out of what leaves a host.
 
-Three nets, the later for what passes the earlier: what is secret by its name (PASSWORD=, Authorization:), by its form
-(patterns), and by its randomness. In doubt it is removed: a report that lacks a word can be asked for it, a published
-key has to be replaced.
+Three nets, the later for what passes the earlier: what is secret by its name (PASSWORD=,
+Authorization:), by its form (patterns), and by its randomness. In doubt it is removed: a report
+that lacks a word can be asked for it, a published key has to be replaced.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import hashlib
 import ipaddress
 import os
 import re
+from typing import Collection, Iterable
 
 from .._host import display
 from . import patterns
 
+# Characters. No log line that helps is longer, and the patterns take time.
 LONGEST_LINE = 2000
 
 _RULES = tuple(
@@ -25,12 +27,15 @@ _RULES = tuple(
     for kind, pattern, case in patterns.DETECT_SECRETS + patterns.OTHERS
 )
 
-# To the next entry of a log or the end where the end is missing, and from the start where that is: a log is cut somewhere.
+# To the next entry of a log or the end where the end is missing, and from the start where that is:
+# a log is cut somewhere.
 _PEM = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{3,40}-----(?:(?!-----BEGIN)[\s\S])*?(?:-----END [A-Z0-9 ]{3,40}-----|(?=\n\d{4}-\d\d-\d\d[ T])|\Z)"
+    r"-----BEGIN [A-Z0-9 ]{3,40}-----(?:(?!-----BEGIN)[\s\S])*?"
+    r"(?:-----END [A-Z0-9 ]{3,40}-----|(?=\n\d{4}-\d\d-\d\d[ T])|\Z)"
 )
 _HEADER = re.compile(
-    r"((?:proxy-)?authorization|(?:set-)?cookie2?|x-[a-z-]*(?:key|token|auth|signature)[a-z-]*)([\"']?\s*[:=]\s*)(?=\S)[^\r\n]+",
+    r"((?:proxy-)?authorization|(?:set-)?cookie2?|"
+    r"x-[a-z-]*(?:key|token|auth|signature)[a-z-]*)([\"']?\s*[:=]\s*)(?=\S)[^\r\n]+",
     re.I,
 )
 _BEARER = re.compile(r"\b(bearer|basic|digest)(\s+)[A-Za-z0-9._~+/=-]{6,}", re.I)
@@ -41,11 +46,13 @@ _USERINFO = re.compile(
 _PERCENT_USERINFO = re.compile(r"(%3A%2F%2F)(?:(?!%2F)[^\s&]){1,300}?%40", re.I)
 _USER_OPTION = re.compile(r"((?:^|\s)(?:-u|--user|--proxy-user)[ =])[^\s:]{1,200}:\S+")
 _QUERY = re.compile(
-    r"([?&;][\w.-]*(?:key|token|secret|passw|pwd|auth|sig|signature|code|session|jwt|credential)[\w.-]*=)[^\s&;#\"'<>]+",
+    r"([?&;][\w.-]*(?:key|token|secret|passw|pwd|auth|sig|signature|code|session|jwt|"
+    r"credential)[\w.-]*=)[^\s&;#\"'<>]+",
     re.I,
 )
 _NAME = (
-    r"[\w.-]*(?:(?:api|access|account|private|session|signing|encryption)[_-]?key|secret|token(?!s|_?(?:count|usage|limit|budget))|"
+    r"[\w.-]*(?:(?:api|access|account|private|session|signing|encryption)[_-]?key|secret|"
+    r"token(?!s|_?(?:count|usage|limit|budget))|"
     r"pass(?![a-z])|passw|passphrase|passcode|pwd|"
     r"credential|auth(?!or|en)|cookie|webhook[_-]?url|(?<![a-z])dsn(?![a-z]))[\w.-]*"
 )
@@ -57,7 +64,8 @@ _ASSIGNED = re.compile(
 )
 # What such a name may be said to be without giving anything away: "token: not set", "api_key=None".
 _HARMLESS = re.compile(
-    r"[\"']?(?:none|null|true|false|yes|no|on|off|unset|missing|expired|invalid|(?:is )?(?:not )?(?:set|configured|found|enabled|disabled|logged in))"
+    r"[\"']?(?:none|null|true|false|yes|no|on|off|unset|missing|expired|invalid|"
+    r"(?:is )?(?:not )?(?:set|configured|found|enabled|disabled|logged in))"
     r"[\"',;.)\]}]*\Z",
     re.I,
 )
@@ -75,13 +83,20 @@ _ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
 
 class Redactor:
-    """Removes; ``removed`` counts what, by kind. Names become short hashes, the same within one bundle and different in the next.
+    """Removes; ``removed`` counts what, by kind.
 
-    ``keep`` are words that look random and are no secret, such as ids of systemd and names of models; ``homes`` are folders that are written as "~".
+    Names become short hashes, the same within one bundle and different in the next. ``keep`` are
+    words that look random and are no secret, such as ids of systemd and names of models; ``homes``
+    are directories that are written as "~".
     """
 
-    def __init__(self, keep=(), homes=(), salt=None):
-        self.removed = {}
+    def __init__(
+        self,
+        keep: Iterable[str | None] = (),
+        homes: Collection[str] = (),
+        salt: bytes | None = None,
+    ) -> None:
+        self.removed: dict[str, int] = {}
         self._keep = frozenset(
             part for word in keep if word for part in [word] + re.split(r"[/.]", word) if part
         )
@@ -90,29 +105,30 @@ class Redactor:
         )
         self._salt = os.urandom(16) if salt is None else salt
 
-    def text(self, text):
-        """``text`` of any program without secrets, addresses of people and unprintable letters; line by line as it was."""
+    def text(self, text: str) -> str:
+        """``text`` of any program without secrets, addresses of people and unprintable letters.
+
+        Line by line as it was.
+        """
         text = self.without_keys(printable(text))
         return "\n".join(self._line(line) for line in text.split("\n"))
 
-    def without_keys(self, text):
+    def without_keys(self, text: str) -> str:
         """``text`` without private keys, which go over many lines."""
         return self._sub("private_key", _PEM, "[private_key removed]", text)
 
-    def hashed(self, value):
+    def hashed(self, value: str) -> str:
         """A name or an id as a short hash."""
         self._count("name")
-        return (
-            "#"
-            + hashlib.sha256(self._salt + value.strip().encode("utf-8", "replace")).hexdigest()[:8]
-        )
+        salted = self._salt + value.strip().encode("utf-8", "replace")
+        return "#" + hashlib.sha256(salted).hexdigest()[:8]
 
-    def hidden(self, text, what="text"):
+    def hidden(self, text: str, what: str = "text") -> str:
         """In place of a text: how long it was."""
         self._count(what)
         return "[%d characters]" % len(text)
 
-    def people(self, line):
+    def people(self, line: str) -> str:
         """``line`` without addresses, numbers and ids of people."""
         line = _MAIL.sub(lambda found: self.hashed(found.group()), line)
         line = _UUID.sub(
@@ -124,14 +140,14 @@ class Redactor:
         line = _PHONE.sub(lambda found: self.hashed(found.group()), line)
         return _ADDRESS.sub(self._host, line)
 
-    def _host(self, found):
+    def _host(self, found: re.Match[str]) -> str:
         try:
             public = ipaddress.ip_address(found.group()).is_global
         except ValueError:
             public = False
         return self.hashed(found.group()) if public else found.group()
 
-    def _line(self, line):
+    def _line(self, line: str) -> str:
         if len(line) > LONGEST_LINE:
             line = line[:LONGEST_LINE] + " [line cut]"
         line = self._sub("header", _HEADER, r"\1\2[header removed]", line)
@@ -148,14 +164,14 @@ class Redactor:
             line = re.sub(re.escape(home) + r"(?![\w.-])", "~", line)
         return line
 
-    def _assigned(self, found):
+    def _assigned(self, found: re.Match[str]) -> str:
         value = found.group(2)
         if _HARMLESS.match(value.strip()) or _DONE.match(value):
             return found.group()
         self._count("assignment")
         return found.group(1) + "[assignment removed]"
 
-    def _random(self, found):
+    def _random(self, found: re.Match[str]) -> str:
         run = found.group()
         if run.strip("=") in self._keep or not random_looking(
             "/".join(part for part in run.split("/") if part not in self._keep)
@@ -164,26 +180,30 @@ class Redactor:
         self._count("random")
         return "[random removed]"
 
-    def _sub(self, kind, pattern, replacement, text):
+    def _sub(self, kind: str, pattern: re.Pattern[str], replacement: str, text: str) -> str:
         text, count = pattern.subn(replacement, text)
         self._count(kind, count)
         return text
 
-    def _count(self, kind, count=1):
+    def _count(self, kind: str, count: int = 1) -> None:
         if count:
             self.removed[kind] = self.removed.get(kind, 0) + count
 
 
-def printable(text):
-    """``text`` with what could steer a terminal, or hide a word from a pattern, taken out; tabs and line ends stay."""
+def printable(text: str) -> str:
+    """``text`` without what could steer a terminal, or hide a word from a pattern.
+
+    Tabs and line ends stay.
+    """
     return display.printable(text.replace("\r\n", "\n"), keep="\n\t")
 
 
-def random_looking(run):
+def random_looking(run: str) -> bool:
     """Whether a run of letters and digits was made by a machine to be unguessable.
 
-    Words, paths and names change their kind of letter seldom (site-packages, CamelCase, python3); random ones at every second
-    letter. A path is judged in its parts as well, for "/" is also a letter of base64.
+    Words, paths and names change their kind of letter seldom (site-packages, CamelCase, python3);
+    random ones at every second letter. A path is judged in its parts as well, for "/" is also a
+    letter of base64.
     """
     if len(run) >= 32 and _HEX.match(run):
         return True
@@ -193,13 +213,17 @@ def random_looking(run):
     return any(_part(part) for part in parts)
 
 
-def _part(part):
+def _part(part: str) -> bool:
+    """As random_looking(), for a part without "/" and "="."""
     if len(part) < 16:
         return False
     if _HEX.match(part) and len(part) >= 32:
         return True
     if re.search(
-        r"[a-z]{28,}|[A-Z]{28,}|[0-9]{24,}|(?=[a-z]*[0-9])[a-z0-9]{24,}|(?=[A-Z]*[0-9])[A-Z0-9]{24,}",
+        (
+            r"[a-z]{28,}|[A-Z]{28,}|[0-9]{24,}|(?=[a-z]*[0-9])[a-z0-9]{24,}|(?="
+            r"[A-Z]*[0-9])[A-Z0-9]{24,}"
+        ),
         part,
     ):
         return True
@@ -212,12 +236,12 @@ def _part(part):
     )
 
 
-def _changes(run):
-    """How often neighbours are of different kinds (small, capital, digit), a separator between them counting for none; 0 to 1."""
-    kinds = [
-        "a" if letter.islower() else "A" if letter.isupper() else "0" if letter.isdigit() else ""
-        for letter in run
-    ]
+def _changes(run: str) -> float:
+    """How often neighbours are of different kinds: small, capital, digit. 0 to 1.35.
+
+    A separator between them counts for none.
+    """
+    kinds = [_kind(letter) for letter in run]
     pairs = [(one, other) for one, other in zip(kinds, kinds[1:]) if one and other]
     # "Word": a capital before small letters is writing, not chance.
     return (
@@ -225,3 +249,11 @@ def _changes(run):
         / max(len(pairs), 1)
         * 1.35
     )
+
+
+def _kind(letter: str) -> str:
+    if letter.islower():
+        return "a"
+    if letter.isupper():
+        return "A"
+    return "0" if letter.isdigit() else ""
