@@ -40,8 +40,9 @@ def still(settings):
         "ControlGroup": known["control_group"],
     }
     gateway = discovery.Gateway(
-        settings.name, settings.scope, account, settings.home, settings.unit, properties, pid
+        settings.name, settings.scope, account, settings.home, settings.unit
     )
+    gateway.set_state(properties, pid)
     gateway.python = gateway.python or known["python"]
     return gateway
 

@@ -82,17 +82,9 @@ class Gateway:
     """
 
     def __init__(
-        self,
-        name: str,
-        scope: str,
-        user: pwd.struct_passwd,
-        home: str,
-        unit: str | None = None,
-        properties: Mapping[str, str] | None = None,
-        pid: int | None = None,
-        argv: Sequence[str] = (),
+        self, name: str, scope: str, user: pwd.struct_passwd, home: str, unit: str | None = None
     ) -> None:
-        properties = properties or {}
+        """A stopped gateway, until set_state says otherwise."""
         self.name = name
         self.scope = scope
         self.unit = unit
@@ -100,7 +92,14 @@ class Gateway:
         self.uid = user.pw_uid
         self.account = user
         self.home = home
-        self.profile = profile_of(argv, home)
+        self.problem = home_problem(self)
+        self.set_state({})
+
+    def set_state(
+        self, properties: Mapping[str, str], pid: int | None = None, argv: Sequence[str] = ()
+    ) -> None:
+        """Take over PROPERTIES of the unit, its process, and the command line that it starts."""
+        self.profile = profile_of(argv, self.home)
         self.python = python_of(argv, pid)
         self.pid = pid
         self.invocation_id = properties.get("InvocationID") or None
@@ -112,7 +111,6 @@ class Gateway:
         self.start_time = None
         if self.uptime_seconds is not None:
             self.start_time = time.time() - self.uptime_seconds
-        self.problem = home_problem(self)
 
 
 def is_gateway(argv: Sequence[str]) -> bool:
@@ -245,7 +243,7 @@ def own_unit(gateway: Gateway) -> bool:
     return gateway.scope == "system" or fnmatch.fnmatchcase(gateway.unit or "", OWN_UNITS)
 
 
-def without_unsafe(gateways: Sequence[Gateway]) -> tuple[list[Gateway], list[Gateway]]:
+def without_unsafe(gateways: Collection[Gateway]) -> tuple[list[Gateway], list[Gateway]]:
     """The gateways without those of users that must not be touched, and these.
 
     Any user of a host can set up a unit in their own scope or start a process, and must not be able
@@ -330,7 +328,9 @@ def _from_unit(
             or systemd.environment(properties.get("Environment")).get("HERMES_HOME")
             or _default_home(user, argv)
         )
-    return Gateway(name, manager.scope, user, os.path.normpath(home), unit, properties, pid, argv)
+    gateway = Gateway(name, manager.scope, user, os.path.normpath(home), unit)
+    gateway.set_state(properties, pid, argv)
+    return gateway
 
 
 def _account(name: str) -> pwd.struct_passwd | None:
@@ -361,8 +361,7 @@ def _unit_files_of(user: pwd.struct_passwd) -> list[Gateway]:
             profile = match.group(1)
             argv = ["hermes"] + (["--profile", profile] if profile else []) + ["gateway", "run"]
             name = unit[: -len(".service")] + "@" + user.pw_name
-            home = _default_home(user, argv)
-            found.append(Gateway(name, "user", user, home, unit, argv=argv))
+            found.append(Gateway(name, "user", user, _default_home(user, argv), unit))
     return found
 
 
@@ -388,7 +387,9 @@ def started_manually(known: Sequence[Gateway]) -> list[Gateway]:
         if name in names:
             name += "-%d" % pid
         names.add(name)
-        found.append(Gateway(name, "manual", user, os.path.normpath(home), pid=pid, argv=argv))
+        gateway = Gateway(name, "manual", user, os.path.normpath(home))
+        gateway.set_state({}, pid, argv)
+        found.append(gateway)
     return found
 
 

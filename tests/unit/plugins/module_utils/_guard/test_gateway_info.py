@@ -113,7 +113,8 @@ def test_unit_that_starts_something_else_is_not_gone(host):
 
 def test_one_that_was_started_by_hand_is_not_the_unit_of_that_name(host, monkeypatch):
     account = discovery.find_gateways()[0].account
-    by_hand = discovery.Gateway(NAME + "-gone", "manual", account, "/nowhere", pid=host.pid())
+    by_hand = discovery.Gateway(NAME + "-gone", "manual", account, "/nowhere")
+    by_hand.set_state({}, host.pid())
     monkeypatch.setattr(discovery, "started_manually", lambda found: [by_hand])
     host.manage(NAME + "-gone")
     found = [

@@ -155,16 +155,7 @@ def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, m
     account = pwd.getpwuid(os.getuid())
 
     def ada():
-        return discovery.Gateway(
-            "hermes-gateway@ada",
-            "user",
-            account,
-            str(home),
-            GATEWAY,
-            {},
-            None,
-            ["hermes", "gateway", "run"],
-        )
+        return discovery.Gateway("hermes-gateway@ada", "user", account, str(home), GATEWAY)
 
     monkeypatch.setattr(discovery, "started_manually", lambda found: [ada()])
     assert names(backend.apply(guard())) == ["hermes-gateway", "hermes-gateway@ada"]
@@ -180,14 +171,7 @@ def test_drop_in_for_a_name_that_a_user_chose(host, guard, limit, ram, systemd, 
     """/etc/systemd/user/UNIT.d holds for every user: nobody gives other users' dbus.service a limit by calling a gateway so."""
     account = pwd.getpwuid(os.getuid())
     mallory = discovery.Gateway(
-        "dbus@mallory",
-        "user",
-        account,
-        systemd.homes[GATEWAY],
-        "dbus.service",
-        {},
-        None,
-        ["hermes", "gateway", "run"],
+        "dbus@mallory", "user", account, systemd.homes[GATEWAY], "dbus.service"
     )
     monkeypatch.setattr(discovery, "started_manually", lambda found: [mallory])
     backend.apply(guard())
@@ -270,14 +254,7 @@ def test_home_of_somebody_else(host, guard, systemd):
 def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, monkeypatch):
     """Anybody may have a unit of their own that names the home of somebody else; it is told, and an error only where it was asked for."""
     mallory = discovery.Gateway(
-        "hermes-gateway@mallory",
-        "user",
-        pwd.getpwnam("nobody"),
-        str(host),
-        GATEWAY,
-        {},
-        None,
-        ["hermes", "gateway", "run"],
+        "hermes-gateway@mallory", "user", pwd.getpwnam("nobody"), str(host), GATEWAY
     )
     monkeypatch.setattr(discovery, "started_manually", lambda found: [mallory])
     refused(
