@@ -13,9 +13,9 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import
 
 
 def memory_limits(options: dict[str, Any], memory: dict[str, int]) -> dict[str, str]:
-    """The directives by name; ``options`` are the role's variables, ``memory`` is the guard module's of that host.
+    """The directives by name; ``memory`` is what the guard module returned for that host.
 
-    Empty for options that are wrong: the module is given the same options, and says what is allowed.
+    Empty for wrong ``options``: the module is given the same, and says what is allowed.
     """
     try:
         limits, _notes = memory_limit.amounts(options, {}, memory)

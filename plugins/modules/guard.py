@@ -9,10 +9,13 @@ module: guard
 short_description: Bring one component of the guard on a host to its desired state
 version_added: 0.1.0
 description:
-  - Installs, changes or removes the files and units of one role of this collection, in one round trip, and verifies them.
-  - A role hands over the whole desired state. Files and units from an earlier run that are no longer requested are removed.
+  - Installs, changes or removes the files and units of one role of this collection, in one round
+    trip, and verifies them.
+  - A role hands over the whole desired state. Files and units from an earlier run that are no
+    longer requested are removed.
   - Installing or changing a timer starts neither its service nor a gateway.
-  - On a host without a Hermes gateway nothing is installed, and what was installed earlier is removed.
+  - On a host without a Hermes gateway nothing is installed, and what was installed earlier is
+    removed.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -22,8 +25,9 @@ options:
   part:
     description:
       - The component. What was installed is remembered under this name.
-      - V(guard) is the base of the others. It has the program C(/usr/local/bin/hermes-guard), which is built on the host from this module's own sources;
-        removing it removes the others, and the history.
+      - V(guard) is the base of the others. It has the program C(/usr/local/bin/hermes-guard), which
+        is built on the host from this module's own sources; removing it removes the others, and the
+        history.
     type: str
     required: true
     choices:
@@ -43,22 +47,25 @@ options:
   gateways:
     description:
       - The names of the gateways to manage, as M(hermes_ops.gateway.gateway_info) returns them.
-      - If the list is empty, all gateways that systemd runs on the host, in system scope or user scope.
+      - If the list is empty, all gateways that systemd runs on the host, in system scope or user
+        scope.
     type: list
     elements: str
     default: []
   files:
     description:
       - The files of the component.
-      - Only for the component V(guard), which runs before the gateways are known, C(@NAME@), C(@UNIT@), C(@SCOPE@), C(@USER@), C(@HOME@) and
-        C(@PYTHON@) stand for what belongs to a gateway, and C(guard.conf) gets a section for each gateway.
+      - Only for the component V(guard), which runs before the gateways are known, C(@NAME@),
+        C(@UNIT@), C(@SCOPE@), C(@USER@), C(@HOME@) and C(@PYTHON@) stand for what belongs to a
+        gateway, and C(guard.conf) gets a section for each gateway.
     type: list
     elements: dict
     default: []
     suboptions:
       path:
         description:
-          - The absolute path. For the component V(guard), a path with C(@NAME@) in it stands for one file for each gateway.
+          - The absolute path. For the component V(guard), a path with C(@NAME@) in it stands for
+            one file for each gateway.
         type: path
         required: true
       content:
@@ -79,15 +86,17 @@ options:
     default: []
   options:
     description:
-      - Variables of roles of the collection, by name. They are checked before anything is changed, so that a wrong one that comes later in the play does
-        not leave half of it done.
-      - If O(options.hermes_restart_timer_every=auto), the history of each gateway is judged and RV(gateways[].recommended_every) returned.
+      - Variables of roles of the collection, by name. They are checked before anything is changed,
+        so that a wrong one that comes later in the play does not leave half of it done.
+      - If O(options.hermes_restart_timer_every=auto), the history of each gateway is judged and
+        RV(gateways[].recommended_every) returned.
       - The component V(memory_limit) needs those of its role.
     type: dict
     default: {}
   secrets:
     description:
-      - Values in the files that C(--diff) must not show, by the key in front of them, as in C(key = value).
+      - Values in the files that C(--diff) must not show, by the key in front of them, as in C(key =
+        value).
     type: dict
     default: {}
 notes:
@@ -150,11 +159,14 @@ gateways:
     drop_in_directory:
       description:
         - The directory for drop-ins of the unit.
-        - Null in user scope for a unit that is not called C(hermes*.service), which other users may have as well.
+        - Null in user scope for a unit that is not called C(hermes*.service), which other users may
+          have as well.
       type: str
       sample: /etc/systemd/user/hermes-gateway-coder.service.d
     recommended_every:
-      description: How often the gateway should be restarted, by its measured leak; null if it needs no restarts, V(12h) until there is a verdict.
+      description:
+        - How often the gateway should be restarted, by its measured leak; null if it needs no
+          restarts, V(12h) until there is a verdict.
       returned: if O(options.hermes_restart_timer_every=auto)
       type: str
       sample: 24h
@@ -167,30 +179,39 @@ memory:
     swap_total_bytes: 0
     total_bytes: 2084569088
 restart_needed:
-  description: The names of the gateways whose process is older than a drop-in of this component, so that it is in force only after a restart.
+  description:
+    - The names of the gateways whose process is older than a drop-in of this component, so that it
+      is in force only after a restart.
   returned: success
   type: list
   elements: str
   sample: []
 notes:
-  description: What of the desired state this host cannot do, or not yet. Each is given as a warning too.
+  description:
+    - What of the desired state this host cannot do, or not yet. Each is given as a warning too.
   returned: success
   type: list
   elements: str
   sample: []
 next_elapse:
-  description: When each timer of the component fires next, in epoch seconds by its unit's name. Empty in check mode.
+  description:
+    - When each timer of the component fires next, in epoch seconds by its unit's name. Empty in
+      check mode.
   returned: success
   type: dict
   sample:
     hermes-gateway-restart.timer: 1785542580
 package_manager:
-  description: What M(ansible.builtin.package) should use on the host, which without it gathers facts to find out. V(auto) where it must.
+  description:
+    - What M(ansible.builtin.package) should use on the host, which without it gathers facts to find
+      out. V(auto) where it must.
   returned: success
   type: str
   sample: apt
 psutil:
-  description: Whether the Python library psutil, which M(hermes_ops.gateway.gateway_info) needs, is on the host.
+  description:
+    - Whether the Python library psutil, which M(hermes_ops.gateway.gateway_info) needs, is on the
+      host.
   returned: success
   type: bool
   sample: true

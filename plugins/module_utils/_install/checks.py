@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is checked before anything is changed: variables of roles, finished files, and the libraries that these need."""
+"""What is checked before anything is changed: variables, files, and the libraries they need."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CALENDARS = "hermes_restart_timer_at"
 
 
 def check_options(options: dict[str, Any]) -> None:
-    """SettingError for a variable of a role that has a wrong value, whichever role it belongs to."""
+    """SettingError for a wrong value, whichever role the variable belongs to."""
     for option, value in sorted(options.items()):
         if option == CALENDARS:
             _check_calendars(value)
@@ -37,7 +37,7 @@ def check_options(options: dict[str, Any]) -> None:
 
 
 def _check_calendars(expressions: list[str] | str) -> None:
-    """Ask systemd about each event, but for those that an installed timer has already: they were accepted before."""
+    """Ask systemd about each event, but not about those that an installed timer has already."""
     installed = manifest.load("restart_timer").files
     timer_units = [path for path in installed if path.endswith(".timer")]
     known = [line for path in timer_units for line in (proc.read(path) or "").splitlines()]

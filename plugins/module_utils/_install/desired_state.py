@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The desired state of one component on this host: its files and the units to enable and start.
 
-Every role but hermes_guard hands over finished files. hermes_guard runs first and does not know the gateways yet, so
-in its files @NAME@ and the like are the place of what discovery finds.
+Every role but hermes_guard hands over finished files. hermes_guard runs first and does not know
+the gateways yet, so @NAME@ and the like in its files stand for what discovery finds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class File(NamedTuple):
 
 
 class DesiredState(NamedTuple):
-    """``files`` by path, ``units`` to enable and start, and ``hidden``: how lines begin whose rest is secret."""
+    """Files by path, units to enable and start, and how lines begin whose rest is secret."""
 
     files: dict[str, File]
     units: list[str]
@@ -97,10 +97,10 @@ def _of_each_gateway(
 
 
 def fill(text: str, gateway: discovery.Gateway) -> str:
-    """``text`` with what belongs to the gateway in place of @NAME@, @UNIT@, @SCOPE@, @USER@, @HOME@ and @PYTHON@."""
+    """``text`` with what belongs to the gateway in place of @NAME@ and the like."""
     values = {
         "@NAME@": gateway.name,
-        "@UNIT@": gateway.unit,
+        "@UNIT@": gateway.unit or "",
         "@SCOPE@": gateway.scope,
         "@USER@": gateway.user,
         "@HOME@": gateway.home,

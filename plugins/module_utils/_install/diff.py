@@ -13,7 +13,10 @@ WORLD_READABLE = 0o004
 
 
 def of_file(path: str, change: Change, hidden: tuple[str, ...] | None) -> dict[str, str]:
-    """One entry of the module's diff. ``hidden`` says how lines begin whose rest is secret, None if that is not known."""
+    """One entry of the module's diff.
+
+    ``hidden`` says how lines begin whose rest is secret, None if that is not known.
+    """
     old, new = _readable(path, change.before), _readable(path, change.after)
     same = not _secret_lines(old, hidden) or _secret_lines(old, hidden) == _secret_lines(
         new, hidden

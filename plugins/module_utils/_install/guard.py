@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backend of the module guard: one component of this host is brought to its desired state in one round trip."""
+"""The backend of the module guard: brings one component of this host to its desired state."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ DROP_INS = ("memory_limit", "allocator")
 def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
     """Bring one component to its desired state; ``parameters`` and the result are the module's.
 
-    GuardError before anything is changed if the input is wrong, and after everything was put back if a step failed.
+    GuardError before anything is changed if the input is wrong, and after everything was put back
+    if a step failed.
     """
     component, options = parameters["part"], parameters.get("options") or {}
     gateways: list[discovery.Gateway] = []
@@ -48,7 +49,7 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
         plans.check_program(component, desired)
         _check_library(packages)
     clear = parameters["state"] == "absent" and component == manifest.BASE and bool(_own_state())
-    result = {
+    result: dict[str, Any] = {
         "changed": not plan.empty or clear or (check_mode and bool(packages)),
         "diff": [
             diff.of_file(path, change, desired.hidden if path in desired.files else None)
@@ -156,7 +157,8 @@ def _carry_out(plan: plans.Plan, clear: bool) -> dict[str, int | None]:
 def _own_state() -> list[str]:
     """What the guard has in its state directory (paths), or the directory itself if it is empty.
 
-    The record of what was set in Hermes is not the guard's: the role that set it needs it to take that back.
+    The record of what was set in Hermes is not the guard's: the role that set it needs it to take
+    that back.
     """
     try:
         names = os.listdir(config.STATE)
@@ -182,7 +184,7 @@ def _package_manager() -> str:
 
 
 def _older_than_drop_ins(gateway: discovery.Gateway, desired: DesiredState) -> bool:
-    """Whether the gateway's process started before the newest of the drop-ins that this component keeps for it."""
+    """Whether the gateway's process is older than a drop-in of this component."""
     folder = "/%s.d/" % gateway.unit
     times = [
         os.stat(path).st_mtime for path in desired.files if folder in path and os.path.exists(path)

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an earlier run installed, component by component, in /var/lib/hermes-guard/installed/COMPONENT.json.
+"""What an earlier run installed: /var/lib/hermes-guard/installed/COMPONENT.json.
 
-It is how a file that is no longer requested is removed, and how a file that someone else wrote is never replaced.
+It is how a file that is no longer requested is removed, and how a file that someone else wrote is
+never replaced.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ BASE = "guard"
 
 
 class Manifest(NamedTuple):
-    """What was installed: paths of files, names of units, and the directories that were made for them."""
+    """Paths of files, names of units, and the directories that were made for them."""
 
     files: list[str]
     units: list[str]
@@ -34,7 +35,7 @@ def path(component: str) -> str:
 
 
 def load(component: str) -> Manifest:
-    """What an earlier run installed of ``component``; empty if there was none. GuardError if that cannot be read."""
+    """What an earlier run installed; empty if there was none. GuardError if that cannot be read."""
     try:
         content = files.read_json(path(component), owners={0, os.geteuid()}) or {}
     except FileError as exc:
@@ -55,7 +56,7 @@ def save(component: str, content: Manifest) -> None:
 
 
 def forget(component: str) -> None:
-    """Remove the manifest of ``component``, and the directories of manifests if nothing is left in them."""
+    """Remove the manifest of ``component``, and its directory if nothing is left in it."""
     files.remove(path(component))
     files.remove_if_empty(os.path.dirname(path(component)))
     files.remove_if_empty(config.STATE)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kernel's own limit on the memory of gateways: which amounts, whether this host can hold them, whether they are in force."""
+"""The kernel's limit on the memory of gateways: amounts, obstacles, and whether it is in force."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IN_FORCE_SECONDS = 5
 
 
 def amount(option: str, text: object, total_bytes: int) -> int | None:
-    """The bytes that ``text`` of ``option`` means, in whole MB as a drop-in has them; None for "", which sets no limit.
+    """The bytes that ``text`` of ``option`` means, in whole MB; None for "", which sets no limit.
 
     SettingError with what is allowed.
     """
@@ -41,10 +41,10 @@ def amount(option: str, text: object, total_bytes: int) -> int | None:
 def amounts(
     asked: dict[str, object], thresholds: dict[str, int], host: dict[str, int]
 ) -> tuple[dict[str, int | None], list[str]]:
-    """The limits of a host in bytes by option, None for no such limit, and what of them makes no sense there (sentences).
+    """The limits of a host in bytes by option (None: no limit), and what of them makes no sense.
 
-    ``asked`` are the options as they were given, ``thresholds`` the watchdog's in bytes by where they were found, ``host`` is
-    proc.host_memory(). SettingError for what cannot be, before anything is changed.
+    ``asked`` are the options as they were given, ``thresholds`` the watchdog's in bytes by where
+    they were found, ``host`` is proc.host_memory(). SettingError for what cannot be.
     """
     total = host["total_bytes"]
     limits = {option: amount(option, asked[option], total) for option in OPTIONS}
@@ -88,7 +88,7 @@ def directives(limits: dict[str, int | None]) -> dict[str, str]:
 
 
 def obstacle(gateway: discovery.Gateway) -> str | None:
-    """Why the kernel of this host cannot be relied on to hold a limit on ``gateway``, or None where it can."""
+    """Why the kernel cannot be relied on to hold a limit on ``gateway``; None if it can."""
     controllers = proc.read(cgroup.ROOT + "/cgroup.controllers")
     if controllers is None:
         return (
@@ -97,8 +97,8 @@ def obstacle(gateway: discovery.Gateway) -> str | None:
         )
     if "memory" not in controllers.split():
         return (
-            "the kernel's memory controller is switched off on this host (see cgroup_disable= on the"
-            " kernel's command line)"
+            "the kernel's memory controller is switched off on this host (see cgroup_disable= on"
+            " the kernel's command line)"
         )
     if gateway.scope == "user":
         folder = "%s/user.slice/user-%d.slice/user@%d.service" % (
@@ -118,7 +118,7 @@ def obstacle(gateway: discovery.Gateway) -> str | None:
 def shortfalls(
     gateways: list[discovery.Gateway], limits: dict[str, int | None], applied: bool
 ) -> list[str]:
-    """What this host cannot hold (list of str), and where the limits have been ``applied`` also what is not in force, by the kernel's own word."""
+    """What this host cannot hold; once the limits are ``applied``, also what is not in force."""
     notes = []
     deadline = time.monotonic() + IN_FORCE_SECONDS
     for gateway in gateways:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must change on the host so that a component is in its desired state. Nothing is changed here."""
+"""What must change so that a component is in its desired state. Nothing is changed here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROPERTIES = ["Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "Ne
 
 
 class Change(NamedTuple):
-    """A file as it is and as it must be: content and permissions, None for a file that does not exist."""
+    """Content and permissions of a file as it is and as it must be; None: it does not exist."""
 
     before: bytes | None
     mode_before: int | None
@@ -31,7 +31,7 @@ class Change(NamedTuple):
 
 
 class Live(NamedTuple):
-    """systemd's word of this moment: properties by unit, and when each timer fires next, in epoch seconds."""
+    """systemd's word of this moment: properties by unit, and when each timer fires next (epoch)."""
 
     units: dict[str, dict[str, str]]
     next_elapse: dict[str, int | None]
@@ -53,9 +53,10 @@ class Live(NamedTuple):
 class Plan(NamedTuple):
     """All that differs between the host and the desired state of a component.
 
-    ``components`` is what is meant: the component, or all of them if the base goes and the others with it. ``to_start`` are
-    units to enable and start, ``to_restart`` active timers that never fire, ``obsolete`` units that are no longer requested,
-    ``to_reload`` the systemd managers that must read their files again.
+    ``components`` is the component, or all of them if the base goes and the others with it.
+    ``to_start`` are units to enable and start, ``to_restart`` active timers that never fire,
+    ``obsolete`` units that are no longer requested, ``to_reload`` the systemd managers that must
+    read their files again.
     """
 
     component: str
@@ -77,14 +78,14 @@ class Plan(NamedTuple):
 
     @property
     def abandoned(self) -> bool:
-        """Whether a run that was cut short at its very beginning left a manifest and nothing else."""
+        """Whether a run that was cut short at once left a manifest and nothing else."""
         return not self.desired.files and any(
             os.path.exists(manifest.path(name)) for name in self.components
         )
 
 
 def make(component: str, desired: DesiredState) -> Plan:
-    """The Plan for ``component``. GuardError, before anything is changed, for what cannot be done."""
+    """The Plan for ``component``. GuardError for what cannot be done."""
     # The others do not work without the base: they go with it, also when the last gateway has gone.
     whole = component == manifest.BASE and not desired.files
     components = manifest.components() if whole else [component]

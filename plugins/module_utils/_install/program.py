@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The program hermes-guard, one file, made of the same sources that the modules run.
 
-A zipapp (PEP 441) whose bytes depend on nothing but the sources: stored, not compressed, with fixed times and order, so that every
-checkout makes the same file. ``python3 -m ansible_collections.hermes_ops.gateway.plugins.module_utils._install.program OUTFILE``
-makes it from a checkout. On a managed host, the same archive also holds the sources compiled by that host's own Python (PEP 552,
-unchecked hash): otherwise compiling them takes more than half of the time of a check. A Python of another version ignores the
-compiled files and uses the sources.
+A zipapp (PEP 441) whose bytes depend on nothing but the sources: stored, not compressed, with fixed
+times and order. Every checkout makes the same file (`make build/hermes-guard`). On a managed host,
+the same archive also holds the sources compiled by that host's own Python (PEP 552, unchecked
+hash): otherwise compiling them takes more than half of the time of a check. A Python of another
+version ignores the compiled files and uses the sources.
 """
 
 from __future__ import annotations
@@ -72,19 +72,18 @@ MODULES = (
     "_trend.stats",
 )
 INTERPRETER = "/usr/bin/python3"
-# Isolated and without site: a check that runs every minute must not pay for, or be changed by, what is in site-packages.
+# Isolated and without site: a check must not pay for, or be changed by, what is in site-packages.
 SHEBANG = b"#!" + INTERPRETER.encode() + b" -ISB\n"
-# Run by INTERPRETER, with a JSON object of sources by member name on standard input; answers with a JSON object of compiled files.
+# Run by INTERPRETER: a JSON object of sources by member name in, one of compiled files out.
 _COMPILE = """
 import base64, json, os, py_compile, sys, tempfile
-compiled = {}
+compiled, mode = {}, py_compile.PycInvalidationMode.UNCHECKED_HASH
 with tempfile.TemporaryDirectory() as folder:
     for name, text in json.load(sys.stdin).items():
         source, target = os.path.join(folder, "source.py"), os.path.join(folder, "source.pyc")
         with open(source, "w", encoding="utf-8") as out:
             out.write(text)
-        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-        py_compile.compile(source, target, "hermes-guard/" + name, doraise=True, invalidation_mode=mode)
+        py_compile.compile(source, target, "hermes-guard/" + name, True, invalidation_mode=mode)
         with open(target, "rb") as made:
             compiled[name + "c"] = base64.b64encode(made.read()).decode()
 print(json.dumps(compiled))
@@ -99,8 +98,9 @@ def build() -> bytes:
 def installed(present: bytes | None) -> bytes:
     """The program for this host, with the sources compiled by INTERPRETER.
 
-    ``present`` is what is installed now. It is returned as it is if it has the same sources, compiled by a Python of
-    the version that INTERPRETER has now. Raises RunError if INTERPRETER does not work.
+    ``present`` is what is installed now. It is returned as it is if it has the same sources,
+    compiled by a Python of the version that INTERPRETER has now. RunError if INTERPRETER does not
+    work.
     """
     sources = _sources()
     if present is not None and _sources_of(present) == sources and _magic_of(present) == _magic():
@@ -138,7 +138,7 @@ def _archive(members: dict[str, bytes]) -> bytes:
 
 
 def _sources_of(data: bytes) -> dict[str, str] | None:
-    """The sources by member name of program ``data``; None if it is damaged, or no archive at all."""
+    """The sources by member name of program ``data``; None if it is damaged or no archive."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if not data.startswith(SHEBANG) or archive.testzip() is not None:
@@ -153,7 +153,7 @@ def _sources_of(data: bytes) -> dict[str, str] | None:
 
 
 def _magic_of(data: bytes) -> str | None:
-    """The version, as hexadecimal digits, of the Python that compiled every source of program ``data``, or None."""
+    """The version (hexadecimal) of the Python that compiled all of program ``data``, or None."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
         found = {archive.read(name)[:4].hex() for name in names if name.endswith(".pyc")}
@@ -171,7 +171,7 @@ def _sources() -> dict[str, str]:
 
 
 def _shipped() -> None:
-    """Never called. A module is shipped with what it imports: this brings the program's sources to the host, and runs none of them."""
+    """Never called. A module is shipped with what it imports: this ships the program's sources."""
     from .._guard import cli, main  # noqa: F401
 
 

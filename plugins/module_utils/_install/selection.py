@@ -15,8 +15,9 @@ OPTION = "hermes_guard_gateways"
 def select(names: list[str]) -> tuple[list[discovery.Gateway], list[str]]:
     """The gateways to manage, sorted by name, and notes for the operator.
 
-    GuardError for a name that does not exist, or for a home that is not safe. A gateway that is managed stays so while its home is
-    not safe, as when a disk is not mounted: check and arbiter leave it alone until it is.
+    GuardError for a name that does not exist, or for a home that is not safe. A gateway that is
+    managed stays so while its home is not safe, as when a disk is not mounted: check and arbiter
+    leave it alone until it is.
     """
     found = discovery.find_gateways()
     units = {gateway.name: gateway for gateway in found if gateway.scope != "manual"}
@@ -30,10 +31,9 @@ def select(names: list[str]) -> tuple[list[discovery.Gateway], list[str]]:
             )
             there = ", ".join(sorted(units)) or "none, there is no gateway"
             raise GuardError("%s: %r %s; allowed here: %s" % (OPTION, name, why, there))
-    if names:
-        chosen, unsafe = [units[name] for name in set(names)], []
-    else:
-        chosen, unsafe = discovery.without_unsafe(units.values())
+    chosen, unsafe = [units[name] for name in set(names)], []
+    if not names:
+        chosen, unsafe = discovery.without_unsafe(list(units.values()))
     for gateway in chosen:
         if gateway.problem:
             raise GuardError(
@@ -45,7 +45,7 @@ def select(names: list[str]) -> tuple[list[discovery.Gateway], list[str]]:
 
 
 def _keep_managed(unsafe: list[discovery.Gateway]) -> tuple[list[discovery.Gateway], list[str]]:
-    """Those of ``unsafe`` that are managed already, as they were configured, and a note on each of ``unsafe``."""
+    """Those of ``unsafe`` that are managed already, as configured, and a note on each."""
     known = _configured() if unsafe else {}
     kept, notes = [], []
     for gateway in unsafe:

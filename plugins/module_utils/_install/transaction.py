@@ -12,15 +12,15 @@ from .._host.errors import GuardError, SystemdError
 from . import manifest
 from .plan import Change, Live, Plan, look
 
-# How long a service that is no longer requested may take to stop; systemd itself waits for 90 s by default.
+# How long a service that is no longer requested may take to stop: as systemd itself waits.
 STOP_SECONDS = 90
 
 
 def carry_out(plan: Plan) -> None:
-    """Make the host what ``plan`` says. GuardError if a step fails, after everything was put back."""
+    """Carry out ``plan``. GuardError if a step fails, after everything was put back."""
     manager = systemd.Manager()
     made = sorted(set(plan.installed.folders).union(_missing_folders(plan.changes)))
-    # First what may be there from now on, at the end what is: a run that is cut short knows what it left.
+    # First what may be there from now on, at the end what is: a run may be cut short in between.
     everything = manifest.Manifest(
         sorted(set(plan.installed.files).union(plan.desired.files)),
         sorted(set(plan.desired.units).union(plan.obsolete)),
@@ -69,7 +69,10 @@ def verified(plan: Plan) -> Live:
 
 
 def _start(manager: systemd.Manager, plan: Plan) -> None:
-    """Enable and start what must run. A timer takes up new times only by a restart of its own, which does not start its service."""
+    """Enable and start what must run.
+
+    A timer takes up new times only by a restart of its own, which does not start its service.
+    """
     if plan.to_start:
         manager.call("enable", "--now", "--", *plan.to_start)
     changed = [os.path.basename(path) for path in plan.changes if path.endswith(".timer")]
@@ -82,7 +85,7 @@ def _start(manager: systemd.Manager, plan: Plan) -> None:
 
 
 def _stop(manager: systemd.Manager, units: list[str]) -> None:
-    """Stop and disable the units, timers first: a timer must not start again what is being stopped."""
+    """Stop and disable the units, timers first: one must not start again what is being stopped."""
     for unit in sorted(set(units), key=lambda name: (not name.endswith(".timer"), name)):
         if unit.endswith(".timer"):
             manager.systemctl("disable", "--now", "--", unit)
@@ -118,7 +121,7 @@ def _put(path: str, content: bytes | None, mode: int | None) -> None:
 
 
 def _put_back(manager: systemd.Manager, plan: Plan, done: list[str]) -> list[str]:
-    """Undo what was ``done`` (paths), as far as it goes; what could not be undone, a sentence each."""
+    """Undo what was ``done`` (paths); a sentence for each thing that could not be undone."""
     left = []
     new = {os.path.basename(path) for path in done if plan.changes[path].before is None}
     new_units = [unit for unit in plan.to_start if unit in new]
@@ -143,7 +146,7 @@ def _put_back(manager: systemd.Manager, plan: Plan, done: list[str]) -> list[str
 
 
 def _wake_timers(manager: systemd.Manager, plan: Plan) -> None:
-    """Restart the timers that fired before the run and are now active without a next time: a bad calendar was loaded in between."""
+    """Restart the timers that fired before and now have no next time: a bad calendar was loaded."""
     fired = [unit for unit in plan.desired.units if plan.live.works(unit)]
     live = look(fired, fired)
     silent = [unit for unit in fired if unit in live.units and not live.fires(unit)]
