@@ -31,7 +31,8 @@ def select(names: list[str]) -> tuple[list[discovery.Gateway], list[str]]:
             )
             there = ", ".join(sorted(units)) or "none, there is no gateway"
             raise GuardError("%s: %r %s; allowed here: %s" % (OPTION, name, why, there))
-    chosen, unsafe = [units[name] for name in set(names)], []
+    chosen = [units[name] for name in set(names)]
+    unsafe: list[discovery.Gateway] = []
     if not names:
         chosen, unsafe = discovery.without_unsafe(list(units.values()))
     for gateway in chosen:
