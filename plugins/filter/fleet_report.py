@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Callable, Iterable
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import (
     _fleet,
@@ -12,7 +14,7 @@ from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import (
     _fleet_text,
 )
 
-FORMS = {
+FORMS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "table": _fleet_text.table,
     "json": _fleet_text.as_json,
     "csv": _fleet_text.as_csv,
@@ -20,8 +22,11 @@ FORMS = {
 }
 
 
-def fleet_report(answers, form="table"):
-    """The report of ``answers`` (list of: host, trend, oom) as ``form``: a list of lines for "table", else a text."""
+def fleet_report(answers: Iterable[Any], form: str = "table") -> list[str] | str:
+    """The report of ``answers`` as ``form``: a list of lines for "table", else a text.
+
+    Each of the answers is of three: the host, what memory_trend_info and what oom_info answered.
+    """
     if form not in FORMS:
         raise AnsibleFilterError(
             "fleet_report: %r is no form; allowed: %s" % (form, ", ".join(FORMS))
@@ -29,7 +34,8 @@ def fleet_report(answers, form="table"):
     answers = list(answers)
     if any(not isinstance(answer, (list, tuple)) or len(answer) != 3 for answer in answers):
         raise AnsibleFilterError(
-            "fleet_report takes a list of three things each: the host, the result of memory_trend_info, and that of oom_info"
+            "fleet_report takes a list of three things each: the host,"
+            " the result of memory_trend_info, and that of oom_info"
         )
     return FORMS[form](_fleet.fleet(answers))
 
@@ -37,6 +43,6 @@ def fleet_report(answers, form="table"):
 class FilterModule:
     """The filters of the collection."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """By name."""
         return {"fleet_report": fleet_report}

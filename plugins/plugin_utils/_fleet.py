@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the hosts of a fleet answered, as rows in the order of urgency.
 
-A host may be in somebody else's hands: whatever it says is a number, a short printable text or nothing, before anything else sees it.
+A host may be in somebody else's hands: whatever it says is a number, a short printable text or
+nothing, before anything else sees it.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from typing import Any, Dict, Sequence
 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import display
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.display import DAY, HOUR, MB
@@ -18,7 +20,7 @@ SOON_HOURS = 24
 WEEK_HOURS = 168
 MAX_POINTS = 600
 MAX_GATEWAYS = 1000
-# As _trend.STALE_HOURS: samples are taken every few minutes.
+# As _trend.analysis.STALE_HOURS: samples are taken every few minutes.
 STALE_HOURS = 2
 # Those that somebody must look at come first; in each group what is worse does.
 GROUPS = {
@@ -42,8 +44,11 @@ GROUPS = {
 VERDICTS = ("leak", "suspected", "sawtooth", "step", "saturating", "spiky", "flat", "insufficient")
 WATCHED = ("suspected", "sawtooth")
 
+# A gateway, or a host without one, in the report: the keys are those of _blank().
+Row = Dict[str, Any]
 
-def number(value):
+
+def number(value: object) -> float | None:
     """``value`` as a finite float, else None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
@@ -51,8 +56,11 @@ def number(value):
     return float(value) if abs(value) < 1e15 else None
 
 
-def text(value, most=300):
-    """``value`` as one line of printable text of at most ``most`` characters; a list of texts is joined, what is no text is empty."""
+def text(value: object, most: int = 300) -> str:
+    """``value`` as one line of printable text of at most ``most`` characters.
+
+    A list of texts is joined; what is not a text is empty.
+    """
     if isinstance(value, (list, tuple)):
         value = "; ".join(
             text(one, most) for one in value[:20] if isinstance(one, (str, int, float))
@@ -63,16 +71,19 @@ def text(value, most=300):
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
-def _dict(value):
+def _dict(value: object) -> dict[Any, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value):
+def _list(value: object) -> Sequence[Any]:
     return value if isinstance(value, (list, tuple)) else []
 
 
-def fleet(answers, now=None):
-    """The report of ``answers`` (list of: host, result of memory_trend_info, result of oom_info): a dict, ready for JSON but for ``chart``."""
+def fleet(answers: Sequence[Sequence[Any]], now: float | None = None) -> dict[str, Any]:
+    """The report of ``answers``, ready for JSON but for ``chart``.
+
+    Each is of three: the host, its result of memory_trend_info, its result of oom_info.
+    """
     now = time.time() if now is None else now
     rows = [
         row
@@ -99,56 +110,33 @@ def fleet(answers, now=None):
     }
 
 
-def _host(host, trend, oom, now):
+def _host(host: str, trend: dict[str, Any], oom: dict[str, Any], now: float) -> list[Row]:
     if not isinstance(trend.get("trends"), dict):
         word = "unreachable" if trend.get("unreachable") else "could not be asked"
-        return [
-            _blank(
-                host,
-                "silent",
-                word,
-                text(trend.get("msg") or trend.get("module_stderr") or "no word from it").replace(
-                    "Task failed: ", "", 1
-                ),
-            )
-        ]
+        why = text(trend.get("msg") or trend.get("module_stderr") or "no word from it")
+        return [_blank(host, "silent", word, why.replace("Task failed: ", "", 1))]
     kills = [_dict(kill) for kill in _list(oom.get("kills"))[:MAX_GATEWAYS]]
-    notes = (
-        ""
-        if isinstance(oom.get("kills"), (list, tuple))
-        else "its OOM kills are not known: %s" % text(oom.get("msg"))
-    )
-    found = [
-        _gateway(
-            host,
-            str(name),
-            _dict(trend["trends"][name]),
-            [kill for kill in kills if kill.get("name") == name],
-            notes,
-            now,
-        )
-        for name in list(trend["trends"])[:MAX_GATEWAYS]
-    ]
+    found = []
+    for name in list(trend["trends"])[:MAX_GATEWAYS]:
+        own = [kill for kill in kills if kill.get("name") == name]
+        found.append(_gateway(host, str(name), _dict(trend["trends"][name]), own, now))
     # It looks for every gateway, not for the configured ones only.
-    found += [
-        _bare(host, str(name), notes)
-        for name in sorted(_dict(oom.get("counters")), key=str)[:MAX_GATEWAYS]
-        if name not in trend["trends"]
-    ]
+    for name in sorted(_dict(oom.get("counters")), key=str)[:MAX_GATEWAYS]:
+        if name not in trend["trends"]:
+            found.append(_bare(host, str(name)))
+    if not isinstance(oom.get("kills"), (list, tuple)):
+        for row in found:
+            row["advice"].append("its OOM kills are not known: %s" % text(oom.get("msg")))
     return found or [_blank(host, "none", "no gateway", "no Hermes gateway runs on this host")]
 
 
-def _bare(host, name, notes):
+def _bare(host: str, name: str) -> Row:
     """A gateway that is there and has no samples."""
     why = "it is not guarded, so there are no samples: run the playbook hermes_ops.gateway.site"
-    return dict(
-        _blank(host, "unknown", "insufficient", why),
-        gateway=text(name, 100),
-        advice=[notes] if notes else [],
-    )
+    return dict(_blank(host, "unknown", "insufficient", why), gateway=text(name, 100))
 
 
-def _blank(host, group, verdict, why):
+def _blank(host: str, group: str, verdict: str, why: str) -> Row:
     return {
         "host": host,
         "gateway": "",
@@ -178,7 +166,9 @@ def _blank(host, group, verdict, why):
     }
 
 
-def _gateway(host, name, trend, kills, notes, now):
+def _gateway(
+    host: str, name: str, trend: dict[str, Any], kills: list[dict[str, Any]], now: float
+) -> Row:
     times = sorted(at for at in (number(kill.get("time")) for kill in kills) if at is not None)
     verdict = trend.get("verdict")
     until = number(trend.get("suspended_until"))
@@ -199,8 +189,7 @@ def _gateway(host, name, trend, kills, notes, now):
             "hours_to_limit_ci": _range(trend.get("hours_to_limit_ci")),
             "oom_kills_24h": len([at for at in times if at > now - DAY]),
             "recommended_restart_hours": number(trend.get("recommended_restart_hours")),
-            "advice": _texts(trend.get("advice") or trend.get("what_would_settle_it"))
-            + ([notes] if notes else []),
+            "advice": _texts(trend.get("advice") or trend.get("what_would_settle_it")),
             "observed_hours": number(trend.get("observed_hours")),
             "provider_switch": text(trend.get("provider_switch")),
             "notes": _texts(trend.get("notes")),
@@ -218,31 +207,26 @@ def _gateway(host, name, trend, kills, notes, now):
     age = number(trend.get("sample_age_hours"))
     if age is not None and age > STALE_HOURS:
         row["stale"] = True
-        row["advice"].insert(
-            0,
-            "the last sample is %s old, and so is the verdict: %s"
-            % (
-                hours(age),
-                "hermes-guard doctor says why"
-                if trend.get("running")
-                else "the gateway does not run",
-            ),
-        )
+        why = "the gateway does not run"
+        if trend.get("running"):
+            why = "hermes-guard doctor says why"
+        old = "the last sample is %s old, and so is the verdict: %s" % (hours(age), why)
+        row["advice"].insert(0, old)
     row["group"] = _group(row, bool(times))
     return row
 
 
-def _texts(value):
+def _texts(value: object) -> list[str]:
     found = [text(one) for one in (_list(value) or [value])[:10]]
     return [one for one in found if one]
 
 
-def brief(row):
+def brief(row: Row) -> str:
     """What there is to say of ``row`` in a table: the advice, else the reason."""
     return text(row["advice"] or row["why"], 160)
 
 
-def _kill(kill):
+def _kill(kill: dict[str, Any]) -> dict[str, Any]:
     return {
         "time": number(kill.get("time")),
         "pid": number(kill.get("pid")),
@@ -253,31 +237,31 @@ def _kill(kill):
     }
 
 
-def pair(value):
+def pair(value: object) -> list[float] | None:
     """``value`` as a list of two numbers, else None."""
-    found = [number(one) for one in _list(value)[:2]]
-    return found if len(found) == 2 and None not in found else None
+    found = [one for one in map(number, _list(value)[:2]) if one is not None]
+    return found if len(found) == 2 else None
 
 
-def _range(value):
+def _range(value: object) -> list[float | None] | None:
     """As pair, but the second one may be unknown: growth that may be none has no latest hour."""
     found = [number(one) for one in _list(value)[:2]]
     return found if len(found) == 2 and found[0] is not None else None
 
 
-def _group(row, killed):
-    hours = row["hours_to_limit"]
-    if row["oom_kills_24h"] or (hours is not None and hours < SOON_HOURS):
+def _group(row: Row, killed: bool) -> str:
+    left = row["hours_to_limit"]
+    if row["oom_kills_24h"] or (left is not None and left < SOON_HOURS):
         return "now"
-    if row["verdict"] == "leak" or (hours is not None and hours < WEEK_HOURS):
+    if row["verdict"] == "leak" or (left is not None and left < WEEK_HOURS):
         return "soon"
     if row["verdict"] in WATCHED or killed or row["stale"]:
         return "watch"
     return "unknown" if row["verdict"] == "insufficient" else "healthy"
 
 
-def _urgency(row):
-    """The group; the kills; the hours that are left; the verdict; the slope: what is worse comes first."""
+def _urgency(row: Row) -> tuple[Any, ...]:
+    """The group, the kills, the hours that are left, the verdict, the slope: the worse first."""
     return (
         list(GROUPS).index(row["group"]),
         -row["oom_kills_24h"],
@@ -289,31 +273,31 @@ def _urgency(row):
     )
 
 
-def slope(row):
+def slope(row: Row) -> str:
     """``18.2 (16.9 to 19.4)``, or ``-``."""
     if row["slope_mb_per_hour"] is None:
         return "-"
-    interval = (
-        " (%s to %s)" % tuple(_short(one) for one in row["slope_ci"]) if row["slope_ci"] else ""
-    )
+    interval = ""
+    if row["slope_ci"]:
+        interval = " (%s to %s)" % tuple(_short(one) for one in row["slope_ci"])
     return _short(row["slope_mb_per_hour"]) + interval
 
 
-def _short(value):
+def _short(value: float) -> str:
     shown = "%.1f" % value if abs(value) < 100 else "%.0f" % value
     return shown[1:] if shown in ("-0.0", "-0") else shown
 
 
-def megabytes(value):
+def megabytes(value: float | None) -> str:
     """``value`` MB: ``1540 MB``, or ``-``."""
     return "-" if value is None else display.megabytes(value * MB)
 
 
-def hours(value):
+def hours(value: float | None) -> str:
     """``22 h``, ``3.2 days``, or ``-``."""
     return "-" if value is None else display.span(max(0, value) * HOUR)
 
 
-def moment(epoch):
+def moment(epoch: float | None) -> str:
     """``2026-08-05 14:00 UTC``, or ``-``."""
     return "-" if epoch is None else display.utc(epoch)

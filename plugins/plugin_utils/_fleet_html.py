@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report of a fleet as one HTML file, from the template playbooks/templates/report.html.j2.
 
-In a Jinja2 environment of its own, not in Ansible's: this one escapes whatever it is given, and a text from a host is never a template.
+In a Jinja2 environment of its own, not in Ansible's: this one escapes whatever it is given, and a
+text from a host is never a template.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import base64
 import hashlib
 import os
 import re
+from typing import Any
 
 import jinja2
 
@@ -23,10 +25,11 @@ FEW = 2
 _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.S)
 
 
-def html(report):
-    """The page (str)."""
+def html(report: dict[str, Any]) -> str:
+    """The page of ``report``."""
+    loader = jinja2.FileSystemLoader(FOLDER)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
+        loader=loader,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -45,13 +48,16 @@ def html(report):
         groups=_fleet.GROUPS,
         frame=frame,
         plot=lambda row: _plot.plot(row, frame),
-        hashes=_hashes(environment),
+        hashes=_hashes(environment, loader),
     )
 
 
-def _hashes(environment):
-    """What the page's policy lets in, its own style and script by their hashes: whatever got past the escaping would still not run."""
-    source = environment.loader.get_source(environment, "report.html.j2")[0]
+def _hashes(environment: jinja2.Environment, loader: jinja2.BaseLoader) -> dict[str, str]:
+    """What the page's policy lets in: its own style and script, by their hashes.
+
+    A text that got past the escaping would still not run.
+    """
+    source = loader.get_source(environment, "report.html.j2")[0]
     return {
         kind: "'sha256-%s'"
         % base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

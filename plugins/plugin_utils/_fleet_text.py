@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 from . import _fleet
 
@@ -35,8 +36,8 @@ COLUMNS = (
 )
 
 
-def table(report):
-    """The lines (list of str) of a table."""
+def table(report: dict[str, Any]) -> list[str]:
+    """The lines of a table."""
     rows = [HEADER] + [_cells(row) for row in report["rows"]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER) - 1)] + [0]
     return [
@@ -44,7 +45,7 @@ def table(report):
     ]
 
 
-def _cells(row):
+def _cells(row: _fleet.Row) -> tuple[str, ...]:
     advice = _fleet.brief(row)
     if row["suspended_until"]:
         advice = "[calendar restarts suspended until %s] %s" % (
@@ -63,7 +64,7 @@ def _cells(row):
     )
 
 
-def as_json(report):
+def as_json(report: dict[str, Any]) -> str:
     """The whole report but for the points of the charts."""
     rows = [
         {key: value for key, value in row.items() if key not in ("chart", "id")}
@@ -72,7 +73,7 @@ def as_json(report):
     return json.dumps(dict(report, rows=rows), indent=1, sort_keys=True, default=str) + "\n"
 
 
-def as_csv(report):
+def as_csv(report: dict[str, Any]) -> str:
     """A line a gateway, and one for each host without."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -84,8 +85,10 @@ def as_csv(report):
     return out.getvalue()
 
 
-def _cell(value):
+def _cell(value: object) -> object:
     if isinstance(value, str):
         # A spreadsheet takes such a text for a formula, and runs it.
         return "'" + value if value[:1] in ("=", "+", "-", "@") else value
-    return "" if value is None else round(value, 3) if isinstance(value, float) else value
+    if value is None:
+        return ""
+    return round(value, 3) if isinstance(value, float) else value

@@ -1,12 +1,15 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where everything lies in the chart of one gateway: numbers for an SVG, which the template draws."""
+"""The places of everything in the chart of one gateway: numbers for an SVG, which the template
+draws.
+"""
 
 from __future__ import annotations
 
 import math
 import time
+from typing import Any, NamedTuple, Sequence
 
 from . import _fleet
 
@@ -30,12 +33,14 @@ STEPS_HOURS = (
 )
 # More lines than this say nothing.
 MANY = 40
+# A limit that is more than so many times the highest point would flatten the line: it is not drawn.
+NEAR_LIMIT = 2.5
 
 
 class Frame:
     """The size of a chart and of its margins, in units of the SVG."""
 
-    def __init__(self, width, height):
+    def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
         self.left, self.right, self.top, self.bottom = 54, width - 12, 36, height - 24
 
@@ -44,108 +49,140 @@ SMALL = Frame(420, 204)
 LARGE = Frame(1080, 340)
 
 
-def plot(row, frame):
-    """The chart of ``row``, or None where there are fewer than two samples."""
-    points = _points(row["chart"].get("points")) if row["chart"] else []
+class Point(NamedTuple):
+    """A sample or several: ``time`` in epoch seconds, RSS and its floor in MB, the number of the
+    run.
+    """
+
+    time: float
+    rss: float
+    floor: float | None
+    run: float
+
+
+class Change(NamedTuple):
+    """When provider, model or version changed, and to what."""
+
+    time: float
+    name: str
+
+
+class Tick(NamedTuple):
+    """A value on an axis, and how it is written."""
+
+    value: float
+    label: str
+
+
+class _Axes:
+    """Where a time (epoch seconds) and a size (MB) are in the chart."""
+
+    def __init__(self, frame: Frame, start: float, end: float, top: float) -> None:
+        self.frame, self.start, self.end, self.top = frame, start, end, top
+
+    def x(self, time: float) -> float:
+        width = self.frame.right - self.frame.left
+        return self.frame.left + (time - self.start) / (self.end - self.start) * width
+
+    def y(self, size: float) -> float:
+        return self.frame.bottom - size / self.top * (self.frame.bottom - self.frame.top)
+
+
+def plot(row: _fleet.Row, frame: Frame) -> dict[str, Any] | None:
+    """The chart of ``row``, or None if there are fewer than two samples."""
+    chart = row["chart"]
+    points = _points(chart.get("points")) if chart else []
     if len(points) < 2:
         return None
-    start, end = min(one[0] for one in points), max(one[0] for one in points)
+    start, end = min(point.time for point in points), max(point.time for point in points)
     if end <= start:
         return None
-    highest = max(max(one[1], one[2] or 0) for one in points)
+    highest = max(max(point.rss, point.floor or 0) for point in points)
     limit = row["limit_mb"]
-    shown = limit if limit and limit <= 2.5 * highest else None
+    shown = limit if limit and limit <= NEAR_LIMIT * highest else None
     ticks, top = _scale_mb(max(highest, shown or 0) * 1.06)
-
-    def x(at):
-        return frame.left + (at - start) / (end - start) * (frame.right - frame.left)
-
-    def y(value):
-        return frame.bottom - value / top * (frame.bottom - frame.top)
-
-    lives = _lives(points)
-    restarts = [
-        x(at)
-        for at in (_fleet.number(one) for one in _list(row["chart"].get("restarts")))
-        if at is not None and start <= at <= end
-    ]
-    changes = _changes(row["chart"].get("providers"), start, end)
-    kills = [at for at in row["chart"]["kills"] if start <= at <= end + 0.02 * (end - start)]
+    axes = _Axes(frame, start, end, top)
+    runs = _runs(points)
+    times = [time for time in map(_fleet.number, _list(chart.get("restarts"))) if time is not None]
+    restarts = [axes.x(time) for time in times if start <= time <= end]
+    changes = _changes(chart.get("providers"), start, end)
+    kills = [time for time in chart["kills"] if start <= time <= end + 0.02 * (end - start)]
+    fits = [_fit(run, row, axes) for run in runs] if row["slope_ci"] else []
     return {
         "frame": frame,
-        "rss": "".join(_path([(x(one[0]), y(one[1])) for one in life]) for life in lives),
-        "floor": "".join(
-            _path([(x(one[0]), y(one[2])) for one in life if one[2] is not None]) for life in lives
-        ),
-        "fits": [fit for fit in (_fit(life, row, x, y, end - start) for life in lives) if fit]
-        if row["slope_ci"]
-        else [],
-        "limit": None if shown is None else round(y(shown), 1),
+        "rss": "".join(_path([(axes.x(one.time), axes.y(one.rss)) for one in run]) for run in runs),
+        "floor": "".join(_path(_floor(run, axes)) for run in runs),
+        "fits": [fit for fit in fits if fit],
+        "limit": None if shown is None else round(axes.y(shown), 1),
         "beyond": limit is not None and shown is None,
         "restarts": [round(at, 1) for at in restarts],
         "many_restarts": len(restarts) > MANY,
-        "kills": [round(min(x(at), frame.right), 1) for at in kills][-MANY:],
-        "changes": [{"x": round(x(at), 1), "time": at, "to": to} for at, to in changes],
-        "rows": [{"y": round(y(tick), 1), "label": label} for tick, label in ticks],
+        "kills": [round(min(axes.x(time), frame.right), 1) for time in kills][-MANY:],
+        "changes": [
+            {"x": round(axes.x(one.time), 1), "time": one.time, "to": one.name} for one in changes
+        ],
+        "rows": [{"y": round(axes.y(tick.value), 1), "label": tick.label} for tick in ticks],
         "columns": [
-            {"x": round(x(at), 1), "label": label}
-            for at, label in _columns(start, end, 3 if frame is SMALL else 9)
+            {"x": round(axes.x(tick.value), 1), "label": tick.label}
+            for tick in _columns(start, end, 3 if frame is SMALL else 9)
         ],
         "words": _words(row, points, len(restarts), len(kills), len(changes)),
     }
 
 
-def _points(value):
-    """[(time, RSS in MB, floor in MB or None, number of the life)] in order of time in each life, of what a host calls its points, in bytes."""
+def _points(value: object) -> list[Point]:
+    """What a host calls its points, in bytes: in order of time in each run."""
     found = []
-    for point in _list(value):
-        at, rss, floor, life = [_fleet.number(one) for one in (list(_list(point)) + [None] * 4)[:4]]
+    for given in _list(value):
+        numbers = [_fleet.number(one) for one in (list(_list(given)) + [None] * 4)[:4]]
+        time, rss, floor, run = numbers
         # What is not in this range no clock and no computer shows.
-        if at is not None and rss is not None and 0 < at < 1e11 and 0 <= rss < 1e15:
-            found.append(
-                (
-                    at,
-                    rss / _fleet.MB,
-                    floor / _fleet.MB if floor is not None and 0 <= floor < 1e15 else None,
-                    life or 0,
-                )
-            )
-    return sorted(found, key=lambda point: (point[3], point[0]))
+        if time is None or rss is None or not 0 < time < 1e11 or not 0 <= rss < 1e15:
+            continue
+        known = floor is not None and 0 <= floor < 1e15
+        floor_mb = floor / _fleet.MB if floor is not None and known else None
+        found.append(Point(time, rss / _fleet.MB, floor_mb, run or 0))
+    return sorted(found, key=lambda point: (point.run, point.time))
 
 
-def _list(value):
+def _floor(run: list[Point], axes: _Axes) -> list[tuple[float, float]]:
+    return [(axes.x(one.time), axes.y(one.floor)) for one in run if one.floor is not None]
+
+
+def _list(value: object) -> Sequence[Any]:
     return value[: _fleet.MAX_POINTS] if isinstance(value, (list, tuple)) else []
 
 
-def _lives(points):
-    lives = [[points[0]]]
+def _runs(points: list[Point]) -> list[list[Point]]:
+    runs = [[points[0]]]
     for point in points[1:]:
-        if point[3] != lives[-1][-1][3]:
-            lives.append([])
-        lives[-1].append(point)
-    return lives
+        if point.run != runs[-1][-1].run:
+            runs.append([])
+        runs[-1].append(point)
+    return runs
 
 
-def _changes(identities, start, end):
-    """[(time, name)] where provider, model or version changed."""
+def _changes(identities: object, start: float, end: float) -> list[Change]:
+    """The last changes between ``start`` and ``end``."""
     found, last = [], None
-    for one in _list(identities):
-        one = list(_list(one))
-        at = _fleet.number(one[0]) if one else None
-        name = (
-            " / ".join(part for part in (_fleet.text(word, 60) for word in one[1:4]) if part)
-            or "unknown"
-        )
-        if at is None or name == last:
+    for given in _list(identities):
+        identity = list(_list(given))
+        time = _fleet.number(identity[0]) if identity else None
+        words = [_fleet.text(word, 60) for word in identity[1:4]]
+        name = " / ".join(word for word in words if word) or "unknown"
+        if time is None or name == last:
             continue
-        if last is not None and start <= at <= end:
-            found.append((at, name))
+        if last is not None and start <= time <= end:
+            found.append(Change(time, name))
         last = name
     return found[-12:]
 
 
-def _path(places):
-    """The d of a path: one absolute place, then steps of a tenth of a unit, which are short; rounding never adds up."""
+def _path(places: list[tuple[float, float]]) -> str:
+    """The d of a path: one absolute place, then steps of a tenth of a unit, which are short.
+
+    Rounding never adds up.
+    """
     if not places:
         return ""
     at = [round(10 * value) for value in places[0]]
@@ -154,70 +191,64 @@ def _path(places):
         now = [round(10 * value) for value in place]
         parts.append("l%s %s" % (_tenth(now[0] - at[0]), _tenth(now[1] - at[1])))
         at = now
-    # A life of one sample is a dot: a line cap draws it.
+    # A run of one sample is a dot: a line cap draws it.
     return "".join(parts) if len(places) > 1 else parts[0] + "h.1"
 
 
-def _tenth(value):
+def _tenth(value: int) -> str:
     shown = "%d" % (value // 10) if value % 10 == 0 else "%.1f" % (value / 10)
     return shown.replace("0.", ".", 1) if shown.startswith(("0.", "-0.")) else shown
 
 
-def _fit(life, row, x, y, span):
-    """The line of the fitted slope through the middle of a life's floor, and its band; None for a life of which there is too little that was judged."""
+def _fit(run: list[Point], row: _fleet.Row, axes: _Axes) -> dict[str, str] | None:
+    """The line of the fitted slope through the middle of a run's floor, and its band.
+
+    None if too little of the run was judged.
+    """
     since = _fleet.number(row["chart"].get("judged_from")) or 0
-    floors = [one for one in life if one[2] is not None and one[0] >= since]
-    if len(floors) < 4 or floors[-1][0] - floors[0][0] < 0.01 * span:
+    floors = [(one.time, one.floor) for one in run if one.floor is not None and one.time >= since]
+    if len(floors) < 4 or floors[-1][0] - floors[0][0] < 0.01 * (axes.end - axes.start):
         return None
-    pivot = _median([one[0] for one in floors]), _median([one[2] for one in floors])
+    middle, level = _median([time for time, floor in floors]), _median([one[1] for one in floors])
     low, high = row["slope_ci"] or (row["slope_mb_per_hour"],) * 2
 
-    def at(when, slope):
-        return "%.1f,%.1f" % (x(when), y(pivot[1] + slope * (when - pivot[0]) / _fleet.HOUR))
+    def at(time: float, slope: float) -> str:
+        size = level + slope * (time - middle) / _fleet.HOUR
+        return "%.1f,%.1f" % (axes.x(time), axes.y(size))
 
-    first, last = floors[0][0], floors[-1][0]
+    first, last, slope = floors[0][0], floors[-1][0], row["slope_mb_per_hour"]
+    band = [(first, low), (middle, low), (last, high), (last, low), (middle, low), (first, high)]
     return {
-        "line": "M%sL%s"
-        % (at(first, row["slope_mb_per_hour"]), at(last, row["slope_mb_per_hour"])),
-        "band": " ".join(
-            [
-                at(first, low),
-                at(pivot[0], low),
-                at(last, high),
-                at(last, low),
-                at(pivot[0], low),
-                at(first, high),
-            ]
-        ),
+        "line": "M%sL%s" % (at(first, slope), at(last, slope)),
+        "band": " ".join(at(time, bound) for time, bound in band),
     }
 
 
-def _median(values):
+def _median(values: list[float]) -> float:
     ordered = sorted(values)
     return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
-def _scale_mb(most):
-    """([(tick, label)], top of the scale), of 4 to 6 ticks, from 0 on: a slope looks steep on a scale that is cut."""
+def _scale_mb(most: float) -> tuple[list[Tick], float]:
+    """The ticks, 4 to 6 of them, and the top of the scale.
+
+    It begins at 0: a slope looks steep on a scale that is cut.
+    """
     most = max(most, 1)
     rough = most / 5
     unit, name = (1024, "GB") if most >= 4096 else (1, "MB")
     power = 10 ** math.floor(math.log10(rough / unit))
-    step = (
-        unit
-        * power
-        * min(
-            (factor for factor in (1, 2, 2.5, 5, 10) if factor * power * unit >= rough), default=10
-        )
-    )
+    factors = [factor for factor in (1, 2, 2.5, 5, 10) if factor * power * unit >= rough]
+    step = unit * power * min(factors, default=10)
     count = math.ceil(most / step)
-    return [
-        (step * number, "%g %s" % (round(step * number / unit, 6), name))
+    ticks = [
+        Tick(step * number, "%g %s" % (round(step * number / unit, 6), name))
         for number in range(count + 1)
-    ], step * count
+    ]
+    return ticks, step * count
 
 
-def _columns(start, end, most):
+def _columns(start: float, end: float, most: int) -> list[Tick]:
     """The ticks of the time axis, at full hours or midnights of UTC."""
     hours = (end - start) / _fleet.HOUR
     step, form = next(
@@ -227,26 +258,25 @@ def _columns(start, end, most):
     found, at = [], math.ceil(start / step) * step
     while at <= end:
         shown = time.strftime(form.replace("%-d", "%d"), time.gmtime(at))
-        found.append((at, shown.lstrip("0") if "%-d" in form else shown))
+        found.append(Tick(at, shown.lstrip("0") if "%-d" in form else shown))
         at += step
     return found[: 2 * most]
 
 
-def _words(row, points, restarts, kills, changes):
-    """What the chart shows, for somebody who does not see it."""
+def _words(row: _fleet.Row, points: list[Point], restarts: int, kills: int, changes: int) -> str:
+    """What the chart shows, for someone who does not see it."""
+    first, last = points[0], points[-1]
     words = "Resident memory from %s on %s to %s on %s, at most %s." % (
-        _fleet.megabytes(points[0][1]),
-        _fleet.moment(points[0][0]),
-        _fleet.megabytes(points[-1][1]),
-        _fleet.moment(points[-1][0]),
-        _fleet.megabytes(max(one[1] for one in points)),
+        _fleet.megabytes(first.rss),
+        _fleet.moment(first.time),
+        _fleet.megabytes(last.rss),
+        _fleet.moment(last.time),
+        _fleet.megabytes(max(point.rss for point in points)),
     )
-    words += (
-        " Fitted slope in MB per hour, with its 95 % interval: " + _fleet.slope(row) + "."
-        if row["slope_mb_per_hour"] is not None
-        else ""
-    )
-    words += " Limit %s." % _fleet.megabytes(row["limit_mb"]) if row["limit_mb"] is not None else ""
+    if row["slope_mb_per_hour"] is not None:
+        words += " Fitted slope in MB per hour, with its 95 % interval: " + _fleet.slope(row) + "."
+    if row["limit_mb"] is not None:
+        words += " Limit %s." % _fleet.megabytes(row["limit_mb"])
     return words + " Restarts: %d. OOM kills: %d. Changes of provider, model or version: %d." % (
         restarts,
         kills,
