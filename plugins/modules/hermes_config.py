@@ -195,7 +195,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 )
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "session_max_messages": {"type": "int"},

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asking an installed Hermes, through its own Python, as the owner of its home.
 
-What comes back is a user's word: it is checked for its form here and is no reason to trust anything.
+What comes back is a user's word: it is checked for its form here, and nothing else of it is trusted.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def probe(
 
 
 def _program() -> str:
-    """The helper and what it needs as one text, for a Python that has nothing of this collection."""
+    """The helper and what it needs as one text, for a Python without this collection."""
     # Seldom needed.
     from .._host import sources
 
@@ -130,7 +130,7 @@ def _program() -> str:
 
 
 def _shipped() -> tuple[object, ...]:
-    """Never called. A module is shipped with what it imports: this brings those texts to the host."""
+    """Never called. A module is shipped with what it imports: so the texts get to the host."""
     from . import helper, yaml_edit
 
     return helper, yaml_edit

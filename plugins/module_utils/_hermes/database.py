@@ -30,8 +30,8 @@ COUNT_TIMEOUT = 30
 QUIET_SECONDS = 60
 
 # Run as the owner by the system's own Python: ours may be where the owner may not read. It takes
-# the path, a number of seconds, and queries as JSON: a list of [SQL, parameters]. A FIFO would never
-# answer, so only a regular file is opened; a locked database, or a long scan, is given up.
+# the path, a number of seconds, and queries as JSON: a list of [SQL, parameters]. A FIFO would
+# never answer, so only a regular file is opened; a locked database, or a long scan, is given up.
 _ASK = r"""
 import json, os, sqlite3, stat, sys, time
 path, seconds, queries = sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3])
@@ -147,7 +147,7 @@ def _number(gateway: Gateway, query: str, *parameters: str) -> float | None:
 
 
 def _rows(gateway: Gateway, queries: list[Any], timeout: int) -> list[list[Any]]:
-    """The first row of each of the queries; HermesError, whose text ends "state.db ...", if none."""
+    """The first row of each of the queries; HermesError if there are none: "state.db" ...."""
     path = os.path.join(gateway.home, "state.db")
     asked = [path, str(timeout / 2), json.dumps(queries)]
     try:

@@ -4,8 +4,8 @@
 """Changing keys of a YAML text and leaving every other byte as it was.
 
 PyYAML gives the places. The text is changed there, and the result is parsed again and compared with
-what it must be. This file imports nothing of this collection: client hands it to Hermes's own Python
-together with helper.
+what it must be. This file imports nothing of this collection: client hands it to Hermes's own
+Python together with helper.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ def _without(data: dict[str, Any], dotted: str) -> dict[str, Any]:
     return copy
 
 
-# --------------------------------------------------------------------------- changing, byte by byte
+# -------------------------------------------------------------------------- changing, byte by byte
 
 
 def _set(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Step:

@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether what is set is in effect: already, or only after a restart of the gateway."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from .._hermes import yaml_edit
+from .._host.errors import GuardError
+from .installed import Installed
+from .options import ARTICLE_KEYS
+from .plan import Plan
+
+
+def verify(plans: list[Plan]) -> None:
+    """GuardError if a gateway has something else in effect than what was asked."""
+    for plan in plans:
+        for one in plan.gateways:
+            for change in plan.changes:
+                if one.info is not None and "value" in change:
+                    _verify(plan, one, one.info, change)
+
+
+def _verify(plan: Plan, one: Installed, info: dict[str, Any], change: dict[str, Any]) -> None:
+    value = change["value"]
+    found = info["config"].get(change["key"])
+    # Hermes puts the environment's values in the place of ${NAME}.
+    if (isinstance(value, str) and "${" in value) or yaml_edit.same(found, value):
+        return
+    where = info["managed_dir"]
+    raise GuardError(
+        "gateway %s: %s is %s in effect, not %s as set in %s; its managed scope is %s"
+        % (
+            one.gateway.name,
+            change["key"],
+            json.dumps(found),
+            json.dumps(value),
+            plan.path,
+            "%s/config.yaml, which wins" % where if where else "not in use",
+        )
+    )
+
+
+def restart_required(plan: Plan, one: Installed) -> bool:
+    """Whether the gateway's process is older than a value that it reads only when it starts."""
+    if one.gateway.start_time is None:
+        return False
+    # The article's keys are no reason if this Hermes does not read them.
+    late = [
+        change
+        for change in plan.changes
+        if not one.live(change["key"])
+        and not (change["key"] in ARTICLE_KEYS and not one.reads(change["key"]))
+    ]
+    if any(change["key"] in plan.undo for change in late):
+        return True
+    try:
+        written = os.lstat(plan.path).st_mtime
+    except OSError:
+        return False
+    return any("value" in change for change in late) and one.gateway.start_time < written

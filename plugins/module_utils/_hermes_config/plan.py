@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Planning which files change, and how, to set what is asked or to take it back."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Iterable, NamedTuple
+
+from .._hermes.discovery import Gateway
+from .._host.errors import GuardError
+from . import home_file, managed_file
+from .installed import Installed, Lookup
+from .options import Asked
+from .record import LastOwner, Record, undo_change
+
+
+class Plan:
+    """What happens to one file.
+
+    ``owner`` is the gateway whose home it is in, None for a managed file; ``gateways`` are those
+    that read it. ``changes`` are those of yaml_edit.edit and ``undo`` is what it returned;
+    ``options`` are the module's options by key. ``ours`` says that only this module wrote the file.
+    """
+
+    def __init__(self, path: str, owner: Gateway | LastOwner | None) -> None:
+        self.path = path
+        self.owner = owner
+        self.gateways: list[Installed] = []
+        self.changes: list[dict[str, Any]] = []
+        self.options: dict[str, str] = {}
+        self.before = self.after = ""
+        self.undo: dict[str, dict[str, Any]] = {}
+        self.existed = self.ours = False
+        self.digest: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the file is to be written."""
+        return self.before != self.after
+
+    def preview(self, record: Record) -> None:
+        """Find out what the changes do to the file. Nothing is written."""
+        if self.owner is None:
+            managed_file.preview(self, record)
+        else:
+            home_file.preview(self, self.owner)
+
+    def write(self, record: Record) -> None:
+        """Make the file what it is to be."""
+        entry = record.files[self.path]
+        if self.owner is None:
+            managed_file.write(self, entry)
+        else:
+            home_file.write(self, self.owner, entry["created"])
+
+    def applied(self) -> list[dict[str, Any]]:
+        """What the module returns of each change."""
+        return [self._applied(change) for change in self.changes]
+
+    def _applied(self, change: dict[str, Any]) -> dict[str, Any]:
+        key = change["key"]
+        undo = self.undo.get(key)
+        return {
+            "asked": self.options.get(key),
+            "key": key,
+            "file": self.path,
+            "gateways": [one.gateway.name for one in self.gateways],
+            "before": undo["before"].get("value") if undo else change.get("value"),
+            "after": undo["after"].get("value") if undo else change.get("value"),
+            "reads": _all(one.reads(key) for one in self.gateways),
+            "live": bool(self.gateways) and all(one.live(key) for one in self.gateways),
+        }
+
+
+class Planned(NamedTuple):
+    """All plans, and what the module returns of them: see its ``applied`` and its warnings."""
+
+    plans: list[Plan]
+    applied: list[dict[str, Any]]
+    warnings: list[str]
+
+
+def present(wanted: list[Asked], installed: list[Installed], scope: str, record: Record) -> Planned:
+    """The plans of setting what is asked."""
+    plans: dict[str, Plan] = {}
+    planned = Planned([], [], [])
+    for one in installed:
+        plan = _plan_for(one, scope, plans, planned.warnings)
+        for ask in wanted:
+            _add(plan, one, ask, planned)
+    given = {ask.option for ask in wanted} - {"settings"}
+    for plan in plans.values():
+        _take_back_others(plan, given, record)
+        plan.preview(record)
+        planned.plans.append(plan)
+        planned.applied.extend(plan.applied())
+    return planned
+
+
+def _plan_for(one: Installed, scope: str, plans: dict[str, Plan], warnings: list[str]) -> Plan:
+    """The plan, of ``plans`` or a new one, for the file that configures ``one``."""
+    at_home = scope == "home" or not one.knows_managed_scope
+    if one.problem:
+        if at_home:
+            raise GuardError("gateway %s: %s" % (one.gateway.name, one.problem))
+        warnings.append(
+            "gateway %s could not be asked what it reads and has in effect: %s"
+            % (one.gateway.name, one.problem)
+        )
+    path = os.path.join(one.gateway.home, "config.yaml") if at_home else one.managed_path
+    plan = plans.setdefault(path, Plan(path, one.gateway if at_home else None))
+    plan.gateways.append(one)
+    return plan
+
+
+def _add(plan: Plan, one: Installed, ask: Asked, planned: Planned) -> None:
+    """Add to ``plan`` what ``ask`` means to the Hermes of ``one``."""
+    keys = one.keys_for(ask)
+    if not keys:
+        planned.warnings.append(
+            "%s has no effect on gateway %s: its Hermes %s reads none of %s"
+            % (ask.option, one.gateway.name, one.version, ", ".join(ask.keys))
+        )
+        planned.applied.append(
+            {
+                "asked": ask.option,
+                "key": None,
+                "file": plan.path,
+                "gateways": [one.gateway.name],
+                "before": None,
+                "after": None,
+                "reads": False,
+                "live": False,
+            }
+        )
+    if ask.option == "settings" and one.reads(keys[0]) is False:
+        planned.warnings.append(
+            "%s is set, but the Hermes %s of gateway %s does not seem to read it"
+            % (keys[0], one.version, one.gateway.name)
+        )
+    for key in keys:
+        plan.options[key] = ask.option
+        if key not in [change["key"] for change in plan.changes]:
+            plan.changes.append({"key": key, "value": ask.value})
+
+
+def _take_back_others(plan: Plan, given: set[str], record: Record) -> None:
+    """Take back a key that no longer means a ``given`` intent.
+
+    That is after an update of Hermes, or without article_keys.
+    """
+    stays = {change["key"] for change in plan.changes}
+    for key, kept in record.keys(plan.path).items():
+        if kept["option"] in given and key not in stays:
+            plan.changes.append(undo_change(key, kept))
+            plan.options[key] = kept["option"]
+
+
+def absent(
+    wanted: list[Asked], homes: set[str] | None, gateways: list[Gateway], record: Record
+) -> Planned:
+    """The plans of taking back what was set: all of it, or what is ``wanted``, in ``homes``.
+
+    ``homes`` is None for all files, the managed ones included.
+    """
+    planned = Planned([], [], [])
+    keys = {key for entry in record.files.values() for key in entry["keys"]}
+    lookup = Lookup(gateways, keys)
+    for path, entry in sorted(record.files.items()):
+        if homes is not None and entry["home"] not in homes:
+            continue
+        if entry["home"] and not os.path.isdir(entry["home"]):
+            # The home is gone, and what was set in it too.
+            del record.files[path]
+            continue
+        changes = [
+            undo_change(key, kept)
+            for key, kept in sorted(entry["keys"].items())
+            if not wanted or _named(key, kept["option"], wanted)
+        ]
+        if not changes:
+            continue
+        plan = _plan_of_record(path, entry, lookup)
+        plan.changes = changes
+        plan.options = {key: kept["option"] for key, kept in entry["keys"].items()}
+        plan.preview(record)
+        planned.plans.append(plan)
+        planned.applied.extend(plan.applied())
+    return planned
+
+
+def _named(key: str, option: str, wanted: list[Asked]) -> bool:
+    """Whether ``wanted`` names ``key``, which was set because of ``option``."""
+    return any(
+        option == ask.option and (option != "settings" or key == ask.keys[0]) for ask in wanted
+    )
+
+
+def _plan_of_record(path: str, entry: dict[str, Any], lookup: Lookup) -> Plan:
+    if not entry["home"]:
+        plan = Plan(path, None)
+        plan.gateways = lookup.of_managed(path)
+        return plan
+    gateways = lookup.of_home(entry["home"])
+    last = LastOwner(entry["home"], entry["user"], entry["python"])
+    plan = Plan(path, gateways[0].gateway if gateways else last)
+    plan.gateways = gateways
+    return plan
+
+
+def _all(answers: Iterable[bool | None]) -> bool | None:
+    known = [answer for answer in answers if answer is not None]
+    return all(known) if known else None

@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restarting the gateways that need it to take over what is set: the arbiter is asked to."""
+
+from __future__ import annotations
+
+import os
+
+from .._host import guard_program, systemd
+from .._host.errors import GuardError
+
+
+def to_ask_for(names: list[str], mode: str) -> list[str]:
+    """Those of ``names`` whose restart is not under way already, by ``mode`` (an option).
+
+    GuardError if hermes_guard is not there to restart them.
+    """
+    if not names or mode == "never":
+        return []
+    if mode == "now" and not os.access(guard_program.PROGRAM, os.X_OK):
+        raise _not_there(mode, guard_program.PROGRAM)
+    units = {name: guard_program.restart_unit(name) for name in names}
+    shown = systemd.Manager().show(list(units.values()), ["Id", "LoadState", "ActiveState"])
+    states = {block.get("Id"): block for block in shown}
+    for unit in units.values():
+        if mode == "when_idle" and states.get(unit, {}).get("LoadState") != "loaded":
+            raise _not_there(mode, unit)
+    return [
+        name
+        for name, unit in units.items()
+        if states.get(unit, {}).get("ActiveState") not in ("activating", "active")
+    ]
+
+
+def _not_there(mode: str, what: str) -> GuardError:
+    return GuardError(
+        "restart is %s, but %s is not there: apply the role hermes_guard first,"
+        " or use restart: never" % (mode, what)
+    )
+
+
+def ask_for(name: str, mode: str) -> None:
+    """Ask the arbiter for a restart; in ``mode`` "now" wait for it, GuardError if there is none."""
+    if mode == "when_idle":
+        systemd.Manager().call("start", "--no-block", "--", guard_program.restart_unit(name))
+        return
+    try:
+        entry = guard_program.restart(name, "hermes_config", emergency=True)
+    except GuardError as exc:
+        raise _not_restarted(name, str(exc)) from exc
+    if entry["event"] != "restart":
+        raise _not_restarted(name, entry["reason"])
+
+
+def _not_restarted(name: str, why: str) -> GuardError:
+    return GuardError("gateway %s was configured, but not restarted: %s" % (name, why[:500]))

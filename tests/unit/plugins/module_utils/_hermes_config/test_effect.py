@@ -1,0 +1,48 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is in effect, and what needs a restart."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+yaml = pytest.importorskip("yaml")
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
+
+BOTH = {"session_max_messages": 50, "auto_compress": True}
+
+
+def test_restart_is_required_for_what_is_read_at_the_start_only(host):
+    one = host.gateway()
+    one.pid, one.start_time = os.getpid(), time.time() - 100
+    assert not host.run(**BOTH)["restart_required"]
+    planned = host.run(check=True, settings={"agent.max_turns": 5})
+    done = host.run(settings={"agent.max_turns": 5})
+    assert (
+        planned["restart_required"]
+        and done["restart_required"]
+        and done["gateways"] == [{"name": "hermes-gateway", "restart_required": True}]
+    )
+    assert "hermes-gateway" in host.run(settings={"agent.max_turns": 5})["warnings"][0]
+    one.start_time = time.time() + 5
+    assert not host.run(settings={"agent.max_turns": 5})["restart_required"]
+
+
+def test_what_is_in_effect_is_verified(host):
+    host.gateway()
+    elsewhere = os.path.join(host.root, "etc", "elsewhere")
+    host.managed_dirs["hermes-gateway"] = elsewhere
+    host.run(**BOTH)
+    assert os.path.exists(os.path.join(elsewhere, "config.yaml")) and not os.path.exists(
+        host.managed
+    )
+    with pytest.raises(
+        GuardError,
+        match=r"is 50 in effect, not 70 as set in .*home-hermes-gateway/config.yaml; "
+        r".*elsewhere.*wins",
+    ):
+        host.run(scope="home", session_max_messages=70)

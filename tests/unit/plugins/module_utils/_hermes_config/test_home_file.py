@@ -1,0 +1,73 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The file of a home, which is its owner's."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+import pytest
+
+yaml = pytest.importorskip("yaml")
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes_config import managed_file
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
+
+BOTH = {"session_max_messages": 50, "auto_compress": True}
+LIMIT = "compression.hygiene_hard_message_limit"
+
+
+def test_home_scope_there_and_back(host):
+    text = "# mine\r\ncompression:\r\n    hygiene_hard_message_limit: 0x190   # hm\r\n"
+    one = host.gateway(text=text, mode=0o640)
+    before = host.listing()
+    done = host.run(scope="home", **BOTH)
+    assert host.read(one.config) == (
+        "# mine\r\ncompression:\r\n    hygiene_hard_message_limit: 50   # hm\r\n"
+        "    enabled: true\r\n"
+    )
+    info = os.stat(one.config)
+    assert (stat.S_IMODE(info.st_mode), info.st_uid) == (0o640, host.user.pw_uid)
+    assert [(row["key"], row["before"], row["after"]) for row in done["applied"]] == [
+        (LIMIT, 400, 50),
+        ("compression.enabled", None, True),
+    ]
+    assert "mine" not in json.dumps(done["diff"])
+    assert not host.run(scope="home", **BOTH)["changed"]
+    host.run(scope="home", session_max_messages=60)
+    host.run(state="absent")
+    assert host.listing() == before
+
+
+def test_home_without_a_file(host):
+    one = host.gateway()
+    before = host.listing()
+    host.run(scope="home", session_max_messages=50)
+    assert stat.S_IMODE(os.stat(one.config).st_mode) == 0o600
+    host.run(state="absent")
+    assert host.listing() == before
+
+
+@pytest.mark.parametrize("scope", ["managed", "home"])
+def test_bad_homes(host, scope):
+    one = host.gateway(text="a: 1\nb: [\n")
+    before = host.listing()
+    with pytest.raises(
+        GuardError, match=r"hermes-gateway: .*/config.yaml, line 3: this is not YAML"
+    ):
+        host.run(scope=scope, **BOTH)
+    assert host.listing() == before
+    os.unlink(one.config)
+    os.symlink("/etc/hostname", one.config)
+    with pytest.raises(GuardError, match="symbolic link"):
+        host.run(scope=scope, **BOTH)
+    os.unlink(one.config)
+    one.problem = "the home /x belongs to uid 0, but the gateway runs as ada (uid 1000)"
+    with pytest.raises(GuardError, match="belongs to uid 0"):
+        host.run(scope=scope, gateways=[one.name], **BOTH)
+    one.problem, one.uid = None, managed_file.ROOT
+    with pytest.raises(GuardError, match="must not be configured or run as root"):
+        host.run(scope=scope, **BOTH)
+    assert not os.path.exists(host.state)
