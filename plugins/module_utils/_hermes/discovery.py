@@ -57,6 +57,7 @@ PROPERTIES = (
 )
 # What Hermes calls its units: hermes-gateway.service, hermes-gateway-PROFILE.service.
 OWN_UNITS = "hermes*.service"
+# Shorter than the 255 characters that systemd takes, for what our own units append to a name.
 # With \Z: "$" also takes a line break at the end, and what these let through becomes a line of a
 # unit and of guard.conf.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}\Z")

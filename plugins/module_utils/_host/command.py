@@ -111,8 +111,8 @@ def run(
     full = as_user(argv, user)
     deadline = time.monotonic() + timeout
     try:
-        # pylint: disable-next=ansible-bad-function  # the program on the host runs without
-        # Ansible's own run_command
+        # The program on the host runs without Ansible's own run_command.
+        # pylint: disable-next=ansible-bad-function
         process = subprocess.Popen(
             full,
             env=environment(user, env),
