@@ -9,11 +9,15 @@ module: gateway_evidence
 short_description: Collect what a bug report about a Hermes gateway's memory needs
 version_added: 0.1.0
 description:
-  - Brings together on the host, as one C(.tar.gz) that only root can read, what upstream asks for - version, provider, model, channels, messages per
-    hour, the memory as data and as a graph, the verdict, OOM kills, the last 200 lines of C(gateway.log), the unit, the kernel's figures, and what
-    C(hermes --version), C(hermes dump) and C(hermes doctor) say - and a text in Markdown that is ready for the tracker.
-  - Secrets, the texts of messages and the names of people are removed on the host, by the rules of detect-secrets, by rules of this collection and by
-    Hermes's own redaction. C(config.yaml), C(.env), C(auth.json) and C(state.db) are never taken, and C(hermes debug share) is never called.
+  - Brings together on the host, as one C(.tar.gz) that only root can read, what upstream asks for -
+    version, provider, model, channels, messages per hour, the memory as data and as a graph, the
+    verdict, OOM kills, the last 200 lines of C(gateway.log), the unit, the kernel's figures, and
+    what C(hermes --version), C(hermes dump) and C(hermes doctor) say - and a text in Markdown that
+    is ready for the tracker.
+  - Secrets, the texts of messages and the names of people are removed on the host, by the rules of
+    detect-secrets, by rules of this collection and by Hermes's own redaction. C(config.yaml),
+    C(.env), C(auth.json) and C(state.db) are never taken, and C(hermes debug share) is never
+    called.
   - Read the text before you post it. No rule knows every secret.
 author:
   - Hermes Ops (@hermes-ops)
@@ -22,8 +26,8 @@ extends_documentation_fragment:
 options:
   dest:
     description:
-      - The folder on the host that the bundle is written to. It is made for root alone where it is missing, and must otherwise be one that nobody
-        else can write to.
+      - The folder on the host that the bundle is written to. It is made for root alone where it is
+        missing, and must otherwise be one that nobody else can write to.
     type: path
     required: true
   names:
@@ -45,7 +49,8 @@ attributes:
       - Every run makes a new bundle.
 notes:
   - Run it as root. What belongs to a gateway's owner is read as that owner.
-  - It takes up to two minutes a gateway, most of it for C(hermes doctor), which asks services on the network.
+  - It takes up to two minutes a gateway, most of it for C(hermes doctor), which asks services on
+    the network.
 seealso:
   - module: hermes_ops.gateway.gateway_info
   - module: hermes_ops.gateway.oom_info
@@ -104,9 +109,11 @@ summary:
       elements: str
       sample: [telegram]
     activity:
-      description: Messages of users and sessions of the last 24 hours, null where Hermes's database could not be read.
+      description: Messages of users and sessions of the last 24 hours, null where Hermes's database
+        could not be read.
       type: dict
-      sample: {"messages": 240, "messages_per_hour": 10.0, "busiest_hour": 41, "active_sessions": 12, "active_sessions_last_hour": 3}
+      sample: {"messages": 240, "messages_per_hour": 10.0, "busiest_hour": 41, "active_sessions":
+        12, "active_sessions_last_hour": 3}
     memory:
       description: Its memory in bytes, by name; empty where it does not run.
       type: dict
@@ -123,7 +130,8 @@ summary:
       description: What could not be read or was refused, and why.
       type: list
       elements: str
-      sample: ["gateway.log was not taken: ~/.hermes/logs/gateway.log is a symbolic link, which is not followed"]
+      sample: ["gateway.log was not taken: ~/.hermes/logs/gateway.log is a symbolic link, which is
+        not followed"]
     removed:
       description: How many secrets, texts and names were removed, by kind.
       type: dict

@@ -9,12 +9,13 @@ module: gateway_info
 short_description: Find the Hermes gateways of a host and read their memory
 version_added: 0.1.0
 description:
-  - Finds every gateway through systemd, in system scope and in each user's scope, profiles included, and those that were started by hand.
-  - A gateway is known by the command that its unit starts, never by a search in command lines, which misses a real one and finds the shell
-    that searches.
+  - Finds every gateway through systemd, in system scope and in each user's scope, profiles
+    included, and those that were started by hand.
+  - A gateway is known by the command that its unit starts, never by a search in command lines,
+    which misses a real one and finds the shell that searches.
   - Memory is read with psutil, and from the cgroup (v2 or v1) where the unit has memory accounting.
-  - Of the gateways that C(hermes-guard) manages, it also returns what that knows, as C(hermes-guard status --json) does. One whose unit is
-    gone is returned too.
+  - Of the gateways that C(hermes-guard) manages, it also returns what that knows, as C(hermes-guard
+    status --json) does. One whose unit is gone is returned too.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -28,8 +29,8 @@ options:
     elements: str
     default: []
 requirements:
-  - psutil (C(python3-psutil)), which the role P(hermes_ops.gateway.hermes_guard#role) installs. Without it RV(gateways[].memory.pss_bytes) and
-    RV(gateways[].memory.uss_bytes) are null.
+  - psutil (C(python3-psutil)), which the role P(hermes_ops.gateway.hermes_guard#role) installs.
+    Without it RV(gateways[].memory.pss_bytes) and RV(gateways[].memory.uss_bytes) are null.
 notes:
   - Run it as root. Other users see their own gateways and those of the system scope only.
 seealso:
@@ -91,7 +92,8 @@ gateways:
       type: int
       sample: 86400
     version:
-      description: The version of Hermes that is installed. If it cannot be asked, the one of the last sample, null without one.
+      description: The version of Hermes that is installed. If it cannot be asked, the one of the
+        last sample, null without one.
       type: str
       sample: 0.19.0
     provider:
@@ -109,8 +111,9 @@ gateways:
       sample: [telegram]
     state:
       description:
-        - What it says of itself, V(starting), V(running), V(degraded), V(draining), V(stopped) or V(startup_failed). V(stopped) where no
-          process of it runs, V(gone) if the guard manages it and its unit does not exist.
+        - What it says of itself, V(starting), V(running), V(degraded), V(draining), V(stopped) or
+          V(startup_failed). V(stopped) where no process of it runs, V(gone) if the guard manages it
+          and its unit does not exist.
       type: str
       sample: running
     active_state:
@@ -126,7 +129,8 @@ gateways:
       type: str
       sample:
     managed:
-      description: Whether the guard manages it, null if that cannot be read, see RV(guard_problem). If it does not, the next seven are null.
+      description: Whether the guard manages it, null if that cannot be read, see RV(guard_problem).
+        If it does not, the next seven are null.
       type: bool
       sample: true
     threshold_bytes:
@@ -134,7 +138,8 @@ gateways:
       type: int
       sample: 2147483648
     action:
-      description: What the watchdog then does, V(restart) or V(alert), null if no watchdog is set up.
+      description: What the watchdog then does, V(restart) or V(alert), null if no watchdog is set
+        up.
       type: str
       sample: restart
     last_sample:
@@ -146,19 +151,24 @@ gateways:
       type: int
       sample: 1785981600
     suspended_until:
-      description: When the suspension of its calendar restarts ends, in epoch seconds, null for none.
+      description: When the suspension of its calendar restarts ends, in epoch seconds, null for
+        none.
       type: float
       sample:
     last_restart:
       description:
-        - The ledger's entry of the last restart, null if there was none. C(time) in epoch seconds, C(event), V(restart) or V(failed),
-          C(code), C(reason), C(trigger), V(timer), V(watchdog) or V(operator), and what else the ledger has of it.
+        - The ledger's entry of the last restart, null if there was none. C(time) in epoch seconds,
+          C(event), V(restart) or V(failed), C(code), C(reason), C(trigger), V(timer), V(watchdog)
+          or V(operator), and what else the ledger has of it.
       type: dict
-      sample: {"time": 1785938400.123, "event": "restart", "code": "restarted", "reason": "daily restart", "trigger": "timer"}
+      sample: {"time": 1785938400.123, "event": "restart", "code": "restarted", "reason": "daily
+        restart", "trigger": "timer"}
     last_decision:
-      description: The ledger's last entry, which may be a refusal or an alarm, with the same keys. Null if there is none.
+      description: The ledger's last entry, which may be a refusal or an alarm, with the same keys.
+        Null if there is none.
       type: dict
-      sample: {"time": 1785939000.5, "event": "refused", "code": "young", "reason": "it has run for 10 min", "trigger": "operator"}
+      sample: {"time": 1785939000.5, "event": "refused", "code": "young", "reason": "it has run for
+        10 min", "trigger": "operator"}
     memory:
       description: Its memory in bytes; a value that cannot be known is null.
       type: dict
@@ -168,7 +178,8 @@ gateways:
           type: int
           sample: 98664448
         pss_bytes:
-          description: Proportional set size of the main process, where a shared page counts in parts.
+          description: Proportional set size of the main process, where a shared page counts in
+            parts.
           type: int
           sample: 91226112
         uss_bytes:
@@ -213,7 +224,8 @@ host:
       type: int
       sample: 0
 guard_problem:
-  description: Why it cannot be read which gateways the guard manages, null if it can. A host without C(hermes-guard) manages none.
+  description: Why it cannot be read which gateways the guard manages, null if it can. A host
+    without C(hermes-guard) manages none.
   returned: success
   type: str
   sample:

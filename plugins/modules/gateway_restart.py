@@ -9,10 +9,12 @@ module: gateway_restart
 short_description: Restart Hermes gateways without cutting a conversation short
 version_added: 0.1.0
 description:
-  - Asks the arbiter, the program C(hermes-guard) that the role P(hermes_ops.gateway.hermes_guard#role) installs, for a restart, and waits
-    until the new process is up.
-  - The arbiter waits for a quiet moment, drains where the installed Hermes can, and sends one signal. It refuses for a gateway that an
-    operator stopped, one that is starting, and one that was restarted in the last ten minutes. A refusal is no failure.
+  - Asks the arbiter, the program C(hermes-guard) that the role
+    P(hermes_ops.gateway.hermes_guard#role) installs, for a restart, and waits until the new process
+    is up.
+  - The arbiter waits for a quiet moment, drains where the installed Hermes can, and sends one
+    signal. It refuses for a gateway that an operator stopped, one that is starting, and one that
+    was restarted in the last ten minutes. A refusal is no failure.
   - It is a failure where a gateway does not come up again.
 author:
   - Hermes Ops (@hermes-ops)
@@ -78,8 +80,9 @@ restarts:
       sample: true
     mode:
       description:
-        - How it was restarted. With V(drain) all turns had ended and new ones were refused, with V(idle) no turn was under way, with
-          V(resume) Hermes resumes what was, V(emergency) did not wait, and V(second-try) needed systemd's help. Null where it was refused.
+        - How it was restarted. With V(drain) all turns had ended and new ones were refused, with
+          V(idle) no turn was under way, with V(resume) Hermes resumes what was, V(emergency) did
+          not wait, and V(second-try) needed systemd's help. Null where it was refused.
       type: str
       sample: drain
     reason:
@@ -91,7 +94,8 @@ restarts:
       type: float
       sample: 12.5
     downtime_seconds:
-      description: From the end of the old process until the new one was up, in seconds. Null where it was not restarted.
+      description: From the end of the old process until the new one was up, in seconds. Null where
+        it was not restarted.
       type: float
       sample: 9.8
     skipped_because:

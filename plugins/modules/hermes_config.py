@@ -9,13 +9,16 @@ module: hermes_config
 short_description: Read and set the configuration of Hermes gateways
 version_added: 0.1.0
 description:
-  - Sets keys of Hermes's configuration for all gateways of a host, in the managed scope or in each gateway's own C(config.yaml).
-  - Comments, order, quotes, line endings, mode and unknown keys of a file survive, which they do not with C(hermes config set).
-    Only the keys that are asked change.
-  - O(session_max_messages) and O(auto_compress) are intents. The module asks each installed Hermes which keys it reads and sets those.
-    Up to Hermes 0.19 these are C(compression.hygiene_hard_message_limit) and C(compression.enabled).
+  - Sets keys of Hermes's configuration for all gateways of a host, in the managed scope or in each
+    gateway's own C(config.yaml).
+  - Comments, order, quotes, line endings, mode and unknown keys of a file survive, which they do
+    not with C(hermes config set). Only the keys that are asked change.
+  - O(session_max_messages) and O(auto_compress) are intents. The module asks each installed Hermes
+    which keys it reads and sets those. Up to Hermes 0.19 these are
+    C(compression.hygiene_hard_message_limit) and C(compression.enabled).
   - A gateway's home is only ever touched as its owner, by Hermes's own Python.
-  - After writing, each Hermes is asked what is in effect. It is an error where that is not what was asked.
+  - After writing, each Hermes is asked what is in effect. It is an error where that is not what was
+    asked.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -30,25 +33,30 @@ options:
     type: int
   auto_compress:
     description:
-      - Whether a chat's history is compressed automatically. V(false) switches the limit of O(session_max_messages) off too.
+      - Whether a chat's history is compressed automatically. V(false) switches the limit of
+        O(session_max_messages) off too.
       - A running gateway notices it at the next message of a chat, so no restart is needed.
     type: bool
   article_keys:
     description:
-      - Also write C(session_max_messages) and C(session_auto_compress) literally, with the values of O(session_max_messages) and O(auto_compress).
-        Neither of them is read by any Hermes from 0.13 to 0.19.
+      - Also write C(session_max_messages) and C(session_auto_compress) literally, with the values
+        of O(session_max_messages) and O(auto_compress). Neither of them is read by any Hermes from
+        0.13 to 0.19.
     type: bool
     default: false
   settings:
     description:
-      - Further keys and their values. A key may be dotted, a value may be nested; the parts of a nested value that are not named stay.
-      - A key that looks like a secret is refused. Secrets belong in the C(.env) file of a gateway's home.
+      - Further keys and their values. A key may be dotted, a value may be nested; the parts of a
+        nested value that are not named stay.
+      - A key that looks like a secret is refused. Secrets belong in the C(.env) file of a gateway's
+        home.
     type: dict
     default: {}
   scope:
     description:
-      - With V(managed), C(/etc/hermes/config.yaml) is written, whose values win over every user's own. Hermes reads it from 0.17 on;
-        a gateway with an older Hermes gets the values in its home.
+      - With V(managed), C(/etc/hermes/config.yaml) is written, whose values win over every user's
+        own. Hermes reads it from 0.17 on; a gateway with an older Hermes gets the values in its
+        home.
       - A gateway whose unit in system scope sets E(HERMES_MANAGED_DIR) gets them there.
       - With V(home), the C(config.yaml) of each gateway's home is written.
     type: str
@@ -56,8 +64,10 @@ options:
     default: managed
   gateways:
     description:
-      - Names of gateways, as M(hermes_ops.gateway.gateway_info) returns them. An empty list means all that are found.
-      - The managed scope is for the whole host, whatever is named here; only the gateways named are asked and verified.
+      - Names of gateways, as M(hermes_ops.gateway.gateway_info) returns them. An empty list means
+        all that are found.
+      - The managed scope is for the whole host, whatever is named here; only the gateways named are
+        asked and verified.
       - With O(state=absent), only the homes of the gateways named are restored.
     type: list
     elements: str
@@ -65,9 +75,10 @@ options:
   state:
     description:
       - V(present) sets the keys.
-      - V(absent) takes back what this module has set, in every file, and brings back what was there before. Where any of
-        O(session_max_messages), O(auto_compress) and O(settings) are given only what they set is taken back, whatever their values.
-        A key that somebody else has changed since stays as it is.
+      - V(absent) takes back what this module has set, in every file, and brings back what was there
+        before. Where any of O(session_max_messages), O(auto_compress) and O(settings) are given
+        only what they set is taken back, whatever their values. A key that somebody else has
+        changed since stays as it is.
     type: str
     choices: [present, absent]
     default: present
@@ -75,7 +86,8 @@ options:
     description:
       - What to do with a gateway that needs a restart to take over a change.
       - V(never) leaves it, and RV(restart_required) says so.
-      - V(when_idle) asks the arbiter that the role P(hermes_ops.gateway.hermes_guard#role) installs, and does not wait.
+      - V(when_idle) asks the arbiter that the role P(hermes_ops.gateway.hermes_guard#role)
+        installs, and does not wait.
       - V(now) has the arbiter restart it at once, and waits.
     type: str
     choices: [never, when_idle, now]
@@ -84,9 +96,11 @@ requirements:
   - PyYAML (C(python3-yaml)), only where the managed C(config.yaml) was written by somebody else
 notes:
   - Must run as root.
-  - Which keys a Hermes reads is looked up in its C(DEFAULT_CONFIG) and, for a key that is missing there, in its sources, by the key's
-    last part and its section in quotes. Which of them a running gateway takes over is looked up in its C(gateway/run.py).
-  - What was there before is kept in C(/var/lib/hermes-guard/hermes_config.json), which only root can read.
+  - Which keys a Hermes reads is looked up in its C(DEFAULT_CONFIG) and, for a key that is missing
+    there, in its sources, by the key's last part and its section in quotes. Which of them a running
+    gateway takes over is looked up in its C(gateway/run.py).
+  - What was there before is kept in C(/var/lib/hermes-guard/hermes_config.json), which only root
+    can read.
 seealso:
   - module: hermes_ops.gateway.gateway_info
 """
@@ -125,7 +139,8 @@ applied:
       type: str
       sample: session_max_messages
     key:
-      description: The dotted key. It is null where the installed Hermes reads none that means what is asked.
+      description: The dotted key. It is null where the installed Hermes reads none that means what
+        is asked.
       type: str
       sample: compression.hygiene_hard_message_limit
     file:
@@ -146,7 +161,8 @@ applied:
       type: raw
       sample: 50
     reads:
-      description: Whether every one of these gateways reads the key, null where they could not be asked.
+      description: Whether every one of these gateways reads the key, null where they could not be
+        asked.
       type: bool
       sample: true
     live:

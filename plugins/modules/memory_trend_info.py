@@ -9,7 +9,8 @@ module: memory_trend_info
 short_description: Tell whether the Hermes gateways of a host leak memory
 version_added: 0.1.0
 description:
-  - Judges the history that the watchdog keeps of each configured gateway, as C(hermes-guard trend --json) does, and says when memory runs out.
+  - Judges the history that the watchdog keeps of each configured gateway, as C(hermes-guard trend
+    --json) does, and says when memory runs out.
   - The work is done on the host and only the answer travels.
 author:
   - Hermes Ops (@hermes-ops)
@@ -19,23 +20,28 @@ extends_documentation_fragment:
 options:
   names:
     description:
-      - The names of the gateways that are wanted. All that are configured on the host where the list is empty.
+      - The names of the gateways that are wanted. All that are configured on the host where the
+        list is empty.
     type: list
     elements: str
     default: []
   points:
     description:
-      - How many points of its history to return of each gateway for a chart, V(300) at most. None where it is V(0).
+      - How many points of its history to return of each gateway for a chart, V(300) at most. None
+        where it is V(0).
     type: int
     default: 0
   since:
     description:
-      - Compares what each gateway's memory did before a change with what it did after it, and returns that as RV(changes).
-      - The change is the last one of the version in the history with V(version), else what happened at a time of UTC such as
-        V(2026-08-05) or V(2026-08-05 14:00), or at a time in epoch seconds.
+      - Compares what each gateway's memory did before a change with what it did after it, and
+        returns that as RV(changes).
+      - The change is the last one of the version in the history with V(version), else what happened
+        at a time of UTC such as V(2026-08-05) or V(2026-08-05 14:00), or at a time in epoch
+        seconds.
     type: str
 notes:
-  - Run it as root. It needs the configuration that the role P(hermes_ops.gateway.hermes_guard#role) writes.
+  - Run it as root. It needs the configuration that the role P(hermes_ops.gateway.hermes_guard#role)
+    writes.
 seealso:
   - module: hermes_ops.gateway.gateway_info
 """
@@ -69,11 +75,13 @@ trends:
       slope_ci: [38.831, 40.142]
   contains:
     verdict:
-      description: V(leak), V(suspected), V(saturating), V(sawtooth), V(step), V(spiky), V(flat) or V(insufficient).
+      description: V(leak), V(suspected), V(saturating), V(sawtooth), V(step), V(spiky), V(flat) or
+        V(insufficient).
       type: str
       sample: leak
     slope_mb_per_hour:
-      description: How fast the floor under the bursts climbs, null where that cannot be said. A rough figure where the verdict is V(insufficient).
+      description: How fast the floor under the bursts climbs, null where that cannot be said. A
+        rough figure where the verdict is V(insufficient).
       type: float
       sample: 39.472
     slope_ci:
@@ -82,7 +90,8 @@ trends:
       elements: float
       sample: [38.831, 40.142]
     p_value:
-      description: How likely so much of a trend is by chance, null where the verdict is V(insufficient).
+      description: How likely so much of a trend is by chance, null where the verdict is
+        V(insufficient).
       type: float
       sample: 4.96e-47
     observed_hours:
@@ -114,12 +123,14 @@ trends:
       type: float
       sample: 34.4
     hours_to_limit_ci:
-      description: The earliest and the latest time, by RV(trends.slope_ci); the latest is null where it may be never.
+      description: The earliest and the latest time, by RV(trends.slope_ci); the latest is null
+        where it may be never.
       type: list
       elements: float
       sample: [33.8, 35.0]
     recommended_restart_hours:
-      description: How often to restart it until the leak is mended, V(6), V(12), V(24) or longer, null for no need.
+      description: How often to restart it until the leak is mended, V(6), V(12), V(24) or longer,
+        null for no need.
       type: int
       sample: 24
     faster_than_known:
@@ -127,12 +138,14 @@ trends:
       type: bool
       sample: false
     bigger_box:
-      description: How long servers of some sizes last from a fresh start, with C(ram_gb) and C(hours) each. Empty where memory does not grow.
+      description: How long servers of some sizes last from a fresh start, with C(ram_gb) and
+        C(hours) each. Empty where memory does not grow.
       type: list
       elements: dict
       sample: [{"ram_gb": 2, "hours": 32.2}]
     sample_age_hours:
-      description: How old the last sample is, in hours, null without one. By so much RV(trends.hours_to_limit) is shorter.
+      description: How old the last sample is, in hours, null without one. By so much
+        RV(trends.hours_to_limit) is shorter.
       type: float
       sample: 0.05
     running:
@@ -140,7 +153,8 @@ trends:
       type: bool
       sample: true
     oom_kills:
-      description: How many processes the kernel killed in the gateway's cgroup, as the samples counted them.
+      description: How many processes the kernel killed in the gateway's cgroup, as the samples
+        counted them.
       type: int
       sample: 0
     version:
@@ -148,27 +162,32 @@ trends:
       type: str
       sample: 0.16.0
     judged_on:
-      description: The memory that is judged, V(anon_bytes) where the whole history has it, else V(rss_bytes).
+      description: The memory that is judged, V(anon_bytes) where the whole history has it, else
+        V(rss_bytes).
       type: str
       sample: anon_bytes
     providers:
-      description: For each provider, its C(models), the C(hours) with it, C(slope_mb_per_hour), C(slope_ci) and whether it C(grows), null for too little.
+      description: For each provider, its C(models), the C(hours) with it, C(slope_mb_per_hour),
+        C(slope_ci) and whether it C(grows), null for too little.
       type: list
       elements: dict
       sample: []
     provider_switch:
-      description: One sentence on whether the leak survives the switch of the provider, null where there was none.
+      description: One sentence on whether the leak survives the switch of the provider, null where
+        there was none.
       type: str
       sample:
     advice:
       description: What to do, the most important first.
       type: list
       elements: str
-      sample: ["0.16.0 leaks without bound (#25315); upgrade to 0.17.0 or later", "restart it every 24 h"]
+      sample: ["0.16.0 leaks without bound (#25315); upgrade to 0.17.0 or later", "restart it every
+        24 h"]
     why:
       description: One sentence on the reason of the verdict.
       type: str
-      sample: The floor under the bursts climbs by 39.5 MB/h (38.8 to 40.1) over 7 days of 14 lives, still does so late in each life, and is not given back.
+      sample: The floor under the bursts climbs by 39.5 MB/h (38.8 to 40.1) over 7 days of 14 lives,
+        still does so late in each life, and is not given back.
     what_would_settle_it:
       description: What is missing for a verdict and when it can be there, null where nothing is.
       type: str
@@ -180,12 +199,14 @@ trends:
       sample: []
     chart:
       description:
-        - Only with O(points). C(points) are lists of time, highest RSS, its floor and the number of the life, in epoch seconds and bytes;
-          C(restarts) the times of new lives; C(providers) lists of time, provider, model and version, wherever one of the three changed.
+        - Only with O(points). C(points) are lists of time, highest RSS, its floor and the number of
+          the life, in epoch seconds and bytes; C(restarts) the times of new lives; C(providers)
+          lists of time, provider, model and version, wherever one of the three changed.
       type: dict
       sample:
     suspended_until:
-      description: When the suspension of its calendar restarts ends, in epoch seconds, null for none.
+      description: When the suspension of its calendar restarts ends, in epoch seconds, null for
+        none.
       type: float
       sample:
 changes:
@@ -201,26 +222,31 @@ changes:
   contains:
     result:
       description:
-        - V(fixed), V(improved), V(still_leaking), V(new_leak), V(no_leak), V(not_enough_yet), V(no_baseline) for too little before the
-          change, or V(no_change) for a history without it.
+        - V(fixed), V(improved), V(still_leaking), V(new_leak), V(no_leak), V(not_enough_yet),
+          V(no_baseline) for too little before the change, or V(no_change) for a history without it.
       type: str
       sample: fixed
     since:
-      description: The time of the first sample after the change, in epoch seconds, null if there is none.
+      description: The time of the first sample after the change, in epoch seconds, null if there is
+        none.
       type: int
       sample: 1785931200
     before:
       description:
-        - What was before. C(verdict) as in RV(trends.verdict), C(hours) that were observed, C(segments) as in RV(trends.segments),
-          C(slope_mb_per_hour) and C(slope_ci), which are null if the verdict is V(insufficient). Null without a change.
+        - What was before. C(verdict) as in RV(trends.verdict), C(hours) that were observed,
+          C(segments) as in RV(trends.segments), C(slope_mb_per_hour) and C(slope_ci), which are
+          null if the verdict is V(insufficient). Null without a change.
       type: dict
-      sample: {"verdict": "leak", "hours": 160.2, "segments": 14, "slope_mb_per_hour": 60.1, "slope_ci": [58.2, 62.0]}
+      sample: {"verdict": "leak", "hours": 160.2, "segments": 14, "slope_mb_per_hour": 60.1,
+        "slope_ci": [58.2, 62.0]}
     after:
       description: What came after, with the keys of RV(changes.before).
       type: dict
-      sample: {"verdict": "flat", "hours": 170.5, "segments": 1, "slope_mb_per_hour": 0.1, "slope_ci": [-0.2, 0.3]}
+      sample: {"verdict": "flat", "hours": 170.5, "segments": 1, "slope_mb_per_hour": 0.1,
+        "slope_ci": [-0.2, 0.3]}
     hours_still:
-      description: How long it takes until there is enough to judge by, in hours, null if that is not what is missing.
+      description: How long it takes until there is enough to judge by, in hours, null if that is
+        not what is missing.
       type: float
       sample:
     version_before:
@@ -234,7 +260,8 @@ changes:
     why:
       description: One sentence on the reason.
       type: str
-      sample: "Fixed from 0.16.0 to 0.19.0: it grew by 60.1 MB/h (58.2 to 62.0) before, and does not grow any more (0.1 MB/h (-0.2 to 0.3))."
+      sample: "Fixed from 0.16.0 to 0.19.0: it grew by 60.1 MB/h (58.2 to 62.0) before, and does not
+        grow any more (0.1 MB/h (-0.2 to 0.3))."
 """
 
 from ansible.module_utils.basic import AnsibleModule

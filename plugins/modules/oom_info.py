@@ -10,8 +10,9 @@ short_description: Find the OOM kills of Hermes gateways
 version_added: 0.1.0
 description:
   - Finds the processes of a gateway that the kernel or systemd-oomd killed for want of memory.
-  - The kernel's log is searched by cgroup and by pid, the journal by systemd's message ids and texts (247 to 257), and the counter of the
-    unit's cgroup is followed through the history of the guard, where it outlives restarts and the journal.
+  - The kernel's log is searched by cgroup and by pid, the journal by systemd's message ids and
+    texts (247 to 257), and the counter of the unit's cgroup is followed through the history of the
+    guard, where it outlives restarts and the journal.
   - A process is never known by its name, which is V(hermes), V(python) or V(python3).
   - A kill that several of them tell of is one entry.
 author:
@@ -32,7 +33,8 @@ options:
     type: int
     default: 24
 notes:
-  - Run it as root. Other users see little of the journal and nothing of the kernel's log; RV(notes) then says so.
+  - Run it as root. Other users see little of the journal and nothing of the kernel's log; RV(notes)
+    then says so.
 seealso:
   - module: hermes_ops.gateway.gateway_info
   - module: hermes_ops.gateway.gateway_evidence
@@ -57,7 +59,8 @@ kills:
   elements: dict
   contains:
     time:
-      description: When, in epoch seconds. For one that only the counter tells of, the sample that shows it.
+      description: When, in epoch seconds. For one that only the counter tells of, the sample that
+        shows it.
       type: float
       sample: 1763805600.123
     name:
@@ -82,8 +85,8 @@ kills:
       sample: 1932735283
     scope:
       description:
-        - What had no memory left, V(global) for the host, V(cgroup) for the unit's own limit or one above it; V(systemd-oomd) where that one killed it; null
-          where it is not known.
+        - What had no memory left, V(global) for the host, V(cgroup) for the unit's own limit or one
+          above it; V(systemd-oomd) where that one killed it; null where it is not known.
       type: str
       sample: cgroup
     source:
@@ -104,7 +107,8 @@ counters:
       type: int
       sample: 3
 lives:
-  description: Earlier lives of the units, as far as systemd (256 and later) logged the memory peak when they stopped; oldest first.
+  description: Earlier lives of the units, as far as systemd (256 and later) logged the memory peak
+    when they stopped; oldest first.
   returned: success
   type: list
   elements: dict

@@ -55,7 +55,8 @@ PROPERTIES = (
     "ControlGroup",
     "Restart",
 )
-# What Hermes calls its units: hermes-gateway.service, hermes-gateway-PROFILE.service.
+# Hermes calls its units hermes-gateway.service and hermes-gateway-PROFILE.service; old ones are
+# called hermes.service.
 OWN_UNITS = "hermes*.service"
 # Shorter than the 255 characters that systemd takes, for what our own units append to a name.
 # With \Z: "$" also takes a line break at the end, and what these let through becomes a line of a
@@ -63,7 +64,7 @@ OWN_UNITS = "hermes*.service"
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}\Z")
 SAFE_HOME = re.compile(r"/[^\x00-\x1f\x7f\"'\\%$;]{1,400}\Z")
 SAFE_UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z")
-# As Hermes checks the name of a profile.
+# What is taken for the name of a profile: the path of a home is made of it.
 _PROFILE = "[a-z0-9][a-z0-9_-]{0,63}"
 PROFILE = re.compile(_PROFILE + r"\Z")
 _USERS_UNIT = re.compile(r"hermes-gateway(?:-(%s))?\.service\Z" % _PROFILE)
