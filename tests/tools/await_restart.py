@@ -1,4 +1,5 @@
-"""Wait until the watchdog of a lab host has restarted a gateway, or has refused to so soon after the last time.
+"""Wait until the watchdog of a lab host has restarted a gateway, or has refused to so soon after
+the last time.
 
 Usage: await_restart.py HOST GATEWAY SINCE (epoch seconds)
 """

@@ -1,9 +1,12 @@
-"""Copies what git knows, and what it would be told of, to .build/snapshot-NAME/ansible_collections/hermes_ops/gateway.
+"""Copies the sources to .build/snapshot-NAME/ansible_collections/hermes_ops/gateway.
+
+They are what git knows, and what it would be told of.
 
 Usage: python3 snapshot.py NAME; prints where the copy is.
 
-ansible-test wants the collection in a folder of that name, and every other tool is spared the virtual environments.
-The copy is a git repository of its own: inside the checkout's ignored .build, tools that ask git would see no file at all.
+ansible-test wants the collection in a folder of that name, and every other tool is spared the
+virtual environments. The copy is a git repository of its own: inside the checkout's ignored .build,
+tools that ask git would see no file at all.
 """
 
 import shutil

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes the checkout importable as ansible_collections.hermes_ops.gateway, also without ansible-core.
+"""Makes the checkout importable as ansible_collections.hermes_ops.gateway, without ansible-core.
 
 ansible-test does this itself, and so does a checkout in a directory of that name on the path.
 """
@@ -42,8 +42,9 @@ if _place() is None:
         " without the package `ansible`"
     )
 
-# The machine is shared and the legs run side by side: how long an example takes says nothing. The same examples at every run, so that a failure is
-# of the change at hand; `tests/tools/units --hypothesis-profile=explore` looks for new ones.
+# The machine is shared and the legs run side by side: how long an example takes says nothing. The
+# same examples at every run, so that a failure is of the change at hand; `tests/tools/units
+# --hypothesis-profile=explore` looks for new ones.
 hypothesis.settings.register_profile(
     "shared",
     deadline=None,

@@ -20,7 +20,8 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 
 ME = pwd.getpwuid(os.getuid())
 
-# As systemd 257, 252 and 247 print them: the order is not that of the question, and 257 leaves out what has no value here.
+# As systemd 257, 252 and 247 print them: the order is not that of the question, and 257 leaves out
+# what has no value here.
 SHOW = {
     257: """\
 Restart=always
@@ -273,7 +274,8 @@ def test_refresh(systemd, settings, tmp_path):
     systemd.add_gateway(tmp_path / "home")
     gone = settings(unit="hermes-gateway-gone.service")
     removed = settings(unit="hermes-gateway-removed.service", scope="user", user="no-such-user")
-    # A user who was removed from the host is in guard.conf until the playbook runs: the others are found all the same.
+    # A user who was removed from the host is in guard.conf until the playbook runs: the others are
+    # found all the same.
     found = discovery.refresh([removed, settings(), gone])
     assert list(found) == ["hermes-gateway"]
     assert (found["hermes-gateway"].pid, found["hermes-gateway"].python) == (
