@@ -16,7 +16,7 @@ TOP = Path(__file__).resolve().parents[2]
 UNITS = "tests/unit/plugins/module_utils/"
 PROVED = {
     "clock set while a restart is cooling down": [
-        "_guard/test_arbiter.py::test_cooldown",
+        "_guard/test_policy.py::test_cooldown",
         "_guard/test_watchdog.py::test_clock_that_goes_back",
     ],
     "clock set: nothing of the history is lost": [
@@ -33,7 +33,7 @@ PROVED = {
         "_hermes/test_heartbeat.py::test_a_full_disk_stops_the_beat_and_not_the_loop"
     ],
     "pid reuse: what a file of the home says": [
-        "_guard/test_arbiter.py::test_runtime_of_another_life_says_nothing",
+        "_guard/test_restart.py::test_runtime_of_another_life_says_nothing",
         "_guard/test_last_seen.py::test_another_process_has_its_pid",
     ],
     "Hermes upgraded from 0.18.2 to 0.19.0 in the middle of a week's history": [
@@ -42,7 +42,7 @@ PROVED = {
         "_guard/test_watchdog.py::test_identity_is_asked_once_a_life",
     ],
     "a gateway that does not come up: one more try and no loop": [
-        "_guard/test_arbiter.py::test_one_more_try_and_no_loop"
+        "_guard/test_restart.py::test_one_more_try_and_no_loop"
     ],
     "power loss in the middle of a line of history or ledger": [
         "_guard/test_history.py::test_torn_last_line",

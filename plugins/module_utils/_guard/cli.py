@@ -12,22 +12,34 @@ import sys
 
 from .._host.errors import GuardError, HistoryError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+    from typing import Any, NoReturn
+
+    from .config import Settings
+
 VERSION = "0.1.0"
 REFUSED = 3
 
 
-def main(arguments=None):
-    """Run hermes-guard with ``arguments`` (list of str) and return the exit code: 0 done, 1 a fault, 2 wrong usage, 3 refused."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run hermes-guard with ``arguments`` and return its exit code.
+
+    0 done, 1 a fault, 2 wrong usage, 3 refused.
+    """
     words = sys.argv[1:] if arguments is None else arguments
     # What the timer says needs no parser.
-    options = _Check if words == ["check"] else _parser().parse_args(words)
+    options: Any = _Check if words == ["check"] else _parser().parse_args(words)
     if options.run is _run_trend and options.samples is not None:
         return _run_samples(options)
-    # Each command imports what it needs: a check that runs every minute does not pay for the others.
+    # Each command imports what it needs: a check that runs every minute does not pay for the
+    # others.
     from . import config
 
     try:
-        return options.run(options, _chosen(options, config))
+        return options.run(options, _chosen(options.gateway, config.load()))
     except (GuardError, OSError) as exc:
         sys.stderr.write("hermes-guard: %s\n" % exc)
         return 1
@@ -39,11 +51,12 @@ class _Check:
     gateway = None
 
     @staticmethod
-    def run(options, every):
+    def run(options: Any, every: list[Settings]) -> int:
+        """Check the gateways of ``every``."""
         return _run_check(options, every)
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     import argparse
 
     parser = argparse.ArgumentParser(
@@ -57,47 +70,23 @@ def _parser():
     )
     one.add_argument("--gateway", metavar="NAME", help="this one only")
     one.set_defaults(run=_run_check)
-    one = commands.add_parser(
-        "restart", help="restart one gateway, without cutting a conversation short"
+    _restart_options(
+        commands.add_parser(
+            "restart", help="restart one gateway, without cutting a conversation short"
+        )
     )
-    one.add_argument("--gateway", metavar="NAME", required=True)
-    one.add_argument(
-        "--reason", metavar="TEXT", required=True, help="why; it is kept in the ledger"
+    _trend_options(
+        commands.add_parser(
+            "trend", help="is it a leak? the verdict on a history, and the numbers to act on"
+        )
     )
-    one.add_argument("--now", action="store_true", help="do not wait for a quiet moment")
-    one.add_argument("--json", action="store_true", help="print the ledger's entry")
-    one.add_argument("--scheduled", action="store_true", help=argparse.SUPPRESS)
-    one.add_argument("--clean", action="store_true", help=argparse.SUPPRESS)
-    one.set_defaults(run=_run_restart)
-    one = commands.add_parser(
-        "trend", help="is it a leak? the verdict on a history, and the numbers to act on"
+    _suspend_options(
+        commands.add_parser(
+            "suspend",
+            help="suspend the calendar restarts for a while; the watchdog goes on, and it ends by"
+            " itself",
+        )
     )
-    which = one.add_mutually_exclusive_group()
-    which.add_argument("--gateway", metavar="NAME", help="this one only")
-    which.add_argument(
-        "--samples",
-        metavar="FILE",
-        help="a CSV file with at least the columns timestamp, invocation_id and rss_bytes, in any order",
-    )
-    one.add_argument(
-        "--since",
-        metavar="TIME",
-        help='what a change at that time, or at the last change of the "version", did to the leak',
-    )
-    one.add_argument("--json", action="store_true")
-    one.set_defaults(run=_run_trend)
-    one = commands.add_parser(
-        "suspend",
-        help="suspend the calendar restarts for a while; the watchdog goes on, and it ends by itself",
-    )
-    one.add_argument("--hours", metavar="N", type=int, default=48, help="24 to 72, default 48")
-    one.add_argument("--gateway", metavar="NAME", help="this one only")
-    one.add_argument(
-        "--again", action="store_true", help="count from now, also where they are suspended already"
-    )
-    one.add_argument("--json", action="store_true")
-    one.add_argument("--dry-run", action="store_true", help="say what would be done")
-    one.set_defaults(run=_run_suspend)
     one = commands.add_parser("resume", help="end that before its time")
     one.add_argument("--gateway", metavar="NAME", help="this one only")
     one.set_defaults(run=_run_resume)
@@ -111,16 +100,66 @@ def _parser():
     return parser
 
 
-def _chosen(options, config):
-    every = config.load()
-    if options.gateway is None:
-        return [every[name] for name in sorted(every)]
+def _restart_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--gateway", metavar="NAME", required=True)
+    parser.add_argument(
+        "--reason", metavar="TEXT", required=True, help="why; it is kept in the ledger"
+    )
+    parser.add_argument("--now", action="store_true", help="do not wait for a quiet moment")
+    parser.add_argument("--json", action="store_true", help="print the ledger's entry")
+    parser.add_argument(
+        "--scheduled",
+        action="store_true",
+        help="as the unit NAME-restart.service asks: take over what the watchdog has asked for; else"
+        " refuse if the gateway is too young or its calendar restarts are suspended",
+    )
+    parser.add_argument(
+        "--clean",
+        action="store_true",
+        help="restart nothing: remove the drain marker if an interrupted restart has left one",
+    )
+    parser.set_defaults(run=_run_restart)
+
+
+def _trend_options(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--gateway", metavar="NAME", help="this one only")
+    which.add_argument(
+        "--samples",
+        metavar="FILE",
+        help="a CSV file with at least the columns timestamp, invocation_id and rss_bytes,"
+        " in any order",
+    )
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        help='what a change at that time, or at the last change of the "version", did to the leak',
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=_run_trend)
+
+
+def _suspend_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--hours", metavar="N", type=int, default=48, help="24 to 72, default 48")
+    parser.add_argument("--gateway", metavar="NAME", help="this one only")
+    parser.add_argument(
+        "--again", action="store_true", help="count from now, also where they are suspended already"
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    parser.set_defaults(run=_run_suspend)
+
+
+def _chosen(name: str | None, every: dict[str, Settings]) -> list[Settings]:
+    """The configured gateways, or the one that --gateway names."""
+    if name is None:
+        return [every[one] for one in sorted(every)]
     from .._host import choice
 
-    return choice.select("--gateway", [options.gateway], every.values(), "is not configured")
+    return choice.select("--gateway", [name], every.values(), "is not configured")
 
 
-def _run_check(_options, every):
+def _run_check(_options: Any, every: list[Settings]) -> int:
     from . import watchdog
 
     lines, good = watchdog.check(every)
@@ -129,36 +168,34 @@ def _run_check(_options, every):
     return 0 if good else 1
 
 
-def _run_restart(options, every):
-    from . import arbiter
+def _run_restart(options: Any, every: list[Settings]) -> int:
+    from . import arbiter, handover, managed
 
     settings = every[0]
     if options.clean:
-        gateway = arbiter.find(settings)
-        if arbiter.clean(settings, gateway):
+        if handover.clean(managed.find(settings)):
             _print("removed a drain marker that an interrupted restart had left")
         return 0
 
-    def say(text):
+    def say(text: str) -> None:
         if not options.json:
             _print(text)
 
     # So that what must be undone is undone when a unit or a session ends in the middle of it.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: _leave(128 + received))
-    outcome = arbiter.restart(
-        settings, options.reason, "timer" if options.scheduled else "operator", options.now, say
-    )
+    trigger = "timer" if options.scheduled else "operator"
+    entry = arbiter.restart(settings, options.reason, trigger, options.now, say)
     if options.json:
-        _print(json.dumps(outcome.entry, sort_keys=True))
+        _print(json.dumps(entry, sort_keys=True))
     else:
-        _print("%s: %s: %s" % (settings.name, outcome.event, outcome.reason))
-        if "unwritten" in outcome.entry:
-            _print("the ledger cannot be written: %s" % outcome.entry["unwritten"])
-    return {"restart": 0, "refused": REFUSED}.get(outcome.event, 1)
+        _print("%s: %s: %s" % (settings.name, entry["event"], entry["reason"]))
+        if "unwritten" in entry:
+            _print("the ledger cannot be written: %s" % entry["unwritten"])
+    return {"restart": 0, "refused": REFUSED}.get(entry["event"], 1)
 
 
-def _run_status(options, every):
+def _run_status(options: Any, every: list[Settings]) -> int:
     from .._host import display
     from . import status
 
@@ -185,7 +222,7 @@ def _run_status(options, every):
     return 0
 
 
-def _next(one):
+def _next(one: dict[str, Any]) -> str:
     return (
         "suspended until " + _when(one["suspended_until"])
         if one["suspended_until"]
@@ -193,13 +230,13 @@ def _next(one):
     )
 
 
-def _when(epoch):
+def _when(epoch: float | None) -> str:
     from .._host import display
 
     return display.utc(epoch) if epoch else "never"
 
 
-def _run_samples(options):
+def _run_samples(options: Any) -> int:
     from .._hermes import known_leaks
     from .._host import proc
     from .._trend import analysis, comparison, explain, samples
@@ -225,7 +262,7 @@ def _run_samples(options):
     return 0
 
 
-def _run_trend(options, every):
+def _run_trend(options: Any, every: list[Settings]) -> int:
     from .._trend import explain
     from . import memory_trend
 
@@ -244,7 +281,9 @@ def _run_trend(options, every):
     return 0
 
 
-def _say_change(options, compare, only):
+def _say_change(
+    options: Any, compare: Callable[[float | None], dict[str, Any]], only: str | None
+) -> int:
     """Print what ``compare`` finds for the time of --since, of all or ``only`` one."""
     from .._trend import comparison
 
@@ -261,7 +300,7 @@ def _say_change(options, compare, only):
     return 0
 
 
-def _run_suspend(options, every):
+def _run_suspend(options: Any, every: list[Settings]) -> int:
     from . import suspension
 
     try:
@@ -280,7 +319,7 @@ def _run_suspend(options, every):
     return 0
 
 
-def _run_resume(_options, every):
+def _run_resume(_options: Any, every: list[Settings]) -> int:
     from . import suspension
 
     for name in suspension.resume(every):
@@ -288,7 +327,7 @@ def _run_resume(_options, every):
     return 0
 
 
-def _run_doctor(_options, every):
+def _run_doctor(_options: Any, every: list[Settings]) -> int:
     from . import doctor
 
     found = doctor.problems(every)
@@ -297,8 +336,8 @@ def _run_doctor(_options, every):
     return 1 if found else 0
 
 
-def _print(text):
-    """A line to standard output, at once: it may be a journal that somebody follows."""
+def _print(text: str) -> None:
+    """A line to standard output, at once: someone may follow it in a journal."""
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
@@ -307,5 +346,5 @@ def _print(text):
         sys.stdout = io.StringIO()
 
 
-def _leave(code):
+def _leave(code: int) -> NoReturn:
     raise SystemExit(code)

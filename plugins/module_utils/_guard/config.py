@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guard's settings: /etc/hermes-guard/guard.conf and what roles and operators lay beside it in guard.conf.d/*.conf.
+"""The guard's settings: guard.conf, and what roles and operators put beside it in guard.conf.d.
 
-INI, read in the order of their names, later files win: defaults in [DEFAULT], one section a gateway.
+INI, read in the order of their names, later files win: defaults in [DEFAULT], one section for each
+gateway.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ import os
 from .._hermes import discovery
 from .._host import command, guard_program, proc, quantity
 from .._host.errors import SettingError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pwd
+    from collections.abc import Mapping
+    from typing import Any
 
 PROGRAM = guard_program.PROGRAM
 FOLDER = guard_program.FOLDER
@@ -43,9 +50,25 @@ EVERY = ("6h", "12h", "24h", "auto")
 
 
 class Settings:
-    """What one gateway's section says, as values: bytes, seconds, (n, m); ``threshold`` is None where no watchdog is set up."""
+    """What one gateway's section says, as values: bytes, seconds, (n, m).
 
-    def __init__(self, name, section):
+    ``threshold`` is None without a watchdog.
+    """
+
+    history_days: int
+    threshold: int | None
+    interval: int
+    breaches: tuple[int, int]
+    action: str
+    notify_command: str
+    startup_grace: int
+    cooldown: int
+    daily_cap: int
+    min_uptime: int
+    splay: int
+    wait_idle: int
+
+    def __init__(self, name: str, section: Mapping[str, str]) -> None:
         self.name = name
         self.unit = section.get("unit", "")
         self.scope = section.get("scope", "system")
@@ -56,55 +79,65 @@ class Settings:
             setattr(self, key, value_of(key, section.get(key, KEYS[key][1]), name))
 
     @property
-    def folder(self):
+    def folder(self) -> str:
         """Where the gateway's history, ledger and state are kept."""
         return os.path.join(STATE, self.name)
 
     @property
-    def account(self):
-        """The passwd entry of the gateway's user; RunError where it is gone."""
+    def account(self) -> pwd.struct_passwd:
+        """The passwd entry of the gateway's user; RunError if it is gone."""
         return command.account(self.user)
 
     @property
-    def restart_unit(self):
+    def restart_unit(self) -> str:
         """The unit that asks the arbiter for a restart of this gateway."""
         return guard_program.restart_unit(self.name)
 
+    @property
+    def restart_timer(self) -> str:
+        """The timer of the calendar restarts of this gateway."""
+        return self.name + "-restart.timer"
 
-def value_of(key, text, where):
-    """``text`` of setting ``key`` as a value; SettingError names the role variable, ``where`` (None: nowhere yet) and what is allowed."""
+
+def value_of(key: str, text: object, where: str | None) -> Any:
+    """``text`` of setting ``key`` as a value.
+
+    SettingError names the role variable, ``where`` it was found (None: not in a file yet) and what
+    is allowed.
+    """
     option, _default, kind = KEYS[key]
-    text = str(text).strip()
     try:
-        if kind == "size":
-            return quantity.size(text, proc.host_memory()["total_bytes"]) if text else None
-        if kind in ("time", "interval", "wait"):
-            value = quantity.seconds(text)
-            # A timer with no time in between would never stop firing.
-            if kind == "interval" and value < SHORTEST_INTERVAL:
-                raise ValueError(
-                    "%r is too short; allowed: %d s or more" % (text, SHORTEST_INTERVAL)
-                )
-            if kind == "wait" and value > LONGEST_WAIT:
-                raise ValueError("%r is too long; allowed: 1h or less" % text)
-            return value
-        if kind == "breaches":
-            return quantity.breaches(text)
-        if kind == "whole":
-            if not text.isdigit() or not 0 < int(text) <= 3650:
-                raise ValueError("%r is no whole number; allowed: 1 to 3650" % text)
-            return int(text)
-        if kind == "action" and text not in ACTIONS:
-            raise ValueError("%r is no action; allowed: %s" % (text, ", ".join(ACTIONS)))
-        return text
+        return _parsed(kind, str(text).strip())
     except ValueError as exc:
-        raise SettingError(
-            "%s: %s" % (option if where is None else "%s (%s in %s)" % (option, key, where), exc)
-        ) from exc
+        place = option if where is None else "%s (%s in %s)" % (option, key, where)
+        raise SettingError("%s: %s" % (place, exc)) from exc
 
 
-def check_option(option, value):
-    """Raise SettingError where ``value`` of role variable ``option`` is not right, whichever role it belongs to."""
+def _parsed(kind: str, text: str) -> Any:
+    """``text`` as a value of ``kind``; ValueError says what is allowed."""
+    if kind == "size":
+        return quantity.size(text, proc.host_memory()["total_bytes"]) if text else None
+    if kind in ("time", "interval", "wait"):
+        value = quantity.seconds(text)
+        # A timer with no time in between would never stop firing.
+        if kind == "interval" and value < SHORTEST_INTERVAL:
+            raise ValueError("%r is too short; allowed: %d s or more" % (text, SHORTEST_INTERVAL))
+        if kind == "wait" and value > LONGEST_WAIT:
+            raise ValueError("%r is too long; allowed: 1h or less" % text)
+        return value
+    if kind == "breaches":
+        return quantity.breaches(text)
+    if kind == "whole":
+        if not text.isdigit() or not 0 < int(text) <= 3650:
+            raise ValueError("%r is no whole number; allowed: 1 to 3650" % text)
+        return int(text)
+    if kind == "action" and text not in ACTIONS:
+        raise ValueError("%r is no action; allowed: %s" % (text, ", ".join(ACTIONS)))
+    return text
+
+
+def check_option(option: str, value: object) -> None:
+    """Raise SettingError if ``value`` is not right for ``option``, a variable of any role."""
     for key, (name, _default, _kind) in KEYS.items():
         if name == option:
             value_of(key, value, None)
@@ -115,7 +148,7 @@ def check_option(option, value):
                 "%s: %r is no period; allowed: %s" % (option, str(value), ", ".join(EVERY))
             )
     elif option == "hermes_session_max_messages":
-        if not str(value).isdigit() or int(value) < 1:
+        if not str(value).isdigit() or int(str(value)) < 1:
             raise SettingError(
                 "%s: %r is no number of messages; allowed: a whole number from 1 up"
                 % (option, str(value))
@@ -124,20 +157,21 @@ def check_option(option, value):
         raise SettingError("%s is not known" % option)
 
 
-def check_text(text, where):
-    """Raise SettingError where ``text``, about to become the configuration file ``where``, is not right."""
+def check_text(text: str, where: str) -> None:
+    """Raise SettingError if ``text`` is not right as the content of configuration ``where``."""
     parser = _parser()
     try:
         parser.read_string(text, where)
     except configparser.Error as exc:
         raise SettingError("%s is not INI: %s" % (where, " ".join(str(exc).split()))) from exc
-    for section in [parser.defaults()] + [parser[name] for name in parser.sections()]:
+    sections: list[Mapping[str, str]] = [parser[name] for name in parser.sections()]
+    for section in [parser.defaults()] + sections:
         for key in KEYS:
             if key in section:
                 value_of(key, section[key], where)
 
 
-def section(gateway):
+def section(gateway: discovery.Gateway) -> str:
     """The section of guard.conf for the gateway that discovery found."""
     return "\n[%s]\nunit = %s\nscope = %s\nuser = %s\nhome = %s\npython = %s\n" % (
         gateway.name,
@@ -149,8 +183,11 @@ def section(gateway):
     )
 
 
-def load(folder=FOLDER):
-    """The Settings of every configured gateway, by name. SettingError where a file or a value is not right."""
+def load(folder: str = FOLDER) -> dict[str, Settings]:
+    """The Settings of every configured gateway, by name.
+
+    SettingError if a file or a value is not right.
+    """
     parser = _parser()
     for path in _paths(folder):
         try:
@@ -169,7 +206,7 @@ def load(folder=FOLDER):
     }
 
 
-def _paths(folder):
+def _paths(folder: str) -> list[str]:
     more = os.path.join(folder, "guard.conf.d")
     try:
         names = os.listdir(more)
@@ -183,7 +220,7 @@ def _paths(folder):
     ]
 
 
-def _parser():
+def _parser() -> configparser.ConfigParser:
     return configparser.ConfigParser(
         interpolation=None,
         delimiters=("=",),

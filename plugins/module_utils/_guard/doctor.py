@@ -9,14 +9,22 @@ import os
 import time
 
 from .._hermes import discovery, drain
-from .._host import cgroup, display, systemd, timers
-from . import config, history, status, suspension
+from .._host import display, systemd, timers
+from . import config, history, limits, suspension
+from .managed import ManagedGateway
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from .config import Settings
 
 OLDEST_SYSTEMD = 247
 
 
-def problems(every):
-    """The faults (list of str) of this host, whose configured gateways are ``every`` (list of Settings); empty where all is well."""
+def problems(every: Collection[Settings]) -> list[str]:
+    """The faults of this host, whose configured gateways are ``every``; empty if all is well."""
     found = []
     version = systemd.version()
     if version is None or version < OLDEST_SYSTEMD:
@@ -26,27 +34,50 @@ def problems(every):
         )
     there = {gateway.name: gateway for gateway in discovery.find_gateways()}
     configured = {settings.name for settings in every}
-    for name in sorted(set(there) - configured):
-        if there[name].scope == "manual":
-            found.append(
-                "%s is run by hand, so that nothing restarts it when it leaks: install it as a service"
-                % name
-            )
-        else:
-            found.append(
-                "%s is on this host but %s does not name it: run the playbook again"
-                % (name, os.path.join(config.FOLDER, "guard.conf"))
-            )
-    timer_units = _installed(
-        [settings.name + "-restart.timer" for settings in every] + [status.WATCHDOG]
-    )
+    found += [_not_managed(there[name]) for name in sorted(set(there) - configured)]
+    units = _installed([settings.restart_timer for settings in every] + [timers.WATCHDOG])
     for settings in every:
-        found += [
-            "%s: %s" % (settings.name, text)
-            for text in _gateway(settings, there.get(settings.name), timer_units)
-        ]
-    elapse = timers.next_elapse(sorted(timer_units))
-    for unit, properties in sorted(timer_units.items()):
+        gateway = there.get(settings.name)
+        if gateway is None:
+            texts = ["%s is no longer there: run the playbook again" % settings.unit]
+        else:
+            texts = _gateway(ManagedGateway(settings, gateway), timers.WATCHDOG in units)
+        found += ["%s: %s" % (settings.name, text) for text in texts]
+    return found + _timers(units)
+
+
+def notes(every: Collection[Settings]) -> list[str]:
+    """What is no fault and yet should be known."""
+    ends = [(settings.name, suspension.until(settings.folder)) for settings in every]
+    return [
+        "note: %s: %s" % (name, suspension.sentence(end)) for name, end in ends if end is not None
+    ]
+
+
+def _not_managed(gateway: discovery.Gateway) -> str:
+    if gateway.scope == "manual":
+        return (
+            "%s is run by hand, so that nothing restarts it when it leaks: install it as a service"
+            % gateway.name
+        )
+    return "%s is on this host but %s does not name it: run the playbook again" % (
+        gateway.name,
+        os.path.join(config.FOLDER, "guard.conf"),
+    )
+
+
+def _installed(units: list[str]) -> dict[str, dict[str, str]]:
+    """The properties of those of ``units`` that are installed, by name."""
+    properties = systemd.Manager().show(
+        units, ["Id", "LoadState", "UnitFileState", "ActiveState", "SubState"]
+    )
+    return {block["Id"]: block for block in properties if block.get("LoadState") == "loaded"}
+
+
+def _timers(units: dict[str, dict[str, str]]) -> list[str]:
+    found = []
+    elapse = timers.next_elapse(sorted(units))
+    for unit, properties in sorted(units.items()):
         if properties.get("UnitFileState") != "enabled":
             found.append(
                 "%s is %s, so it does not come back after a reboot"
@@ -57,59 +88,49 @@ def problems(every):
     return found
 
 
-def notes(every):
-    """What is no fault and yet should be known (list of str)."""
-    ends = [(settings.name, suspension.until(settings.folder)) for settings in every]
-    return [
-        "note: %s: %s" % (name, suspension.sentence(end)) for name, end in ends if end is not None
-    ]
-
-
-def _installed(units):
-    properties = systemd.Manager().show(
-        units, ["Id", "LoadState", "UnitFileState", "ActiveState", "SubState"]
-    )
-    return {block["Id"]: block for block in properties if block.get("LoadState") == "loaded"}
-
-
-def _gateway(settings, gateway, timer_units):
-    if gateway is None:
-        return ["%s is no longer there: run the playbook again" % settings.unit]
+def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
+    """What is wrong with one gateway. ``watched``: whether the watchdog's timer is installed."""
+    settings = gateway.settings
     found = []
     if gateway.problem:
         found.append(gateway.problem)
     elif gateway.pid is not None and drain.ours(gateway):
         found.append(
-            "a drain marker lies in %s: unless a restart is under way, the gateway takes no messages"
-            % gateway.home
+            "a drain marker lies in %s: unless a restart is under way, the gateway takes "
+            "no messages" % gateway.home
         )
     end = suspension.until(settings.folder)
-    if end is not None and (settings.threshold is None or status.WATCHDOG not in timer_units):
+    if end is not None and (settings.threshold is None or not watched):
         found.append(
-            "%s, and no watchdog is set up meanwhile: run the role hermes_watchdog, or hermes-guard resume"
-            % suspension.sentence(end)
+            "%s, and no watchdog is set up meanwhile: run the role hermes_watchdog, or "
+            "hermes-guard resume" % suspension.sentence(end)
         )
-    most = cgroup.memory(gateway.control_group)["cgroup_max_bytes"]
+    most = limits.cgroup_limit(gateway)
     if settings.threshold is not None and most is not None and most <= settings.threshold:
         found.append(
-            "the kernel kills it at %s, before it reaches the watchdog's threshold of %s: raise hermes_memory_limit_max, or lower"
-            " hermes_watchdog_threshold"
+            "the kernel kills it at %s, before it reaches the watchdog's threshold of %s: raise "
+            "hermes_memory_limit_max, or lower hermes_watchdog_threshold"
             % (display.megabytes(most), display.megabytes(settings.threshold))
         )
-    # The gateway's own folder is made with its first sample.
+    # The gateway's own directory is made with its first sample.
     folder = settings.folder if os.path.isdir(settings.folder) else config.STATE
     if not os.access(folder, os.W_OK):
         found.append("%s cannot be written" % folder)
-    last = (history.tail(settings.folder, 1) or [None])[-1]
-    if status.WATCHDOG in timer_units and gateway.uptime_seconds is not None:
-        silence = None if last is None else _age(last)
-        late = 3 * settings.interval + 60
-        if gateway.uptime_seconds > late and (silence is None or silence > late):
-            found.append(
-                "no memory sample for longer than three intervals: see journalctl -u hermes-mem-watchdog"
-            )
+    if watched and _samples_are_missing(gateway):
+        found.append(
+            "no memory sample for longer than three intervals: see journalctl -u "
+            "hermes-mem-watchdog"
+        )
     return found
 
 
-def _age(row):
+def _samples_are_missing(gateway: ManagedGateway) -> bool:
+    late = 3 * gateway.settings.interval + 60
+    if gateway.uptime_seconds is None or gateway.uptime_seconds <= late:
+        return False
+    last = history.tail(gateway.settings.folder, 1)
+    return not last or _age(last[0]) > late
+
+
+def _age(row: dict[str, Any]) -> float:
     return abs(time.time() - row["timestamp"])

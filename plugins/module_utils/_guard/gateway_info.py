@@ -79,7 +79,7 @@ def _describe(
     ``known`` is what the guard knows of one that it manages. If it is None, the guard does not
     manage it, or that is not ``certain``.
     """
-    answer = {
+    answer: dict[str, Any] = {
         "name": one.name,
         "unit": one.unit,
         "scope": one.scope,
@@ -122,7 +122,7 @@ def _live(gateway: discovery.Gateway) -> dict[str, Any]:
         "problem": gateway.problem,
     }
     if gateway.pid:
-        answer["memory"] = _memory(gateway)
+        answer["memory"] = _memory(gateway.pid, gateway.control_group)
     if gateway.problem is None and gateway.python:
         try:
             hermes = client.probe(gateway)
@@ -135,18 +135,14 @@ def _live(gateway: discovery.Gateway) -> dict[str, Any]:
     return answer
 
 
-def _memory(gateway: discovery.Gateway) -> dict[str, int | None]:
+def _memory(pid: int, control_group: str) -> dict[str, int | None]:
     """Bytes by name of _MEMORY, None if unknown."""
     memory = dict.fromkeys(_MEMORY)
     memory.update(
-        {
-            name: value
-            for name, value in cgroup.memory(gateway.control_group).items()
-            if name in memory
-        }
+        {name: value for name, value in cgroup.memory(control_group).items() if name in memory}
     )
-    pids = cgroup.processes(gateway.pid, gateway.control_group)
-    memory.update(_by_proc(gateway.pid, pids) if psutil is None else _by_psutil(gateway.pid, pids))
+    pids = cgroup.processes(pid, control_group)
+    memory.update(_by_proc(pid, pids) if psutil is None else _by_psutil(pid, pids))
     return memory
 
 

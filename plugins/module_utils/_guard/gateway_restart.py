@@ -1,23 +1,34 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restarting gateways of a host one after the other, through the program that is installed there."""
+"""Restarting gateways of a host one after the other, through the program installed there."""
 
 from __future__ import annotations
 
 import os
 
-from .._hermes import discovery
 from .._host import choice, guard_program
 from .._host.errors import host_faults
-from . import arbiter, config
+from . import config, managed, policy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from .config import Settings
 
 NOT_HERE = "no Hermes gateway is guarded on this host"
 
 
 @host_faults
-def restart(names, reason, emergency, check_mode):
-    """Restart the guarded gateways of ``names`` (all where it is empty); what the module gateway_restart returns (dict), and ``failures``."""
+def restart(
+    names: Collection[str], reason: str, emergency: bool, check_mode: bool
+) -> dict[str, Any]:
+    """Restart the managed gateways of ``names`` (empty: all).
+
+    What the module gateway_restart returns, and ``failures``.
+    """
     configured = config.load()
     chosen = choice.select("names", names, configured.values(), "is not guarded on this host")
     if not configured or not os.path.exists(config.PROGRAM):
@@ -35,12 +46,12 @@ def restart(names, reason, emergency, check_mode):
     }
 
 
-def _predicted(chosen):
+def _predicted(chosen: list[Settings]) -> list[dict[str, Any]]:
     """What the arbiter would say of each, without asking it."""
-    now = discovery.refresh(chosen)
+    now = managed.refresh(chosen)
     entries = []
     for settings in chosen:
-        refused = arbiter.refusal(settings, now.get(settings.name), "operator")
+        refused = policy.refusal(now.get(settings.name), "operator")
         entries.append(
             {"event": "refused", "reason": refused[1]}
             if refused
@@ -49,9 +60,13 @@ def _predicted(chosen):
     return entries
 
 
-def _one_by_one(chosen, reason, emergency):
-    """What the arbiter said of each. Where one does not come up, what is wrong is most likely wrong with the others: they are left as they are."""
-    entries = []
+def _one_by_one(chosen: list[Settings], reason: str, emergency: bool) -> list[dict[str, Any]]:
+    """What the arbiter said of each.
+
+    If one does not come up, what is wrong is most likely wrong with the others: they are left as
+    they are.
+    """
+    entries: list[dict[str, Any]] = []
     for settings in chosen:
         failed = [one.name for one, entry in zip(chosen, entries) if entry["event"] == "failed"]
         if failed:
@@ -66,7 +81,7 @@ def _one_by_one(chosen, reason, emergency):
     return entries
 
 
-def _answer(settings, entry):
+def _answer(settings: Settings, entry: dict[str, Any]) -> dict[str, Any]:
     restarted = entry["event"] == "restart"
     return {
         "name": settings.name,

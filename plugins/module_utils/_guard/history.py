@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The history of one gateway's memory: memory.csv, a header line, a line a sample.
 
-Written in appends of one line, read by anything that knows CSV. A line that a power loss cut short, or bytes that a failing
-disk put there, cost that line and no other.
+Written in appends of one line, read by anything that knows CSV. A line that a power loss cut short,
+or bytes that a failing disk put there, cost that line and no other.
 """
 
 from __future__ import annotations
@@ -15,6 +15,11 @@ import os
 import time
 
 from .._host import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 NAME = "memory.csv"
 COLUMNS = (
@@ -38,8 +43,8 @@ _WHOLE = COLUMNS[2:11]
 _LONGEST = 2048
 
 
-def append(folder, row):
-    """Add ``row`` (dict by column; None is unknown) to the history in ``folder``, which is made where it is missing."""
+def append(folder: str, row: dict[str, Any]) -> None:
+    """Add ``row`` (by column; None is unknown) to the history in ``folder``, made if missing."""
     os.makedirs(folder, mode=0o755, exist_ok=True)
     path = os.path.join(folder, NAME)
     header = _header(path)
@@ -50,8 +55,11 @@ def append(folder, row):
     files.append_line(path, _line(row))
 
 
-def tail(folder, count):
-    """The last ``count`` samples, oldest first: list of dict, numbers as int, unknown values None."""
+def tail(folder: str, count: int) -> list[dict[str, Any]]:
+    """The last ``count`` samples, oldest first: numbers as int, unknown values None.
+
+    Read from the end, and no further than they may reach.
+    """
     path = os.path.join(folder, NAME)
     header = _header(path)
     if header is None:
@@ -59,15 +67,22 @@ def tail(folder, count):
     with open(path, "rb") as handle:
         size = os.fstat(handle.fileno()).st_size
         handle.seek(max(0, size - _LONGEST * (count + 1)))
-        lines = handle.read().replace(b"\0", b"").decode("utf-8", "replace").split("\n")
-    return [row for row in (_row(header, line) for line in lines[1:]) if row][-count:]
+        # The first is the header, or a line of which the beginning is missing.
+        lines = handle.read().split(b"\n")[1:]
+    found: list[dict[str, Any]] = []
+    while lines and len(found) < count:
+        row = _row(header, _text(lines.pop()))
+        if row:
+            found.append(row)
+    return found[::-1]
 
 
-def prune(folder, days, now=None):
-    """Drop what is older than ``days``, once a day at most: when the oldest sample is a day beyond it.
+def prune(folder: str, days: float, now: float | None = None) -> None:
+    """Drop what is older than ``days`` as soon as the oldest sample is a day older than that.
 
-    The history's own clock counts: a wall clock that jumps a year ahead, as on a machine that boots without the right time, must not
-    cost the history, so the newest sample but one may be at most a day behind.
+    The history's own clock counts: a wall clock that jumps a year ahead, as on a machine that boots
+    without the right time, must not cost the history, so the newest sample but one may be at most a
+    day behind.
     """
     path = os.path.join(folder, NAME)
     header = _header(path)
@@ -84,7 +99,8 @@ def prune(folder, days, now=None):
         _rewrite(path, now - days * 86400)
 
 
-def _header(path):
+def _header(path: str) -> list[str] | None:
+    """The names of the columns; empty if the line was destroyed, None without a history."""
     try:
         with open(path, "rb") as handle:
             names = handle.readline(4096).decode("utf-8", "replace").strip().split(",")
@@ -93,14 +109,18 @@ def _header(path):
     return names if "timestamp" in names else []
 
 
-def _row(header, line):
+def _text(raw: bytes) -> str:
+    return raw.replace(b"\0", b"").decode("utf-8", "replace")
+
+
+def _row(header: Sequence[str], line: str) -> dict[str, Any] | None:
     if not line or "\n" in line[:-1]:
         return None
     try:
         values = next(csv.reader([line]))
-        # Where the header itself was destroyed, the lines are most likely ours.
+        # If the header itself was destroyed, the lines are most likely ours.
         header = header or COLUMNS
-        row = dict.fromkeys(COLUMNS)
+        row: dict[str, Any] = dict.fromkeys(COLUMNS)
         row.update(zip(header, (value or None for value in values)))
         row["timestamp"] = float(row["timestamp"])
         for name in _WHOLE:
@@ -117,7 +137,7 @@ def _row(header, line):
     )
 
 
-def _line(row):
+def _line(row: dict[str, Any]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(
         ["" if row.get(name) is None else row[name] for name in COLUMNS]
@@ -125,14 +145,14 @@ def _line(row):
     return text.getvalue()
 
 
-def _rewrite(path, since):
-    """Keep the samples from ``since`` on, under today's header; lines that cannot be read are kept nowhere."""
-    header = _header(path)
+def _rewrite(path: str, since: float) -> None:
+    """Keep the samples from ``since`` on, under today's header; drop what cannot be read."""
+    header = _header(path) or []
     kept = [",".join(COLUMNS)]
     with open(path, "rb") as handle:
         handle.readline()
         for raw in handle:
-            row = _row(header, raw.replace(b"\0", b"").decode("utf-8", "replace").rstrip("\r\n"))
+            row = _row(header, _text(raw).rstrip("\r\n"))
             if row and row["timestamp"] >= since:
                 row["timestamp"] = int(row["timestamp"])
                 kept.append(_line(row))

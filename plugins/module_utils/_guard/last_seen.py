@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a gateway still lives the life of the last check, by the kernel's word.
+"""Whether the run of a gateway that the last check saw still goes on, by the kernel's word.
 
-Asking systemd takes a process for each manager, which is more than all the rest of a check that has nothing to do. A process with the
-same start in the same cgroup, of a unit with the same invocation, is what systemd would name. Nothing is decided on it but that there
-is nothing to do: whoever wants to restart asks systemd.
+Asking systemd takes a process for each manager, which is more than all the rest of a check that has
+nothing to do. A process with the same start in the same cgroup, of a unit with the same invocation,
+is what systemd would name. Nothing is decided on it but that there is nothing to do: to restart,
+systemd is asked.
 """
 
 from __future__ import annotations
@@ -16,13 +17,21 @@ import os
 from .._hermes import discovery
 from .._host import command, files, proc, systemd
 from .._host.errors import FileError, RunError
+from .managed import ManagedGateway
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pwd
+    from typing import Any
+
+    from .config import Settings
 
 NAME = "life.json"
 SYSTEM_RUNTIME = "/run"
 
 
-def still(settings):
-    """The Gateway of the last check, where it lives on; None where systemd must be asked."""
+def still(settings: Settings) -> ManagedGateway | None:
+    """The gateway of the last check if that run goes on; None if systemd must be asked."""
     known = _known(settings)
     try:
         account = command.account(str(known.get("user")))
@@ -44,13 +53,17 @@ def still(settings):
     )
     gateway.set_state(properties, pid)
     gateway.python = gateway.python or known["python"]
-    return gateway
+    return ManagedGateway(settings, gateway)
 
 
-def note(settings, gateway):
-    """Remember a Gateway that systemd has just named. It is only a saving: where that does not work, systemd is asked again."""
+def note(gateway: ManagedGateway) -> None:
+    """Remember a gateway that systemd has just named.
+
+    It is only a saving: if that fails, systemd is asked again.
+    """
     if gateway.active_state != "active" or gateway.pid is None:
         return
+    settings = gateway.settings
     try:
         facts = _facts(
             settings, gateway.account, gateway.pid, gateway.control_group, gateway.python
@@ -68,15 +81,24 @@ def note(settings, gateway):
         pass
 
 
-def _known(settings):
+def _known(settings: Settings) -> dict[str, Any]:
     try:
         return files.read_json(os.path.join(settings.folder, NAME), owners={os.geteuid()}) or {}
     except FileError:
         return {}
 
 
-def _facts(settings, account, pid, control_group, python):
-    """What is the same as long as the life goes on, or None where ``pid`` is not in the unit's cgroup. OSError where systemd does not say the invocation."""
+def _facts(
+    settings: Settings,
+    account: pwd.struct_passwd,
+    pid: int,
+    control_group: str | None,
+    python: str | None,
+) -> dict[str, Any] | None:
+    """What stays the same as long as the run goes on.
+
+    None if ``pid`` is not in the unit's cgroup, OSError if systemd does not say the invocation.
+    """
     runtime = (
         os.path.join(systemd.USER_RUNTIME, str(account.pw_uid))
         if settings.scope == "user"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger of one gateway: every decision that restarted it, refused to, or raised an alarm, a JSON object a line."""
+"""The ledger of one gateway: a JSON object a line for every restart, refusal and alarm."""
 
 from __future__ import annotations
 
@@ -11,27 +11,31 @@ import time
 
 from .._host import files
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 NAME = "ledger.jsonl"
 _KEEP_BYTES = 1 << 20
+# How far back an alarm is looked for that was raised already.
 _LOOK_BACK = 200
 
 
-def entry(event, code, reason, **figures):
-    """A decision of this moment (dict).
+def entry(event: str, code: str, reason: str, **figures: object) -> dict[str, Any]:
+    """A decision of this moment.
 
-    ``event`` is begun, restart, refused, alert or failed; ``code`` a word for programs ("cooldown"), ``reason`` a sentence for
-    people.
+    ``event`` is begun, restart, refused, alert or failed; ``code`` a word for programs
+    ("cooldown"), ``reason`` a sentence for people.
     """
-    return dict(
-        {"time": round(time.time(), 3), "event": event, "code": code, "reason": reason}, **figures
-    )
+    made = {"time": round(time.time(), 3), "event": event, "code": code, "reason": reason}
+    return dict(made, **figures)
 
 
-def write(folder, event, code, reason, **figures):
-    """Add a decision (see entry) and return it (dict).
+def write(folder: str, event: str, code: str, reason: str, **figures: object) -> dict[str, Any]:
+    """Add a decision (see entry) and return it.
 
-    A refusal that only repeats the last entry, and an alarm that repeats any of the same life of the gateway, is not
-    written again; what is returned then says "new": False.
+    A refusal that only repeats the last entry, and an alarm that repeats any of the same run of the
+    gateway, is not written again; what is returned then says "new": False.
     """
     made = entry(event, code, reason, **figures)
     looked_at = {"refused": 1, "alert": _LOOK_BACK}.get(event)
@@ -48,8 +52,16 @@ def write(folder, event, code, reason, **figures):
     return dict(made, new=True)
 
 
-def read(folder, count):
-    """The last ``count`` entries, oldest first; lines that are no JSON objects are passed over."""
+def note(folder: str, event: str, code: str, reason: str, **figures: object) -> dict[str, Any]:
+    """As write, but a full disk undoes nothing: the entry that is returned is then "unwritten"."""
+    try:
+        return write(folder, event, code, reason, **figures)
+    except OSError as exc:
+        return dict(entry(event, code, reason, **figures), unwritten=str(exc))
+
+
+def read(folder: str, count: int) -> list[dict[str, Any]]:
+    """The last ``count`` entries, oldest first; lines that are not JSON objects are skipped."""
     try:
         with open(os.path.join(folder, NAME), "rb") as handle:
             handle.seek(max(0, os.fstat(handle.fileno()).st_size - 8192 * count))
@@ -72,8 +84,11 @@ def read(folder, count):
     return entries[-count:]
 
 
-def restarts_since(folder, since):
-    """The entries of restarts, also failed ones and those whose arbiter was killed, at or after epoch second ``since``, oldest first."""
+def restarts_since(folder: str, since: float) -> list[dict[str, Any]]:
+    """The entries of restarts at or after epoch second ``since``, oldest first.
+
+    Also failed ones, and those whose arbiter was killed.
+    """
     found = [
         one
         for one in read(folder, _KEEP_BYTES)
@@ -85,7 +100,7 @@ def restarts_since(folder, since):
     ]
 
 
-def _halve(path):
+def _halve(path: str) -> None:
     with open(path, "rb") as handle:
         handle.seek(-(_KEEP_BYTES // 2), os.SEEK_END)
         handle.readline()

@@ -10,7 +10,8 @@ import os
 import sys
 
 if __name__ == "__main__":
-    # A check runs for a moment: the kernel takes back what it leaves, faster than a collector or an orderly exit would.
+    # A check runs for a moment: the kernel takes back what it leaves, faster than a collector or an
+    # orderly exit would.
     if sys.argv[1:2] == ["check"]:
         gc.disable()
     from hermes_guard._guard.cli import main

@@ -8,20 +8,25 @@ from __future__ import annotations
 import os
 import time
 
-from .._hermes import discovery, known_leaks, unit_journal
-from .._host import cgroup, choice, proc
+from .._hermes import known_leaks, unit_journal
+from .._host import choice
 from .._host.errors import HistoryError, SettingError
 from .._trend import analysis, comparison, samples
-from . import config, history, sampling, suspension
+from . import config, history, limits, managed, sampling, suspension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .._hermes.discovery import Gateway
+    from .managed import ManagedGateway
+
 # More than a chart of a report has pixels to show.
 MOST_POINTS = 300
 # How far back the journal is read where there is no history.
 FIRST_DAY_HOURS = 720
+# The period between restarts until there is a verdict, and for a gateway that nobody watches.
+USUAL_CADENCE = "12h"
 
 
 def collect(names: list[str], points: int = 0, since: str | None = None) -> dict[str, Any]:
@@ -48,19 +53,35 @@ def of_gateways(every: list[config.Settings], points: int = 0) -> dict[str, dict
 
     With up to ``points`` of its history for a chart.
     """
-    now = discovery.refresh(every)
+    now = managed.refresh(every)
     return {settings.name: _one(settings, now.get(settings.name), points) for settings in every}
 
 
-def _one(
-    settings: config.Settings, gateway: discovery.Gateway | None, points: int
-) -> dict[str, Any]:
+def recommended_cadences(names: list[str]) -> dict[str, str | None]:
+    """How often each gateway of ``names`` should be restarted, such as "12h"; None for never.
+
+    It changes with the recommendation only, so that a second run of
+    ``hermes_restart_timer_every: auto`` changes nothing.
+    """
+    every = config.load(config.FOLDER)
+    verdicts = of_gateways([every[name] for name in names if name in every])
+    return {name: _cadence(verdicts.get(name)) for name in names}
+
+
+def _cadence(verdict: dict[str, Any] | None) -> str | None:
+    if verdict is None or verdict["verdict"] == "insufficient":
+        return USUAL_CADENCE
+    hours = verdict["recommended_restart_hours"]
+    return None if hours is None else "%dh" % hours
+
+
+def _one(settings: config.Settings, gateway: ManagedGateway | None, points: int) -> dict[str, Any]:
     live = gateway if gateway is not None and gateway.pid is not None else None
     seen = live if live is not None and not live.problem else None
     series, problem = _read(settings)
     if not len(series) and seen is not None:
         # The first day: what can be seen now is a start.
-        row = sampling.take(seen, settings)
+        row = sampling.take(seen)
         before = _earlier_runs(seen)
         problem = problem or "there is no history yet; the figures are those of now%s" % (
             " and the memory peaks that systemd logged at %d earlier stops" % len(before)
@@ -70,7 +91,8 @@ def _one(
         series = samples.of_rows(before + ([row] if row else []))
     if problem:
         series.notes.append(problem)
-    limit_bytes, limit_from = limit(settings, seen, series)
+    used = series.footprint[-1] if seen is not None and len(series) else 0
+    limit_bytes, limit_from = limits.forecast_limit(settings, seen, used)
     answer = analysis.trend(series, limit_bytes, time.time(), limit_from, known_leaks.known)
     answer["running"] = live is not None
     answer["suspended_until"] = suspension.until(settings.folder)
@@ -79,7 +101,7 @@ def _one(
     return answer
 
 
-def _earlier_runs(gateway: discovery.Gateway) -> list[dict[str, Any]]:
+def _earlier_runs(gateway: Gateway) -> list[dict[str, Any]]:
     """What systemd logged of earlier runs when they ended, as one sample each.
 
     That is their memory peak, after their uptime.
@@ -115,19 +137,3 @@ def _read(settings: config.Settings) -> tuple[samples.Series, str | None]:
     except HistoryError as exc:
         # The other gateways, and what can be seen of this one now, are the rest of the answer.
         return samples.of_rows([]), str(exc)
-
-
-def limit(
-    settings: config.Settings, gateway: discovery.Gateway | None, series: samples.Series
-) -> tuple[int, str]:
-    """What the gateway must stay below, in bytes, and which limit that is.
-
-    It is its cgroup's limit, else the watchdog's threshold, else the RAM that is left to it.
-    """
-    most = cgroup.memory(gateway.control_group)["cgroup_max_bytes"] if gateway else None
-    if most:
-        return most, "MemoryMax"
-    if settings.threshold is not None:
-        return settings.threshold, "the watchdog's threshold"
-    own = series.footprint[-1] if gateway and len(series) else 0
-    return int(proc.host_memory()["available_bytes"] + own), "available RAM"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Telling a person: the operator's own command, run without a shell, the figures in its environment."""
+"""Telling a person: the operator's own command, run without a shell, figures in its environment."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ from .._host import command
 from .._host.errors import RunError
 from . import sampling
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def send(settings, event, reason, row):
-    """Run ``notify_command`` where there is one; True where it ended well. A notifier that fails never stops the watchdog.
+    from .config import Settings
 
-    It gets HERMES_GUARD_EVENT (restart, alert, failed), HERMES_GUARD_GATEWAY, HERMES_GUARD_REASON, HERMES_GUARD_BYTES (resident memory
-    and swap of the whole tree), HERMES_GUARD_RSS_BYTES and HERMES_GUARD_THRESHOLD_BYTES.
+
+def send(settings: Settings, event: str, reason: str, row: dict[str, Any] | None) -> bool:
+    """Run ``notify_command`` if there is one; True if it ended well.
+
+    A notifier that fails never stops the watchdog.
+
+    It gets HERMES_GUARD_EVENT (restart, alert, failed), HERMES_GUARD_GATEWAY, HERMES_GUARD_REASON,
+    HERMES_GUARD_BYTES (resident memory and swap of the whole tree), HERMES_GUARD_RSS_BYTES and
+    HERMES_GUARD_THRESHOLD_BYTES.
     """
     if not settings.notify_command:
         return False

@@ -14,16 +14,26 @@ from .._hermes import client, state_file
 from .._host import cgroup, display, files, proc
 from .._host.errors import FileError, HermesError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._hermes.discovery import Gateway
+    from .managed import ManagedGateway
+
 IDENTITY = "identity.json"
+# A Hermes that could not answer is asked again after so long.
 AGAIN_SECONDS = 3600
 
 
-def take(gateway, settings):
-    """The row (dict by column of _history.COLUMNS) of a running Gateway, or None where its process has just ended.
+def take(gateway: ManagedGateway) -> dict[str, Any] | None:
+    """The row of a running gateway, by column of history; None if its process has just ended.
 
-    ``tree_rss_bytes`` and ``swap_bytes`` count the process and all that it started: what the article's script, which looks at the
-    RSS of one process, misses.
+    ``tree_rss_bytes`` and ``swap_bytes`` count the process and all that it started, which a look at
+    the RSS of one process misses.
     """
+    if gateway.pid is None:
+        return None
     own = proc.memory(gateway.pid)
     if own is None:
         return None
@@ -46,22 +56,25 @@ def take(gateway, settings):
         "oom_kills": unit["oom_kills"],
         "active_agents": state_file.runtime(gateway)["active_agents"],
     }
-    row.update(identity(gateway, settings))
+    row.update(identity(gateway))
     return row
 
 
-def footprint(row):
+def footprint(row: dict[str, Any]) -> int:
     """The bytes that count against a threshold: resident memory and swap of the whole tree."""
     return (row["tree_rss_bytes"] or row["rss_bytes"] or 0) + (row["swap_bytes"] or 0)
 
 
-def identity(gateway, settings):
-    """``provider``, ``model`` and ``version`` (dict of str or None), asked of Hermes again only when a configuration or the process has changed."""
+def identity(gateway: ManagedGateway) -> dict[str, str | None]:
+    """``provider``, ``model`` and ``version``.
+
+    Hermes is asked again only if a configuration or the process has changed.
+    """
     key = [gateway.invocation_id, gateway.pid] + [
         _stamp(path)
         for path in (os.path.join(gateway.home, "config.yaml"), "/etc/hermes/config.yaml")
     ]
-    path = os.path.join(settings.folder, IDENTITY)
+    path = os.path.join(gateway.settings.folder, IDENTITY)
     try:
         known = files.read_json(path) or {}
     except FileError:
@@ -69,7 +82,7 @@ def identity(gateway, settings):
     if known.get("key") != key or known.get("again", math.inf) <= time.time():
         known = dict({"key": key}, **_ask(gateway))
         try:
-            os.makedirs(settings.folder, mode=0o755, exist_ok=True)
+            os.makedirs(gateway.settings.folder, mode=0o755, exist_ok=True)
             files.write_atomic(path, json.dumps(known))
         except OSError:
             # Only a cache: a disk that is full must not keep the watchdog from deciding.
@@ -77,7 +90,7 @@ def identity(gateway, settings):
     return {name: known.get(name) for name in ("provider", "model", "version")}
 
 
-def _ask(gateway):
+def _ask(gateway: Gateway) -> dict[str, Any]:
     try:
         answer = client.probe(gateway) if gateway.python else {}
     except HermesError:
@@ -86,12 +99,12 @@ def _ask(gateway):
     return {name: _word(answer.get(name)) for name in ("provider", "model", "version")}
 
 
-def _word(value):
+def _word(value: object) -> str | None:
     """A user's word, fit for a line of CSV: printable, at most 100 characters."""
     return display.printable(value, 100) or None if isinstance(value, str) else None
 
 
-def _stamp(path):
+def _stamp(path: str) -> list[int] | None:
     try:
         info = os.stat(path)
     except OSError:

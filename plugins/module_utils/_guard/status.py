@@ -9,17 +9,17 @@ last restart and why. Sizes are in bytes, times in epoch seconds; what is not kn
 
 from __future__ import annotations
 
-from .._hermes import discovery, state_file
+from .._hermes import state_file
 from .._host import proc, timers
-from . import history, ledger, sampling, suspension
+from . import history, ledger, managed, sampling, suspension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .config import Settings
+    from .managed import ManagedGateway
 
-WATCHDOG = timers.WATCHDOG
 # What known() has of each gateway, but for the version of the last sample.
 KNOWN = (
     "threshold_bytes",
@@ -37,10 +37,10 @@ _LOOK_BACK = 200
 def status(every: list[Settings]) -> dict[str, Any]:
     """The state of the gateways of ``every`` and of their host, ready for JSON."""
     elapse = _next_elapse(every)
-    now = discovery.refresh(every)
+    now = managed.refresh(every)
     return {
         "host": proc.host_memory(),
-        "next_check": elapse[WATCHDOG],
+        "next_check": elapse[timers.WATCHDOG],
         "gateways": [
             _one(settings, now.get(settings.name), _known(settings, elapse)) for settings in every
         ],
@@ -57,11 +57,7 @@ def known(every: list[Settings]) -> dict[str, dict[str, Any]]:
 
 
 def _next_elapse(every: list[Settings]) -> dict[str, int | None]:
-    return timers.next_elapse([WATCHDOG] + [_restart_timer(settings) for settings in every])
-
-
-def _restart_timer(settings: Settings) -> str:
-    return settings.name + "-restart.timer"
+    return timers.next_elapse([timers.WATCHDOG] + [settings.restart_timer for settings in every])
 
 
 def _known(settings: Settings, elapse: dict[str, int | None]) -> dict[str, Any]:
@@ -77,7 +73,7 @@ def _known(settings: Settings, elapse: dict[str, int | None]) -> dict[str, Any]:
         "threshold_bytes": settings.threshold,
         "action": settings.action if settings.threshold is not None else None,
         "last_sample": last.get("timestamp"),
-        "next_restart": elapse[_restart_timer(settings)],
+        "next_restart": elapse[settings.restart_timer],
         "suspended_until": suspension.until(settings.folder),
         "last_restart": restarts[-1] if restarts else None,
         "last_decision": decisions[-1] if decisions else None,
@@ -85,11 +81,11 @@ def _known(settings: Settings, elapse: dict[str, int | None]) -> dict[str, Any]:
 
 
 def _one(
-    settings: Settings, gateway: discovery.Gateway | None, known: dict[str, Any]
+    settings: Settings, gateway: ManagedGateway | None, known: dict[str, Any]
 ) -> dict[str, Any]:
     """The whole answer for one gateway; ``gateway`` is None if its unit is gone."""
     live = gateway if gateway is not None and gateway.pid is not None else None
-    row = sampling.take(live, settings) if live and not live.problem else None
+    row = sampling.take(live) if live and not live.problem else None
     uptime = live.uptime_seconds if live else None
     answer = {
         "name": settings.name,
@@ -111,7 +107,8 @@ def _one(
     return answer
 
 
-def _state(gateway: discovery.Gateway | None) -> str:
+def _state(gateway: ManagedGateway | None) -> str:
+    """What Hermes says of itself while it runs, else what systemd says of the unit."""
     if gateway is None:
         return "gone"
     if gateway.pid is None:

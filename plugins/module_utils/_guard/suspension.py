@@ -77,21 +77,20 @@ def suspend(
             changed = True
             end = now + hours * 3600
             if not dry_run:
-                os.makedirs(settings.folder, mode=0o755, exist_ok=True)
-                files.write_atomic(
-                    os.path.join(settings.folder, NAME),
-                    json.dumps(
-                        {
-                            "since": int(now),
-                            "until": int(now) + hours * 3600,
-                            "boot_id": _boot_id(),
-                            "boot_seconds": int(_boot_seconds()),
-                        }
-                    )
-                    + "\n",
-                )
+                _write(settings.folder, int(now), hours)
         ends[settings.name] = end
     return changed, ends
+
+
+def _write(folder: str, now: int, hours: int) -> None:
+    record = {
+        "since": now,
+        "until": now + hours * 3600,
+        "boot_id": _boot_id(),
+        "boot_seconds": int(_boot_seconds()),
+    }
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    files.write_atomic(os.path.join(folder, NAME), json.dumps(record) + "\n")
 
 
 def _ticking(timer: str) -> bool:

@@ -1,170 +1,161 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The watchdog's check: sample every gateway, keep the history, decide, and at most ask the arbiter for a restart."""
+"""The watchdog's check: sample every gateway, decide, and at most ask the arbiter for a restart."""
 
 from __future__ import annotations
 
-from .._hermes import discovery, heartbeat
-from .._host import cgroup, display, proc, systemd
+from .._hermes import heartbeat
+from .._host import display, systemd
 from .._host.errors import RunError, SystemdError
-from . import arbiter, history, last_seen, ledger, notify, sampling
+from . import handover, history, last_seen, ledger, limits, managed, notify, policy, sampling
 
-# Above this share of what there is, waiting for a quiet moment risks the kernel's OOM killer.
-EMERGENCY = 0.95
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from .config import Settings
+    from .managed import ManagedGateway
 
 
-def check(every):
-    """Check the gateways of ``every`` (list of Settings).
+def check(every: Collection[Settings]) -> tuple[list[str], bool]:
+    """Check ``every`` gateway: (a line for each thing done, whether all could be checked).
 
-    Returns (lines, ok): a line (str) for each thing that was done, and whether all could be checked. A gateway that cannot be
-    checked, because its history cannot be written for one, does not keep the others from being checked.
+    A gateway that cannot be checked, because its history cannot be written for one, does not keep
+    the others from being checked.
     """
     now = {settings.name: last_seen.still(settings) for settings in every}
     now.update(_ask_systemd([settings for settings in every if now[settings.name] is None]))
     lines = []
     ok = True
     for settings in every:
+        gateway = now[settings.name]
+        if gateway is None:
+            continue
         try:
-            lines += [
-                "%s: %s" % (settings.name, line) for line in _one(settings, now.get(settings.name))
-            ]
+            lines += ["%s: %s" % (settings.name, line) for line in _check_one(gateway)]
         except Exception as exc:  # pylint: disable=broad-exception-caught
-            # Much of what is read is a user's: whatever one of them thought of, the others are watched.
+            # Much of what is read is a user's: whatever one of them thought of, the others are
+            # watched.
             lines.append("%s: cannot be checked: %s" % (settings.name, exc))
             ok = False
     return lines, ok
 
 
-def _ask_systemd(every):
-    found = discovery.refresh(every)
-    for settings in every:
-        if settings.name in found:
-            last_seen.note(settings, found[settings.name])
+def _ask_systemd(every: Collection[Settings]) -> dict[str, ManagedGateway]:
+    found = managed.refresh(every)
+    for gateway in found.values():
+        last_seen.note(gateway)
     return found
 
 
-def _one(settings, gateway):
+def _check_one(gateway: ManagedGateway) -> list[str]:
     lines = []
     kept = None
     try:
-        if arbiter.clean(settings, gateway):
+        if handover.clean(gateway):
             lines.append("removed a drain marker that an interrupted restart had left")
     except (RunError, OSError) as exc:
         kept = exc
-    lines += _watch(settings, gateway)
+    lines += _watch(gateway)
     if kept is not None:
         raise kept
     return lines
 
 
-def _watch(settings, gateway):
-    """Sample, and decide; what was done (list of str)."""
-    if (
-        gateway is None
-        or gateway.problem
-        or gateway.pid is None
-        or gateway.active_state != "active"
-    ):
+def _watch(gateway: ManagedGateway) -> list[str]:
+    """Sample, and decide; what was done."""
+    if gateway.problem or gateway.pid is None or gateway.active_state != "active":
         return []
-    row = sampling.take(gateway, settings)
+    row = sampling.take(gateway)
     if row is None:
         return []
     kept = None
     try:
-        history.append(settings.folder, row)
-        history.prune(settings.folder, settings.history_days)
+        history.append(gateway.settings.folder, row)
+        history.prune(gateway.settings.folder, gateway.settings.history_days)
     except OSError as exc:
         # A full disk is no reason to let the gateway run out of memory: decide first.
         kept = exc
-    done = _decide(settings, gateway, row, blind=kept is not None)
+    done = _decide(gateway, row, blind=kept is not None)
     if kept is not None:
         raise kept
     return [done] if done else []
 
 
-def breached(settings, gateway, row):
-    """How many of the last samples of this life of the gateway, ``row`` being the newest, lie above the threshold: (count, looked at)."""
+def breached(gateway: ManagedGateway, row: dict[str, Any]) -> tuple[int, int]:
+    """How many of the last samples are above the threshold: (count, looked at).
+
+    Only samples of this run of the gateway count. ``row`` is the newest of them.
+    """
+    settings = gateway.settings
+    most = settings.breaches[1]
     try:
-        past = history.tail(settings.folder, settings.breaches[1])
+        past = history.tail(settings.folder, most)
     except OSError:
         past = []
-    past = [
-        one for one in past if _same_life(one, gateway) and one["timestamp"] != row["timestamp"]
-    ]
-    samples = (past + [row])[-settings.breaches[1] :]
-    return len([one for one in samples if sampling.footprint(one) > settings.threshold]), len(
-        samples
-    )
+    past = [one for one in past if _same_run(one, gateway) and one["timestamp"] != row["timestamp"]]
+    samples = (past + [row])[-most:]
+    return len([one for one in samples if limits.above_threshold(settings, one)]), len(samples)
 
 
-def limit_bytes(gateway):
-    """What the gateway must stay below, in bytes: its cgroup's limit, else the RAM of the host."""
-    return (
-        cgroup.memory(gateway.control_group)["cgroup_max_bytes"]
-        or proc.host_memory()["total_bytes"]
-    )
+def _same_run(row: dict[str, Any], gateway: ManagedGateway) -> bool:
+    if gateway.invocation_id:
+        return row["invocation_id"] == gateway.invocation_id
+    return row["pid"] == gateway.pid
 
 
-def _same_life(row, gateway):
-    return (
-        row["invocation_id"] == gateway.invocation_id
-        if gateway.invocation_id
-        else row["pid"] == gateway.pid
-    )
+def _decide(gateway: ManagedGateway, row: dict[str, Any], blind: bool = False) -> str | None:
+    """What was done, or None.
 
-
-def _urgent(gateway, row):
-    return sampling.footprint(row) > EMERGENCY * limit_bytes(gateway)
-
-
-def _decide(settings, gateway, row, blind=False):
-    """What was done (str), or None. ``blind``: samples cannot be kept and so not be counted, and one near the limit is enough."""
+    ``blind``: samples cannot be kept and so not be counted, and one near the limit is enough.
+    """
+    settings = gateway.settings
     if settings.threshold is None:
         return None
-    code, reason = _why(settings, gateway, row, blind)
-    if code is None:
+    why = _why(gateway, row, blind)
+    if why is None:
         return None
+    code, reason = why
     # What is done from here on is decided by systemd's word of this moment.
-    gateway = arbiter.find(settings)
-    if (
-        gateway is None
-        or gateway.problem
-        or gateway.pid != row["pid"]
-        or gateway.active_state != "active"
-    ):
+    now = managed.find(settings)
+    if now is None or now.problem or now.pid != row["pid"] or now.active_state != "active":
         return None
     if settings.action == "alert":
-        return _alert(settings, gateway, row, code, reason)
-    refused = arbiter.refusal(settings, gateway, "watchdog")
+        return _alert(now, row, code, reason)
+    refused = policy.refusal(now, "watchdog")
     if refused is None:
-        return _ask(settings, gateway, row, reason, code == "frozen" or _urgent(gateway, row))
-    if refused[0] == "daily-cap":
-        return _alert(settings, gateway, row, refused[0], "%s; %s" % (reason, refused[1]))
+        urgent = code == "frozen" or limits.near_kernel_limit(now, row)
+        return _ask(now, row, reason, urgent)
+    code, refusal = refused
+    if code == "daily-cap":
+        return _alert(now, row, code, "%s; %s" % (reason, refusal))
     ledger.write(
         settings.folder,
         "refused",
-        refused[0],
-        refused[1],
+        code,
+        refusal,
         trigger="watchdog",
         asked=reason,
-        invocation_id=gateway.invocation_id,
+        invocation_id=now.invocation_id,
     )
-    return "%s, but no restart: %s" % (reason, refused[1])
+    return "%s, but no restart: %s" % (reason, refusal)
 
 
-def _why(settings, gateway, row, blind):
-    """Why the gateway should be restarted: (a word for the ledger, a sentence), or (None, None)."""
+def _why(gateway: ManagedGateway, row: dict[str, Any], blind: bool) -> tuple[str, str] | None:
+    """Why the gateway should be restarted: (a word for the ledger, a sentence), or None."""
+    settings = gateway.settings
     silent = heartbeat.frozen(gateway)
     if silent is not None:
         return "frozen", "its event loop has stood still for %s: it answers nobody" % display.span(
             silent
         )
-    if sampling.footprint(row) <= settings.threshold:
-        return None, None
-    count, seen = breached(settings, gateway, row)
-    if count < settings.breaches[0] and not (blind and _urgent(gateway, row)):
-        return None, None
+    if not limits.above_threshold(settings, row):
+        return None
+    count, seen = breached(gateway, row)
+    if count < settings.breaches[0] and not (blind and limits.near_kernel_limit(gateway, row)):
+        return None
     return (
         "threshold",
         "%s is above the threshold of %s in %d of %d samples (RSS %s, with children %s, swap %s)"
@@ -180,33 +171,34 @@ def _why(settings, gateway, row, blind):
     )
 
 
-def _ask(settings, gateway, row, reason, urgent):
-    """Start the restart unit and do not wait: the other gateways are sampled while this one waits for a quiet moment."""
-    waiting = arbiter.busy(settings)
+def _ask(gateway: ManagedGateway, row: dict[str, Any], reason: str, urgent: bool) -> str:
+    """Start the restart unit and do not wait for it.
+
+    The other gateways are sampled while this one waits for a quiet moment.
+    """
+    settings = gateway.settings
+    waiting = handover.busy(settings)
     if urgent or not waiting:
         try:
-            arbiter.request(settings, gateway, reason, urgent)
+            handover.request(gateway, reason, urgent)
         except OSError:
-            # A full disk: the arbiter then takes it for a scheduled restart, which is better than none.
+            # A full disk: the arbiter then takes it for a scheduled restart, which is better than
+            # none.
             pass
     if waiting:
         return "%s: a restart is under way" % reason
     try:
         systemd.Manager().call("start", "--no-block", settings.restart_unit)
     except SystemdError as exc:
-        return _alert(
-            settings,
-            gateway,
-            row,
-            "no-unit",
-            "%s; the restart could not be asked for: %s" % (reason, exc),
-        )
+        text = "%s; the restart could not be asked for: %s" % (reason, exc)
+        return _alert(gateway, row, "no-unit", text)
     notify.send(settings, "restart", reason, row)
     return "%s: a restart is asked for" % reason
 
 
-def _alert(settings, gateway, row, code, reason):
-    """Raise the alarm once for each life of the gateway: when the ledger takes it as new."""
+def _alert(gateway: ManagedGateway, row: dict[str, Any], code: str, reason: str) -> str:
+    """Raise the alarm once for each run of the gateway: when the ledger takes it as new."""
+    settings = gateway.settings
     try:
         entry = ledger.write(
             settings.folder,

@@ -101,9 +101,9 @@ def _described(
 
 def _recommended(gateways: list[discovery.Gateway]) -> dict[str, str | None]:
     # To judge a history takes longer than all the rest: only if it is asked for.
-    from .._guard import cadence
+    from .._guard import memory_trend
 
-    return cadence.measured([gateway.name for gateway in gateways])
+    return memory_trend.recommended_cadences([gateway.name for gateway in gateways])
 
 
 def _limits(

@@ -14,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, "/opt/lab/faults/hermes-guard")
-from hermes_guard._guard import arbiter, cli, history
+from hermes_guard._guard import cli, history, policy, restart
 from hermes_guard._hermes import drain, heartbeat
 from hermes_guard._host import systemd
 
@@ -57,16 +57,16 @@ def around(place, name, before=None, after=None, only=None):
     setattr(place, name, wrapped)
 
 
-around(arbiter, "refusal", before="locked")
+around(policy, "refusal", before="locked")
 around(history, "append", after="sampled")
-around(arbiter._Restart, "_wait_idle", before="waiting")
+around(restart.Restart, "wait_idle", before="waiting")
 around(drain, "write", before="before the marker", after="marker written")
-around(arbiter._Restart, "_settle", before="drained", after="settled")
-around(arbiter._Restart, "_begin", after="begun")
+around(restart.Restart, "settle", before="drained", after="settled")
+around(restart.Restart, "begin", after="begun")
 around(systemd.Manager, "call", after="restart asked for", only="try-restart")
 around(drain, "remove", after="marker removed")
-around(arbiter._Restart, "_wait_up", after="up")
-around(arbiter._Restart, "_outcome", after="written")
+around(restart.Restart, "wait_up", after="up")
+around(restart.Restart, "finish", after="written")
 
 with contextlib.suppress(FileNotFoundError), open(PATIENCE, encoding="utf-8") as text:
     heartbeat.FROZEN_SECONDS = float(text.read())

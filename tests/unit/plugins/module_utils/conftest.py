@@ -14,7 +14,11 @@ import uuid
 from pathlib import Path
 
 import pytest
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import arbiter, config
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    arbiter,
+    config,
+    restart,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
@@ -290,14 +294,14 @@ def systemd(tmp_path, monkeypatch, python):
         "LOOK_SECONDS": 0.1,
         "SETTLE_SECONDS": 1,
         "SETTLED_SHARE": 9,
-        "LOCK_SECONDS": 0.1,
         # As patient as on a host: a machine that is busy is slow. A test of what never comes has less.
         "DRAIN_SECONDS": 60,
         "EXIT_SECONDS": 60,
         "UP_SECONDS": 60,
     }
     for name, value in impatient.items():
-        monkeypatch.setattr(arbiter, name, value)
+        monkeypatch.setattr(restart, name, value)
+    monkeypatch.setattr(arbiter, "LOCK_SECONDS", 0.1)
     yield fake
     fake.close()
 

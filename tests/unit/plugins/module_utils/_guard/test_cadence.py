@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
-    cadence,
     config,
     history,
+    memory_trend,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup, unit_files
@@ -113,9 +113,9 @@ def test_twelve_hours_until_there_is_a_verdict(host):
 
 def test_a_leak_has_what_it_asks_for(host):
     seen(40)
-    hours = cadence.memory_trend.of_gateways(list(config.load(config.FOLDER).values()))[
-        "hermes-gateway"
-    ]["recommended_restart_hours"]
+    hours = memory_trend.of_gateways(list(config.load(config.FOLDER).values()))["hermes-gateway"][
+        "recommended_restart_hours"
+    ]
     assert hours in (6, 12, 24)
     result = apply(host, recommended())
     assert calendar(host) == "%dh" % hours
@@ -142,7 +142,7 @@ def test_the_calendar_follows(host):
 
 
 def test_a_fixed_calendar_asks_for_no_verdict(host, monkeypatch):
-    monkeypatch.setattr(cadence, "measured", lambda names: 1 / 0)
+    monkeypatch.setattr(memory_trend, "recommended_cadences", lambda names: 1 / 0)
     parameters = {"part": "guard", "state": "present", "gateways": [], "files": [], "units": []}
     for options in ({}, {"hermes_restart_timer_every": "12h"}):
         assert (

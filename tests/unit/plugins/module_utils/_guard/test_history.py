@@ -160,3 +160,16 @@ def test_prune_with_a_clock_at_1970(folder):
         history.append(str(folder), row(timestamp))
     history.prune(str(folder), 30, 5)
     assert times(folder) == [100 * DAY, 101 * DAY]
+
+
+def test_tail_parses_no_more_lines_than_it_returns(folder, monkeypatch):
+    for timestamp in range(50):
+        history.append(str(folder), row(timestamp))
+    parsed = []
+    real = history._row
+    monkeypatch.setattr(
+        history, "_row", lambda header, line: parsed.append(line) or real(header, line)
+    )
+    assert times(folder, 2) == [48, 49]
+    # The newline at the end leaves an empty line after it.
+    assert len(parsed) == 3

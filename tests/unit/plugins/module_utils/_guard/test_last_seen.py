@@ -8,9 +8,9 @@ import os
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
-    arbiter,
     history,
     last_seen,
+    managed,
     watchdog,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
@@ -63,7 +63,7 @@ def test_once_a_life(systemd, one, asked):
 
 def test_the_same_as_systemd_says(one):
     watchdog.check([one])
-    there, then = last_seen.still(one), arbiter.find(one)
+    there, then = last_seen.still(one), managed.find(one)
     for name in (
         "name",
         "scope",

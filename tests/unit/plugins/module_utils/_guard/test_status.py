@@ -15,6 +15,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     doctor,
     history,
     ledger,
+    managed,
     sampling,
     status,
 )
@@ -142,26 +143,26 @@ def test_doctor_finds_what_is_wrong(timers, settings, tmp_path, monkeypatch):
 def test_doctor_misses_samples(timers, settings, tmp_path, monkeypatch):
     timers.add_gateway(tmp_path / "home")
     one = settings(interval="5s")
-    gateway = doctor.discovery.refresh([one])["hermes-gateway"]
+    gateway = managed.find(one)
     gateway.uptime_seconds = 76
     late = [
         "no memory sample for longer than three intervals: see journalctl -u hermes-mem-watchdog"
     ]
-    assert doctor._gateway(one, gateway, {status.WATCHDOG: {}}) == late
-    history.append(one.folder, dict(sampling.take(gateway, one)))
-    assert doctor._gateway(one, gateway, {status.WATCHDOG: {}}) == []
-    assert doctor._gateway(one, gateway, {}) == []
+    assert doctor._gateway(gateway, watched=True) == late
+    history.append(one.folder, dict(sampling.take(gateway)))
+    assert doctor._gateway(gateway, watched=True) == []
+    assert doctor._gateway(gateway, watched=False) == []
 
 
 def test_doctor_finds_a_limit_below_the_threshold(timers, settings, tmp_path, monkeypatch):
     timers.add_gateway(tmp_path / "home")
     one = settings(threshold="500M")
-    gateway = doctor.discovery.refresh([one])["hermes-gateway"]
+    gateway = managed.find(one)
     for most, count in ((None, 0), (501 << 20, 0), (500 << 20, 1)):
         monkeypatch.setattr(
-            doctor.cgroup, "memory", lambda group, most=most: {"cgroup_max_bytes": most}
+            doctor.limits.cgroup, "memory", lambda group, most=most: {"cgroup_max_bytes": most}
         )
-        found = doctor._gateway(one, gateway, {})
+        found = doctor._gateway(gateway, watched=False)
         assert len(found) == count
     assert "the kernel kills it at 500 MB" in found[0] and "hermes_memory_limit_max" in found[0]
 

@@ -12,7 +12,10 @@ import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     arbiter,
     doctor,
+    handover,
     ledger,
+    managed,
+    policy,
     suspension,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
@@ -48,25 +51,23 @@ def test_a_scheduled_restart_is_refused_and_an_operators_is_not(armed, systemd):
     assert suspension.suspend([armed], 48)[0]
     pid = systemd.pid()
     outcome = arbiter.restart(armed, "scheduled restart", trigger="timer")
-    assert (outcome.event, outcome.entry["code"], systemd.pid()) == ("refused", "suspended", pid)
-    assert "calendar restarts are suspended for another 48 h" in outcome.reason
+    assert (outcome["event"], outcome["code"], systemd.pid()) == ("refused", "suspended", pid)
+    assert "calendar restarts are suspended for another 48 h" in outcome["reason"]
     assert ledger.read(armed.folder, 1)[0]["code"] == "suspended"
-    assert arbiter.restart(armed, "new version", trigger="operator").event == "restart"
+    assert arbiter.restart(armed, "new version", trigger="operator")["event"] == "restart"
 
 
 def test_the_watchdogs_request_is_carried_out(armed, systemd):
     suspension.suspend([armed], 48)
-    arbiter.request(armed, arbiter.find(armed), "too much memory")
-    assert (
-        arbiter.restart(armed, "scheduled restart", trigger="timer").entry["trigger"] == "watchdog"
-    )
+    handover.request(managed.find(armed), "too much memory")
+    assert arbiter.restart(armed, "scheduled restart", trigger="timer")["trigger"] == "watchdog"
 
 
 def test_above_the_threshold_nothing_is_suspended(armed):
     suspension.suspend([armed], 48)
     armed.threshold = 1
     armed.min_uptime = 0
-    assert arbiter.refusal(armed, arbiter.find(armed), "timer") is None
+    assert policy.refusal(managed.find(armed), "timer") is None
 
 
 def test_it_ends_by_itself(armed, boot):
@@ -76,7 +77,7 @@ def test_it_ends_by_itself(armed, boot):
     boot["seconds"] += 20
     assert suspension.until(armed.folder) is None
     armed.min_uptime = 0
-    assert arbiter.refusal(armed, arbiter.find(armed), "timer") is None
+    assert policy.refusal(managed.find(armed), "timer") is None
 
 
 @pytest.mark.parametrize("set_by", [-30 * 86400, -3600, 3600, 30 * 86400], ids=str)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
-    arbiter,
+    handover,
     history,
     ledger,
+    limits,
+    managed,
     sampling,
     watchdog,
 )
@@ -22,11 +24,6 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 
 UNIT = "hermes-gateway.service"
 ASKED = "start hermes-gateway-restart.service"
-
-
-@pytest.fixture
-def home(tmp_path):
-    return tmp_path / "home"
 
 
 @pytest.fixture
@@ -77,13 +74,15 @@ def test_only_samples_of_one_life_count(systemd, settings, home, clock):
 def test_samples_below_count_against(systemd, settings, home, clock):
     systemd.add_gateway(home)
     low, high = settings(threshold="100%"), settings(threshold="1M")
-    gateway = arbiter.find(low)
+    gateway = managed.find(low)
     for used in (1, 1, 1, 9, 9):
         clock[0] += 300
-        row = dict(sampling.take(gateway, low), tree_rss_bytes=used << 20, swap_bytes=0)
+        row = dict(sampling.take(gateway), tree_rss_bytes=used << 20, swap_bytes=0)
         history.append(low.folder, row)
-    assert watchdog.breached(settings(threshold="5M"), gateway, row) == (2, 5)
-    assert watchdog.breached(settings(threshold="5M", breaches="1 of 1"), gateway, row) == (1, 1)
+    gateway.settings = settings(threshold="5M")
+    assert watchdog.breached(gateway, row) == (2, 5)
+    gateway.settings = settings(threshold="5M", breaches="1 of 1")
+    assert watchdog.breached(gateway, row) == (1, 1)
     assert check(clock, low) == ([], True)
     check(clock, high)
     assert systemd.calls == [ASKED]
@@ -247,7 +246,7 @@ def test_told_once_while_a_restart_waits(systemd, settings, home, clock, notifie
     command, told = notifier
     one = settings(threshold="1M", breaches="1 of 1", notify_command=command)
     check(clock, one)
-    with arbiter._locked(one):
+    with handover.locked(one):
         lines, _good = check(clock, one, count=2)
     assert lines[0].endswith(": a restart is under way")
     assert (systemd.calls, len(told())) == ([ASKED], 1)
@@ -257,9 +256,9 @@ def test_emergency_reaches_a_restart_that_waits(systemd, settings, home, clock, 
     systemd.add_gateway(home)
     one = settings(threshold="1M", breaches="1 of 1")
     check(clock, one)
-    arbiter._take_request(one, arbiter.find(one))
-    monkeypatch.setattr(watchdog, "limit_bytes", lambda gateway: 2 << 20)
-    with arbiter._locked(one):
+    handover.take_request(one, managed.find(one))
+    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: 2 << 20)
+    with handover.locked(one):
         check(clock, one)
     assert request(one)["emergency"]
 
@@ -304,7 +303,7 @@ def test_without_a_history_one_sample_near_the_limit_is_enough(
     monkeypatch.setattr(watchdog.history, "append", full)
     assert check(clock, one)[1] is False
     assert systemd.calls == []
-    monkeypatch.setattr(watchdog, "limit_bytes", lambda gateway: 2 << 20)
+    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: 2 << 20)
     check(clock, one)
     assert systemd.calls == [ASKED]
 
@@ -328,10 +327,10 @@ def test_gateway_that_nobody_thought_of_does_not_end_the_check(
     one, other = two(systemd, settings, tmp_path)
     real = sampling.take
 
-    def strange(gateway, settings):
+    def strange(gateway):
         if gateway.name == one.name:
             raise KeyError("strange")
-        return real(gateway, settings)
+        return real(gateway)
 
     monkeypatch.setattr(sampling, "take", strange)
     lines, good = check(clock, one, other)
@@ -357,7 +356,7 @@ def test_marker_of_a_killed_arbiter_is_removed(systemd, settings, home, clock):
     systemd.add_gateway(home)
     marker = home / ".drain_request.json"
     marker.write_text('{"principal": "hermes-guard"}')
-    with arbiter._locked(settings()):
+    with handover.locked(settings()):
         assert check(clock, settings()) == ([], True)
     assert marker.exists()
     assert check(clock, settings())[0] == [
@@ -375,7 +374,7 @@ def test_marker_that_cannot_be_removed_does_not_end_the_watch(
     def read_only(_gateway):
         raise RunError("the drain marker cannot be removed: Read-only file system")
 
-    monkeypatch.setattr(arbiter.drain, "remove", read_only)
+    monkeypatch.setattr(handover.drain, "remove", read_only)
     one = settings(threshold="1M", breaches="1 of 1")
     lines, good = check(clock, one)
     assert not good and "the drain marker cannot be removed" in lines[0]

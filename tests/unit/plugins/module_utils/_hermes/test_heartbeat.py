@@ -148,7 +148,7 @@ def test_the_arbiter_waits_for_nothing_and_sends_what_systemd_can_enforce(
     monkeypatch.setattr(heartbeat, "frozen", lambda gateway: 400.0)
     said = []
     outcome = arbiter.restart(settings(wait_idle="600s"), "frozen", say=said.append)
-    assert (outcome.event, outcome.entry["mode"]) == ("restart", "emergency")
+    assert (outcome["event"], outcome["mode"]) == ("restart", "emergency")
     assert systemd.calls == ["try-restart " + UNIT]
     assert "draining" not in said
     assert (home / "signals").read_text() == "SIGTERM clean\n"

@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lock of a gateway's restart, and what one process of the guard leaves for the next.
+
+The check asks for a restart and goes on; the unit NAME-restart.service does it. An operator's
+command may run beside both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+
+from .._hermes import drain
+from .._host import files, waiting
+from .._host.errors import FileError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .config import Settings
+    from .managed import ManagedGateway
+
+LOCK = "lock"
+REQUEST = "request.json"
+# A request waits for the unit's start only: an older one was for a situation that has passed.
+REQUEST_SECONDS = 3600
+LOOK_SECONDS = 0.05
+
+
+@contextlib.contextmanager
+def locked(settings: Settings, patience: float = 0.0) -> Iterator[bool]:
+    """Hold the gateway's lock, if it can be had within ``patience`` seconds: whether it is ours.
+
+    One process at a time holds it. The kernel frees it when that process ends.
+    """
+    fd = os.open(
+        os.path.join(settings.folder, LOCK),
+        os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
+        0o600,
+    )
+    try:
+        yield waiting.wait_until(lambda: _lock(fd), patience, LOOK_SECONDS)
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def busy(settings: Settings) -> bool:
+    """Whether a restart of the gateway is under way in some process."""
+    if not os.path.lexists(os.path.join(settings.folder, LOCK)):
+        return False
+    with locked(settings) as ours:
+        return not ours
+
+
+def clean(gateway: ManagedGateway | None) -> bool:
+    """Remove the drain marker that a killed restart left behind; True if there was one."""
+    if gateway is None or gateway.problem is not None or not drain.ours(gateway):
+        return False
+    os.makedirs(gateway.settings.folder, mode=0o755, exist_ok=True)
+    with locked(gateway.settings) as ours:
+        return ours and drain.remove(gateway)
+
+
+def request(gateway: ManagedGateway, reason: str, emergency: bool = False) -> None:
+    """Leave word why the watchdog wants a restart of this run of the gateway.
+
+    The unit NAME-restart.service takes it up; in an emergency, so does a restart that waits for a
+    quiet moment, and waits no longer.
+    """
+    text = json.dumps(
+        {
+            "time": time.time(),
+            "reason": reason,
+            "emergency": emergency,
+            "invocation_id": gateway.invocation_id,
+        }
+    )
+    files.write_atomic(os.path.join(gateway.settings.folder, REQUEST), text)
+
+
+def take_request(settings: Settings, gateway: ManagedGateway | None) -> dict[str, Any] | None:
+    """The request for this run of the gateway, or None.
+
+    It is removed, also one that is for another run or too old.
+    """
+    path = os.path.join(settings.folder, REQUEST)
+    try:
+        content = files.read_json(path)
+        if content is not None:
+            os.unlink(path)
+    except (FileError, OSError):
+        return None
+    if (
+        content is None
+        or not isinstance(content.get("reason"), str)
+        or not isinstance(content.get("time"), (int, float))
+    ):
+        return None
+    if gateway is None or content.get("invocation_id") != gateway.invocation_id:
+        # It was for a process that is no more.
+        return None
+    return content if abs(time.time() - content["time"]) < REQUEST_SECONDS else None

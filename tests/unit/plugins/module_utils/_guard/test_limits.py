@@ -1,0 +1,71 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The three limits that memory is compared with."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import limits
+
+GATEWAY = SimpleNamespace(control_group="/system.slice/hermes-gateway.service")
+
+
+def row(size):
+    return {"rss_bytes": 1, "tree_rss_bytes": size - 10, "swap_bytes": 10}
+
+
+@pytest.fixture
+def host(monkeypatch):
+    """A host with 1000 bytes of RAM, 600 of them available; call it with the limit of the cgroup."""
+    monkeypatch.setattr(
+        limits.proc, "host_memory", lambda: {"total_bytes": 1000, "available_bytes": 600}
+    )
+
+    def make(cgroup_limit):
+        monkeypatch.setattr(
+            limits.cgroup, "memory", lambda group: {"cgroup_max_bytes": cgroup_limit}
+        )
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("threshold", "size", "above"), [(None, 999, False), (500, 500, False), (500, 501, True)]
+)
+def test_threshold(threshold, size, above):
+    assert limits.above_threshold(SimpleNamespace(threshold=threshold), row(size)) is above
+
+
+@pytest.mark.parametrize(
+    ("cgroup_limit", "limit", "size", "near"),
+    [
+        (None, 1000, 950, False),
+        (None, 1000, 951, True),
+        (400, 400, 381, True),
+        (400, 400, 380, False),
+    ],
+)
+def test_kernel_limit_is_the_cgroups_or_all_ram(host, cgroup_limit, limit, size, near):
+    host(cgroup_limit)
+    assert limits.kernel_limit(GATEWAY) == limit
+    assert limits.near_kernel_limit(GATEWAY, row(size)) is near
+
+
+@pytest.mark.parametrize(
+    ("cgroup_limit", "threshold", "gateway", "expected"),
+    [
+        (400, 300, GATEWAY, (400, "MemoryMax")),
+        (None, 300, GATEWAY, (300, "the watchdog's threshold")),
+        (None, None, GATEWAY, (650, "available RAM")),
+        # It does not run: no cgroup of it has a limit.
+        (400, 300, None, (300, "the watchdog's threshold")),
+    ],
+)
+def test_forecast_goes_to_the_first_limit_that_is_set(
+    host, cgroup_limit, threshold, gateway, expected
+):
+    host(cgroup_limit)
+    settings = SimpleNamespace(threshold=threshold)
+    assert limits.forecast_limit(settings, gateway, 50) == expected

@@ -1,0 +1,267 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a restart, on a real process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+import time
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    arbiter,
+    handover,
+    ledger,
+    managed,
+    restart,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import drain, state_file
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
+
+UNIT = "hermes-gateway.service"
+
+
+def test_graceful_restart(systemd, settings, home):
+    systemd.add_gateway(home)
+    before = systemd.pid()
+    said = []
+    outcome = arbiter.restart(settings(), "it leaks", say=said.append)
+    assert (outcome["event"], outcome["mode"], outcome["pid"]) == ("restart", "drain", before)
+    assert outcome["new_pid"] == systemd.pid() != before
+    # Nothing was under way: a plain restart, which does not wait for RestartSec.
+    assert systemd.calls == ["try-restart " + UNIT]
+    # The marker lay there until the signal came, so that no turn could begin in between.
+    assert "draining" in said
+    assert (home / "signals").read_text() == "SIGTERM marker\n"
+    assert not (home / ".drain_request.json").exists()
+    assert [(one["event"], one["reason"]) for one in ledger.read(settings().folder, 9)] == [
+        ("begun", "it leaks"),
+        ("restart", "it leaks"),
+    ]
+
+
+def test_gateway_that_does_not_drain_is_told_to_restart_itself(
+    systemd, settings, home, monkeypatch
+):
+    monkeypatch.setattr(restart, "DRAIN_SECONDS", 0.3)
+    home.mkdir()
+    (home / "mode").write_text("busy")
+    systemd.add_gateway(home)
+    outcome = arbiter.restart(settings(), "it leaks")
+    assert (outcome["event"], outcome["mode"]) == ("restart", "resume")
+    assert systemd.calls == ["kill " + UNIT]
+    # The next process must not boot beside a marker.
+    assert (home / "signals").read_text() == "SIGUSR1 clean\n"
+
+
+def test_answers_that_are_owed_are_waited_for(systemd, settings, home, monkeypatch):
+    monkeypatch.setattr(restart, "SETTLE_SECONDS", 30)
+    systemd.add_gateway(home)
+    columns = "owner_pid INTEGER, state TEXT"
+    with contextlib.closing(sqlite3.connect(home / "state.db")) as base:
+        base.execute("CREATE TABLE delivery_obligations (%s)" % columns)
+        # Of this process, and of an earlier one, which nobody waits for.
+        base.executemany(
+            "INSERT INTO delivery_obligations VALUES (?, ?)",
+            [(systemd.pid(), "attempting"), (systemd.pid(), "delivered"), (1, "pending")],
+        )
+        base.commit()
+    asked = []
+    real = restart.database.owed
+
+    def owed(gateway):
+        asked.append(real(gateway))
+        if len(asked) == 2:
+            with contextlib.closing(sqlite3.connect(home / "state.db")) as base:
+                base.execute("UPDATE delivery_obligations SET state = 'delivered'")
+                base.commit()
+        return asked[-1]
+
+    monkeypatch.setattr(restart.database, "owed", owed)
+    assert arbiter.restart(settings(), "it leaks")["mode"] == "drain"
+    assert asked == [1, 1, 0]
+
+
+def test_gateway_that_goes_on_working_is_waited_for_so_long(systemd, settings, home, monkeypatch):
+    monkeypatch.setattr(restart, "SETTLED_SHARE", 0.3)
+    worked = iter(range(10000))
+    monkeypatch.setattr(restart.proc, "work_seconds", lambda pid: next(worked))
+    systemd.add_gateway(home)
+    said = []
+    outcome = arbiter.restart(settings(), "it leaks", say=said.append)
+    assert (outcome["event"], outcome["mode"]) == ("restart", "drain")
+    assert [text for text in said if "still busy" in text]
+
+
+def test_work_of_a_process():
+    before = proc.work_seconds(os.getpid())
+    sum(number * number for number in range(2000000))
+    assert before is None or proc.work_seconds(os.getpid()) - before > 0.02
+    assert proc.work_seconds(1 << 30) is None
+
+
+@pytest.mark.parametrize("policy", ["no", "on-abnormal"])
+def test_unit_that_would_stay_down_is_restarted_by_systemd(systemd, settings, home, policy):
+    systemd.add_gateway(home, restart=policy)
+    assert arbiter.restart(settings(), "it leaks", emergency=True)["event"] == "restart"
+    assert systemd.calls == ["try-restart " + UNIT]
+
+
+def test_stop_during_the_wait(systemd, settings, home, monkeypatch):
+    systemd.add_gateway(home)
+    asked = []
+
+    def operator(gateway):
+        if not asked:
+            systemd.stop(UNIT)
+        asked.append(gateway)
+        return {"state": "running", "active_agents": 1}
+
+    monkeypatch.setattr(restart.state_file, "runtime", operator)
+    outcome = arbiter.restart(settings(wait_idle="10min"), "it leaks")
+    assert (outcome["event"], outcome["code"]) == ("refused", "changed")
+    assert systemd.calls == []
+
+
+def test_stop_while_it_drains(systemd, settings, home, monkeypatch):
+    systemd.add_gateway(home)
+    real = drain.write
+
+    def operator(gateway):
+        try:
+            return real(gateway)
+        finally:
+            systemd.stop(UNIT)
+
+    monkeypatch.setattr(restart.drain, "write", operator)
+    outcome = arbiter.restart(settings(), "it leaks")
+    assert (outcome["event"], outcome["code"]) == ("refused", "changed")
+    assert systemd.calls == []
+    assert not (home / ".drain_request.json").exists()
+
+
+@pytest.mark.parametrize("state", ["inactive", "failed"])
+def test_stop_after_the_signal(systemd, settings, home, state):
+    systemd.add_gateway(home)
+    # As a stop leaves it where a turn was under way: Hermes ends with code 1, and the unit is failed.
+    systemd.during = lambda verb: systemd.stop(UNIT, state)
+    systemd.fails.add("kill")
+    outcome = arbiter.restart(settings(), "it leaks", emergency=True)
+    assert outcome["event"] == "failed"
+    systemd.fails.clear()
+    assert systemd.calls == ["kill " + UNIT]
+    assert systemd.units[UNIT]["ActiveState"] == state
+
+
+@pytest.mark.parametrize("state", ["inactive", "failed"])
+def test_stop_before_the_second_try(systemd, settings, home, state):
+    systemd.add_gateway(home)
+    (home / "mode").write_text("hang")
+    old = systemd.pid()
+
+    def operator():
+        while systemd.pid() == old:
+            time.sleep(0.01)
+        systemd.stop(UNIT, state)
+
+    stopper = threading.Thread(target=operator)
+    systemd.during = lambda verb: stopper.start()
+    outcome = arbiter.restart(settings(), "it leaks", emergency=True)
+    stopper.join()
+    assert (outcome["event"], outcome["code"]) == ("failed", "stopped")
+    assert systemd.calls == ["kill " + UNIT]
+
+
+@pytest.mark.parametrize("mode", ["hang", "deaf"])
+def test_one_more_try_and_no_loop(systemd, settings, home, monkeypatch, mode, tmp_path):
+    monkeypatch.setattr(restart, "UP_SECONDS", 0.8)
+    monkeypatch.setattr(restart, "EXIT_SECONDS", 60 if mode == "hang" else 0.5)
+    if mode == "deaf":
+        home.mkdir()
+        (home / "mode").write_text(mode)
+    systemd.add_gateway(home)
+    (home / "mode").write_text("hang")
+    told = tmp_path / "told"
+    one = settings(
+        notify_command="""sh -c 'echo "$HERMES_GUARD_EVENT $HERMES_GUARD_GATEWAY" >> %s'""" % told
+    )
+    outcome = arbiter.restart(one, "it leaks", emergency=True)
+    assert (outcome["event"], outcome["code"]) == ("failed", "not-up")
+    assert systemd.calls == ["kill " + UNIT, "try-restart " + UNIT]
+    assert told.read_text() == "failed hermes-gateway\n"
+    # The failure counts as a restart: the next one has to wait.
+    assert arbiter.restart(one, "it leaks", emergency=True)["code"] == "cooldown"
+
+
+def test_gateway_that_comes_up_at_the_second_try(systemd, settings, home, monkeypatch):
+    monkeypatch.setattr(restart, "EXIT_SECONDS", 0.5)
+    home.mkdir()
+    (home / "mode").write_text("deaf")
+    systemd.add_gateway(home)
+    (home / "mode").write_text("up")
+    outcome = arbiter.restart(settings(), "it leaks", emergency=True)
+    assert (outcome["event"], outcome["mode"]) == ("restart", "second-try")
+
+
+def test_systemd_that_refuses_leaves_no_marker(systemd, settings, home):
+    systemd.add_gateway(home)
+    systemd.fails.add("try-restart")
+    outcome = arbiter.restart(settings(), "it leaks")
+    assert (outcome["event"], outcome["code"]) == ("failed", "error")
+    assert "no luck" in outcome["reason"]
+    assert not (home / ".drain_request.json").exists()
+
+
+def test_exception_in_the_middle_leaves_no_marker(systemd, settings, home, monkeypatch):
+    systemd.add_gateway(home)
+
+    def drained(restart):
+        assert (home / ".drain_request.json").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(restart.Restart, "wait_drained", drained)
+    with pytest.raises(KeyboardInterrupt):
+        arbiter.restart(settings(), "it leaks")
+    assert not (home / ".drain_request.json").exists()
+    assert not handover.busy(settings())
+    assert systemd.calls == []
+
+
+def test_emergency_ends_the_wait(systemd, settings, home):
+    home.mkdir()
+    (home / "mode").write_text("busy")
+    systemd.add_gateway(home)
+    one = settings(wait_idle="10min")
+    handover.request(managed.find(one), "3 GB", emergency=True)
+    outcome = arbiter.restart(one, "mine")
+    assert (outcome["event"], outcome["mode"]) == ("restart", "emergency")
+
+
+def test_marker_that_cannot_be_removed_keeps_the_signal_back(systemd, settings, home, monkeypatch):
+    systemd.add_gateway(home)
+
+    def stuck(gateway):
+        raise RunError("the drain marker cannot be removed")
+
+    monkeypatch.setattr(restart.drain, "remove", stuck)
+    with pytest.raises(RunError):
+        arbiter.restart(settings(), "it leaks", emergency=True)
+    assert systemd.calls == []
+    assert ledger.read(settings().folder, 1)[0]["event"] == "failed"
+
+
+def test_runtime_of_another_life_says_nothing(systemd, settings, home):
+    systemd.add_gateway(home)
+    gateway = managed.find(settings())
+    assert state_file.runtime(gateway)["state"] == "running"
+    state = json.loads((home / "gateway_state.json").read_text())
+    for change in ({"pid": 1}, {"start_time": 5}, {"gateway_state": ["running"]}):
+        (home / "gateway_state.json").write_text(json.dumps(dict(state, **change)))
+        assert state_file.runtime(gateway)["state"] is None
+    (home / "gateway_state.json").write_text(json.dumps(dict(state, active_agents=10**300)))
+    assert state_file.runtime(gateway)["active_agents"] is None
