@@ -51,9 +51,9 @@ def matches(gateways: list[Gateway]) -> list[str]:
     system = [one.unit for one in gateways if one.unit and one.scope == "system"]
     if system:
         groups.append(["_PID=1"] + ["UNIT=" + unit for unit in system])
-    users = [one for one in gateways if one.unit and one.scope == "user"]
-    for uid in sorted({one.uid for one in users}):
-        own = ["USER_UNIT=" + one.unit for one in users if one.uid == uid]
+    users = [(one.uid, one.unit) for one in gateways if one.unit and one.scope == "user"]
+    for uid in sorted({uid for uid, unit in users}):
+        own = ["USER_UNIT=" + unit for owner, unit in users if owner == uid]
         groups.append(["_UID=%d" % uid] + own)
     found: list[str] = []
     for group in groups:

@@ -1,6 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report of a fleet: what is urgent comes first, whatever a host says stays text, and a thousand gateways fit."""
+"""The report of a fleet: what is urgent comes first, whatever a host says stays text, and a
+thousand gateways fit.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bundle for a bug report: what goes into it, from homes that are hostile, and what must not."""
+"""The bundle for a bug report: what goes into it from hostile homes, and what must not."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pwd
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +25,10 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence impor
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, history
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
+    RunError,
+    SettingError,
+)
 
 ME = pwd.getpwuid(os.getuid())
 _spec = importlib.util.spec_from_file_location(
@@ -54,7 +58,9 @@ def database(home):
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    """A gateway whose log, unit, command line, programs and configuration hold every secret; ``calls`` is what was run."""
+    """A gateway whose log, unit, command line, programs and configuration hold every secret;
+    ``calls`` is what was run.
+    """
     home = tmp_path / "home/.hermes"
     for name in ("config.yaml", ".env", "auth.json"):
         write(home / name, EVERY)
@@ -65,7 +71,10 @@ def host(tmp_path, monkeypatch):
     for text, _secrets in planted.PLANTED.values():
         lines += ["2026-11-22 13:54:07,000 ERROR gateway.run: failed with " + text]
         lines += [
-            "2026-11-22 13:54:07,000 INFO gateway.run: inbound message: platform=x user=Ada Lovelace chat=123456789 msg=%r reply_to_id=None"
+            (
+                "2026-11-22 13:54:07,000 INFO gateway.run: inbound message: platform=x "
+                "user=Ada Lovelace chat=123456789 msg=%r reply_to_id=None"
+            )
             % text
         ]
     write(home / "logs/gateway.log", "\n".join(lines) + "\n")
@@ -321,3 +330,25 @@ def test_a_redaction_that_lies_is_not_believed(host, answer):
     assert "Ready to go" in files["hermes-gateway/gateway.log"]
     for kind in planted.PLANTED:
         planted.assert_gone(kind, "".join(files.values()))
+
+
+def test_the_bundle_of_a_host(host, tmp_path, monkeypatch):
+    monkeypatch.setattr(discovery, "find_named", lambda names: [host.gateway])
+    answer = gateway_evidence.bundle(str(tmp_path / "out"), [], False)
+    assert answer["changed"] and answer["summary"][0]["name"] == "hermes-gateway"
+    with tarfile.open(answer["path"]) as archive:
+        assert archive.getnames() == answer["files"]
+    assert os.listdir(str(tmp_path / "out")) == [os.path.basename(answer["path"])]
+
+
+def test_no_bundle_in_check_mode_or_without_a_gateway(tmp_path, monkeypatch):
+    for found, check_mode in (([SimpleNamespace()], True), ([], False)):
+        monkeypatch.setattr(discovery, "find_named", lambda names, found=found: found)
+        answer = gateway_evidence.bundle(str(tmp_path / "out"), [], check_mode)
+        assert answer == {"changed": bool(found), "path": None, "files": [], "summary": []}
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bundle_needs_an_absolute_path():
+    with pytest.raises(SettingError, match="dest: 'here' is no absolute path"):
+        gateway_evidence.bundle("here", [], True)

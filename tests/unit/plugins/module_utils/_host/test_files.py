@@ -210,3 +210,14 @@ def test_removing_what_is_there_or_not(path):
     files.remove_if_empty(str(path.parent))
     files.remove_if_empty(str(path.parent))
     assert not path.parent.exists()
+
+
+def test_tail_bytes_of_any_size(tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(b"abcdef")
+    assert files.tail_bytes(str(path), None, 4) == (b"cdef", True)
+    assert files.tail_bytes(str(path), [os.getuid()], 6) == (b"abcdef", False)
+    with pytest.raises(FileError, match="belongs to uid"):
+        files.tail_bytes(str(path), [os.getuid() + 1], 6)
+    with pytest.raises(FileError, match="cannot be opened: No such file"):
+        files.tail_bytes(str(tmp_path / "none"), None, 6)

@@ -165,10 +165,19 @@ def test_in_any_text(redactor, kind, where):
     "form",
     [
         "2026-11-22 13:54:05,556 WARNING gateway.run: Send failed %s",
-        "2026-11-22 13:54:05,556 ERROR [20261122_135405_ab12cd] gateway.platforms.telegram: error (%s), giving up",
+        (
+            "2026-11-22 13:54:05,556 ERROR [20261122_135405_ab12cd] "
+            "gateway.platforms.telegram: error (%s), giving up"
+        ),
         "2026-11-22 13:54:05,556 - gateway.run - INFO - %s",
-        "2026-11-22 13:54:05,556 INFO gateway.run: inbound message: platform=telegram user=Ada chat=5 msg='here: %s' reply_to_id=None reply_to_text=''",
-        'Traceback (most recent call last):\n  File "/opt/x.py", line 3, in call\n    post("%s")\nValueError: bad %s',
+        (
+            "2026-11-22 13:54:05,556 INFO gateway.run: inbound message: platform=telegram "
+            "user=Ada chat=5 msg='here: %s' reply_to_id=None reply_to_text=''"
+        ),
+        (
+            'Traceback (most recent call last):\n  File "/opt/x.py", line 3, in call\n    '
+            'post("%s")\nValueError: bad %s'
+        ),
         "%s",
     ],
 )
@@ -250,7 +259,10 @@ def test_ordinary_lines_of_a_log_survive(redactor, line):
 @pytest.mark.parametrize(
     "line",
     [
-        "Linux 6.12.41+deb13-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.12.41-1 (2025-08-12) x86_64 GNU/Linux",
+        (
+            "Linux 6.12.41+deb13-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.12.41-1 (2025-08-12) "
+            "x86_64 GNU/Linux"
+        ),
         "systemd 252 (252.39-1~deb12u2)",
         "version:          0.19.0 [(unknown)]",
         "openai_sdk:       2.24.0",
@@ -262,7 +274,10 @@ def test_ordinary_lines_of_a_log_survive(redactor, line):
         "tokens: 12",
         "author: Ada",
         "MemoryCurrent=1775239168",
-        "ControlGroup=/user.slice/user-1001.slice/user@1001.service/app.slice/hermes-gateway-coder.service",
+        (
+            "ControlGroup=/user.slice/user-1001.slice/user@1001.service/app.slice/"
+            "hermes-gateway-coder.service"
+        ),
         "DefaultEnvironmentFilePropagationTimeoutSec",
         "  ⚠ discord (missing DISCORD_BOT_TOKEN)",
         "libjemalloc.so.2 glibc 2.36-9+deb12u13",
@@ -283,10 +298,16 @@ SAID = 'my doctor says that it\'s "fine" = ok'
 @pytest.mark.parametrize(
     "line",
     [
-        "inbound message: platform=telegram user=Ada Lovelace chat=-1001234567890 msg=%r reply_to_id=77 reply_to_text=%r"
+        (
+            "inbound message: platform=telegram user=Ada Lovelace chat=-1001234567890 msg=%r "
+            "reply_to_id=77 reply_to_text=%r"
+        )
         % (SAID, SAID),
         "Processing queued message after agent completion: '%s...'" % SAID,
-        "Approval response via plain text: session=agent:main:telegram:dm:123456789 verb=yes args=%r"
+        (
+            "Approval response via plain text: session=agent:main:telegram:dm:123456789 "
+            "verb=yes args=%r"
+        )
         % SAID,
         "[webhook] Response for webhook:123456789: %s" % SAID,
         "[webhook] direct-deliver log-only: %s" % SAID,
@@ -297,8 +318,14 @@ SAID = 'my doctor says that it\'s "fine" = ok'
         "[Feishu-Comment] query_document_meta: title=%s url=None" % SAID,
         "Unauthorized user: 123456789 (Ada Lovelace) on telegram",
         "Sent shutdown notification to active chat telegram:123456789",
-        "Dropping message from unauthorized user in active session: user=123456789 (Ada Lovelace), platform=telegram, session=agent:main:telegram:dm:123456789",
-        "mail from ada.lovelace@example.org, phone +49 170 1234567, id 8b6a2c1e-1d2f-4c3b-9a8e-123456789abc",
+        (
+            "Dropping message from unauthorized user in active session: user=123456789 (Ada "
+            "Lovelace), platform=telegram, session=agent:main:telegram:dm:123456789"
+        ),
+        (
+            "mail from ada.lovelace@example.org, phone +49 170 1234567, id "
+            "8b6a2c1e-1d2f-4c3b-9a8e-123456789abc"
+        ),
         "\u201c%s\u201d" % SAID,
         "steered by @ada_lovelace: '%s" % SAID,
         # As the adapters of 0.19.0 log them.
@@ -340,7 +367,10 @@ def test_texts_and_people_are_removed_from_the_log(redactor, line):
 
 
 def test_a_message_keeps_its_length_and_a_chat_its_identity(redactor):
-    line = "2026-11-22 13:54:05,556 INFO gateway.run: inbound message: platform=telegram user=Ada chat=-100123 msg=%r reply_to_id=None reply_to_text=''"
+    line = (
+        "2026-11-22 13:54:05,556 INFO gateway.run: inbound message: platform=telegram user=Ada "
+        "chat=-100123 msg=%r reply_to_id=None reply_to_text=''"
+    )
     one, other = gateway_log.log(redactor, "\n".join([line % "it's", line % "hunter2"])).split("\n")
     assert "msg=[4 characters]" in one and "msg=[7 characters]" in other
     assert re.search(r"chat=#\w{8}", one).group() == re.search(r"chat=#\w{8}", other).group()
@@ -352,18 +382,24 @@ def test_a_message_keeps_its_length_and_a_chat_its_identity(redactor):
 def test_what_is_no_line_of_a_log_is_removed(redactor):
     text = gateway_log.log(
         redactor,
-        'rest of a message\n2026-11-22 13:54:05,556 INFO gateway.run: Ready\nand more\n  File "/x", line 1, in y\n    also text\n',
+        (
+            "rest of a message\n2026-11-22 13:54:05,556 INFO gateway.run: Ready\nand more\n  "
+            'File "/x", line 1, in y\n    also text\n'
+        ),
     )
-    assert (
-        text
-        == "[17 characters]\n2026-11-22 13:54:05,556 INFO gateway.run: Ready\n[8 characters]\n[25 characters]\n[13 characters]\n"
+    assert text == (
+        "[17 characters]\n2026-11-22 13:54:05,556 INFO gateway.run: Ready\n[8 "
+        "characters]\n[25 characters]\n[13 characters]\n"
     )
 
 
 def test_the_text_of_an_exception(redactor):
     text = gateway_log.log(
         redactor,
-        "Traceback (most recent call last):\n  File \"/x.py\", line 1, in y\n    f(x)\npkg.BadInput: cannot parse 'my doctor says'\nmy doctor",
+        (
+            'Traceback (most recent call last):\n  File "/x.py", line 1, in y\n    '
+            "f(x)\npkg.BadInput: cannot parse 'my doctor says'\nmy doctor"
+        ),
     )
     assert (
         text.split("\n")[3] == "pkg.BadInput: cannot parse [14 characters]" and "doctor" not in text
@@ -371,8 +407,14 @@ def test_the_text_of_an_exception(redactor):
 
 
 def test_an_exception_of_several_lines(redactor):
-    lines = 'Traceback (most recent call last):\n  File "/x.py", line 1, in y\n    f(x)\nValueError: cannot parse reply\nDiagnosis: fine\nBerlin\n'
-    chained = "\nThe above exception was the direct cause of the following exception:\n\nTraceback (most recent call last):\nKeyError: 5"
+    lines = (
+        'Traceback (most recent call last):\n  File "/x.py", line 1, in y\n    '
+        "f(x)\nValueError: cannot parse reply\nDiagnosis: fine\nBerlin\n"
+    )
+    chained = (
+        "\nThe above exception was the direct cause of the following exception:\n\nTraceback "
+        "(most recent call last):\nKeyError: 5"
+    )
     shown = gateway_log.log(redactor, lines + chained)
     assert "Diagnosis" not in shown and "Berlin" not in shown
     assert shown.endswith(chained.strip("\n"))
@@ -517,7 +559,9 @@ def test_random_strings_are_recognized():
 
 
 def test_rules_are_those_of_detect_secrets():
-    """A newer detect-secrets with other patterns is seen here; without the package there is nothing to compare with."""
+    """A newer detect-secrets with other patterns is seen here; without the package there is nothing
+    to compare with.
+    """
     plugins = pytest.importorskip("detect_secrets.plugins")
     for kind, pattern, case in patterns.DETECT_SECRETS:
         module = importlib.import_module("%s.%s" % (plugins.__name__, kind))
