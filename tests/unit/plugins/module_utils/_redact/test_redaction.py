@@ -23,7 +23,7 @@ _dice = random.Random(20261122)
 
 
 def made(length, alphabet=LETTERS):
-    """Tokens are made here, and put together below, so that no scanner takes this file for a leak."""
+    """A token, made here and put together below, so that no scanner takes this file for a leak."""
     return "".join(_dice.choice(alphabet) for _place in range(length))
 
 
