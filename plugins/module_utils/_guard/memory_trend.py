@@ -11,7 +11,7 @@ import time
 from .._hermes import known_leaks, unit_journal
 from .._host import choice
 from .._host.errors import HistoryError, SettingError
-from .._trend import analysis, comparison, samples
+from .._trend import analysis, chart, comparison, samples
 from . import config, history, limits, managed, sampling, suspension
 
 TYPE_CHECKING = False
@@ -97,7 +97,7 @@ def _one(settings: config.Settings, gateway: ManagedGateway | None, points: int)
     answer["running"] = live is not None
     answer["suspended_until"] = suspension.until(settings.folder)
     if points:
-        answer["chart"] = analysis.chart(series, points)
+        answer["chart"] = chart.thin(series, points)
     return answer
 
 

@@ -5,62 +5,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from .._host import display
-from . import judgement
+from . import enough
+from .evidence import Trend
+from .judgement import Judgement
 
 
-def why(judged, answer):
-    """One sentence that a person understands."""
-    verdict, hours = answer["verdict"], hours_span(answer["observed_hours"])
+def why(judged: Judgement, answer: dict[str, Any]) -> str:
+    """The reason for the verdict, in one sentence; ``answer`` are its figures."""
     seen = "%s of %s" % (
-        hours,
+        hours_span(answer["observed_hours"]),
         "1 life" if answer["segments"] == 1 else "%d lives" % answer["segments"],
     )
-    if verdict == "insufficient":
-        if not answer["samples"]:
-            return "There is no sample yet."
-        start = "%s over %s: too little for a verdict" % (
-            "1 sample" if answer["samples"] == 1 else "%d samples" % answer["samples"],
-            seen,
-        )
-        if answer["slope_mb_per_hour"] is None:
-            return start + "."
-        return "%s; between the ends it is about %s, which may be nothing but the start." % (
-            start,
-            rate(answer["slope_mb_per_hour"]),
-        )
+    if judged.verdict == "insufficient":
+        return _why_insufficient(answer, seen)
     whole = "%s over %s" % (rate(answer["slope_mb_per_hour"], answer["slope_ci"]), seen)
-    if verdict == "leak":
-        return (
-            "The floor under the bursts climbs by %s, still does so late in each life, and is not given back."
-            % whole
-        )
-    if verdict == "suspected":
-        if judged.long_enough():
-            return (
-                "The floor under the bursts climbs by %s, but not so far above its ups and downs that it must be a leak."
-                % whole
-            )
-        return (
-            "The floor under the bursts climbs by %s, but no life was long enough, nor were there enough of them, to call it a leak."
-            % whole
-        )
-    if verdict == "saturating":
+    if judged.grows:
+        return _why_growth(judged, whole)
+    evidence = judged.evidence
+    if judged.verdict == "saturating":
         return (
             "Memory grew and then levelled off (%s, but %s late in each life): caches that fill."
-            % (whole, rate((judged.late.slope or 0)))
+            % (whole, _rate_of(evidence.late))
         )
-    if verdict == "sawtooth":
+    if judged.verdict == "sawtooth":
         return "Memory climbs and is given back without a restart, by up to %d MB (%s)." % (
-            round(judged.deepest),
+            round(evidence.deepest),
             whole,
         )
-    if verdict == "step":
+    if judged.verdict == "step":
         return "Memory jumped; between the jumps it does not grow (%s over %s)." % (
-            rate((judged.pieces.slope or 0)),
+            _rate_of(evidence.pieces),
             seen,
         )
-    if verdict == "spiky":
+    if judged.verdict == "spiky":
         return (
             "There are bursts, and they are given back: the floor under them does not grow (%s)."
             % whole
@@ -68,77 +49,109 @@ def why(judged, answer):
     return "Memory does not grow: the floor moves by %s." % whole
 
 
-def settle(judged, answer, now):
-    """What would settle it, and when, or None where it is settled."""
-    if answer["verdict"] not in ("insufficient", "suspected"):
+def _why_insufficient(answer: dict[str, Any], seen: str) -> str:
+    if not answer["samples"]:
+        return "There is no sample yet."
+    count = "1 sample" if answer["samples"] == 1 else "%d samples" % answer["samples"]
+    start = "%s over %s: too little for a verdict" % (count, seen)
+    if answer["slope_mb_per_hour"] is None:
+        return start + "."
+    return "%s; between the ends it is about %s, which may be nothing but the start." % (
+        start,
+        rate(answer["slope_mb_per_hour"]),
+    )
+
+
+def _why_growth(judged: Judgement, whole: str) -> str:
+    start = "The floor under the bursts climbs by %s, " % whole
+    if judged.verdict == "leak":
+        return start + "still does so late in each life, and is not given back."
+    if judged.evidence.long_enough():
+        return start + "but not so far above its ups and downs that it must be a leak."
+    return start + "but no life was long enough, nor were there enough of them, to call it a leak."
+
+
+def settle(judged: Judgement, now: float | None) -> str | None:
+    """What would settle it, and when, counted from ``now``; None if it is settled."""
+    if judged.verdict not in ("insufficient", "suspected"):
         return None
-    if answer["verdict"] == "suspected" and judged.long_enough():
+    evidence = judged.evidence
+    if judged.verdict == "suspected" and evidence.long_enough():
         return (
-            "About %s more of the same: the longer it climbs, the further it is from its ups and downs."
-            % (hours_span(max(judged.missing_hours(), 1.0)))
+            "About %s more of the same: the longer it climbs, "
+            "the further it is from its ups and downs."
+            % hours_span(max(evidence.hours_until_clear(), 1.0))
         )
-    series = judged.series
-    first, age = series.lives[-1] if series.lives else (0, None)
-    lasted = (
-        ((age or 0.0) + series.time[-1] - series.time[first]) / judgement.HOUR
-        if len(series)
-        else 0.0
-    )
-    left = max(judgement.SURE_LIFE - lasted, 0.0)
-    when = (
-        ""
-        if now is None or not left
-        else ", which is at %s at the earliest" % display.utc(now + left * judgement.HOUR)
-    )
+    left = max(enough.SURE_RUN_HOURS - _hours_of_last_run(judged), 0.0)
+    when = ""
+    if now is not None and left:
+        when = ", which is at %s at the earliest" % display.utc(now + left * display.HOUR)
     return (
-        "%s more of samples without a restart, until one life has lasted %s%s; or %d lives of at least %s each, %s in all."
+        "%s more of samples without a restart, until one life has lasted %s%s; "
+        "or %d lives of at least %s each, %s in all."
         % (
             hours_span(left),
-            hours_span(judgement.SURE_LIFE),
+            hours_span(enough.SURE_RUN_HOURS),
             when,
-            judgement.CARRY_LIVES,
-            hours_span(judgement.CARRY_LIFE),
-            hours_span(judgement.CARRY_TOTAL),
+            enough.CARRY_RUNS,
+            hours_span(enough.CARRY_RUN_HOURS),
+            hours_span(enough.CARRY_TOTAL_HOURS),
         )
     )
 
 
-def text(answer):
-    """What trend() says, for a person: lines."""
+def _hours_of_last_run(judged: Judgement) -> float:
+    """How old the process was at the last sample, as far as it was seen."""
+    series = judged.evidence.series
+    if not len(series):
+        return 0.0
+    run = series.runs[-1]
+    return ((run.age or 0.0) + series.time[-1] - series.time[run.start]) / display.HOUR
+
+
+def text(answer: dict[str, Any]) -> list[str]:
+    """What trend() returned, for a person: lines."""
     lines = ["%s: %s" % (answer["verdict"], answer["why"])]
     if answer["rss_mb"] is not None:
-        now = "RSS %d MB" % answer["rss_mb"]
-        if answer["limit_mb"] is not None:
-            now += ", limit %d MB (%s)" % (answer["limit_mb"], answer["limit_from"])
-        if answer["hours_to_limit"] is not None:
-            early, late = (
-                hours_span(hours) if hours is not None else "never"
-                for hours in answer["hours_to_limit_ci"]
-            )
-            now += ", which is reached in %s (%s to %s)" % (
-                hours_span(answer["hours_to_limit"]),
-                early,
-                late,
-            )
-        lines.append(now)
+        lines.append(_memory(answer))
     lines += ["advice: " + one for one in answer["advice"]]
-    lines += [
-        one
-        for one in (
-            answer["provider_switch"],
-            answer["what_would_settle_it"] and "to settle it: " + answer["what_would_settle_it"],
-        )
-        if one
-    ]
+    if answer["provider_switch"]:
+        lines.append(answer["provider_switch"])
+    if answer["what_would_settle_it"]:
+        lines.append("to settle it: " + answer["what_would_settle_it"])
     return lines + ["note: " + one for one in answer["notes"]]
 
 
-def hours_span(hours):
+def _memory(answer: dict[str, Any]) -> str:
+    """What the gateway takes, beside its limit."""
+    now = "RSS %d MB" % answer["rss_mb"]
+    if answer["limit_mb"] is not None:
+        now += ", limit %d MB (%s)" % (answer["limit_mb"], answer["limit_from"])
+    if answer["hours_to_limit"] is not None:
+        early, late = answer["hours_to_limit_ci"]
+        now += ", which is reached in %s (%s to %s)" % (
+            hours_span(answer["hours_to_limit"]),
+            hours_span(early),
+            "never" if late is None else hours_span(late),
+        )
+    return now
+
+
+def rounded(value: float | None) -> float | None:
+    """``value`` to three digits after the point, without the sign of zero."""
+    return None if value is None else round(value, 3) + 0.0
+
+
+def hours_span(hours: float) -> str:
     """A duration of ``hours``, as a person reads it."""
     return display.span(hours * display.HOUR)
 
 
-def rate(slope, interval=None):
-    """A rate with its interval."""
-    text = "%.1f MB/h" % (slope or 0.0)
-    return text + " (%.1f to %.1f)" % tuple(interval) if interval else text
+def rate(slope: float | None, interval: Sequence[float] | None = None) -> str:
+    """A rate in MB/h with its interval, if there is one."""
+    shown = "%.1f MB/h" % (slope or 0.0)
+    return shown + " (%.1f to %.1f)" % tuple(interval) if interval else shown
+
+
+def _rate_of(trend: Trend | None) -> str:
+    return rate(trend.slope if trend else 0.0)

@@ -37,7 +37,7 @@ CASES = [
 def test_mann_kendall(size, slope, memory, digits):
     values = series(size, slope, memory, digits)
     oracle = pymannkendall.original_test(values)
-    total, variance = stats_module.score([(list(range(size)), values)])
+    total, variance = stats_module.mann_kendall([(list(range(size)), values)])
     assert total == oracle.s
     assert variance == pytest.approx(oracle.var_s)
     assert stats_module.p_value(total, variance) == pytest.approx(oracle.p, abs=1e-12)
@@ -50,8 +50,8 @@ def test_sen(size, slope, memory, digits):
     chance = random.Random(size)
     times = numpy.cumsum([chance.uniform(0.1, 2) for dummy in values]).tolist()
     oracle = stats.theilslopes(values, times, 0.95)
-    variance = stats_module.score([(times, values)])[1]
-    found = stats_module.sen(stats_module.slopes([(times, values)]), variance)
+    variance = stats_module.mann_kendall([(times, values)]).variance
+    found = stats_module.theil_sen(stats_module.pairwise_slopes([(times, values)]), variance)
     assert found == pytest.approx((oracle.slope, oracle.low_slope, oracle.high_slope), abs=1e-9)
 
 
@@ -60,9 +60,11 @@ def test_hamed_rao(size, slope, memory):
     values = series(size, slope, memory)
     oracle = pymannkendall.hamed_rao_modification_test(values)
     segments = [([float(place) for place in range(size)], values)]
-    total, variance = stats_module.score(segments)
-    middle = stats_module.sen(stats_module.slopes(segments), variance)[0]
-    assert variance * stats_module.inflation(segments, middle)[0] == pytest.approx(oracle.var_s)
+    total, variance = stats_module.mann_kendall(segments)
+    middle = stats_module.theil_sen(stats_module.pairwise_slopes(segments), variance).slope
+    assert variance * stats_module.variance_inflation(segments, middle).hamed_rao == pytest.approx(
+        oracle.var_s
+    )
 
 
 @pytest.mark.parametrize("seasons", [2, 7, 12])
@@ -71,11 +73,11 @@ def test_sum_over_segments(seasons):
     values = series(seasons * 20, 0.02)
     oracle = pymannkendall.seasonal_test(values, period=seasons)
     segments = [(list(range(20)), values[season::seasons]) for season in range(seasons)]
-    total, variance = stats_module.score(segments)
+    total, variance = stats_module.mann_kendall(segments)
     assert (total, variance) == (oracle.s, pytest.approx(oracle.var_s))
-    assert stats_module.sen(stats_module.slopes(segments), variance)[0] == pytest.approx(
-        oracle.slope
-    )
+    assert stats_module.theil_sen(
+        stats_module.pairwise_slopes(segments), variance
+    ).slope == pytest.approx(oracle.slope)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.95, 1.0])
@@ -91,8 +93,9 @@ def test_quantile(size, share):
 def test_longer_bins_give_the_same_slope(hours):
     """Long histories get longer bins, so that pairs stay few: against Sen's slope over all half-hours."""
     from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
-        judgement,
+        evidence,
         samples,
+        segments,
     )
 
     chance = random.Random(hours)
@@ -105,7 +108,7 @@ def test_longer_bins_give_the_same_slope(hours):
         for place in range(hours * 12)
     ]
     read = samples.of_rows(rows)
-    judged = judgement.Judgement(read)
-    times, floors = judgement.segments(read, read.rss)[0].pair
-    assert judged.bins <= 300
-    assert judged.whole.slope == pytest.approx(stats.theilslopes(floors, times).slope, rel=0.01)
+    found = evidence.Evidence(read)
+    times, baseline = segments.runs_in_bins(read, read.rss)[0].segment
+    assert found.bins <= 300
+    assert found.whole.slope == pytest.approx(stats.theilslopes(baseline, times).slope, rel=0.01)

@@ -13,7 +13,11 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
     program as program_module,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis, samples
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
+    analysis,
+    samples,
+    series,
+)
 
 MB = 1 << 20
 START = 1790000000
@@ -186,7 +190,7 @@ def test_kills_survive_a_restart(judge):
 
 
 def test_long_histories_are_thinned(judge, monkeypatch):
-    monkeypatch.setattr(samples, "MAX_SAMPLES", 500)
+    monkeypatch.setattr(series, "MAX_SAMPLES", 500)
     found = judge(lines())
     assert 250 < found["samples"] <= 500
     assert noted(found, "one sample in 2 was used") and same(found, judge(lines()))
@@ -198,7 +202,7 @@ def test_thinning_keeps_lives_apart(judge, monkeypatch):
         line.replace(",a,", ",life%d," % (place // 144)) for place, line in enumerate(lines(rate=0))
     ]
     expected = judge(rows)
-    monkeypatch.setattr(samples, "MAX_SAMPLES", 200)
+    monkeypatch.setattr(series, "MAX_SAMPLES", 200)
     found = judge(rows)
     assert (
         (found["segments"], found["verdict"])

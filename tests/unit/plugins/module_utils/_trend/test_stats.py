@@ -19,8 +19,8 @@ SEGMENTS = st.lists(SEGMENT, min_size=1, max_size=4)
 
 
 def evidence(segments):
-    total, variance = stats.score(segments)
-    return total, variance, stats.sen(stats.slopes(segments), variance)
+    total, variance = stats.mann_kendall(segments)
+    return total, variance, stats.theil_sen(stats.pairwise_slopes(segments), variance)
 
 
 @given(SEGMENTS, st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
@@ -70,8 +70,8 @@ def test_upside_down(segments):
 @given(SEGMENTS)
 def test_backwards(segments):
     assert (
-        stats.score([(times, values[::-1]) for times, values in segments])[0]
-        == -stats.score(segments)[0]
+        stats.mann_kendall([(times, values[::-1]) for times, values in segments]).s
+        == -stats.mann_kendall(segments).s
     )
 
 
@@ -90,18 +90,19 @@ def test_a_line_is_found(times, slope):
 
 @given(SEGMENTS)
 def test_p_is_a_probability(segments):
-    assert 0 <= stats.p_value(*stats.score(segments)) <= 1
+    assert 0 <= stats.p_value(*stats.mann_kendall(segments)) <= 1
 
 
 def test_nothing():
-    assert stats.score([]) == (0, 0.0)
+    assert stats.mann_kendall([]) == (0, 0.0)
     assert stats.p_value(0, 0.0) == 1.0
-    assert stats.sen([], 1.0) is None
-    assert stats.quantile([], 0.5) is None
-    assert stats.inflation([], 0.0) == (1.0, 1.0)
-    assert stats.inflation([([0, 1], [5, 5])], 0.0) == (1.0, 1.0)
+    for nothing in (lambda: stats.theil_sen([], 1.0), lambda: stats.quantile([], 0.5)):
+        with pytest.raises(ValueError, match="^no "):
+            nothing()
+    assert stats.variance_inflation([], 0.0) == (1.0, 1.0)
+    assert stats.variance_inflation([([0, 1], [5, 5])], 0.0) == (1.0, 1.0)
 
 
 def test_memory_inflates():
     steps = [place // 10 % 2 for place in range(100)]
-    assert max(stats.inflation([(list(range(100)), steps)], 0.0)) > 4
+    assert max(stats.variance_inflation([(list(range(100)), steps)], 0.0)) > 4

@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules that make a verdict of the evidence.
+
+A number without a source of its own was chosen on the made-up histories of tests/trend, seeds 0 to
+299; docs/trend.md says how often the rules err on others.
+"""
+
+from __future__ import annotations
+
+from . import jumps, stats
+from .enough import LEAST_BINS, LEAST_HOURS
+from .evidence import Evidence, Trend
+from .segments import WARM_UP_HOURS, second_half
+
+# MB/h. Less than 24 MB a day harms nobody before the next update.
+LEAST_SLOPE = 1.0
+# MB/h. Faster than this, it is not the leak that is known.
+KNOWN_SLOPE = 100.0
+# The second halves of the runs, and what is left between jumps, climb at a third of the rate of the
+# rest at least, and either for sure or at about the same rate as the whole. A part has fewer values
+# than the whole, so it need not prove as much.
+LATE_SHARE = 0.35
+STEADY_SHARE = 0.6
+P_OF_A_PART = 0.05
+# A fall, seen for hours, of most of the rise is a sawtooth: there the share is above 1.1, in leaks
+# below 0.4.
+GIVEN_BACK_SHARE = 0.8
+# A jump, a plateau or a burst of fewer MB than this, and of fewer than so many times the usual ups
+# and downs, gives a history no shape.
+LEAST_SHAPE_MB = 30.0
+SHAPE_OF_DEVIATION = 4
+# A rise in the first quarter of a run is a cache that fills; a later one is a step.
+FILLS_EARLY = 0.25
+# A burst stands out from a large baseline if it is a fifth of it, and a history with bursts in a
+# tenth of its bins is spiky.
+BURST_SHARE = 0.2
+SPIKY_SHARE = 0.1
+
+
+def verdict(evidence: Evidence) -> str:
+    """The verdict; docs/trend.md says what each of them means."""
+    whole = evidence.whole
+    grows = whole is not None and whole.climbs() and whole.slope >= LEAST_SLOPE
+    if evidence.bins < LEAST_BINS or evidence.hours + WARM_UP_HOURS < LEAST_HOURS:
+        # Too early to be sure, too fast to wait.
+        fast = grows and whole is not None and whole.low > KNOWN_SLOPE
+        return "suspected" if fast else "insufficient"
+    if grows:
+        return _of_growth(evidence)
+    if not evidence.long_enough() and whole is not None and whole.low >= LEAST_SLOPE:
+        # What seems to climb, and by chance may, is not called harmless within a day.
+        return "insufficient"
+    return _of_shape(evidence)
+
+
+def _of_growth(evidence: Evidence) -> str:
+    """Whether what climbs as a whole is a leak."""
+    early = evidence.early.slope if evidence.early else 0.0
+    if not _goes_on(evidence.pieces, evidence.slope, evidence.slope):
+        return "saturating" if _jumps_early(evidence) else "step"
+    if not _goes_on(evidence.late, max(evidence.slope, early), evidence.slope):
+        return "saturating"
+    if evidence.fall > GIVEN_BACK_SHARE * evidence.rise:
+        return "sawtooth"
+    return "leak" if evidence.long_enough() and evidence.clear() else "suspected"
+
+
+def _goes_on(part: Trend | None, slope: float, whole: float) -> bool:
+    """Whether a part of what climbs at ``whole`` still climbs, if the rest does at ``slope``."""
+    if part is None or part.slope < LATE_SHARE * slope:
+        return False
+    return part.climbs(P_OF_A_PART) or part.slope >= STEADY_SHARE * whole
+
+
+def _jumps_early(evidence: Evidence) -> bool:
+    """Whether what stands out most is a rise early in a run, as when caches fill."""
+    found = [
+        (jump.height, jump.place / len(one.baseline))
+        for one in evidence.runs
+        for jump in jumps.find(one.baseline)
+    ]
+    if not found:
+        return False
+    height, place = max(found)
+    return height > 0 and place <= FILLS_EARLY
+
+
+def _of_shape(evidence: Evidence) -> str:
+    """What it is if it does not grow."""
+    late = [value for one in evidence.segments for value in second_half(one).values]
+    tall = max(LEAST_SHAPE_MB, SHAPE_OF_DEVIATION * stats.median_absolute_deviation(late))
+    if _climbs_between_falls(evidence):
+        return "sawtooth"
+    if any(
+        abs(jumps.lasting(one.baseline, jump.place)) > tall
+        for one in evidence.runs
+        for jump in jumps.find(one.baseline)
+    ):
+        return "saturating" if _jumps_early(evidence) else "step"
+    if _mostly_levelled_off(evidence, tall):
+        return "saturating"
+    spikes = sum(
+        1
+        for one in evidence.runs
+        for baseline, top in zip(one.baseline, one.tops)
+        if top - baseline > max(LEAST_SHAPE_MB, BURST_SHARE * baseline)
+    )
+    return "spiky" if spikes > SPIKY_SHARE * evidence.bins else "flat"
+
+
+def _climbs_between_falls(evidence: Evidence) -> bool:
+    """Whether it falls by jumps, of half the deepest fall at least, and climbs between them."""
+    least = max(LEAST_SHAPE_MB, evidence.deepest / 2)
+    falls = any(jump.height < -least for one in evidence.runs for jump in jumps.find(one.baseline))
+    pieces = evidence.pieces
+    return (
+        falls and pieces is not None and pieces.climbs(P_OF_A_PART) and pieces.slope >= LEAST_SLOPE
+    )
+
+
+def _mostly_levelled_off(evidence: Evidence, tall: float) -> bool:
+    """Whether most runs end on a level that is ``tall`` MB above their start."""
+    risen = sum(
+        1
+        for one in evidence.runs
+        if stats.median(second_half(one.segment).values) - one.baseline[0] > tall
+    )
+    return risen * 2 > len(evidence.runs)

@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a history shows, in numbers: the trend of the whole and its parts, the noise, the falls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from .._host.display import HOUR, MB
+from . import enough, jumps, segments, stats
+from .series import Series
+from .stats import Segment
+
+# The chance of a rise by accident that a verdict accepts.
+P = 0.01
+# Memory counts as given back if it was gone for so many hours on both sides of a bin: a burst that
+# ends is no such fall.
+BURST_HOURS = 2.5
+# A rough slope needs no more points: their pairs grow as the square of it.
+MOST_POINTS = 100
+
+
+class Trend(NamedTuple):
+    """Sen's slope with its interval at 95 % in MB/h, and Mann and Kendall's test: p and score S."""
+
+    slope: float
+    low: float
+    high: float
+    p: float
+    s: int
+
+    def climbs(self, p: float = P) -> bool:
+        """Whether it rises, and not by chance."""
+        return self.s > 0 and self.p < p and self.low > 0
+
+
+def trend_of(parts: Iterable[Segment]) -> Trend | None:
+    """The common trend of ``parts``; None if no two of their values can be compared."""
+    parts = [one for one in parts if len(one.times) > 1]
+    s, variance = stats.mann_kendall(parts)
+    ordered = stats.pairwise_slopes(parts)
+    if not ordered:
+        return None
+    middle = stats.theil_sen(ordered, 0.0).slope
+    variance *= max(1.0, *stats.variance_inflation(parts, middle))
+    slope, low, high = stats.theil_sen(ordered, variance)
+    return Trend(slope, low, high, stats.p_value(s, variance), s)
+
+
+class Evidence:
+    """What a verdict is based on; sizes in MB, times in hours.
+
+    ``whole`` is the trend of the whole, ``early`` and ``late`` of the first and second halves of
+    the runs, ``pieces`` of what is left between jumps. ``rise`` is what the whole climbed, ``fall``
+    what was given back in all, ``deepest`` the most at once; ``noise`` is how far the baseline
+    usually is from its line.
+    """
+
+    def __init__(self, series: Series) -> None:
+        self.series = series
+        # On anonymous memory, if each sample has it: file pages are not the process's to give back.
+        complete = len(series) and not any(math.isnan(value) for value in series.anon)
+        self.judged_on = "anon" if complete else "rss"
+        self.values: Sequence[float] = getattr(series, self.judged_on)
+        runs, self.width = segments.bin_runs(series, self.values)
+        self.runs = [one for one in runs if len(one.times) > 1]
+        self.segments = [one.segment for one in self.runs]
+        self.hours = sum([one.hours for one in self.runs], 0.0)
+        self.bins = sum(len(one.times) for one in self.runs)
+        self.whole = trend_of(self.segments)
+        halves = [segments.halves(one) for one in self.segments]
+        self.early = trend_of([first for first, _second in halves])
+        self.late = trend_of([second for _first, second in halves])
+        self.pieces = trend_of([piece for one in self.segments for piece in jumps.cut(one)])
+        reach = max(1, int(BURST_HOURS / self.width))
+        falls = [jumps.given_back(one.values, reach) for one in self.segments]
+        self.fall, self.deepest = sum(falls), max(falls, default=0.0)
+        self.rise = self.slope * self.hours
+        self.noise = _noise(self.segments, self.slope)
+
+    @property
+    def slope(self) -> float:
+        """That of the whole; 0 if there is none."""
+        return self.whole.slope if self.whole else 0.0
+
+    def long_enough(self) -> bool:
+        """Whether the runs are long enough for the word leak."""
+        return enough.long_enough([one.hours + segments.WARM_UP_HOURS for one in self.runs])
+
+    def clear(self) -> bool:
+        """Whether the rise stands out from the noise."""
+        return enough.clear(self.rise, self.hours, self.noise)
+
+    def hours_until_clear(self) -> float:
+        """How much longer it would have to climb like this to stand out."""
+        return enough.hours_until_clear(self.slope, self.hours, self.noise)
+
+
+def _noise(parts: Sequence[Segment], slope: float) -> float:
+    """The standard deviation of the baselines around a line of ``slope`` in each run, in MB.
+
+    It is estimated from the median absolute deviation, which a few bursts do not move.
+    """
+    left: list[float] = []
+    for times, values in parts:
+        apart = [value - slope * at for at, value in zip(times, values)]
+        middle = stats.median(apart)
+        left += [value - middle for value in apart]
+    return stats.SIGMA_OF_MAD * stats.median_absolute_deviation(left) if left else 0.0
+
+
+def rough_slope(series: Series) -> float | None:
+    """MB/h between the ends of each run, for what is too little for more; None for one point.
+
+    Runs that were seen once each, as in what systemd logs at a stop, are points of one curve, by
+    their age.
+    """
+    ends = [(start, end - 1) for start, end in series.bounds()]
+    hours = sum(series.time[last] - series.time[first] for first, last in ends) / HOUR
+    if hours > 0:
+        return sum(series.rss[last] - series.rss[first] for first, last in ends) / MB / hours
+    points = sorted(
+        (run.age / HOUR, series.rss[run.start] / MB) for run in series.runs if run.age is not None
+    )[:MOST_POINTS]
+    ordered = stats.pairwise_slopes([([at for at, _mb in points], [mb for _at, mb in points])])
+    return stats.theil_sen(ordered, 0.0).slope if ordered else None

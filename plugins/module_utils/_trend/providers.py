@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Does the leak depend on the provider? The trend with each of them, and across a switch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import classify, enough, explain
+from .evidence import trend_of
+from .judgement import Judgement
+from .segments import runs_in_bins, second_half
+
+
+def trends(judged: Judgement) -> list[dict[str, Any]]:
+    """The slope with each provider, by name; ready for JSON."""
+    series = judged.evidence.series
+    # By provider, (first sample, end, model) of each time that it was used.
+    used: dict[str, list[tuple[int, int, str | None]]] = {}
+    ends = [one.start for one in series.identities[1:]] + [len(series)]
+    for (start, identity), end in zip(series.identities, ends):
+        if identity.provider:
+            used.setdefault(identity.provider, []).append((start, end, identity.model))
+    return [_trend(judged, provider, used[provider]) for provider in sorted(used)]
+
+
+def _trend(
+    judged: Judgement, provider: str, parts: list[tuple[int, int, str | None]]
+) -> dict[str, Any]:
+    evidence = judged.evidence
+    runs = [
+        run
+        for start, end, _model in parts
+        for run in runs_in_bins(evidence.series, evidence.values, evidence.width, start, end)
+        if len(run.times) > 1
+    ]
+    segments = [run.segment for run in runs]
+    if segments == evidence.segments:
+        # One provider all the time is the common case, and judged already.
+        whole, late = evidence.whole, evidence.late
+    else:
+        whole, late = trend_of(segments), trend_of([second_half(one) for one in segments])
+    hours = sum(run.hours for run in runs)
+    bins = sum(len(run.times) for run in runs)
+    found: dict[str, Any] = {
+        "provider": provider,
+        "models": sorted({model for _start, _end, model in parts if model}),
+        "hours": explain.rounded(hours),
+        "slope_mb_per_hour": None,
+        "slope_ci": None,
+        "grows": None,
+    }
+    if whole is not None and hours >= enough.LEAST_HOURS and bins >= enough.LEAST_BINS:
+        last = late.slope if late else 0.0
+        found["slope_mb_per_hour"] = explain.rounded(whole.slope)
+        found["slope_ci"] = [explain.rounded(whole.low), explain.rounded(whole.high)]
+        found["grows"] = (
+            whole.climbs()
+            and whole.slope >= classify.LEAST_SLOPE
+            and last >= classify.LATE_SHARE * whole.slope
+        )
+    return found
+
+
+def switch(found: list[dict[str, Any]], judged: Judgement) -> str | None:
+    """Whether a leak survives a switch of the provider; None if there was no switch.
+
+    ``found`` is what trends() returned.
+    """
+    if len(found) < 2:
+        return None
+    known = [one for one in found if one["grows"] is not None]
+    if len(known) < 2:
+        return (
+            "Too little was seen with %s to say whether growth survives the switch of the provider."
+            % " and ".join(one["provider"] for one in found if one["grows"] is None)
+        )
+    said = ", ".join(
+        "%s with %s" % (explain.rate(one["slope_mb_per_hour"], one["slope_ci"]), one["provider"])
+        for one in known
+    )
+    growing = [one["provider"] for one in known if one["grows"]]
+    if not growing:
+        return "Memory grows with no provider (%s)." % said
+    if len(growing) < len(known):
+        doubt = ""
+        if judged.verdict == "saturating":
+            doubt = (
+                " A cache that has filled in the meantime looks the same: switch back to be sure."
+            )
+        return "Memory grows with %s only (%s): the leak does not survive the switch.%s" % (
+            " and ".join(growing),
+            said,
+            doubt,
+        )
+    if not judged.grows:
+        return "There is no leak to follow from one provider to another (%s)." % said
+    return (
+        "The leak survives the switch of the provider (%s), so the provider is not the cause."
+        % said
+    )

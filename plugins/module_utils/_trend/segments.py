@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs in bins: from samples to the baseline under the bursts, which is what is judged."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .._host.display import HOUR, MB
+from . import stats
+from .enough import LEAST_HOURS
+from .series import Series
+from .stats import Segment
+
+# Imports and the first sessions take memory for about an hour. A leak shows as well without it.
+WARM_UP_HOURS = 1.0
+# Half an hour holds 6 samples at the usual interval of 5 minutes.
+BIN_HOURS = 0.5
+# Of what is too short for a verdict, a bin is a third as long, so that a fast leak shows early.
+FINER = 3
+# The baseline of a bin: 20 % of its samples are below it, so a burst of less than 24 minutes does
+# not show.
+BASELINE_SHARE = 0.2
+# Sen's slope takes time by the number of pairs, so longer histories get longer bins: 3 h for 30
+# days in one run.
+MOST_PAIRS = 40000
+
+
+class BinnedRun:
+    """A run after its warm-up: each bin's age in hours, baseline and highest value in MB."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.baseline: list[float] = []
+        self.tops: list[float] = []
+
+    @property
+    def hours(self) -> float:
+        """From the first to the last bin."""
+        return self.times[-1] - self.times[0] if self.times else 0.0
+
+    @property
+    def segment(self) -> Segment:
+        """The baseline, for the statistics."""
+        return Segment(self.times, self.baseline)
+
+    def close(self, ages: Sequence[float], values: Sequence[float]) -> None:
+        """Add the bin with these samples, if there are any."""
+        if values:
+            self.times.append(sum(ages) / len(ages))
+            self.baseline.append(stats.quantile(values, BASELINE_SHARE) / MB)
+            self.tops.append(max(values) / MB)
+
+
+class Binned(NamedTuple):
+    """The runs of a history in bins of ``width`` hours."""
+
+    runs: list[BinnedRun]
+    width: float
+
+
+def runs_in_bins(
+    series: Series,
+    values: Sequence[float],
+    width: float = BIN_HOURS,
+    start: int = 0,
+    end: int | None = None,
+) -> list[BinnedRun]:
+    """The runs of samples ``start`` to ``end`` by ``values``, one of the columns of ``series``."""
+    found = []
+    end = len(series) if end is None else end
+    for run, (first, last) in zip(series.runs, series.bounds()):
+        last = min(last, end)
+        if last <= max(first, start):
+            continue
+        born = series.time[first] - (run.age or 0.0)
+        binned = BinnedRun()
+        place: int | None = None
+        ages: list[float] = []
+        held: list[float] = []
+        for index in range(max(first, start), last):
+            at = (series.time[index] - born) / HOUR
+            if at < WARM_UP_HOURS:
+                continue
+            if int(at / width) != place:
+                binned.close(ages, held)
+                place, ages, held = int(at / width), [], []
+            ages.append(at)
+            held.append(values[index])
+        binned.close(ages, held)
+        if binned.times:
+            found.append(binned)
+    return found
+
+
+def bin_runs(series: Series, values: Sequence[float]) -> Binned:
+    """All runs of ``series``, in bins as long as needed for MOST_PAIRS pairs at most."""
+    width = BIN_HOURS
+    found = runs_in_bins(series, values, width)
+    if max([one.hours for one in found], default=0.0) < LEAST_HOURS:
+        width /= FINER
+        found = runs_in_bins(series, values, width)
+    while _pairs(found) > MOST_PAIRS:
+        width *= math.ceil(math.sqrt(_pairs(found) / MOST_PAIRS))
+        found = runs_in_bins(series, values, width)
+    return Binned(found, width)
+
+
+def _pairs(found: Sequence[BinnedRun]) -> int:
+    return sum(len(one.times) * (len(one.times) - 1) // 2 for one in found)
+
+
+def halves(segment: Segment) -> tuple[Segment, Segment]:
+    """The two halves of a segment, by time."""
+    times, values = segment
+    middle = bisect_left(times, (times[0] + times[-1]) / 2)
+    return Segment(times[:middle], values[:middle]), Segment(times[middle:], values[middle:])
+
+
+def second_half(segment: Segment) -> Segment:
+    """The later half of a segment, by time."""
+    return halves(segment)[1]

@@ -1,0 +1,249 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The samples of one gateway as columns, cut into runs, with a time that no clock can spoil.
+
+A run is what a gateway does from one start to the next. Memory is bounded: beyond MAX_SAMPLES every
+second sample is dropped, so that the rest still cover the whole history.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+# A month at a sample every 26 s, in 4 MB of memory.
+MAX_SAMPLES = 100000
+# No run is without a sample for so long; a clock that starts in 1970 is set ahead by decades.
+LONGEST_SILENCE = 30 * 86400
+# What a sample's numbers are, in the order in which Series.add takes them.
+NUMBERS = (
+    "timestamp",
+    "rss_bytes",
+    "uptime_seconds",
+    "anon_bytes",
+    "swap_bytes",
+    "tree_rss_bytes",
+    "cgroup_bytes",
+    "oom_kills",
+)
+NAN = float("nan")
+_COLUMNS = ("time", "clock", "rss", "anon", "footprint")
+
+
+class Run(NamedTuple):
+    """A run: the index of its first sample, and the age in seconds of the process then."""
+
+    start: int
+    age: float | None
+
+
+class Identity(NamedTuple):
+    """What a gateway ran with; None if it is not known."""
+
+    provider: str | None
+    model: str | None
+    version: str | None
+
+
+class IdentityChange(NamedTuple):
+    """From sample ``start`` on it is ``identity``."""
+
+    start: int
+    identity: Identity
+
+
+Mark = TypeVar("Mark", Run, IdentityChange)
+
+
+class Series:
+    """Samples in the order in which they were taken, as columns.
+
+    ``time`` is seconds that run on within a run whatever the clock did, ``clock`` what the clock
+    said; ``rss``, ``anon`` (with swap; NaN if unknown) and ``footprint`` are bytes. ``runs`` and
+    ``identities`` say where each of them starts. ``kills`` counts OOM kills; ``notes`` says what
+    was wrong with the history; ``step`` is how many samples one that was kept represents.
+    """
+
+    def __init__(self) -> None:
+        self.time, self.clock, self.rss, self.anon, self.footprint = (
+            array("d") for _column in _COLUMNS
+        )
+        self.runs: list[Run] = []
+        self.identities: list[IdentityChange] = []
+        self.kills = 0
+        self.notes: list[str] = []
+        self.step = 1
+        # What reading it met: lines that are no samples or hold NUL bytes, columns without a use.
+        self.bad = self.nul = 0
+        self.unknown: list[str] = []
+        self.torn = False
+        self.set_back = self.set_ahead = 0
+        self._shift = 0.0
+        self._born: float | None = None
+        self._last_run: object = None
+        self._last_uptime: float | None = None
+        self._last_identity: Identity | None = None
+        self._last_kills: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def bounds(self) -> list[tuple[int, int]]:
+        """(index of the first sample, index after the last) of each run."""
+        starts = [run.start for run in self.runs]
+        return list(zip(starts, starts[1:] + [len(self)]))
+
+    def add(self, run: object, numbers: Sequence[float | None], identity: Identity) -> None:
+        """Take a sample of the run called ``run``, with ``numbers`` in the order of NUMBERS.
+
+        One without time or RSS is counted as ``bad``.
+        """
+        clock, rss, uptime, anon, swap, tree, cgroup, kills = numbers
+        if clock is None or rss is None:
+            self.bad += 1
+            return
+        self._place(run, clock, uptime)
+        swap = swap or 0.0
+        self.clock.append(clock)
+        self.rss.append(rss)
+        # What is swapped out was not given back: a leak goes on there if the host lacks memory.
+        self.anon.append(NAN if anon is None else anon + swap)
+        self.footprint.append(tree + swap if tree else cgroup or rss + swap)
+        if self._last_identity != identity:
+            self._last_identity = identity
+            self.identities.append(IdentityChange(len(self) - 1, identity))
+        if kills is not None:
+            self.kills += max(0, int(kills - (self._last_kills or 0)))
+            self._last_kills = kills
+        if len(self) > MAX_SAMPLES:
+            self.thin()
+
+    def _place(self, run: object, clock: float, uptime: float | None) -> None:
+        """Find the sample's run and its time in it."""
+        # The boot clock does not go back: that is another process, if runs have no names.
+        new = (
+            run != self._last_run
+            or uptime is not None
+            and self._last_uptime is not None
+            and uptime < self._last_uptime
+        )
+        if new:
+            self.runs.append(Run(len(self), uptime))
+            self._last_run = run
+            self._shift = 0.0
+            self._born = None if uptime is None else clock - uptime
+            self._last_kills = None
+        self._last_uptime = uptime
+        # The age of the process comes from the boot clock, which nobody sets.
+        now = self._shift + (clock if uptime is None or self._born is None else self._born + uptime)
+        if not new and now < self.time[-1]:
+            self.set_back += 1
+            self._shift += self.time[-1] - now
+            now = self.time[-1]
+        elif not new and now > self.time[-1] + LONGEST_SILENCE:
+            self.set_ahead += 1
+            self._shift += self.time[-1] - now
+            now = self.time[-1]
+        self.time.append(now)
+
+    def thin(self) -> None:
+        """Drop every second sample."""
+        self.step *= 2
+        for name in _COLUMNS:
+            setattr(self, name, getattr(self, name)[::2])
+        # A run of which no sample is left starts where the next one does.
+        self.runs = [one._replace(start=(one.start + 1) // 2) for one in self.runs]
+        self.identities = [one._replace(start=(one.start + 1) // 2) for one in self.identities]
+
+    def part(self, start: int, end: int) -> Series:
+        """Samples ``start`` to ``end``, with their runs only; a run that is cut keeps its age."""
+        part = Series()
+        for name in _COLUMNS:
+            setattr(part, name, getattr(self, name)[start:end])
+        for run, (first, last) in zip(self.runs, self.bounds()):
+            if last > start and first < end:
+                cut = max(first, start)
+                age = run.age
+                if age is not None and cut > first:
+                    age += self.time[cut] - self.time[first]
+                part.runs.append(Run(cut - start, age))
+        return part
+
+    def of_this_version(self) -> Series:
+        """The samples since the last change of the version.
+
+        What an upgrade fixed is no verdict on what runs now.
+        """
+        known = [one for one in self.identities if one.identity.version]
+        changes = [
+            new
+            for old, new in zip(known, known[1:])
+            if old.identity.version != new.identity.version
+        ]
+        if not changes:
+            return self
+        first, identity = changes[-1]
+        later = self.part(first, len(self))
+        if first not in [run.start for run in self.runs]:
+            # The run is cut: the new version counts from here, as if the process had just started.
+            later.runs[0] = Run(0, None)
+        later.identities = [
+            one._replace(start=one.start - first) for one in self.identities if one.start >= first
+        ]
+        later.kills = self.kills
+        later.notes = self.notes + [
+            "judged is version %s alone; %d samples of earlier versions were left out"
+            % (identity.version, first)
+        ]
+        return later
+
+    def finish(self) -> Series:
+        """Say in ``notes`` what had to be left out; returns self."""
+        # Thinning may have left nothing of a short one.
+        self.runs = _with_samples(self.runs, len(self))
+        self.identities = _with_samples(self.identities, len(self))
+        if self.nul:
+            self.notes.append(
+                "%d lines hold NUL bytes, as a failing disk or a power loss leaves them; "
+                "the bytes were passed over" % self.nul
+            )
+        if self.unknown:
+            self.notes.append(
+                "columns that are not known were passed over: %s" % ", ".join(self.unknown)[:200]
+            )
+        if self.bad:
+            self.notes.append(
+                "%d lines are no samples, because they are torn or hold what is no number, "
+                "and were left out" % self.bad
+            )
+        if self.torn:
+            self.notes.append(
+                "the last line has no end, as when it is cut short or still being written, "
+                "and was left out"
+            )
+        if self.set_back:
+            self.notes.append(
+                "the clock was set back %s; the samples after it are taken to follow on"
+                % _times(self.set_back)
+            )
+        if self.set_ahead:
+            self.notes.append(
+                "the clock went ahead by more than %d days %s; "
+                "the samples after it are taken to follow on"
+                % (LONGEST_SILENCE // 86400, _times(self.set_ahead))
+            )
+        if self.step > 1:
+            self.notes.append("a long history: one sample in %d was used" % self.step)
+        return self
+
+
+def _with_samples(marks: list[Mark], end: int) -> list[Mark]:
+    """Those of ``marks`` that start before the next one does, and before ``end``."""
+    following = [mark.start for mark in marks[1:]] + [end]
+    return [mark for mark, after in zip(marks, following) if mark.start < after]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else "%d times" % count

@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to do about a verdict, and in which order."""
+
+from __future__ import annotations
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
+
+MB = 1 << 20
+
+
+def test_upgrade_comes_before_any_cadence(trend, run):
+    found = trend(run(72, 18, version="0.16.0"), 4096 * MB)
+    assert found["advice"][0] == "0.16.0 leaks without bound (#25315); upgrade to 0.17.0 or later"
+    assert "restart" in found["advice"][1]
+    assert trend(run(1, 0, version="0.16.0"))["advice"][0].startswith("0.16.0 leaks")
+
+
+def test_one_life_without_a_version_does_not_hide_what_is_known_of_it(trend, run):
+    found = trend(run(48, 20, version="0.16.0") + run(2, 20, 48, "b", version=None), 2048 * MB)
+    assert found["version"] == "0.16.0" and "#25315" in found["advice"][0]
+
+
+def test_fast_leak_is_suspected_early(trend, run):
+    found = trend(run(2.5, 1900))
+    assert (found["verdict"], found["faster_than_known"]) == ("suspected", True)
+    assert "report it" in found["advice"][0]
+    # What a version keeps within bounds does not climb like this; what it leaks without bound may.
+    for version, place in (("0.19.0", 0), ("0.16.0", 1)):
+        assert "report it" in trend(run(2.5, 1900, version=version))["advice"][place]
+
+
+def test_without_known_leaks_the_rest_is_the_same(trend, run):
+    rows = run(72, 18, version="0.16.0")
+    found, bare = trend(rows, 4096 * MB), analysis.trend(rows, 4096 * MB)
+    assert bare["advice"] == found["advice"][1:]
+    assert dict(bare, advice=None) == dict(found, advice=None)

@@ -1,0 +1,74 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a history shows, in numbers."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import evidence, samples
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend.stats import Segment
+
+MB = 1 << 20
+
+
+def of(rows):
+    return evidence.Evidence(samples.of_rows(rows))
+
+
+def test_a_leak_in_numbers(runs):
+    found = of(runs(14, 12, 40))
+    assert found.whole.climbs() and found.late.climbs() and found.pieces.climbs()
+    assert found.whole.low < 40 < found.whole.high
+    assert found.rise == pytest.approx(40 * found.hours, rel=0.01)
+    assert 0 < found.noise < 10 and found.fall < found.rise / 10
+    assert found.long_enough() and found.clear() and found.hours_until_clear() == 0
+
+
+def test_nothing_in_numbers():
+    found = of([])
+    assert (found.whole, found.early, found.late, found.pieces) == (None,) * 4
+    assert (found.hours, found.bins, found.rise, found.noise, found.fall) == (0, 0, 0, 0, 0)
+    assert not found.long_enough()
+
+
+def test_values_that_cannot_be_compared_have_no_trend():
+    assert evidence.trend_of([]) is None
+    assert evidence.trend_of([Segment([1], [5]), Segment([2], [6])]) is None
+    assert evidence.trend_of([Segment([1, 1], [5, 6])]) is None
+
+
+def test_a_rise_of_few_values_may_be_chance():
+    assert not evidence.trend_of([Segment([1, 2, 3], [1, 2, 3])]).climbs()
+    assert evidence.trend_of([Segment(list(range(30)), list(range(30)))]).climbs()
+    assert not evidence.trend_of([Segment(list(range(30)), list(range(30, 0, -1)))]).climbs()
+
+
+def test_anonymous_memory_is_judged_if_each_sample_has_it(run):
+    rows = [dict(row, anon_bytes=100 * MB, swap_bytes=50 * MB) for row in run(24, 5)]
+    assert of(rows).judged_on == "anon" and of(rows).values[0] == 150 * MB
+    assert of(rows[:-1] + run(24, 5)[-1:]).judged_on == "rss"
+
+
+def test_rough_slope():
+    def rough(*points):
+        return evidence.rough_slope(
+            samples.of_rows(
+                [
+                    {
+                        "timestamp": at * 3600,
+                        "invocation_id": name,
+                        "rss_bytes": mb * MB,
+                        "uptime_seconds": age if age is None else age * 3600,
+                    }
+                    for name, at, mb, age in points
+                ]
+            )
+        )
+
+    assert rough() is None
+    assert rough(("a", 1, 100, None)) is None
+    # Between the ends of each run, whatever was in between.
+    assert rough(("a", 1, 100, 0), ("a", 2, 900, 1), ("a", 3, 120, 2)) == pytest.approx(10)
+    assert rough(("a", 1, 100, 0), ("a", 3, 120, 2), ("b", 9, 500, 0), ("b", 11, 560, 2)) == 20
+    # Runs that were seen once are points of one curve, by their age.
+    assert rough(("a", 50, 160, 6), ("b", 99, 100, 0), ("c", 70, 200, 10)) == pytest.approx(10)

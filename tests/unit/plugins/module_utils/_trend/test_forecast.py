@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When the limit is reached, how often to restart until then, and what a bigger server gains."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
+
+MB = 1 << 20
+START = 1790000000
+
+
+def test_cadence_follows_the_leak(trend, runs):
+    # 40 MB/h from 240 MB to 80 % of the limit.
+    for limit, hours in (
+        (1024, 12),
+        (2048, 24),
+        (4096, 72),
+        (8192, 72),
+        (16384, 168),
+        (65536, None),
+    ):
+        assert trend(runs(14, 12, 40), limit * MB)["recommended_restart_hours"] == hours
+    late = trend(runs(14, 12, 40), 512 * MB)
+    assert late["recommended_restart_hours"] == 6
+    assert "late" in late["advice"][0]
+
+
+def test_boxes():
+    assert forecast.boxes(288, 10)[0] == {"ram_gb": 2, "hours": 124.8}
+
+
+def test_fresh_is_how_it_starts_not_how_it_was_found(trend, run):
+    """The guard came to a gateway that had run for 60 h: what a fresh one takes is reckoned back."""
+    whole = [dict(row, uptime_seconds=row["timestamp"] - START) for row in run(96, 18, base=300)]
+    late = trend(whole[60 * 12 :], 2048 * MB)
+    early = trend(whole, 2048 * MB)
+    assert (early["recommended_restart_hours"], late["recommended_restart_hours"]) == (72, 72)
+    assert late["bigger_box"][0]["hours"] == pytest.approx(
+        early["bigger_box"][0]["hours"], rel=0.05
+    )
+
+
+def test_what_went_by_since_the_last_sample_counts(trend, run):
+    """The gateway grows on, whether or not anybody looks."""
+    rows = run(72, 18)
+    then = trend(rows, 4096 * MB, START + 72 * 3600)
+    later = trend(rows, 4096 * MB, START + 82 * 3600)
+    assert then["hours_to_limit"] - later["hours_to_limit"] == pytest.approx(10, abs=0.01)
+    assert (then["notes"], later["notes"]) == ([], ["the last sample is 10 h old"])
+    assert later["sample_age_hours"] == pytest.approx(10.1, abs=0.1)
+    assert trend(rows, 4096 * MB, START + 9000 * 3600)["hours_to_limit"] == 0
+
+
+def test_over_the_limit(trend, run):
+    assert trend(run(72, 18), 1024 * MB)["hours_to_limit"] == 0
+
+
+def test_danger_is_that_of_the_tree(trend, run):
+    rows = [
+        dict(row, tree_rss_bytes=row["rss_bytes"] + 1000 * MB, swap_bytes=100 * MB)
+        for row in run(72, 10)
+    ]
+    found = trend(rows, 4096 * MB)
+    assert found["hours_to_limit"] == pytest.approx((4096 - 200 - 720 - 1100) / 10, rel=0.05)
