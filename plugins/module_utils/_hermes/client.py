@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asking an installed Hermes, through its own Python, as the owner of its home.
 
-What comes back is a user's word: it is checked for its form here, and nothing else of it is trusted.
+What comes back is a user's word: its form is checked here, and nothing else of it is trusted.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hermes's drain marker: while it lies in the home, the gateway finishes its turns and takes no new ones (Hermes 0.18.2 and later).
+"""Hermes's drain marker, which makes a gateway finish its turns and take no new ones.
 
-Left behind it wedges the gateway, so whoever writes it removes it again, and what a killed arbiter left is removed by the unit's
-ExecStopPost and by the next check. It is written and removed as the gateway's user.
+Hermes 0.18.2 and later know it. A marker that is left behind wedges the gateway, so whoever writes
+it removes it again; what a killed arbiter left is removed by the unit's ExecStopPost and by the
+next check. It is written and removed as the gateway's user.
 """
 
 from __future__ import annotations
@@ -16,23 +17,36 @@ from .._host.errors import FileError, RunError
 from . import client
 from . import version as versions
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .discovery import Gateway
+
 NAME = ".drain_request.json"
 PRINCIPAL = "hermes-guard"
-# Where Hermes knows how, it is told not to announce the end of this process to the home channel: whoever is concerned has had a word.
-_WRITE = (
-    "import inspect, pathlib, sys; from gateway.drain_control import write_drain_request as write; "
-    "quiet = {'suppress_notification': True} if 'suppress_notification' in inspect.signature(write).parameters else {}; "
-    "write(principal=sys.argv[2], home=pathlib.Path(sys.argv[1]), **quiet)"
-)
+FIRST_VERSION = (0, 18, 2)
+# Run by Hermes's own Python. If Hermes can, it does not announce the end of the process to the home
+# channel: the users who are concerned have had their answers.
+_WRITE = """
+import inspect, pathlib, sys
+from gateway.drain_control import write_drain_request as write
+known = inspect.signature(write).parameters
+quiet = {"suppress_notification": True} if "suppress_notification" in known else {}
+write(principal=sys.argv[2], home=pathlib.Path(sys.argv[1]), **quiet)
+"""
 
 
-def supported(version):
-    """Whether Hermes ``version`` (str or None) knows the marker: 0.18.2 and later."""
-    return (versions.numbers(version) or (0, 0, 0)) >= (0, 18, 2)
+def supported(version: str | None) -> bool:
+    """Whether Hermes ``version`` knows the marker."""
+    return (versions.numbers(version) or (0, 0, 0)) >= FIRST_VERSION
 
 
-def write(gateway):
-    """Ask the Gateway to drain, through Hermes's own code; False where that did not work, or somebody else drains it."""
+def write(gateway: Gateway) -> bool:
+    """Ask the gateway to drain, through Hermes's own code; False if someone else drains it.
+
+    False too if that did not work.
+    """
     if foreign(gateway):
         return False
     try:
@@ -42,27 +56,27 @@ def write(gateway):
     return done.rc == 0 and ours(gateway)
 
 
-def ours(gateway):
-    """Whether a marker of ours lies in the home. Another's (the dashboard's, an operator's) is none of our business."""
+def ours(gateway: Gateway) -> bool:
+    """Whether the home has a marker of ours. Another's is left alone: the dashboard's, say."""
     content = _marker(gateway)
     return content is not None and content.get("principal") == PRINCIPAL
 
 
-def foreign(gateway):
-    """Whether somebody else drains the Gateway."""
+def foreign(gateway: Gateway) -> bool:
+    """Whether someone else drains the gateway."""
     content = _marker(gateway)
     return content is not None and content.get("principal") != PRINCIPAL
 
 
-def _marker(gateway):
+def _marker(gateway: Gateway) -> dict[str, Any] | None:
     try:
         return files.read_json(os.path.join(gateway.home, NAME), owners={gateway.uid})
     except FileError:
         return None
 
 
-def remove(gateway):
-    """Remove our marker where there is one; True where it was there. Raises RunError where it cannot be removed."""
+def remove(gateway: Gateway) -> bool:
+    """Remove our marker, if there is one; whether there was. RunError if it cannot be removed."""
     if not ours(gateway):
         return False
     done = command.run(["rm", "-f", "--", os.path.join(gateway.home, NAME)], user=gateway.account)

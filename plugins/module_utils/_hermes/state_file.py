@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a gateway says of itself in its home: gateway_state.json. Hostile input: read bounded, the owner checked, a word taken as a word."""
+"""What a gateway says of itself in its home, in gateway_state.json.
+
+Hostile input: it is read up to a limit, its owner is checked, and no text of it is trusted.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,27 @@ import os
 from .._host import files, proc
 from .._host.errors import FileError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .discovery import Gateway
+
+# More than any machine runs.
 MAX_AGENTS = 1000000
+# Platforms, and characters of a name or a state: what fits into a report.
+MAX_PLATFORMS = 40
+MAX_WORD = 40
 STATES = ("starting", "running", "degraded", "draining", "stopped", "startup_failed")
 
 
-def runtime(gateway):
-    """``state`` (one of STATES), ``active_agents`` (int) and ``platforms`` (dict name to state) of a Gateway; None where unknown.
+def runtime(gateway: Gateway) -> dict[str, Any]:
+    """``state`` (one of STATES), ``active_agents`` and ``platforms`` (their states by name).
 
-    The file belongs to the process that wrote it: where its pid or start time is another's, it says nothing of this life.
+    None if unknown. The file belongs to the process that wrote it: if its pid or start time is
+    another's, it says nothing about this run.
     """
-    unknown = {"state": None, "active_agents": None, "platforms": {}}
+    unknown: dict[str, Any] = {"state": None, "active_agents": None, "platforms": {}}
     if gateway.pid is None:
         return dict(unknown, state="stopped")
     try:
@@ -28,24 +42,29 @@ def runtime(gateway):
         )
     except FileError:
         return unknown
-    if (
-        content is None
-        or content.get("pid") != gateway.pid
-        or content.get("start_time") not in (None, proc.start_ticks(gateway.pid))
-    ):
+    if content is None or content.get("pid") != gateway.pid:
         return unknown
-    agents = content.get("active_agents")
-    platforms = content.get("platforms")
+    if content.get("start_time") not in (None, proc.start_ticks(gateway.pid)):
+        return unknown
+    state = content.get("gateway_state")
     return {
-        "state": content.get("gateway_state") if content.get("gateway_state") in STATES else None,
-        "active_agents": agents
-        if isinstance(agents, int) and not isinstance(agents, bool) and 0 <= agents < MAX_AGENTS
-        else None,
-        "platforms": {
-            str(name)[:40]: str(value.get("state"))[:40]
-            for name, value in list(platforms.items())[:40]
-            if isinstance(value, dict)
-        }
-        if isinstance(platforms, dict)
-        else {},
+        "state": state if state in STATES else None,
+        "active_agents": _agents(content.get("active_agents")),
+        "platforms": _platforms(content.get("platforms")),
+    }
+
+
+def _agents(value: object) -> int | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value < MAX_AGENTS else None
+
+
+def _platforms(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        return {}
+    return {
+        str(name)[:MAX_WORD]: str(platform.get("state"))[:MAX_WORD]
+        for name, platform in list(value.items())[:MAX_PLATFORMS]
+        if isinstance(platform, dict)
     }

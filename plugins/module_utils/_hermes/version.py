@@ -9,7 +9,10 @@ import re
 
 
 def numbers(version: str | None) -> tuple[int, int, int] | None:
-    """The first three numbers of ``version``: (0, 18, 2) for "v0.18.2.post1", (0, 19, 0) for "0.19"; None for what has none."""
+    """The first three numbers of ``version``; None if it has none.
+
+    (0, 18, 2) for "v0.18.2.post1", (0, 19, 0) for "0.19".
+    """
     found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", version or "")
     if found is None:
         return None
