@@ -1,16 +1,17 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of what a change did to the leaks of a fleet, from what ``hermes-guard trend --since`` said on each host."""
+"""The table of what a change did to the leaks of a fleet, from the answers of memory_trend_info."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _fleet
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers, _columns, _fleet
 
 HEADER = ("HOST", "GATEWAY", "RESULT", "BEFORE MB/H (95 %)", "AFTER MB/H (95 %)", "STILL", "WHY")
-# What somebody must look at comes first.
+# What somebody must look at comes first; before it, in front of all others, what is no result.
 ORDER = (
     "new_leak",
     "still_leaking",
@@ -21,76 +22,70 @@ ORDER = (
     "fixed",
     "no_leak",
 )
+_CHANGE = {"result": "text", "hours_still": "number", "why": "text"}
 
 
-def fix_table(answers):
-    """The lines (list of str) of a table; ``answers`` is a list of: host, registered result of the command."""
+def fix_table(answers: Iterable[tuple[str, Any]]) -> list[str]:
+    """The lines of a table; ``answers`` has for each host its name and the registered result."""
     rows = []
     for host, result in answers:
-        rows += _host(_fleet.text(host), result if isinstance(result, dict) else {})
+        rows += _host(_answers.text(host), result)
     rows.sort(key=lambda row: (ORDER.index(row[2]) if row[2] in ORDER else -1, row[0], row[1]))
-    rows = [HEADER] + [row[:2] + (row[2].replace("_", " "),) + row[3:] for row in rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER) - 1)] + [0]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
-    ]
+    return _columns.lines(HEADER, [row[:2] + (row[2].replace("_", " "),) + row[3:] for row in rows])
 
 
-def _host(host, result):
-    out = result.get("stdout")
+def _host(host: str, result: object) -> list[tuple[str, ...]]:
     try:
-        # Where there is no guard, the module says in these words that it did not run it.
-        said = (
-            {}
-            if str(out).startswith("skipped, since ") and not result.get("rc")
-            else json.loads(out)
-        )
-    except (TypeError, ValueError):
-        said = None
-    if not isinstance(said, dict):
-        return [
-            (
-                host,
-                "-",
-                "could not be asked",
-                "-",
-                "-",
-                "-",
-                _fleet.text(result.get("stderr") or result.get("msg") or "no word from it"),
+        changes = _answers.part(result, "changes", dict)
+        if not changes:
+            raise _answers.NoAnswer(
+                _answers.NOT_MANAGED, "hermes-guard manages no gateway on this host"
             )
-        ]
-    return [_gateway(host, name, one) for name, one in said.items() if isinstance(one, dict)] or [
-        (host, "-", "no gateway", "-", "-", "-", "no Hermes gateway is guarded on this host")
+    except _answers.NoAnswer as exc:
+        return [_nothing(host, "-", exc)]
+    return [
+        _gateway(host, _answers.text(name, 100) or "-", changes[name])
+        for name in list(changes)[: _fleet.MAX_GATEWAYS]
     ]
 
 
-def _gateway(host, name, one):
-    before, after = (_side(one.get(side)) for side in ("before", "after"))
-    still = _fleet.hours(_fleet.number(one.get("hours_still")))
+def _gateway(host: str, name: str, value: object) -> tuple[str, ...]:
+    try:
+        one = _answers.typed(value, _CHANGE)
+        if one["result"] not in ORDER:
+            raise _answers.NoAnswer(_answers.NONSENSE, "result is none that there is")
+        before, after = (_side(value, side) for side in ("before", "after"))
+    except _answers.NoAnswer as exc:
+        return _nothing(host, name, exc)
     return (
         host,
-        _fleet.text(name, 100),
-        _fleet.text(one.get("result"), 40),
+        name,
+        one["result"],
         before,
         after,
-        still,
-        _fleet.text(one.get("why")),
+        _fleet.hours(one["hours_still"]),
+        one["why"] or "-",
     )
 
 
-def _side(side):
-    side = side if isinstance(side, dict) else {}
-    return _fleet.slope(
-        {
-            "slope_mb_per_hour": _fleet.number(side.get("slope_mb_per_hour")),
-            "slope_ci": _fleet.pair(side.get("slope_ci")),
-        }
-    )
+def _nothing(host: str, name: str, exc: _answers.NoAnswer) -> tuple[str, ...]:
+    return (host, name, exc.word, "-", "-", "-", exc.why)
+
+
+def _side(value: Any, side: str) -> str:
+    one = value.get(side)
+    if one is None:
+        one = {}
+    slope = _answers.typed(one, {"slope_mb_per_hour": "number"})["slope_mb_per_hour"]
+    interval = _answers.pair(one.get("slope_ci"))
+    if one.get("slope_ci") is not None and interval is None:
+        raise _answers.NoAnswer(_answers.NONSENSE, "slope_ci is not a pair of numbers")
+    return _fleet.slope({"slope_mb_per_hour": slope, "slope_ci": interval})
 
 
 class FilterModule:
     """The filters of the collection."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable]:
         """By name."""
         return {"fix_table": fix_table}

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible.errors import AnsibleFilterError
 
 
-def restart_line(result, host):
-    """The line (str); ``result`` is what the module gateway_restart returned (dict), ``host`` the host's name."""
+def restart_line(result: dict[str, Any], host: str) -> str:
+    """The line; ``result`` is what the module gateway_restart returned, ``host`` the host's name."""
     if not isinstance(result, dict):
         raise AnsibleFilterError(
             "restart_line takes the result of gateway_restart, not %s" % type(result).__name__
@@ -22,7 +25,7 @@ def restart_line(result, host):
     )
 
 
-def _gateway(one):
+def _gateway(one: dict[str, Any]) -> str:
     if one["skipped_because"]:
         return "%s left alone, %s" % (one["name"], one["skipped_because"])
     if one["downtime_seconds"] is None:
@@ -37,6 +40,6 @@ def _gateway(one):
 class FilterModule:
     """The filters of the collection."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable]:
         """By name."""
         return {"restart_line": restart_line}

@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of a fleet's gateways, from what ``hermes-guard status --json`` said on each host."""
+"""The table of a fleet's gateways, from what the module gateway_info returned on each host."""
 
 from __future__ import annotations
 
-import json
 import textwrap
+from collections.abc import Callable
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.display import (
@@ -14,6 +15,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.display i
     span,
     utc,
 )
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers, _columns
 
 HEADER = (
     "HOST",
@@ -28,72 +30,104 @@ HEADER = (
     "LAST RESTART",
     "WHY",
 )
+# A reason in the ledger may be long, and the table is wide already.
+_WHY = 90
+# A host has a handful; one that claims more must not bury the others.
+_MOST = 1000
+_GATEWAY = {
+    "name": "text",
+    "scope": "text",
+    "version": "text",
+    "state": "text",
+    "active_state": "text",
+    "uptime_seconds": "number",
+    "managed": "flag",
+    "threshold_bytes": "number",
+    "next_restart": "moment",
+    "suspended_until": "moment",
+}
+_MEMORY = {"rss_bytes": "number"}
+_RESTART = {"time": "moment", "trigger": "text", "reason": "text"}
 
 
-def status_table(answers):
-    """The lines (list of str) of a table; ``answers`` is a dict from host name to the registered result of the command (dict)."""
+def status_table(answers: dict[str, Any]) -> list[str]:
+    """The lines of a table; ``answers`` are the registered results of gateway_info by host name."""
     if not isinstance(answers, dict):
         raise AnsibleFilterError(
             "status_table takes a dict from host name to result, not %s" % type(answers).__name__
         )
     rows = []
     for host in sorted(answers):
-        rows += _host(host, answers[host] or {})
-    widths = [max(len(row[column]) for row in [HEADER] + rows) for column in range(len(HEADER) - 1)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths + [0])).rstrip()
-        for row in [HEADER] + rows
-    ]
+        rows += _host(_answers.text(host), answers[host])
+    return _columns.lines(HEADER, rows)
 
 
-def _host(host, result):
-    if result.get("unreachable") or result.get("failed") or result.get("rc"):
-        return [
-            _word(
-                host,
-                "could not be asked: %s"
-                % (result.get("stderr") or result.get("msg") or "unreachable"),
-            )
-        ]
+def _host(host: str, result: object) -> list[tuple[str, ...]]:
     try:
-        status = json.loads(result.get("stdout") or "")
-    except ValueError:
-        return [_word(host, "no Hermes gateway is guarded on this host")]
-    return [_gateway(host, one) for one in status["gateways"]] or [
-        _word(host, "no Hermes gateway is guarded on this host")
-    ]
+        gateways = _answers.part(result, "gateways", list)
+        problem = _answers.typed(result, {"guard_problem": "text"})["guard_problem"]
+        if problem:
+            raise _answers.NoAnswer(_answers.SILENT, problem)
+        rows = [row for row in (_gateway(host, one) for one in gateways[:_MOST]) if row]
+        if not rows:
+            raise _answers.NoAnswer(
+                _answers.NOT_MANAGED, "hermes-guard manages no gateway on this host"
+            )
+        return rows
+    except _answers.NoAnswer as exc:
+        return [_nothing(host, "-", exc)]
 
 
-def _word(host, text):
-    return (host,) + ("-",) * (len(HEADER) - 2) + (textwrap.shorten(text, 90),)
+def _gateway(host: str, value: object) -> tuple[str, ...] | None:
+    """The row of one gateway, or None for one that is not managed."""
+    name = "-"
+    try:
+        # So that the row of one that makes no sense has its name all the same.
+        name = _answers.typed(value, {"name": "text"})["name"] or "-"
+        one = _answers.typed(value, _GATEWAY)
+        if one["name"] is None or one["managed"] is None:
+            raise _answers.NoAnswer(_answers.NONSENSE, "a gateway without a name or managed")
+        if not one["managed"]:
+            return None
+        return _cells(host, one, value if isinstance(value, dict) else {})
+    except _answers.NoAnswer as exc:
+        return _nothing(host, name, exc)
 
 
-def _gateway(host, one):
-    last = one.get("last_restart")
+def _cells(host: str, one: dict[str, Any], value: dict[str, Any]) -> tuple[str, ...]:
+    memory = _answers.typed(value.get("memory") or {}, _MEMORY)
+    last = _answers.typed(value.get("last_restart") or {}, _RESTART)
+    state = one["active_state"] if one["state"] == "stopped" else one["state"]
     return (
         host,
         one["name"],
-        one["scope"],
+        one["scope"] or "-",
         one["version"] or "?",
-        one["state"],
-        megabytes((one["sample"] or {}).get("rss_bytes")),
+        state or "?",
+        megabytes(memory["rss_bytes"]),
         span(one["uptime_seconds"]),
         megabytes(one["threshold_bytes"]),
         ("suspended until " + _when(one["suspended_until"]))
-        if one.get("suspended_until")
+        if one["suspended_until"]
         else _when(one["next_restart"]),
-        _when(last and last["time"]),
-        textwrap.shorten(("%s: %s" % (last["trigger"], last["reason"])) if last else "-", 90),
+        _when(last["time"]),
+        textwrap.shorten("%s: %s" % (last["trigger"] or "?", last["reason"] or "?"), _WHY)
+        if last["time"]
+        else "-",
     )
 
 
-def _when(epoch):
+def _nothing(host: str, name: str, exc: _answers.NoAnswer) -> tuple[str, ...]:
+    return (host, name) + ("-",) * (len(HEADER) - 3) + (str(exc),)
+
+
+def _when(epoch: float | None) -> str:
     return utc(epoch) if epoch else "never"
 
 
 class FilterModule:
     """The filters of the collection."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable]:
         """By name."""
         return {"status_table": status_table}

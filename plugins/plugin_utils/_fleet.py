@@ -1,11 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the hosts of a fleet answered, as rows in the order of urgency.
-
-A host may be in somebody else's hands: whatever it says is a number, a short printable text or
-nothing, before anything else sees it.
-"""
+"""What the hosts of a fleet answered, as rows in the order of urgency."""
 
 from __future__ import annotations
 
@@ -15,6 +11,9 @@ from typing import Any, Dict, Sequence
 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import display
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.display import DAY, HOUR, MB
+
+from . import _answers
+from ._answers import number, pair, text
 
 SOON_HOURS = 24
 WEEK_HOURS = 168
@@ -46,29 +45,6 @@ WATCHED = ("suspected", "sawtooth")
 
 # A gateway, or a host without one, in the report: the keys are those of _blank().
 Row = Dict[str, Any]
-
-
-def number(value: object) -> float | None:
-    """``value`` as a finite float, else None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    # Neither infinity nor what is no number is below it.
-    return float(value) if abs(value) < 1e15 else None
-
-
-def text(value: object, most: int = 300) -> str:
-    """``value`` as one line of printable text of at most ``most`` characters.
-
-    A list of texts is joined; what is not a text is empty.
-    """
-    if isinstance(value, (list, tuple)):
-        value = "; ".join(
-            text(one, most) for one in value[:20] if isinstance(one, (str, int, float))
-        )
-    if not isinstance(value, (str, int, float)):
-        return ""
-    line = " ".join(display.printable(str(value)[: 4 * most], instead=" ").split())
-    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def _dict(value: object) -> dict[Any, Any]:
@@ -111,18 +87,19 @@ def fleet(answers: Sequence[Sequence[Any]], now: float | None = None) -> dict[st
 
 
 def _host(host: str, trend: dict[str, Any], oom: dict[str, Any], now: float) -> list[Row]:
-    if not isinstance(trend.get("trends"), dict):
-        word = "unreachable" if trend.get("unreachable") else "could not be asked"
-        why = text(trend.get("msg") or trend.get("module_stderr") or "no word from it")
-        return [_blank(host, "silent", word, why.replace("Task failed: ", "", 1))]
+    try:
+        trends = _answers.part(trend, "trends", dict)
+    except _answers.NoAnswer as exc:
+        word = "unreachable" if trend.get("unreachable") else exc.word
+        return [_blank(host, "silent", word, exc.why)]
     kills = [_dict(kill) for kill in _list(oom.get("kills"))[:MAX_GATEWAYS]]
     found = []
-    for name in list(trend["trends"])[:MAX_GATEWAYS]:
+    for name in list(trends)[:MAX_GATEWAYS]:
         own = [kill for kill in kills if kill.get("name") == name]
-        found.append(_gateway(host, str(name), _dict(trend["trends"][name]), own, now))
+        found.append(_gateway(host, str(name), _dict(trends[name]), own, now))
     # It looks for every gateway, not for the configured ones only.
     for name in sorted(_dict(oom.get("counters")), key=str)[:MAX_GATEWAYS]:
-        if name not in trend["trends"]:
+        if name not in trends:
             found.append(_bare(host, str(name)))
     if not isinstance(oom.get("kills"), (list, tuple)):
         for row in found:
@@ -235,12 +212,6 @@ def _kill(kill: dict[str, Any]) -> dict[str, Any]:
         "scope": text(kill.get("scope"), 40),
         "source": text(kill.get("source"), 40),
     }
-
-
-def pair(value: object) -> list[float] | None:
-    """``value`` as a list of two numbers, else None."""
-    found = [one for one in map(number, _list(value)[:2]) if one is not None]
-    return found if len(found) == 2 else None
 
 
 def _range(value: object) -> list[float | None] | None:

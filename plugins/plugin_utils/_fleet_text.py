@@ -10,7 +10,7 @@ import io
 import json
 from typing import Any
 
-from . import _fleet
+from . import _columns, _fleet
 
 HEADER = ("HOST", "GATEWAY", "VERDICT", "MB/H (95 %)", "RSS", "TIME TO LIMIT", "OOM 24H", "ADVICE")
 COLUMNS = (
@@ -38,11 +38,7 @@ COLUMNS = (
 
 def table(report: dict[str, Any]) -> list[str]:
     """The lines of a table."""
-    rows = [HEADER] + [_cells(row) for row in report["rows"]]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER) - 1)] + [0]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
-    ]
+    return _columns.lines(HEADER, [_cells(row) for row in report["rows"]])
 
 
 def _cells(row: _fleet.Row) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import math
 import time
 from typing import Any, NamedTuple, Sequence
 
-from . import _fleet
+from . import _answers, _fleet
 
 # A step of the time axis in hours, with how a tick is written.
 STEPS_HOURS = (
@@ -103,7 +103,9 @@ def plot(row: _fleet.Row, frame: Frame) -> dict[str, Any] | None:
     ticks, top = _scale_mb(max(highest, shown or 0) * 1.06)
     axes = _Axes(frame, start, end, top)
     runs = _runs(points)
-    times = [time for time in map(_fleet.number, _list(chart.get("restarts"))) if time is not None]
+    times = [
+        time for time in map(_answers.number, _list(chart.get("restarts"))) if time is not None
+    ]
     restarts = [axes.x(time) for time in times if start <= time <= end]
     changes = _changes(chart.get("providers"), start, end)
     kills = [time for time in chart["kills"] if start <= time <= end + 0.02 * (end - start)]
@@ -134,7 +136,7 @@ def _points(value: object) -> list[Point]:
     """What a host calls its points, in bytes: in order of time in each run."""
     found = []
     for given in _list(value):
-        numbers = [_fleet.number(one) for one in (list(_list(given)) + [None] * 4)[:4]]
+        numbers = [_answers.number(one) for one in (list(_list(given)) + [None] * 4)[:4]]
         time, rss, floor, run = numbers
         # What is not in this range no clock and no computer shows.
         if time is None or rss is None or not 0 < time < 1e11 or not 0 <= rss < 1e15:
@@ -167,8 +169,8 @@ def _changes(identities: object, start: float, end: float) -> list[Change]:
     found, last = [], None
     for given in _list(identities):
         identity = list(_list(given))
-        time = _fleet.number(identity[0]) if identity else None
-        words = [_fleet.text(word, 60) for word in identity[1:4]]
+        time = _answers.number(identity[0]) if identity else None
+        words = [_answers.text(word, 60) for word in identity[1:4]]
         name = " / ".join(word for word in words if word) or "unknown"
         if time is None or name == last:
             continue
@@ -205,7 +207,7 @@ def _fit(run: list[Point], row: _fleet.Row, axes: _Axes) -> dict[str, str] | Non
 
     None if too little of the run was judged.
     """
-    since = _fleet.number(row["chart"].get("judged_from")) or 0
+    since = _answers.number(row["chart"].get("judged_from")) or 0
     floors = [(one.time, one.floor) for one in run if one.floor is not None and one.time >= since]
     if len(floors) < 4 or floors[-1][0] - floors[0][0] < 0.01 * (axes.end - axes.start):
         return None

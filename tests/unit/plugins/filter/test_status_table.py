@@ -1,0 +1,208 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of report.yml: a line for each managed gateway, and one for each host without."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytest.importorskip("ansible")
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.hermes_ops.gateway.plugins.filter.status_table import status_table
+
+AT = 1785938400
+MB = 1 << 20
+
+
+def gateway(**more):
+    """What gateway_info returns of one gateway, as far as the table shows it."""
+    return dict(
+        {
+            "name": "hermes-gateway",
+            "scope": "system",
+            "version": "0.19.0",
+            "state": "running",
+            "active_state": "active",
+            "uptime_seconds": 7200,
+            "managed": True,
+            "threshold_bytes": 2048 * MB,
+            "next_restart": AT,
+            "suspended_until": None,
+            "last_restart": {"time": AT - 86400, "trigger": "watchdog", "reason": "it leaked"},
+            "memory": {"rss_bytes": 94 * MB},
+        },
+        **more,
+    )
+
+
+def answer(*gateways):
+    return {"gateways": list(gateways), "guard_problem": None, "changed": False}
+
+
+def cells(line):
+    return re.split(r"  +", line)
+
+
+def test_line_of_a_gateway():
+    lines = status_table({"b": answer(gateway(), gateway(name="other")), "a": answer(gateway())})
+    assert [cells(line)[:2] for line in lines] == [
+        ["HOST", "GATEWAY"],
+        ["a", "hermes-gateway"],
+        ["b", "hermes-gateway"],
+        ["b", "other"],
+    ]
+    assert cells(lines[0])[2:] == [
+        "SCOPE",
+        "VERSION",
+        "STATE",
+        "RSS",
+        "UPTIME",
+        "THRESHOLD",
+        "NEXT RESTART",
+        "LAST RESTART",
+        "WHY",
+    ]
+    assert cells(lines[1])[2:] == [
+        "system",
+        "0.19.0",
+        "running",
+        "94 MB",
+        "2 h",
+        "2048 MB",
+        "2026-08-05 14:00 UTC",
+        "2026-08-04 14:00 UTC",
+        "watchdog: it leaked",
+    ]
+
+
+def test_what_is_not_known_has_a_sign_of_its_own():
+    one = gateway(
+        version=None,
+        uptime_seconds=None,
+        threshold_bytes=None,
+        next_restart=None,
+        last_restart=None,
+        memory={"rss_bytes": None},
+    )
+    line = status_table({"a": answer(one)})[1]
+    assert cells(line)[3:] == ["?", "running", "?", "?", "?", "never", "never", "-"]
+
+
+@pytest.mark.parametrize(
+    ("more", "column", "shown"),
+    [
+        ({"suspended_until": AT}, 8, "suspended until 2026-08-05 14:00 UTC"),
+        ({"state": "stopped", "active_state": "failed"}, 4, "failed"),
+        ({"state": "gone", "active_state": None}, 4, "gone"),
+        ({"state": "draining"}, 4, "draining"),
+    ],
+)
+def test_state_and_next_restart(more, column, shown):
+    assert cells(status_table({"a": answer(gateway(**more))})[1])[column] == shown
+
+
+def test_gateway_that_is_not_managed_is_not_in_the_table():
+    lines = status_table(
+        {"a": answer(gateway(), gateway(name="by-hand", managed=False, threshold_bytes=None))}
+    )
+    assert len(lines) == 2 and "by-hand" not in lines[1]
+
+
+def test_three_ways_without_an_answer_are_three_answers():
+    lines = status_table(
+        {
+            "a": {"failed": True, "msg": "Task failed: Missing sudo password"},
+            "b": answer(),
+            "c": answer(gateway(managed=False)),
+            "d": {"module_stdout": "Last login: today", "rc": 0, "msg": "no JSON"},
+            "e": {"gateways": {}, "changed": False},
+            "f": {"unreachable": True, "msg": "no route to host"},
+            "g": dict(answer(gateway(managed=None)), guard_problem="guard.conf cannot be read"),
+            "h": None,
+            "i": answer(gateway()),
+        }
+    )
+    assert [(cells(line)[0], cells(line)[-1]) for line in lines[1:]] == [
+        ("a", "could not be asked: Missing sudo password"),
+        ("b", "not managed: hermes-guard manages no gateway on this host"),
+        ("c", "not managed: hermes-guard manages no gateway on this host"),
+        ("d", "answered nonsense: no JSON"),
+        ("e", "answered nonsense: there is no gateways in its answer that can be read"),
+        ("f", "could not be asked: no route to host"),
+        ("g", "could not be asked: guard.conf cannot be read"),
+        ("h", "could not be asked: no word from it"),
+        ("i", "watchdog: it leaked"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "gateways",
+    [
+        5,
+        "x",
+        {"hermes-gateway": gateway()},
+        [5],
+        [None],
+        [{}],
+        [[gateway()]],
+        [gateway(name=None)],
+        [gateway(name=["x"])],
+        [gateway(managed=None)],
+        [gateway(managed="yes")],
+        [gateway(version={"a": 1})],
+        [gateway(uptime_seconds="long")],
+        [gateway(uptime_seconds=float("inf"))],
+        [gateway(threshold_bytes=True)],
+        [gateway(threshold_bytes=10**400)],
+        [gateway(next_restart=1e14)],
+        [gateway(next_restart=-5)],
+        [gateway(suspended_until="soon")],
+        [gateway(memory=5)],
+        [gateway(memory={"rss_bytes": "much"})],
+        [gateway(last_restart="yesterday")],
+        [gateway(last_restart={"time": "x", "trigger": "t", "reason": "r"})],
+        [gateway(last_restart={"time": AT, "trigger": 5})],
+    ],
+    ids=str,
+)
+def test_nonsense_of_one_host_is_one_line(gateways):
+    lines = status_table({"a": {"gateways": gateways}, "b": answer(gateway())})
+    assert len(lines) == 3
+    assert cells(lines[1])[-1].startswith("answered nonsense: ")
+    assert cells(lines[2])[-1] == "watchdog: it leaked"
+
+
+def test_nonsense_of_one_gateway_is_not_that_of_its_host():
+    lines = status_table({"a": answer(gateway(), gateway(name="other", version=5))})
+    assert cells(lines[1])[1] == "hermes-gateway" and cells(lines[1])[3] == "0.19.0"
+    assert cells(lines[2])[1] == "other"
+    assert cells(lines[2])[-1] == "answered nonsense: version is not a text"
+
+
+def test_whatever_a_host_says_is_a_bounded_line():
+    evil = "\x1b[31m\r\n\u202e" + "x y" * 50000
+    lines = status_table(
+        {
+            "a": answer(
+                gateway(
+                    name=evil,
+                    scope=evil,
+                    version=evil,
+                    state=evil,
+                    last_restart={"time": AT, "trigger": evil, "reason": evil},
+                )
+            ),
+            "b": {"msg": evil},
+            "c": answer(*[gateway(name="g%d" % place) for place in range(5000)]),
+        }
+    )
+    assert len(lines) <= 1 + 1 + 1 + 1000
+    assert all(line.isprintable() and len(line) < 2000 for line in lines)
+
+
+def test_what_is_no_dictionary_of_answers():
+    with pytest.raises(AnsibleFilterError, match="not list"):
+        status_table([])
