@@ -88,7 +88,7 @@ options:
     description:
       - Variables of roles of the collection, by name. They are checked before anything is changed,
         so that a wrong one that comes later in the play does not leave half of it done.
-      - If O(options.hermes_restart_timer_every=auto), the history of each gateway is judged and
+      - If C(hermes_restart_timer_every) is V(auto), the history of each gateway is judged and
         RV(gateways[].recommended_every) returned.
       - The component V(memory_limit) needs those of its role.
     type: dict
@@ -167,7 +167,7 @@ gateways:
       description:
         - How often the gateway should be restarted, by its measured leak; null if it needs no
           restarts, V(12h) until there is a verdict.
-      returned: if O(options.hermes_restart_timer_every=auto)
+      returned: if C(hermes_restart_timer_every) in O(options) is V(auto)
       type: str
       sample: 24h
 memory:
