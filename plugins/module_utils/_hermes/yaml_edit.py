@@ -233,7 +233,7 @@ def _without(data: dict[str, Any], dotted: str) -> dict[str, Any]:
 
 
 def _set(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Step:
-# ------------------------------------------------------------------------- changing, byte by byte
+    """Give the key of ``change`` its value; ``depth`` is how many of its parts there were."""
     parts, value = change["key"].split("."), change["value"]
     place: Any = parsed.node
     for index, part in enumerate(parts):

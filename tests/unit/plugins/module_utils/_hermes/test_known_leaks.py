@@ -29,3 +29,8 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import 
 def test_known_leaks(version, word):
     found = known_leaks.known(version)
     assert found is None if word is None else word in found["text"]
+
+
+@pytest.mark.parametrize("version, bound", [("0.16.0", False), ("0.19.0", True), ("0.20.0", False)])
+def test_whether_the_growth_ends(version, bound):
+    assert known_leaks.known(version)["bound"] is bound

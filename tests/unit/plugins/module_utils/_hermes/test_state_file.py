@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""gateway_state.json: what a gateway says of itself, and what is not taken from it."""
+
+from __future__ import annotations
+
+import json
+import os
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import state_file
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+
+
+@pytest.fixture
+def say(tmp_path):
+    """What is read of a running gateway whose file has the ``changed`` entries."""
+
+    def make(**changed):
+        content = {
+            "pid": os.getpid(),
+            "start_time": proc.start_ticks(os.getpid()),
+            "gateway_state": "running",
+            "active_agents": 2,
+            "platforms": {"telegram": {"state": "connected"}},
+        }
+        (tmp_path / "gateway_state.json").write_text(json.dumps(dict(content, **changed)))
+        gateway = SimpleNamespace(pid=os.getpid(), uid=os.getuid(), home=str(tmp_path))
+        return state_file.runtime(gateway)
+
+    return make
+
+
+UNKNOWN = {"state": None, "active_agents": None, "platforms": {}}
+
+
+def test_what_it_says(say):
+    assert say() == {"state": "running", "active_agents": 2, "platforms": {"telegram": "connected"}}
+
+
+def test_stopped_gateway_says_nothing(tmp_path):
+    gateway = SimpleNamespace(pid=None, uid=os.getuid(), home=str(tmp_path))
+    assert state_file.runtime(gateway) == dict(UNKNOWN, state="stopped")
+
+
+@pytest.mark.parametrize("changed", [{"pid": 1}, {"start_time": 1}])
+def test_file_of_an_earlier_run_says_nothing(say, changed):
+    assert say(**changed) == UNKNOWN
+
+
+def test_file_of_an_older_hermes_has_no_start_time(say):
+    assert say(start_time=None)["state"] == "running"
+
+
+@pytest.mark.parametrize("agents", [True, -1, 10**400, "2", None, 1.5])
+def test_number_of_agents_that_is_none(say, agents):
+    assert say(active_agents=agents)["active_agents"] is None
+
+
+def test_words_are_taken_up_to_a_limit(say):
+    platforms = {("%d" % number).ljust(50, "-"): {"state": "x" * 99} for number in range(99)}
+    found = say(gateway_state="root", platforms=platforms)
+    assert found["state"] is None and len(found["platforms"]) == 40
+    assert {(len(name), len(state)) for name, state in found["platforms"].items()} == {(40, 40)}
+    assert say(platforms=[1])["platforms"] == {}
+    assert say(platforms={"a": 1})["platforms"] == {}
