@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often the judge errs: every scenario of simulate.py with many seeds, as a confusion matrix. Exit code 1 where a promise is not kept.
+"""How often the judge errs: every scenario of simulate.py with many seeds, as a confusion matrix.
 
-The thresholds were chosen on seeds 0 to 299. What is reported must be of others: the default is 1000 and on.
+The exit code is 1 if a promise is broken. The thresholds were chosen on seeds 0 to 299. What is
+reported must be of others: the default is 1000 and on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import collections
 import math
 import multiprocessing
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / ".build/collections"), str(HERE)]
@@ -22,20 +25,37 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
 
 VERDICTS = ("leak", "suspected", "saturating", "sawtooth", "step", "spiky", "flat", "insufficient")
+# The most of a harmless scenario that may be called a leak, the least of a leak that must be, and
+# the least share of intervals that must hold the true rate.
 FALSE, FOUND, COVERED = 0.02, 0.95, 0.90
 
 
-def judge(task):
-    """(scenario, verdict, whether the true rate lies in the interval)."""
+class Judged(NamedTuple):
+    """The verdict on one history; ``covered`` if its interval holds the true rate."""
+
+    scenario: str
+    verdict: str
+    covered: bool
+
+
+class Tally(NamedTuple):
+    """How often each verdict was given; the share of seeds whose interval holds the true rate."""
+
+    verdicts: collections.Counter[str]
+    covered: float
+
+
+def judge(task: tuple[str, int]) -> Judged:
+    """The verdict on a scenario with a seed."""
     name, seed = task
     rows, rate = simulate.series(name, seed)
     answer = analysis.trend(rows, known_leak=known_leaks.known)
     low, high = answer["slope_ci"] or (math.inf, -math.inf)
-    return name, answer["verdict"], low <= rate <= high
+    return Judged(name, answer["verdict"], low <= rate <= high)
 
 
-def matrix(names, seeds, workers=2):
-    """By scenario: (Counter of verdicts, share of seeds whose interval holds the true rate)."""
+def matrix(names: Iterable[str], seeds: Sequence[int], workers: int = 2) -> dict[str, Tally]:
+    """The tally of each scenario."""
     tasks = [(name, seed) for name in names for seed in seeds]
     if workers == 1:
         found = [judge(task) for task in tasks]
@@ -43,16 +63,16 @@ def matrix(names, seeds, workers=2):
         with multiprocessing.Pool(workers) as pool:
             found = pool.map(judge, tasks, chunksize=4)
     return {
-        name: (
-            collections.Counter(one[1] for one in found if one[0] == name),
-            sum(one[2] for one in found if one[0] == name) / len(seeds),
+        name: Tally(
+            collections.Counter(one.verdict for one in found if one.scenario == name),
+            sum(one.covered for one in found if one.scenario == name) / len(seeds),
         )
         for name in names
     }
 
 
-def faults(found):
-    """The promises that ``found`` (a matrix) breaks: a list of str."""
+def faults(found: Mapping[str, tuple[collections.Counter[str], float]]) -> list[str]:
+    """The promises that a matrix breaks."""
     broken = []
     for name, (verdicts, covered) in found.items():
         kind, share = simulate.SCENARIOS[name][1], verdicts["leak"] / sum(verdicts.values())
@@ -74,8 +94,8 @@ def faults(found):
     return broken
 
 
-def table(found):
-    """``found`` (a matrix) as Markdown."""
+def table(found: Mapping[str, tuple[collections.Counter[str], float]]) -> str:
+    """A matrix as Markdown."""
     lines = [
         "| scenario | kind | %s | rate in interval |" % " | ".join(VERDICTS),
         "|---|---|%s---:|" % ("---:|" * len(VERDICTS)),
@@ -90,7 +110,7 @@ def table(found):
     return "\n".join(lines)
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=200, help="how many (default: %(default)s)")
     parser.add_argument(

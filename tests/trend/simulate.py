@@ -1,33 +1,47 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Made-up histories of a gateway's memory whose truth is known, from a seed, with the standard library alone.
+"""Made-up histories of a gateway's memory whose truth is known, from a seed.
 
-Every one of them has what a real one has: an import and cache warm-up in the first hour of each life, users who are awake by day,
-a daily cycle that follows them, noise that remembers (AR(1), an hour or so), bursts that are given back, samples that are late or
-missing, and hours without any. A leak grows with the traffic, so by day more than by night, and its rate is the mean of both.
+Every one of them has what a real one has: an import and cache warm-up in the first hour of each
+run, users who are awake by day, a daily cycle that follows them, noise that remembers (AR(1), an
+hour or so), bursts that are given back, samples that are late or missing, and hours without any. A
+leak grows with the traffic, so by day more than by night, and its rate is the mean of both.
 """
 
 from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
+from typing import Any
 
 MB = 1 << 20
 STEP = 5 / 60
 START = 1_790_000_000
 
 
-def series(kind, seed):
+def series(kind: str, seed: int) -> tuple[list[dict[str, Any]], float]:
     """(rows as dicts by column, the true MB/h of the leak) of scenario ``kind``."""
     chance = random.Random("%s %d" % (kind, seed))
     return SCENARIOS[kind][0](chance)
 
 
-def history(chance, hours, rate=0.0, lives=None, cycle=None, bursts=None, extra=None, heavy=False):
-    """The rows of a gateway that leaks ``rate`` MB/h and is restarted after each of ``lives`` hours (default: one life).
+def history(
+    chance: random.Random,
+    hours: float,
+    rate: float = 0.0,
+    *,
+    lives: list[float] | None = None,
+    cycle: float | None = None,
+    bursts: float | None = None,
+    extra: Callable[[float, float], float] | None = None,
+    heavy: bool = False,
+) -> tuple[list[dict[str, Any]], float]:
+    """The rows of a gateway that leaks ``rate`` MB/h, and that rate.
 
-    ``extra(age, clock)`` are MB on top, ``cycle`` the MB between night and day, ``bursts`` how many a day,
-    ``heavy`` whether they are of hundreds of MB and last up to hours.
+    It is restarted after each of ``lives`` hours (default: one run). ``extra(age, clock)`` are MB
+    on top, ``cycle`` the MB between night and day, ``bursts`` how many a day, ``heavy`` whether
+    they are of hundreds of MB and last up to hours. Each scenario sets a few of them.
     """
     base = chance.uniform(100, 160)
     warm = chance.uniform(60, 140)
@@ -43,9 +57,9 @@ def history(chance, hours, rate=0.0, lives=None, cycle=None, bursts=None, extra=
     clock = 0.0
     number = 0
     silent_until = 0.0
-    lives = lives or [hours]
+    ends = lives or [hours]
     while clock < hours:
-        end = min(hours, clock + lives[number % len(lives)])
+        end = min(hours, clock + ends[number % len(ends)])
         born = clock
         drift = chance.gauss(0, noise)
         leaked = 0.0
@@ -84,19 +98,19 @@ def history(chance, hours, rate=0.0, lives=None, cycle=None, bursts=None, extra=
     return rows, rate
 
 
-def _step(chance):
+def _step(chance: random.Random) -> tuple[list[dict[str, Any]], float]:
     at, height = chance.uniform(2, 70), chance.choice([-1, 1]) * chance.uniform(50, 400)
     return history(chance, 72, extra=lambda age, clock: max(height, -60) if age > at else 0.0)
 
 
-def _two_steps(chance):
+def _two_steps(chance: random.Random) -> tuple[list[dict[str, Any]], float]:
     first, second = sorted(chance.uniform(2, 70) for dummy in range(2))
     height = chance.uniform(40, 250)
     return history(chance, 72, extra=lambda age, clock: height * ((age > first) + (age > second)))
 
 
-def _sawtooth(chance):
-    """Climbs for a day or more and is then given back, without a restart, at least once in what is seen."""
+def _sawtooth(chance: random.Random) -> tuple[list[dict[str, Any]], float]:
+    """Climbs for a day or more and is then given back without a restart, once or more often."""
     period = chance.uniform(24, 60)
     hours = max(72, period * chance.uniform(1.6, 3))
     phase, height = chance.uniform(0, period), chance.uniform(40, 600)
@@ -105,7 +119,7 @@ def _sawtooth(chance):
     )
 
 
-def _warm_up(chance):
+def _warm_up(chance: random.Random) -> tuple[list[dict[str, Any]], float]:
     """Fills its caches for hours: a plateau, after 1 to 8 times the warm-up that is left out."""
     speed, height = chance.uniform(0.5, 8), chance.uniform(60, 400)
     return history(
@@ -115,37 +129,46 @@ def _warm_up(chance):
     )
 
 
-def _warm_up_restarts(chance):
+def _warm_up_restarts(chance: random.Random) -> tuple[list[dict[str, Any]], float]:
     speed, height = chance.uniform(0.3, 3), chance.uniform(60, 300)
     return history(
         chance, 168, lives=[12], extra=lambda age, clock: height * (1 - math.exp(-age / speed))
     )
 
 
-def _slow_fill(chance):
+def _slow_fill(chance: random.Random) -> tuple[list[dict[str, Any]], float]:
     """A cache that takes a day to fill, seen for four."""
     speed, height = chance.uniform(16, 26), chance.uniform(100, 300)
     return history(chance, 96, extra=lambda age, clock: height * (1 - math.exp(-age / speed)))
 
 
-def _flat(hours, **more):
+def _flat(
+    hours: float, **more: Any
+) -> Callable[[random.Random], tuple[list[dict[str, Any]], float]]:
     return lambda chance: history(chance, hours, **more)
 
 
-def _cycle(hours, **more):
+def _cycle(
+    hours: float, **more: Any
+) -> Callable[[random.Random], tuple[list[dict[str, Any]], float]]:
     return lambda chance: history(chance, hours, cycle=chance.uniform(40, 150), **more)
 
 
-def _bursts(hours, rate=0.0):
+def _bursts(
+    hours: float, rate: float = 0.0
+) -> Callable[[random.Random], tuple[list[dict[str, Any]], float]]:
     return lambda chance: history(chance, hours, rate, bursts=chance.uniform(8, 24), heavy=True)
 
 
-def _leak(hours, rate, **more):
+def _leak(
+    hours: float, rate: float, **more: Any
+) -> Callable[[random.Random], tuple[list[dict[str, Any]], float]]:
     return lambda chance: history(chance, hours, rate, **more)
 
 
-# name: (what makes it, what it is for the judge: to call a "harmless" one a leak is wrong, and so is not to call a "leak" one;
-# "other" ones are shown for what becomes of them)
+# name: (what makes it, what it is for the judge)
+# To call a "harmless" one a leak is wrong, and so is not to call a "leak" one. The "other" ones are
+# shown without a promise.
 SCENARIOS = {
     "flat, 72 h": (_flat(72), "harmless"),
     "flat, 30 days": (_flat(720), "harmless"),

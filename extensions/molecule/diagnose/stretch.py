@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""stretch.py FACTOR FROM TO: a history as if time had run slower, so that minutes are judged as days are.
+"""stretch.py FACTOR FROM TO: stretches a history in time, so that minutes are judged like hours.
 
 Each sample is FACTOR times as far from the last one, and each process FACTOR times as old.
 """

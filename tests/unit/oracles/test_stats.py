@@ -69,7 +69,10 @@ def test_hamed_rao(size, slope, memory):
 
 @pytest.mark.parametrize("seasons", [2, 7, 12])
 def test_sum_over_segments(seasons):
-    """Hirsch and Slack's sum over groups that are not compared: pymannkendall's seasons are our segments."""
+    """Hirsch and Slack's sum over groups that are not compared.
+
+    The seasons of pymannkendall are our segments.
+    """
     values = series(seasons * 20, 0.02)
     oracle = pymannkendall.seasonal_test(values, period=seasons)
     segments = [(list(range(20)), values[season::seasons]) for season in range(seasons)]
@@ -91,7 +94,10 @@ def test_quantile(size, share):
 
 @pytest.mark.parametrize("hours", [72, 240, 720])
 def test_longer_bins_give_the_same_slope(hours):
-    """Long histories get longer bins, so that pairs stay few: against Sen's slope over all half-hours."""
+    """Long histories get longer bins, so that pairs stay few.
+
+    Compared with Sen's slope over all half-hours.
+    """
     from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
         evidence,
         samples,

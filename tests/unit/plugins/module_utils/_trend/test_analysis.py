@@ -91,7 +91,7 @@ def test_one_short_life_is_suspected_and_many_are_a_leak(trend, run, runs):
 
 
 def test_what_seems_to_climb_is_not_called_harmless_within_a_day(trend, run):
-    """So few and so alike that chance cannot be ruled out, and every slope of the interval is a leak's."""
+    """So few and so alike that chance cannot be ruled out; no slope of the interval is harmless."""
     rows = [
         dict(row, rss_bytes=int((200 + 40 * hour + 3 * hour**2) * MB))
         for row, hour in zip(run(8, 0), (place / 12 for place in range(96)))
@@ -102,7 +102,10 @@ def test_what_seems_to_climb_is_not_called_harmless_within_a_day(trend, run):
 
 
 def test_a_long_warm_up_does_not_push_the_rate_out_of_its_interval(trend, runs):
-    """14 lives of 12 h at 40 MB/h, of which each takes 80 MB more with a time constant of half an hour: the hour that is left out is not all of it."""
+    """14 runs of 12 h at 40 MB/h, each of which takes 80 MB more.
+
+    The time constant is half an hour, so the hour that is left out is not all of it.
+    """
     rows = [
         dict(row, rss_bytes=row["rss_bytes"] + int(80 * MB * (1 - math.exp(-(place % 144) / 6))))
         for place, row in enumerate(runs(14, 12, 40))
@@ -207,7 +210,10 @@ def test_order_of_lives_changes_no_verdict(trend, run, order):
 
 
 def reported():
-    """What was reported upstream, by source: lives with more than one point, or a point for each life, by its age."""
+    """What was reported upstream, by source.
+
+    Runs with more than one point, or a point for each run, by its age.
+    """
     with open(str(CHECKOUT / "tests/data/reported-memory.csv"), newline="") as handle:
         table = list(csv.DictReader(handle))
     found = {}
@@ -278,7 +284,10 @@ def test_no_reported_series_is_called_a_leak_by_its_points(trend):
     ],
 )
 def test_reported_lives_as_the_guard_would_have_seen_them(trend, run, name, rate):
-    """Drawn as lines and sampled every 5 minutes: the rate as reported, and no more than suspected, for they ended within a day."""
+    """Drawn as lines and sampled every 5 minutes: the rate as reported.
+
+    No more than suspected, for they ended within a day.
+    """
     first, last = REPORTED[name][0], REPORTED[name][-1]
     hours = (last["timestamp"] - first["timestamp"]) / 3600
     found = trend(run(hours, rate, base=first["rss_bytes"] / MB))

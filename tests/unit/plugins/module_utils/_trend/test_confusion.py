@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often the judge errs, on a few seeds of each scenario: tests/trend/confusion.py with many is the proof, this is the alarm."""
+"""How often the judge errs, on a few seeds of each scenario.
+
+tests/trend/confusion.py with many is the proof, this is the alarm.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ SEEDS = range(5000, 5008)
     [name for name, (dummy, kind) in confusion.simulate.SCENARIOS.items() if kind == "harmless"],
 )
 def test_harmless(name):
-    verdicts = confusion.matrix([name], SEEDS, 1)[name][0]
+    verdicts = confusion.matrix([name], SEEDS, 1)[name].verdicts
     assert verdicts["leak"] == 0, verdicts
 
 

@@ -32,7 +32,7 @@ def test_boxes():
 
 
 def test_fresh_is_how_it_starts_not_how_it_was_found(trend, run):
-    """The guard came to a gateway that had run for 60 h: what a fresh one takes is reckoned back."""
+    """The guard came to a gateway that had run for 60 h: a fresh one is calculated back."""
     whole = [dict(row, uptime_seconds=row["timestamp"] - START) for row in run(96, 18, base=300)]
     late = trend(whole[60 * 12 :], 2048 * MB)
     early = trend(whole, 2048 * MB)

@@ -28,7 +28,7 @@ def test_the_rate_of_what_does_not_grow_is_that_of_the_whole(run):
 
 
 def test_the_interval_of_growth_holds_that_of_the_second_halves(runs):
-    """Each run takes 80 MB more, with a time constant of half an hour: the second halves are slower."""
+    """Each run takes 80 MB more in its first hours: the second halves are slower."""
     rows = [
         dict(row, rss_bytes=row["rss_bytes"] + int(80 * MB * (1 - math.exp(-(place % 144) / 6))))
         for place, row in enumerate(runs(14, 12, 40))

@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Histories as they come: any order of columns, torn, zeroed, with a clock that jumps, endless. Each costs a sentence and no more."""
+"""Histories as they come: columns in any order, torn, zeroed, with a clock that jumps, endless.
+
+Each costs a sentence and no more.
+"""
 
 from __future__ import annotations
 
@@ -242,7 +245,8 @@ def test_a_month_is_quick_and_small(program, tmp_path):
     """30 days at 5 minutes, the whole program run: 200 ms of one core and 30 MB."""
     columns = (
         HEADER
-        + ",pid,uptime_seconds,anon_bytes,swap_bytes,tree_rss_bytes,cgroup_bytes,oom_kills,active_agents,provider,model,version"
+        + ",pid,uptime_seconds,anon_bytes,swap_bytes,tree_rss_bytes,cgroup_bytes,oom_kills"
+        + ",active_agents,provider,model,version"
     )
     rows = [
         "%s,1,%d,%d,0,%d,%d,0,0,openrouter,some/model,0.19.0"
@@ -261,7 +265,7 @@ def test_a_month_is_quick_and_small(program, tmp_path):
         paces.append(measured(str(pace))[2])
     assert json.loads(runs[0][0])["samples"] == 8640
     assert max(run[1] for run in runs) < 30 * 1024
-    # On a machine that others use too, everything takes longer: so much as what takes 0.1 s on an idle core.
+    # On a busy machine everything takes longer: as much as what takes 0.1 s on an idle core.
     assert min(run[2] for run in runs) < 0.2 * max(1, min(paces) / 0.1)
 
 

@@ -8,7 +8,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import s
 
 
 def test_boot_clock_that_goes_back_is_another_process(trend, runs):
-    """Without names of their own, as in a CSV from a container, 14 lives are not one with a clock that was set back."""
+    """Without names, as in a CSV from a container, 14 runs are not one with a clock set back."""
     rows = [
         dict(row, invocation_id="", pid=1, uptime_seconds=place % 144 * 300)
         for place, row in enumerate(runs(14, 12, 40))

@@ -25,7 +25,7 @@ def evidence(segments):
 
 @given(SEGMENTS, st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
 def test_shifts_change_nothing(segments, up, later):
-    """Each segment by its own: where a life starts, and how much it takes at its start, is no trend."""
+    """Each segment by itself: when a run starts, and how much it takes then, is not a trend."""
     moved = [
         ([at + later * number for at in times], [value + up * number for value in values])
         for number, (times, values) in enumerate(segments)
