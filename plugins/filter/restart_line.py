@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 
 def restart_line(result: dict[str, Any], host: str) -> str:
-    """The line; ``result`` is what the module gateway_restart returned, ``host`` the host's name."""
+    """The line of a host; ``result`` is what the module gateway_restart returned there."""
     if not isinstance(result, dict):
         raise AnsibleFilterError(
             "restart_line takes the result of gateway_restart, not %s" % type(result).__name__

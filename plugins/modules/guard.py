@@ -232,7 +232,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "part": {

@@ -110,8 +110,8 @@ def _restart_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheduled",
         action="store_true",
-        help="as the unit NAME-restart.service asks: take over what the watchdog has asked for; else"
-        " refuse if the gateway is too young or its calendar restarts are suspended",
+        help="as the unit NAME-restart.service asks: take over what the watchdog has asked for;"
+        " else refuse if the gateway is too young or its calendar restarts are suspended",
     )
     parser.add_argument(
         "--clean",

@@ -48,7 +48,7 @@ _TEXT_AFTER = re.compile(
 )
 # "slash /ask the text": what is said to a command.
 _SLASH = re.compile(r"(\bslash /[\w-]+\s+)(\S.*)\Z", re.I)
-# A quoted word ends where it says; a quoted text may hold quotes, so it goes to the end of the line.
+# A quoted word ends where it says; a quoted text may hold quotes, so it goes to the line's end.
 _QUOTED_WORD = re.compile(r"(?<![\w\\])(['\"`])([\w.:/-]{0,60})\1(?![\w'\"`])")
 _QUOTED_TEXT = re.compile(r"(?<![\w\\])['\"`\u201c\u00ab\u201e](.+)\Z")
 
@@ -60,7 +60,8 @@ _WHO = (
 )
 _WHO_FIELD = re.compile(r"\b(" + _WHO + r")=(?!None\b|#[0-9a-f]{8}\b)(.*?)(?=,? [\w.]+=|\Z)", re.I)
 _WHO_WORD = re.compile(
-    r"\b((?:user|chat|sender|from|channel|group|guild|thread|session|member|account|contact|by)s?:? )"
+    r"\b((?:user|chat|sender|from|channel|group|guild|thread|session|member|account|contact|by)"
+    r"s?:? )"
     r"((?=\S*(?:\d|:\S|@))[^\s,;)]+)( \([^)]*\))?",
     re.I,
 )
@@ -241,7 +242,7 @@ def command(redactor: Redactor, argv: Sequence[str], known: bool = True) -> str:
 
 
 def _script(argv: Sequence[str]) -> str:
-    """The name of the script that an interpreter runs, such as a module or a package; "" if none."""
+    """The name of the script that an interpreter runs, such as a module; "" if there is none."""
     runner = argv[1:2] and argv[1] in ("-m", "-y", "--yes", "exec", "run", "tool")
     rest = argv[2:] if runner else argv[1:]
     if not rest or not re.match(r"[@/.]?[A-Za-z][\w./@-]{1,200}\Z", rest[0]):

@@ -1,4 +1,7 @@
-"""A stand-in for a gateway, where no real one can be installed: the same command line, state file and answer to SIGUSR1."""
+"""A stand-in for a gateway if no real one can be installed.
+
+It has the same command line and state file, and the same answer to SIGUSR1.
+"""
 
 from __future__ import annotations
 
