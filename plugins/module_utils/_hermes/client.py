@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 # Two texts of at most 1 MiB each, before and after, as JSON.
 MAX_ANSWER = 8 << 20
-# Stands at the top of a text only.
+# What the helper's text must not have once the editor's is in front of it.
 FUTURE = "from __future__ import annotations\n"
+EDITOR = "from .yaml_edit import YamlError, edit, get, parse\n"
 # Seconds. Importing Hermes takes up to ten on a busy machine.
 TIMEOUT = 30.0
 
@@ -125,8 +126,8 @@ def _program() -> str:
     # Seldom needed.
     from .._host import sources
 
-    texts = [sources.source("_hermes." + name) for name in ("yaml_edit", "helper")]
-    return FUTURE + "".join(text.replace(FUTURE, "") for text in texts)
+    editor, helper = (sources.source("_hermes." + name) for name in ("yaml_edit", "helper"))
+    return editor + helper.replace(FUTURE, "").replace(EDITOR, "")
 
 
 def _shipped() -> tuple[object, ...]:

@@ -700,7 +700,7 @@ def test_guard_returns_what_the_other_roles_need(host, guard, systemd, ram):
 def test_calendar_is_asked_about_once(host, guard, timer, monkeypatch):
     """systemd-analyze takes as long as everything else together: an event that an installed timer has was accepted before."""
     asked = []
-    monkeypatch.setattr(timers, "calendar_problem", lambda expression: asked.append(expression))
+    monkeypatch.setattr(timers, "calendar_problem", asked.append)
     for _run in range(2):
         backend.apply(guard(options={"hermes_restart_timer_at": ["04:00"]}))
         backend.apply(timer())

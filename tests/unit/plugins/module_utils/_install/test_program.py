@@ -195,7 +195,7 @@ def test_installed_program_is_made_anew(installed, program, other):
         members = {name: archive.read(name) for name in archive.namelist()}
     compiled = "hermes_guard/_guard/cli.pyc"
     present = {
-        "sources only": lambda: program.read_bytes(),
+        "sources only": program.read_bytes,
         # In the middle of a source: the archive's own checksum tells.
         "damaged": lambda: data.replace(b"The command line", b"the command line", 1),
         "one source differs": lambda: program_module._archive(
