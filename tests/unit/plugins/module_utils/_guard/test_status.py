@@ -20,42 +20,11 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     status,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     timers as timers_module,
 )
 
-# As systemd 247, 252 and 257 print them: LEFT has a word or three, what is not known is n/a or a dash, and there may be no service.
-TIMERS = {
-    247: """\
-Mon 2026-11-23 13:24:18 UTC 23h left    Sun 2026-11-22 13:24:18 UTC 13min ago hermes-mem-watchdog.timer    hermes-mem-watchdog.service
-n/a                         n/a         Sun 2026-11-22 13:24:18 UTC 13min ago hermes-gateway-restart.timer hermes-gateway-restart.service
-""",
-    252: """\
-Mon 2026-11-23 13:24:18 UTC 6 days left -                           -         hermes-mem-watchdog.timer    hermes-mem-watchdog.service
--                           -           Sun 2026-11-22 13:24:18 UTC 13min ago hermes-gateway-restart.timer hermes-gateway-restart.service
-""",
-    257: """\
-Mon 2026-11-23 13:24:18 UTC  23h -                                   - hermes-mem-watchdog.timer    hermes-mem-watchdog.service
--                              - Sun 2026-11-22 13:24:18 UTC 14min ago hermes-gateway-restart.timer -
-""",
-}
 ELAPSE = 1795440258
-
-
-@pytest.mark.parametrize("version", sorted(TIMERS))
-def test_next_elapse(monkeypatch, version):
-    monkeypatch.setattr(
-        command, "run", lambda argv, env=None: command.Result(0, TIMERS[version], "")
-    )
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    assert timers_module.next_elapse(
-        ["hermes-mem-watchdog.timer", "hermes-gateway-restart.timer", "nonesuch.timer"]
-    ) == {
-        "hermes-mem-watchdog.timer": ELAPSE,
-        "hermes-gateway-restart.timer": None,
-        "nonesuch.timer": None,
-    }
 
 
 @pytest.fixture
