@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The watchdog's check: sample every gateway, decide, and at most ask the arbiter for a restart."""
+"""The watchdog's check: sample every gateway, and see whether one should be restarted."""
 
 from __future__ import annotations
 
 from .._hermes import heartbeat
-from .._host import display, systemd
-from .._host.errors import RunError, SystemdError
-from . import handover, history, last_seen, ledger, limits, managed, notify, policy, sampling
+from .._host import display
+from .._host.errors import RunError
+from . import handover, history, last_seen, limits, managed, sampling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,36 +111,15 @@ def _decide(gateway: ManagedGateway, row: dict[str, Any], blind: bool = False) -
 
     ``blind``: samples cannot be kept and so not be counted, and one near the limit is enough.
     """
-    settings = gateway.settings
-    if settings.threshold is None:
+    if gateway.settings.threshold is None:
         return None
     why = _why(gateway, row, blind)
     if why is None:
         return None
-    code, reason = why
-    # What is done from here on is decided by systemd's word of this moment.
-    now = managed.find(settings)
-    if now is None or now.problem or now.pid != row["pid"] or now.active_state != "active":
-        return None
-    if settings.action == "alert":
-        return _alert(now, row, code, reason)
-    refused = policy.refusal(now, "watchdog")
-    if refused is None:
-        urgent = code == "frozen" or limits.near_kernel_limit(now, row)
-        return _ask(now, row, reason, urgent)
-    code, refusal = refused
-    if code == "daily-cap":
-        return _alert(now, row, code, "%s; %s" % (reason, refusal))
-    ledger.write(
-        settings.folder,
-        "refused",
-        code,
-        refusal,
-        trigger="watchdog",
-        asked=reason,
-        invocation_id=now.invocation_id,
-    )
-    return "%s, but no restart: %s" % (reason, refusal)
+    # Seldom needed, by what is started up to 1,440 times a day.
+    from . import reaction
+
+    return reaction.react(gateway.settings, row, *why)
 
 
 def _why(gateway: ManagedGateway, row: dict[str, Any], blind: bool) -> tuple[str, str] | None:
@@ -169,50 +148,3 @@ def _why(gateway: ManagedGateway, row: dict[str, Any], blind: bool) -> tuple[str
             display.megabytes(row["swap_bytes"]),
         ),
     )
-
-
-def _ask(gateway: ManagedGateway, row: dict[str, Any], reason: str, urgent: bool) -> str:
-    """Start the restart unit and do not wait for it.
-
-    The other gateways are sampled while this one waits for a quiet moment.
-    """
-    settings = gateway.settings
-    waiting = handover.busy(settings)
-    if urgent or not waiting:
-        try:
-            handover.request(gateway, reason, urgent)
-        except OSError:
-            # A full disk: the arbiter then takes it for a scheduled restart, which is better than
-            # none.
-            pass
-    if waiting:
-        return "%s: a restart is under way" % reason
-    try:
-        systemd.Manager().call("start", "--no-block", settings.restart_unit)
-    except SystemdError as exc:
-        text = "%s; the restart could not be asked for: %s" % (reason, exc)
-        return _alert(gateway, row, "no-unit", text)
-    notify.send(settings, "restart", reason, row)
-    return "%s: a restart is asked for" % reason
-
-
-def _alert(gateway: ManagedGateway, row: dict[str, Any], code: str, reason: str) -> str:
-    """Raise the alarm once for each run of the gateway: when the ledger takes it as new."""
-    settings = gateway.settings
-    try:
-        entry = ledger.write(
-            settings.folder,
-            "alert",
-            code,
-            reason,
-            trigger="watchdog",
-            invocation_id=gateway.invocation_id,
-            before=row,
-        )
-    except OSError:
-        # Better told twice than not at all.
-        notify.send(settings, "alert", reason, row)
-        raise
-    if entry.get("new"):
-        notify.send(settings, "alert", reason, row)
-    return "ALERT: " + reason

@@ -39,6 +39,7 @@ MODULES = (
     "_guard.memory_trend",
     "_guard.notify",
     "_guard.policy",
+    "_guard.reaction",
     "_guard.restart",
     "_guard.sampling",
     "_guard.status",

@@ -16,7 +16,9 @@ def home(tmp_path):
 
 @pytest.fixture
 def stub():
-    """A managed gateway as the policy sees it, without a process: call it with settings and what differs."""
+    """A managed gateway as the policy sees it, without a process: call it with settings and what
+    differs.
+    """
 
     def make(settings, **changed):
         facts = {

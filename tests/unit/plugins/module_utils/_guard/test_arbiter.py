@@ -69,7 +69,9 @@ def test_stopped_gateway_is_not_started(systemd, settings, home):
 
 
 def test_two_at_once(systemd, settings, home):
-    """The second asks while the first is in the middle of its restart: it is refused, and nothing is restarted twice."""
+    """The second asks while the first is in the middle of its restart: it is refused, and nothing
+    is restarted twice.
+    """
     systemd.add_gateway(home)
     reached, go_on = threading.Event(), threading.Event()
     systemd.during = lambda verb: reached.set() or go_on.wait(60)
@@ -87,18 +89,27 @@ def test_two_at_once(systemd, settings, home):
     assert systemd.calls == ["kill " + UNIT]
 
 
-# The command line itself, in a process of its own that is killed while it drains; systemctl is a script that knows one unit.
+# The command line itself, in a process of its own that is killed while it drains; systemctl is a
+# script that knows one unit.
 KILLED = """
-import os, sys
+import sys, time
 sys.path.insert(0, sys.argv[1])
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import cli, config, restart
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
 config.FOLDER, config.STATE, show = sys.argv[2:5]
 config.load.__defaults__ = (config.FOLDER,)
 real = command.run
-command.run = lambda argv, *rest, **named: command.Result(0, open(show).read(), "") if argv[0] == "systemctl" else real(argv, *rest, **named)
-restart.Restart.wait_drained = lambda one: print("drains", flush=True) or __import__("time").sleep(30)
-sys.exit(cli.main(["restart", "--gateway", "hermes-gateway", "--reason", "x", "--json"] + sys.argv[5:]))
+def run(argv, *rest, **named):
+    if argv[0] == "systemctl":
+        return command.Result(0, open(show).read(), "")
+    return real(argv, *rest, **named)
+command.run = run
+def drains(one):
+    print("drains", flush=True)
+    time.sleep(30)
+restart.Restart.wait_drained = drains
+words = ["restart", "--gateway", "hermes-gateway", "--reason", "x", "--json"]
+sys.exit(cli.main(words + sys.argv[5:]))
 """
 
 

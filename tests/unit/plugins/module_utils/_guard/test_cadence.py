@@ -65,7 +65,9 @@ def recommended():
 
 
 def apply(host, every):
-    """The result of the component restart_timer as the role asks for it: no timer for a gateway that needs no restarts."""
+    """The result of the component restart_timer as the role asks for it: no timer for a gateway
+    that needs no restarts.
+    """
     listed = {"etc/guard.conf.d/timer.conf": "[DEFAULT]\nsplay = 1h\n"}
     if every is not None:
         listed["units/" + TIMER] = "# hermes_ops.gateway\n%s\n" % every

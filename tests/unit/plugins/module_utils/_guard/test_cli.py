@@ -97,7 +97,8 @@ def test_profile_by_the_place_of_the_home():
         ("/home/ada lovelace/venv/bin/python3.13", True),
         ("python3", False),
         ("/usr/bin/hermes", False),
-        # What a process writes over its own command line would become lines of a file that root reads.
+        # What a process writes over its own command line would become lines of a file that root
+        # reads.
         ("/x\n[DEFAULT]\nnotify_command = /tmp/evil\n[y]\nz = /python", False),
         ("/x/python\n", False),
         ("/x\r/python", False),

@@ -31,7 +31,8 @@ def test_order(folder):
     write(
         folder,
         "guard.conf",
-        "[DEFAULT]\nhistory_days = 7\n[one]\nunit = one.service\nhome = /home/a b\n[two]\nhistory_days = 9\n",
+        "[DEFAULT]\nhistory_days = 7\n[one]\nunit = one.service\nhome = /home/a b\n"
+        "[two]\nhistory_days = 9\n",
     )
     write(folder, "guard.conf.d/watchdog.conf", "[DEFAULT]\nthreshold = 50%\ncooldown = 1h\n")
     write(folder, "guard.conf.d/restart-timer.conf", "[DEFAULT]\nmin_uptime = 3h\n")

@@ -25,7 +25,10 @@ UNIT = "hermes-gateway.service"
 def test_lock_is_held_between_processes(systemd, settings, home):
     systemd.add_gateway(home)
     one = settings()
-    code = "import fcntl, sys; lock = open(sys.argv[1], 'w'); fcntl.flock(lock, fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"
+    code = (
+        "import fcntl, sys; lock = open(sys.argv[1], 'w'); fcntl.flock(lock, fcntl.LOCK_EX); "
+        "print(flush=True); sys.stdin.read()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code, os.path.join(one.folder, "lock")],
         stdin=subprocess.PIPE,

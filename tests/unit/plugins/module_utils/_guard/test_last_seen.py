@@ -35,7 +35,9 @@ def asked(systemd, monkeypatch):
 
 @pytest.fixture
 def one(systemd, settings, tmp_path, monkeypatch):
-    """A gateway of system scope, with the link in which systemd keeps its invocation, in the cgroup of this test."""
+    """A gateway of system scope, with the link in which systemd keeps its invocation, in the cgroup
+    of this test.
+    """
     systemd.add_gateway(tmp_path / "home")
     group = proc.read("/proc/self/cgroup").splitlines()[-1].partition("::")[2] or "/"
     systemd.units[UNIT]["ControlGroup"] = group

@@ -53,7 +53,8 @@ def test_garbage_is_passed_over(folder):
     write(folder, "restart", "restarted")
     with open(os.path.join(folder, "ledger.jsonl"), "ab") as out:
         out.write(
-            b'\0\0\0\n[1]\n"x"\n{"time": "now"}\n{}\n{"time": NaN, "event": "restart"}\n{"time": 1e300, "event": "restart"}\n\xff\n'
+            b'\0\0\0\n[1]\n"x"\n{"time": "now"}\n{}\n{"time": NaN, "event": "restart"}\n'
+            b'{"time": 1e300, "event": "restart"}\n\xff\n'
         )
         out.write(b"[" * 50000 + b'\n{"time": 1, "event": "res')
     write(folder, "failed", "not-up")
@@ -81,7 +82,8 @@ def test_restarts_since(folder, monkeypatch):
     ):
         monkeypatch.setattr(ledger.time, "time", lambda when=when: start + when)
         write(folder, event, event)
-    # What lies in the future, because the clock was set back since, counts: better too late than a loop.
+    # What lies in the future, because the clock was set back since, counts: better too late than a
+    # loop.
     assert [round(one["time"] - start) for one in ledger.restarts_since(folder, start - 86400)] == [
         -100,
         -10,

@@ -18,7 +18,9 @@ def row(size):
 
 @pytest.fixture
 def host(monkeypatch):
-    """A host with 1000 bytes of RAM, 600 of them available; call it with the limit of the cgroup."""
+    """A host with 1000 bytes of RAM, 600 of them available; call it with the limit of the
+    cgroup.
+    """
     monkeypatch.setattr(
         limits.proc, "host_memory", lambda: {"total_bytes": 1000, "available_bytes": 600}
     )

@@ -52,7 +52,8 @@ def entry(settings, when, trigger="watchdog", event="restart"):
         ("timer", 599, 100000, "cooldown"),
         ("operator", 599, 100000, "cooldown"),
         ("operator", 601, 100000, None),
-        # The clock was set back after the restart: just now for a young process, long ago for an old one.
+        # The clock was set back after the restart: just now for a young process, long ago for an
+        # old one.
         ("watchdog", -3600, 900, "cooldown"),
         ("watchdog", -3600, 1801, None),
         ("watchdog", -90000, 700, None),
@@ -79,7 +80,9 @@ def test_daily_cap_is_the_watchdogs_alone(systemd, settings, stub):
 
 
 def test_a_drain_of_somebody_else_is_left_alone(systemd, settings, home):
-    """Its dashboard's marker: a scheduled restart would open the gateway again, and neither writes nor removes it."""
+    """Its dashboard's marker: a scheduled restart would open the gateway again, and neither writes
+    nor removes it.
+    """
     systemd.add_gateway(home)
     gateway = managed.find(settings())
     marker = home / drain.NAME

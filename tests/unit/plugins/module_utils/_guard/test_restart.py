@@ -148,7 +148,8 @@ def test_stop_while_it_drains(systemd, settings, home, monkeypatch):
 @pytest.mark.parametrize("state", ["inactive", "failed"])
 def test_stop_after_the_signal(systemd, settings, home, state):
     systemd.add_gateway(home)
-    # As a stop leaves it where a turn was under way: Hermes ends with code 1, and the unit is failed.
+    # As a stop leaves it where a turn was under way: Hermes ends with code 1, and the unit is
+    # failed.
     systemd.during = lambda verb: systemd.stop(UNIT, state)
     systemd.fails.add("kill")
     outcome = arbiter.restart(settings(), "it leaks", emergency=True)

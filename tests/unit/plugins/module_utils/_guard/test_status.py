@@ -142,8 +142,8 @@ def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):
     timers.add_gateway(tmp_path / "home")
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/guard.conf").write_text(
-        "[hermes-gateway]\nunit = hermes-gateway.service\nuser = %s\nhome = %s\nthreshold = 1M\nbreaches = 1 of 1\n"
-        % (settings().user, tmp_path / "home")
+        "[hermes-gateway]\nunit = hermes-gateway.service\nuser = %s\nhome = %s\n"
+        "threshold = 1M\nbreaches = 1 of 1\n" % (settings().user, tmp_path / "home")
     )
     assert cli.main(["check"]) == 0
     assert "but no restart: it has run for" in capsys.readouterr().out

@@ -1,6 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calendar restarts that are suspended: for how long, what that refuses and what it does not, and how it ends."""
+"""Calendar restarts that are suspended: for how long, what that refuses and what it does not, and
+how it ends.
+"""
 
 from __future__ import annotations
 
