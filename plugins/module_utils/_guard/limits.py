@@ -49,7 +49,7 @@ def kernel_limit(gateway: Gateway) -> int:
 
 
 def forecast_limit(settings: Settings, gateway: Gateway | None, used: float) -> tuple[int, str]:
-    """(bytes that a forecast looks ahead to, where that is set).
+    """(bytes that a forecast looks ahead to, what sets them).
 
     The cgroup's limit, else the watchdog's threshold, else the RAM that is left: what the host has
     available, and the ``used`` bytes that the gateway has of it already. ``gateway`` is None if it

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # More than a chart of a report has pixels to show.
 MOST_POINTS = 300
-# How far back the journal is read where there is no history.
+# In hours: how far back the journal is read if there is no history.
 FIRST_DAY_HOURS = 720
 # The period between restarts until there is a verdict, and for a gateway that nobody watches.
 USUAL_CADENCE = "12h"

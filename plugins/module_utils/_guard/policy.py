@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     # A code for the ledger, and a sentence for people.
     Refusal = tuple[str, str]
 
-# Hermes suspends a session that was active in three restarts in a row, and counts starts within 120
-# s: keep well away from both.
+# Hermes suspends a session that was active in three restarts in a row, and counts starts within
+# 120 s: keep well away from both.
 FLOOR_SECONDS = 600
 DAY_SECONDS = 86400
 GONE = ("gone", "its unit is no longer there")

@@ -23,21 +23,28 @@ if TYPE_CHECKING:
 
     from .managed import ManagedGateway
 
+# Each look starts two programs, one that asks Hermes's database and one that asks systemd.
 IDLE_LOOK_SECONDS = 2
+# While it drains it refuses messages: a turn that takes longer is interrupted and taken up again.
 DRAIN_SECONDS = 120
 DRAIN_LOOK_SECONDS = 0.5
+# A machine that is not loaded delivers the answer of the last turn in less.
 DELIVERY_SECONDS = 5
-# On a machine with too much to do, answers and the queue of what came in take longer: until there
-# is no more of it, so long at most.
+# On a machine with too much to do, answers and the queue of what came in take longer. How long to
+# wait for the end of it.
 SETTLE_SECONDS = 60
 # The share of one CPU that a gateway may want which only refuses.
 SETTLED_SHARE = 0.3
+# Over so long its CPU time is measured; and a unit between two jobs of systemd is inactive for less.
 LOOK_SECONDS = 1
+# Longer than systemd waits before it kills a Hermes with its defaults (TimeoutStopSec, 60 to 90 s).
 EXIT_SECONDS = 120
+# The time of its end is the start of the downtime.
 EXIT_LOOK_SECONDS = 0.05
 # How long the marker outlives a restart that is on its way. A new process needs longer than that to
 # look for one.
 MARKER_SECONDS = 1
+# Many times the longest downtime that was measured on a loaded machine (16 s).
 UP_SECONDS = 240
 UP_LOOK_SECONDS = 0.5
 # A Hermes that writes no state file is up when it has run for so long.

@@ -36,8 +36,7 @@ def check(every: Collection[Settings]) -> tuple[list[str], bool]:
         try:
             lines += ["%s: %s" % (settings.name, line) for line in _check_one(gateway)]
         except Exception as exc:  # pylint: disable=broad-exception-caught
-            # Much of what is read is a user's: whatever one of them thought of, the others are
-            # watched.
+            # Much of what is read is a user's, who may mean harm: the others are still watched.
             lines.append("%s: cannot be checked: %s" % (settings.name, exc))
             ok = False
     return lines, ok
