@@ -35,9 +35,9 @@ DELIVERY_SECONDS = 5
 SETTLE_SECONDS = 60
 # The share of one CPU that a gateway may want which only refuses.
 SETTLED_SHARE = 0.3
-# Over so long its CPU time is measured; and a unit between two jobs of systemd is inactive for less.
+# Over so long its CPU time is measured. A unit between two jobs of systemd is inactive for less.
 LOOK_SECONDS = 1
-# Longer than systemd waits before it kills a Hermes with its defaults (TimeoutStopSec, 60 to 90 s).
+# Longer than systemd waits before it kills a Hermes with its defaults (TimeoutStopSec=60).
 EXIT_SECONDS = 120
 # The time of its end is the start of the downtime.
 EXIT_LOOK_SECONDS = 0.05
