@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 import sys
 
 from .._host.errors import GuardError, HistoryError
@@ -180,6 +179,8 @@ def _run_restart(options: Any, every: list[Settings]) -> int:
     def say(text: str) -> None:
         if not options.json:
             _print(text)
+
+    import signal
 
     # So that what must be undone is undone when a unit or a session ends in the middle of it.
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -68,7 +68,11 @@ class Settings:
     splay: int
     wait_idle: int
 
-    def __init__(self, name: str, section: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, section: Mapping[str, str], known: dict[tuple[str, str], Any] | None = None
+    ) -> None:
+        """What ``section`` says; ``known`` are the values of other sections, mostly alike."""
+        known = {} if known is None else known
         self.name = name
         self.unit = section.get("unit", "")
         self.scope = section.get("scope", "system")
@@ -76,7 +80,10 @@ class Settings:
         self.home = section.get("home", "")
         self.python = section.get("python", "") or None
         for key in KEYS:
-            setattr(self, key, value_of(key, section.get(key, KEYS[key][1]), name))
+            text = section.get(key, KEYS[key][1])
+            if (key, text) not in known:
+                known[key, text] = value_of(key, text, name)
+            setattr(self, key, known[key, text])
 
     @property
     def folder(self) -> str:
@@ -199,8 +206,9 @@ def load(folder: str = FOLDER) -> dict[str, Settings]:
             raise SettingError(
                 "%s cannot be read: %s" % (path, " ".join(str(exc).split()))
             ) from exc
+    known: dict[tuple[str, str], Any] = {}
     return {
-        name: Settings(name, parser[name])
+        name: Settings(name, dict(parser.items(name)), known)
         for name in parser.sections()
         if discovery.SAFE_NAME.match(name)
     }

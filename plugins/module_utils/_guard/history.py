@@ -89,12 +89,14 @@ def prune(folder: str, days: float, now: float | None = None) -> None:
     if header is None:
         return
     now = time.time() if now is None else now
-    last = tail(folder, 2)
-    if last:
-        now = min(now, last[0]["timestamp"] + 86400)
     with open(path, "rb") as handle:
         handle.readline(4096)
         first = _row(header, handle.readline(4096).decode("utf-8", "replace"))
+    if first is not None and first["timestamp"] >= now - (days + 1) * 86400:
+        return
+    last = tail(folder, 2)
+    if last:
+        now = min(now, last[0]["timestamp"] + 86400)
     if first is None or first["timestamp"] < now - (days + 1) * 86400:
         _rewrite(path, now - days * 86400)
 

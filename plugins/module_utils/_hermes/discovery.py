@@ -63,12 +63,12 @@ OWN_UNITS = "hermes*.service"
 # unit and of guard.conf.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}\Z")
 SAFE_HOME = re.compile(r"/[^\x00-\x1f\x7f\"'\\%$;]{1,400}\Z")
-SAFE_UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z")
+_PYTHON = re.compile(r"python[0-9.]*\Z")
+# Compiled when they are used, which in a check that has nothing to do they are not.
+SAFE_UNIT = r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z"
 # What is taken for the name of a profile: the path of a home is made of it.
 _PROFILE = "[a-z0-9][a-z0-9_-]{0,63}"
-PROFILE = re.compile(_PROFILE + r"\Z")
-_USERS_UNIT = re.compile(r"hermes-gateway(?:-(%s))?\.service\Z" % _PROFILE)
-_PYTHON = re.compile(r"python[0-9.]*\Z")
+_USERS_UNIT = r"hermes-gateway(?:-(%s))?\.service\Z" % _PROFILE
 # How choice.select ends its sentence on a name that was asked for.
 NOT_HERE = "is no gateway on this host"
 
@@ -163,7 +163,7 @@ def profile_of(argv: Sequence[str], home: str) -> str:
     named = _without_profile(_hermes_arguments(list(argv)) or [])[1]
     directory, last = os.path.split(home)
     name = named or (last if os.path.basename(directory) == "profiles" else "")
-    return name if PROFILE.match(name) else ""
+    return name if name and re.match(_PROFILE + r"\Z", name) else ""
 
 
 def python_of(argv: Sequence[str], pid: int | None) -> str | None:
@@ -312,7 +312,7 @@ def _from_unit(
     """The gateway of a unit, or None if the unit is not one; with ``home`` it is known to be."""
     argv = systemd.exec_argv(properties.get("ExecStart"))
     unit = properties.get("Id", "")
-    if not SAFE_UNIT.match(unit):
+    if not re.match(SAFE_UNIT, unit):
         return None
     word = properties.get("MainPID", "")
     pid = int(word) or None if re.match(r"[0-9]{1,9}\Z", word) else None
@@ -358,7 +358,7 @@ def _unit_files_of(user: pwd.struct_passwd) -> list[Gateway]:
         return []
     found = []
     for unit in sorted(names):
-        match = _USERS_UNIT.match(unit)
+        match = re.match(_USERS_UNIT, unit)
         if match:
             profile = match.group(1)
             argv = ["hermes"] + (["--profile", profile] if profile else []) + ["gateway", "run"]

@@ -28,11 +28,25 @@ if TYPE_CHECKING:
 
 def read(path: str, limit: int = 1 << 20) -> str | None:
     """The first ``limit`` bytes of a kernel file."""
+    # A check reads some hundred of them: os.read takes half of the time of a file object.
     try:
-        with open(path, "rb") as handle:
-            return handle.read(limit).decode("utf-8", "replace")
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    chunks = []
+    left = limit
+    try:
+        while left > 0:
+            chunk = os.read(descriptor, left)
+            if not chunk:
+                break
+            chunks.append(chunk)
+            left -= len(chunk)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return b"".join(chunks).decode("utf-8", "replace")
 
 
 def start_ticks(pid: int) -> int | None:
