@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 
 import pytest
@@ -138,7 +139,7 @@ def test_doctor_finds_a_limit_below_the_threshold(timers, settings, tmp_path, mo
 
 def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(config.load, "__defaults__", (str(tmp_path / "etc"),))
-    monkeypatch.setattr(cli.signal, "signal", lambda *_arguments: None)
+    monkeypatch.setattr(signal, "signal", lambda *_arguments: None)
     timers.add_gateway(tmp_path / "home")
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/guard.conf").write_text(
