@@ -32,6 +32,10 @@ HEADER = (
 )
 # A reason in the ledger may be long, and the table is wide already.
 _WHY = 90
+# Characters of a gateway's name and of another word: a column is as wide as its widest cell, so one
+# host's long words are in the lines of all.
+_NAME = 100
+_WORD = 30
 # A host has a handful; one that claims more must not bury the others.
 _MOST = 1000
 _GATEWAY = {
@@ -83,9 +87,9 @@ def _gateway(host: str, value: object) -> tuple[str, ...] | None:
     name = "-"
     try:
         # So that the row of one that makes no sense has its name all the same.
-        name = _answers.typed(value, {"name": "text"})["name"] or "-"
-        one = _answers.typed(value, _GATEWAY)
-        if one["name"] is None or one["managed"] is None:
+        name = _answers.text(_answers.typed(value, {"name": "text"})["name"], _NAME) or "-"
+        one = dict(_answers.typed(value, _GATEWAY), name=name)
+        if name == "-" or one["managed"] is None:
             raise _answers.NoAnswer(_answers.NONSENSE, "a gateway without a name or managed")
         if not one["managed"]:
             return None
@@ -101,9 +105,9 @@ def _cells(host: str, one: dict[str, Any], value: dict[str, Any]) -> tuple[str, 
     return (
         host,
         one["name"],
-        one["scope"] or "-",
-        one["version"] or "?",
-        state or "?",
+        _answers.text(one["scope"], _WORD) or "-",
+        _answers.text(one["version"], _WORD) or "?",
+        _answers.text(state, _WORD) or "?",
         megabytes(memory["rss_bytes"]),
         span(one["uptime_seconds"]),
         megabytes(one["threshold_bytes"]),

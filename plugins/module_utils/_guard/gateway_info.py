@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from .._hermes import client, discovery, state_file
-from .._host import cgroup, choice, proc
+from .._host import cgroup, choice, display, proc
 from .._host.errors import GuardError, HermesError, host_faults
 from . import config, status
 
@@ -27,6 +28,9 @@ _MEMORY = (
     "cgroup_peak_bytes",
     "cgroup_max_bytes",
 )
+# Seconds for the Hermes of one user, that of all their gateways together. A user can start any
+# number of them, and one that does not answer takes client.TIMEOUT.
+PATIENCE = 300
 
 
 def collect(names: list[str]) -> dict[str, Any]:
@@ -44,9 +48,10 @@ def collect(names: list[str]) -> dict[str, Any]:
     now = discovery.refresh(missing)
     found += [now.get(one.name, one) for one in missing]
     managed = {(one.name, one.scope): known[one.name] for one in configured}
+    spent: dict[str, float] = {}
     return {
         "gateways": [
-            _describe(one, managed.get((one.name, one.scope)), problem is None)
+            _describe(one, managed.get((one.name, one.scope)), problem is None, spent)
             for one in choice.select("names", names, found, discovery.NOT_HERE)
         ],
         "host": proc.host_memory(),
@@ -72,12 +77,15 @@ def _read_guard() -> tuple[list[config.Settings], dict[str, dict[str, Any]], Non
 
 
 def _describe(
-    one: discovery.Gateway | config.Settings, known: dict[str, Any] | None, certain: bool
+    one: discovery.Gateway | config.Settings,
+    known: dict[str, Any] | None,
+    certain: bool,
+    spent: dict[str, float],
 ) -> dict[str, Any]:
     """All that is returned of one gateway.
 
     ``known`` is what the guard knows of one that it manages. If it is None, the guard does not
-    manage it, or that is not ``certain``.
+    manage it, or that is not ``certain``. ``spent`` is as for _ask.
     """
     answer: dict[str, Any] = {
         "name": one.name,
@@ -103,11 +111,11 @@ def _describe(
     answer.update(dict.fromkeys(status.KNOWN))
     answer.update(known or {})
     if isinstance(one, discovery.Gateway):
-        answer.update(_live(one))
+        answer.update(_live(one, spent))
     return answer
 
 
-def _live(gateway: discovery.Gateway) -> dict[str, Any]:
+def _live(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]:
     """What systemd, the process and Hermes say of a gateway whose unit or process exists."""
     runtime = state_file.runtime(gateway)
     answer = {
@@ -125,7 +133,7 @@ def _live(gateway: discovery.Gateway) -> dict[str, Any]:
         answer["memory"] = _memory(gateway.pid, gateway.control_group)
     if gateway.problem is None and gateway.python:
         try:
-            hermes = client.probe(gateway)
+            hermes = _ask(gateway, spent)
         except HermesError as exc:
             answer["problem"] = "its Hermes cannot be asked: %s" % exc
         else:
@@ -133,6 +141,23 @@ def _live(gateway: discovery.Gateway) -> dict[str, Any]:
             if hermes["version"] is not None:
                 answer["version"] = hermes["version"]
     return answer
+
+
+def _ask(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]:
+    """The answer of client.probe; HermesError if there is none.
+
+    ``spent`` is how many seconds the Hermes of each user has taken so far.
+    """
+    if spent.get(gateway.user, 0.0) >= PATIENCE:
+        raise HermesError(
+            "those of the other gateways of %s took %s" % (gateway.user, display.span(PATIENCE))
+        )
+    start = time.monotonic()
+    try:
+        return client.probe(gateway)
+    finally:
+        took = time.monotonic() - start
+        spent[gateway.user] = spent.get(gateway.user, 0.0) + took
 
 
 def _memory(pid: int, control_group: str) -> dict[str, int | None]:

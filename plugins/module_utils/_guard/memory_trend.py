@@ -10,7 +10,7 @@ import time
 
 from .._hermes import known_leaks, unit_journal
 from .._host import choice
-from .._host.errors import HistoryError, SettingError
+from .._host.errors import HistoryError, SettingError, host_faults
 from .._trend import analysis, chart, comparison, samples
 from . import config, history, limits, managed, sampling, suspension
 
@@ -29,6 +29,7 @@ FIRST_DAY_HOURS = 720
 USUAL_CADENCE = "12h"
 
 
+@host_faults
 def collect(names: list[str], points: int = 0, since: str | None = None) -> dict[str, Any]:
     """What memory_trend_info returns: ``trends`` and, if ``since`` is given, ``changes``, by name.
 

@@ -26,6 +26,8 @@ HOURS = 24
 # Seconds. The arbiter waits for an answer; a table of years is counted for a report.
 TIMEOUT = 10
 COUNT_TIMEOUT = 30
+# How many seconds before that it gives a query up, so that it can still say so.
+_LAST_WORD = 2
 # Without a message for this many seconds, nobody is talking to the gateway.
 QUIET_SECONDS = 60
 
@@ -149,7 +151,7 @@ def _number(gateway: Gateway, query: str, *parameters: str) -> float | None:
 def _rows(gateway: Gateway, queries: list[Any], timeout: int) -> list[list[Any]]:
     """The first row of each of the queries; HermesError if there are none: "state.db" ...."""
     path = os.path.join(gateway.home, "state.db")
-    asked = [path, str(timeout / 2), json.dumps(queries)]
+    asked = [path, str(timeout - _LAST_WORD), json.dumps(queries)]
     try:
         done = command.run(
             [_python(), "-IS", "-B", "-c", _ASK, *asked], user=gateway.account, timeout=timeout

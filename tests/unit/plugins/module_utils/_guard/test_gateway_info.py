@@ -15,8 +15,11 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     ledger,
     status,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SettingError
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
+    HermesError,
+    SettingError,
+)
 
 NAME = "hermes-gateway"
 
@@ -158,3 +161,30 @@ def test_host_without_psutil_lacks_two_figures(host, monkeypatch):
     assert memory["rss_bytes"] == pytest.approx(full["rss_bytes"], rel=0.1)
     assert memory["tree_rss_bytes"] == pytest.approx(full["tree_rss_bytes"], rel=0.1)
     assert (memory["swap_bytes"], memory["pss_bytes"], memory["uss_bytes"]) == (0, None, None)
+
+
+def test_gateways_of_one_user_take_so_much_time_and_no_more(host, tmp_path, monkeypatch):
+    clock = [0.0]
+    asked = []
+
+    def probe(gateway):
+        asked.append(gateway.name)
+        clock[0] += client.TIMEOUT
+        raise HermesError("it did not end within 30 s", broken=True)
+
+    monkeypatch.setattr(client, "probe", probe)
+    monkeypatch.setattr(gateway_info.time, "monotonic", lambda: clock[0])
+    account = discovery.find_gateways()[0].account
+    many = [
+        discovery.Gateway("hung-%03d" % place, "manual", account, str(tmp_path / "home"))
+        for place in range(200)
+    ]
+    for gateway in many:
+        gateway.set_state({}, None, ["/usr/bin/python3", "-m", "hermes_cli.main", "gateway"])
+    monkeypatch.setattr(discovery, "started_manually", lambda found: many)
+    found = collect()[1]
+    assert clock[0] <= gateway_info.PATIENCE + client.TIMEOUT
+    assert len(found) == 201 and len(asked) == gateway_info.PATIENCE / client.TIMEOUT
+    problem = found["hung-199"]["problem"]
+    assert problem.startswith("its Hermes cannot be asked: those of the other gateways of ")
+    assert problem.endswith(" took 5 min")

@@ -14,7 +14,10 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     memory_trend,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import unit_journal
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SettingError
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
+    GuardError,
+    SettingError,
+)
 
 GB = 1 << 30
 
@@ -103,3 +106,13 @@ def test_too_many_points(configured, points):
     with pytest.raises(SettingError) as raised:
         memory_trend.collect([], points)
     assert str(raised.value) == "points: %d is not allowed; allowed: 0 to 300" % points
+
+
+def test_configuration_that_cannot_be_listed(configured, tmp_path, monkeypatch):
+    def listdir(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(config.os, "listdir", listdir)
+    with pytest.raises(GuardError) as raised:
+        memory_trend.collect([])
+    assert str(raised.value) == "%s: Permission denied" % (tmp_path / "etc/guard.conf.d")

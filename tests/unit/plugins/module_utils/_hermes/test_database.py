@@ -172,3 +172,17 @@ def test_without_sessions(tmp_path):
     base.close()
     found = count(tmp_path)
     assert (found["messages"], found["active_sessions"], found["note"]) == (1, None, None)
+
+
+def test_a_query_is_given_up_shortly_before_the_child_is_killed(tmp_path, monkeypatch):
+    seen = []
+
+    def run(argv, timeout, **rest):
+        seen.append((timeout, float(argv[-2])))
+        return command.Result(0, "{}", "")
+
+    monkeypatch.setattr(command, "run", run)
+    gateway = SimpleNamespace(home=str(tmp_path), account=ME, pid=1)
+    database.seconds_since_message(gateway)
+    database.activity(gateway)
+    assert seen == [(10, 8.0), (30, 28.0)]
