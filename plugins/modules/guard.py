@@ -95,8 +95,9 @@ options:
     default: {}
   secrets:
     description:
-      - Values in the files that C(--diff) must not show, by the key in front of them, as in C(key =
-        value).
+      - Values by the keys behind which they are written, as in C(key = value), in a file that has a
+        line C(key =).
+      - They are shown nowhere. Ansible logs O(files) on the host, so they must not be in there.
     type: dict
     default: {}
 notes:

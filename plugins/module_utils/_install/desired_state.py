@@ -46,9 +46,6 @@ def of_component(
     ``present`` is the program that is installed now, if any. GuardError for a file that cannot be.
     """
     secrets = parameters.get("secrets") or {}
-    for key, value in secrets.items():
-        if any(letter in str(value) for letter in "\r\n\0"):
-            raise GuardError("%s has a line break in it; allowed: one line" % key)
     hidden = tuple("%s = " % key for key in secrets)
     if not gateways:
         return DesiredState({}, [], hidden)
@@ -60,7 +57,7 @@ def of_component(
         listed = [(file["path"], file["content"], file["mode"]) for file in parameters["files"]]
     for path, content, mode in listed:
         _check_drop_in(path)
-        file = File(content.encode("utf-8"), _permissions(path, mode))
+        file = File(_with_secrets(content, secrets).encode("utf-8"), _permissions(path, mode))
         if found.setdefault(path, file) != file:
             raise GuardError(
                 "two gateways of this host would share the file %s: name those to guard in"
@@ -108,6 +105,16 @@ def fill(text: str, gateway: discovery.Gateway) -> str:
     }
     # All at once: a home with @PYTHON@ in its name is a home.
     return re.sub("|".join(values), lambda found: values[found.group()], text)
+
+
+def _with_secrets(text: str, secrets: dict[str, Any]) -> str:
+    """``text`` with each secret behind its key, for which it has a line such as ``key =``."""
+    for key, value in secrets.items():
+        line = "%s = %s" % (key, value)
+        if any(letter in line for letter in "\r\n\0"):
+            raise GuardError("%s has a line break in it; allowed: one line" % key)
+        text = "\n".join(line if one.rstrip() == key + " =" else one for one in text.split("\n"))
+    return text
 
 
 def _permissions(path: str, mode: str) -> int:

@@ -94,7 +94,7 @@ def watchdog(host):
     """The parameters of the component watchdog, with a secret in its file."""
 
     def make(command="curl -H token:tok-1", threshold="50%", **changed):
-        content = "[DEFAULT]\n%sthreshold = %s\nnotify_command = %s\n" % (MARK, threshold, command)
+        content = "[DEFAULT]\n%sthreshold = %s\nnotify_command =\n" % (MARK, threshold)
         files = [(host / "etc/guard.conf.d/watchdog.conf", content, "0600")]
         return component("watchdog", files, secrets={"notify_command": command}, **changed)
 
