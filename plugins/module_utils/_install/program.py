@@ -19,6 +19,7 @@ import json
 import os
 import sys
 import zipfile
+import zlib
 
 from .._host import command
 from .._host.errors import RunError
@@ -164,7 +165,8 @@ def _sources_of(data: bytes) -> dict[str, str] | None:
                 for name in archive.namelist()
                 if name.endswith(".py")
             }
-    except (zipfile.BadZipFile, ValueError):
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError):
+        # RuntimeError: a damaged header asks for a password, or for an unknown compression.
         return None
 
 

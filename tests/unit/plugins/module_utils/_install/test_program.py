@@ -220,6 +220,17 @@ def test_installed_program_is_made_anew(installed, program, other):
     assert program_module._magic_of(made) == program_module._magic()
 
 
+@pytest.mark.parametrize(
+    ("offset", "value"),
+    [(6, 200), (8, 1), (10, 99), (10, 8), (42, 77)],
+    ids=["version", "encrypted", "compression", "compressed", "place"],
+)
+def test_damaged_directory_of_the_archive(installed, offset, value):
+    data = bytearray(installed.read_bytes())
+    data[data.find(b"PK\x01\x02") + offset] = value
+    assert program_module._sources_of(bytes(data)) is None
+
+
 def test_interpreter_that_does_not_work_is_said(monkeypatch):
     monkeypatch.setattr(program_module, "INTERPRETER", "/usr/bin/false")
     with pytest.raises(RunError, match="/usr/bin/false cannot compile the program"):
