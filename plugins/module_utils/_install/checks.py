@@ -36,12 +36,12 @@ def check_options(options: dict[str, Any]) -> None:
             config.check_option(option, value)
 
 
-def _check_calendars(expressions: list[str] | str) -> None:
+def _check_calendars(events: object) -> None:
     """Ask systemd about each event, but not about those that an installed timer has already."""
     installed = manifest.load("restart_timer").files
     timer_units = [path for path in installed if path.endswith(".timer")]
     known = [line for path in timer_units for line in (proc.read(path) or "").splitlines()]
-    for expression in [expressions] if isinstance(expressions, str) else map(str, expressions):
+    for expression in map(str, events if isinstance(events, list) else [events] if events else []):
         if "OnCalendar=" + expression in known:
             continue
         problem = timers.calendar_problem(expression)

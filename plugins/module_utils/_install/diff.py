@@ -21,7 +21,8 @@ def of_file(path: str, change: Change, hidden: tuple[str, ...] | None) -> dict[s
     same = not _secret_lines(old, hidden) or _secret_lines(old, hidden) == _secret_lines(
         new, hidden
     )
-    if hidden is None and change.mode_before and not change.mode_before & WORLD_READABLE:
+    private = not (change.mode_before or 0) & WORLD_READABLE
+    if hidden is None and change.before is not None and private:
         old = "(not shown: only its owner may read it)\n"
     return {
         "before_header": _header(path, change.before, change.mode_before),

@@ -36,7 +36,8 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
     notes: list[str] = []
     if parameters["state"] == "present":
         gateways, notes = selection.select(parameters["gateways"])
-    desired = of_component(parameters, gateways, plans.present(config.PROGRAM)[0])
+    installed = plans.present(config.PROGRAM)[0] if component == manifest.BASE else None
+    desired = of_component(parameters, gateways, installed)
     limits = None
     if component == "memory_limit" and gateways:
         limits, remarks = _limits(options, gateways, check_mode)
@@ -72,7 +73,13 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
         notes += _without_drop_in(gateways)
     if limits:
         notes += memory_limit.shortfalls(gateways, limits, not check_mode)
-    recommended = _recommended(gateways) if options.get(EVERY) == "auto" else None
+    recommended = None
+    if options.get(EVERY) == "auto":
+        try:
+            recommended = _recommended(gateways)
+        except GuardError as exc:
+            # It may be a file of a role that comes later in the play, and writes it anew.
+            notes.append("%s: auto: there are no recommendations: %s" % (EVERY, exc))
     result["notes"] = notes
     result["gateways"] = [_described(gateway, recommended) for gateway in gateways]
     result["restart_needed"] = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from .._host import files, systemd, unit_files
-from .._host.errors import GuardError, SystemdError
+from .._host.errors import GuardError
 from . import manifest
 from .plan import Change, Live, Plan, look
 
@@ -140,7 +140,7 @@ def _put_back(manager: systemd.Manager, plan: Plan, done: list[str]) -> list[str
         if stopped:
             manager.call("enable", "--now", "--", *stopped)
         _wake_timers(manager, plan)
-    except SystemdError as exc:
+    except GuardError as exc:
         left.append(str(exc))
     return left
 

@@ -51,8 +51,8 @@ def host(tmp_path, systemd, monkeypatch):
     return tmp_path
 
 
-def recommended():
-    """How often the guard module says that the gateway should be restarted."""
+def ask():
+    """The guard module's answer with hermes_restart_timer_every: auto."""
     parameters = {
         "part": "guard",
         "state": "present",
@@ -61,7 +61,12 @@ def recommended():
         "units": [],
         "options": {"hermes_restart_timer_every": "auto"},
     }
-    return guard.apply(parameters, True)["gateways"][0]["recommended_every"]
+    return guard.apply(parameters, True)
+
+
+def recommended():
+    """How often the guard module says that the gateway should be restarted."""
+    return ask()["gateways"][0]["recommended_every"]
 
 
 def apply(host, every):
@@ -141,6 +146,14 @@ def test_the_calendar_follows(host):
     seen(100)
     assert apply(host, recommended())["changed"]
     assert calendar(host) == "6h"
+
+
+def test_settings_that_a_later_role_writes_anew_do_not_stop_the_guard(host):
+    (host / "etc/guard.conf.d").mkdir()
+    (host / "etc/guard.conf.d/watchdog.conf").write_text("[DEFAULT]\nbreaches = 6 of 5\n")
+    answer = ask()
+    assert "recommended_every" not in answer["gateways"][0]
+    assert "hermes_watchdog_breaches" in answer["notes"][0]
 
 
 def test_a_fixed_calendar_asks_for_no_verdict(host, monkeypatch):

@@ -17,6 +17,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import fi
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import timers, unit_files
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
     GuardError,
+    RunError,
     SystemdError,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
@@ -26,6 +27,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard as backend
 
+MARK = "# hermes_ops.gateway\n"
 GATEWAY = "hermes-gateway.service"
 TIMER = "hermes-gateway-restart.timer"
 
@@ -458,6 +460,36 @@ def test_secrets_are_in_the_file_and_nowhere_else(host, guard, watchdog, systemd
     assert "threshold" not in seen[-1]["diff"][-1]["before"]
 
 
+def test_secret_with_quotes_is_written_as_it_is(host, guard, watchdog):
+    backend.apply(guard())
+    command = r"""curl -H "X: o'clock" -d 'a\b {{ c }}' http://h/"""
+    parameters = watchdog(command=command)
+    # Ansible logs them on the host, and of a text that it quotes there it does not find a secret.
+    assert "curl" not in repr(parameters["files"])
+    backend.apply(parameters)
+    assert (host / "etc/guard.conf.d/watchdog.conf").read_text() == (
+        "[DEFAULT]\n%sthreshold = 50%%\nnotify_command = %s\n" % (MARK, command)
+    )
+    assert backend.apply(parameters)["diff"] == []
+
+
+def test_file_that_nobody_may_read_is_not_shown(host, guard, watchdog):
+    backend.apply(guard())
+    backend.apply(watchdog())
+    (host / "etc/guard.conf.d/watchdog.conf").chmod(0)
+    removed = backend.apply(watchdog(state="absent"), True)["diff"][0]
+    assert removed["before"] == "(not shown: only its owner may read it)\n"
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_program_that_is_a_link_does_not_concern_the_others(host, guard, timer, state):
+    backend.apply(guard())
+    backend.apply(timer())
+    os.rename(config.PROGRAM, config.PROGRAM + ".real")
+    os.symlink(config.PROGRAM + ".real", config.PROGRAM)
+    assert backend.apply(timer(state=state))["changed"] is (state == "absent")
+
+
 def test_program_is_not_in_the_diff(host, guard):
     program = [
         one
@@ -743,6 +775,37 @@ def test_rollback_leaves_no_timer_that_never_fires(host, guard, timer, systemd):
     assert TIMER not in systemd.elapsed
     systemd.during = None
     assert backend.apply(timer())["changed"] is False
+
+
+def test_fault_that_is_met_while_putting_back_does_not_hide_the_first(
+    host, guard, timer, systemd, monkeypatch
+):
+    backend.apply(guard())
+    backend.apply(timer())
+    systemd.fails.add("daemon-reload")
+    real, asked = timers.next_elapse, []
+
+    def slow(units):
+        asked.append(units)
+        if len(asked) > 1:
+            raise RunError("systemctl did not end in time")
+        return real(units)
+
+    monkeypatch.setattr(timers, "next_elapse", slow)
+    with pytest.raises(GuardError, match=r"no luck; not all could be put back: .* in time"):
+        backend.apply(timer(times="05:00"))
+    assert "04:00" in (host / "units" / TIMER).read_text()
+
+
+@pytest.mark.parametrize("value", ["04:61", ["04:61"], 240])
+def test_calendar_that_is_no_list(host, timer, guard, systemd, value, monkeypatch):
+    monkeypatch.setattr(timers, "calendar_problem", lambda text: "no")
+    refused(
+        guard(options={"hermes_restart_timer_at": value}),
+        host,
+        systemd,
+        "hermes_restart_timer_at: %r is no calendar event" % str(value).strip("[']"),
+    )
 
 
 def test_one_answer_of_systemd_serves_a_run_that_changes_nothing(host, guard, timer, systemd):
