@@ -1,0 +1,214 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the roles make of a host's answer: files that are right, and nothing that runs.
+
+Their variables are rendered by Ansible itself; no task of theirs is run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip("ansible.cli")
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+ANSWER = """
+import json
+from ansible.module_utils.basic import AnsibleModule
+module = AnsibleModule(argument_spec={"file": {"type": "str"}})
+with open(module.params["file"]) as handle:
+    module.exit_json(**json.load(handle))
+"""
+FILES = {
+    "hermes_watchdog": "_hermes_watchdog_files",
+    "hermes_restart_timer": "_hermes_restart_timer_files | from_yaml",
+    "hermes_memory_limit": "_hermes_memory_limit_files | from_yaml",
+    "hermes_allocator": "_hermes_allocator_files | from_yaml",
+}
+
+
+def gateway(name="hermes-gateway", **changed):
+    """A gateway as the guard module returns it."""
+    made = {
+        "name": name,
+        "unit": name + ".service",
+        "scope": "system",
+        "user": "hermes",
+        "home": "/home/hermes/.hermes",
+        "python": None,
+        "drop_in_directory": "/etc/systemd/system/%s.service.d" % name,
+        "recommended_every": "24h",
+    }
+    return dict(made, **changed)
+
+
+RUN = "{{ lookup('ansible.builtin.pipe', 'touch ran') }}"
+LINES = "x.service.d\n- path: /etc/passwd\n  content: !vault |\n    %s\n#" % RUN
+USERS = "/etc/systemd/user/hermes-gateway.service.d"
+AUTO = {"hermes_restart_timer_every": "auto"}
+# What each host answers, and the variables that it has.
+HOSTS = {
+    "hostile": (
+        [
+            gateway(RUN, unit=RUN, scope=LINES, home=RUN, drop_in_directory="/" + LINES),
+            gateway(
+                "hermes-gateway@ada",
+                scope="user",
+                home='/home/ada/"it\'s" ü😀',
+                drop_in_directory=USERS,
+            ),
+            gateway("hermes-gateway@bob", scope="user", drop_in_directory=USERS),
+            gateway("own@eve", scope="user", drop_in_directory=None),
+            gateway(LINES),
+        ],
+        {},
+    ),
+    "secret": ([gateway()], {"hermes_watchdog_notify_command": "curl https://token@h/"}),
+    "empty": ([], {}),
+    "limits": ([gateway()], {"hermes_memory_limit_high": "90%"}),
+    "string": ([gateway()], {"hermes_restart_timer_at": "04:00"}),
+    "list": ([gateway()], {"hermes_restart_timer_at": ["04:00"]}),
+    "unjudged": ([{"name": "x"}], AUTO),
+    "judged": ([gateway(recommended_every=None)], AUTO),
+    "threshold": ([gateway()], dict(AUTO, _hermes_watchdog_result={"changed": True})),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, import_root):
+    """The directory of one run of Ansible: HOST.json has the files of each role by its name."""
+    root = tmp_path_factory.mktemp("roles")
+    (root / "library").mkdir()
+    (root / "templates").mkdir()
+    (root / "library/host_answer.py").write_text(ANSWER)
+    values = {}
+    for role in ["hermes_guard"] + list(FILES):
+        for kind in ("defaults", "vars"):
+            values.update(yaml.safe_load((ROLES / role / kind / "main.yml").read_text()))
+        for template in (ROLES / role).glob("templates/*.j2"):
+            (root / "templates" / template.name).write_text(template.read_text())
+    hosts = {}
+    for name, (gateways, variables) in HOSTS.items():
+        memory = {"total_bytes": 1 << 30, "swap_total_bytes": 0, "available_bytes": 0}
+        answer = json.dumps({"gateways": gateways, "memory": memory})
+        (root / (name + ".answer")).write_text(answer)
+        hosts[name] = dict(values, **variables)
+    (root / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
+    found = {name: "{{ %s }}" % expression for name, expression in FILES.items()}
+    play = {
+        "hosts": "all",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": sys.executable},
+        "tasks": [
+            {
+                "host_answer": {"file": str(root) + "/{{ inventory_hostname }}.answer"},
+                "register": "_hermes_guard_result",
+            },
+            {
+                "ansible.builtin.copy": {
+                    "content": "{{ found | to_json }}",
+                    "dest": str(root) + "/{{ inventory_hostname }}.json",
+                    "mode": "0600",
+                },
+                "vars": {"found": found},
+                "when": "inventory_hostname not in ['unjudged', 'judged', 'threshold']",
+            },
+            {
+                "ansible.builtin.copy": {
+                    "content": "{{ _hermes_restart_timer_unjudged | bool | to_json }}",
+                    "dest": str(root) + "/{{ inventory_hostname }}.again",
+                    "mode": "0600",
+                }
+            },
+        ],
+    }
+    (root / "play.yml").write_text(yaml.safe_dump([play]))
+    env = dict(
+        os.environ,
+        ANSIBLE_COLLECTIONS_PATH=import_root,
+        ANSIBLE_LOCAL_TEMP=str(root / "tmp"),
+        ANSIBLE_REMOTE_TEMP=str(root / "tmp"),
+        LC_ALL="C.UTF-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.json", "play.yml"],
+        cwd=str(root),
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout.decode()
+    return root
+
+
+@pytest.fixture
+def found(folder):
+    """The files of each role on a host, by the role's name."""
+    return lambda host: json.loads((folder / (host + ".json")).read_text())
+
+
+def paths(files):
+    return [file["path"] for file in files]
+
+
+def test_values_of_a_host_are_nothing_but_values(folder, found):
+    files = found("hostile")
+    assert not (folder / "ran").exists()
+    service = [file for file in files["hermes_watchdog"] if file["path"].endswith(".service")][0]
+    assert 'ReadWritePaths="-/home/ada/"it\'s" ü😀"\n' in service["content"]
+    assert RUN in service["content"]
+    assert paths(files["hermes_restart_timer"])[1:] == [
+        "/etc/systemd/system/%s-restart.timer" % name
+        for name in (RUN, "hermes-gateway@ada", "hermes-gateway@bob", "own@eve", LINES)
+    ]
+    for role, name in (
+        ("hermes_memory_limit", "50-hermes-memory-limit.conf"),
+        ("hermes_allocator", "50-hermes-allocator.conf"),
+    ):
+        assert [path for path in paths(files[role]) if path.endswith(".conf")] == [
+            "/%s/%s" % (LINES, name),
+            "%s/%s" % (USERS, name),
+            "/etc/systemd/system/%s.service.d/%s" % (LINES, name),
+        ]
+
+
+def test_command_with_a_token_is_in_no_file(found):
+    # The guard module writes it there: see its option secrets.
+    files = found("secret")
+    assert "token@" not in json.dumps(files)
+    assert "notify_command =\n" in files["hermes_watchdog"][0]["content"]
+
+
+def test_no_gateway(found):
+    files = found("empty")
+    assert (files["hermes_memory_limit"], files["hermes_allocator"]) == ([], [])
+    assert paths(files["hermes_restart_timer"]) == [
+        "/etc/hermes-guard/guard.conf.d/restart-timer.conf"
+    ]
+
+
+def test_limits_that_are_wrong_are_left_for_the_module_to_refuse(found):
+    assert found("limits")["hermes_memory_limit"] == []
+
+
+@pytest.mark.parametrize("host", ["string", "list"])
+def test_one_time_is_one_event(found, host):
+    lines = found(host)["hermes_restart_timer"][1]["content"].splitlines()
+    assert [one for one in lines if one.startswith("OnCalendar=")] == ["OnCalendar=04:00"]
+
+
+@pytest.mark.parametrize(
+    ("host", "again"), [("list", False), ("unjudged", True), ("judged", False), ("threshold", True)]
+)
+def test_when_the_history_is_judged_again(folder, host, again):
+    assert json.loads((folder / (host + ".again")).read_text()) is again
