@@ -13,7 +13,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     unit_files,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import memory_limit
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import memory_limit, program
 
 MARK = "# hermes_ops.gateway\n"
 GUARD = MARK + "[DEFAULT]\nhistory_days = 30\n"
@@ -36,8 +36,14 @@ def component(name, listed, **changed):
     return dict(made, **changed)
 
 
+@pytest.fixture(scope="session")
+def built():
+    """The program as it is installed. To compile it takes longer than any of the tests."""
+    return program.installed(None)
+
+
 @pytest.fixture
-def host(tmp_path, systemd, monkeypatch):
+def host(tmp_path, systemd, monkeypatch, built):
     """A host with one gateway: the directory below which everything is."""
     root = tmp_path / "host"
     for name in ("units", "bin"):
@@ -48,6 +54,7 @@ def host(tmp_path, systemd, monkeypatch):
     monkeypatch.setattr(unit_files, "FOLDER", str(root / "units") + "/")
     # Those of the machine that the tests run on are not of this host.
     monkeypatch.setattr(discovery, "started_manually", lambda found: [])
+    monkeypatch.setattr(program, "installed", lambda present: built)
     systemd.add_gateway(tmp_path / "home")
     return root
 
