@@ -74,7 +74,6 @@ MODULES = (
     "_trend.advice",
     "_trend.analysis",
     "_trend.chart",
-    "_trend.classify",
     "_trend.comparison",
     "_trend.enough",
     "_trend.evidence",
@@ -87,6 +86,7 @@ MODULES = (
     "_trend.segments",
     "_trend.series",
     "_trend.stats",
+    "_trend.verdict_rules",
 )
 INTERPRETER = "/usr/bin/python3"
 # Isolated and without site: a check must not pay for, or be changed by, what is in site-packages.

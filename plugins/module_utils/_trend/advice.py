@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import classify, explain
+from . import explain, verdict_rules
 from .forecast import USABLE, Cadence
 from .judgement import Judgement
 
@@ -28,7 +28,7 @@ def texts(
         found.insert(
             0 if known and known["bound"] else len(found),
             "above %d MB/h it is not the leak that is known: collect evidence and report it"
-            % classify.KNOWN_SLOPE,
+            % verdict_rules.KNOWN_SLOPE,
         )
     if cadence is not None:
         found.append(_restarts(cadence))

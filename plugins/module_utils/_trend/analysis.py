@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .._host.display import HOUR, MB
-from . import advice, classify, evidence, explain, forecast, judgement, providers, samples
+from . import advice, evidence, explain, forecast, judgement, providers, samples, verdict_rules
 from .explain import rounded
 from .forecast import Cadence
 from .judgement import Judgement
@@ -72,7 +72,7 @@ def _figures(judged: Judgement, limit: float | None) -> dict[str, Any]:
         "hours_to_limit": None,
         "hours_to_limit_ci": None,
         "recommended_restart_hours": None,
-        "faster_than_known": bool(slope and slope > classify.KNOWN_SLOPE),
+        "faster_than_known": bool(slope and slope > verdict_rules.KNOWN_SLOPE),
         "bigger_box": [],
         "oom_kills": series.kills,
         "version": versions[-1] if versions else None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import classify
+from . import verdict_rules
 from .evidence import Evidence
 from .series import Series
 from .stats import TheilSen
@@ -43,4 +43,4 @@ class Judgement(NamedTuple):
 def judge(series: Series) -> Judgement:
     """The verdict on ``series``."""
     evidence = Evidence(series)
-    return Judgement(evidence, classify.verdict(evidence))
+    return Judgement(evidence, verdict_rules.verdict(evidence))

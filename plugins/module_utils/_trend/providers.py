@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import classify, enough, explain
+from . import enough, explain, verdict_rules
 from .evidence import trend_of
 from .judgement import Judgement
 from .segments import runs_in_bins, second_half
@@ -57,8 +57,8 @@ def _trend(
         found["slope_ci"] = [explain.rounded(whole.low), explain.rounded(whole.high)]
         found["grows"] = (
             whole.climbs()
-            and whole.slope >= classify.LEAST_SLOPE
-            and last >= classify.LATE_SHARE * whole.slope
+            and whole.slope >= verdict_rules.LEAST_SLOPE
+            and last >= verdict_rules.LATE_SHARE * whole.slope
         )
     return found
 

@@ -13,7 +13,10 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     unit_files,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import memory_limit, program
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
+    memory_limit,
+    program,
+)
 
 MARK = "# hermes_ops.gateway\n"
 GUARD = MARK + "[DEFAULT]\nhistory_days = 30\n"

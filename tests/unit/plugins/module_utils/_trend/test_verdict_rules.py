@@ -8,9 +8,9 @@ import math
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
-    classify,
     evidence,
     samples,
+    verdict_rules,
 )
 
 MB = 1 << 20
@@ -26,7 +26,7 @@ SHAPES = {
 
 def verdict(rows, extra):
     """The verdict on ``rows`` with ``extra`` MB by the hour on top."""
-    return classify.verdict(
+    return verdict_rules.verdict(
         evidence.Evidence(
             samples.of_rows(
                 [
