@@ -60,7 +60,7 @@ def check_files(changes: dict[str, Change]) -> None:
             config.check_text(change.after.decode("utf-8"), path)
 
 
-def missing_packages(component: str, desired: DesiredState) -> list[str]:
+def missing_packages(desired: DesiredState) -> list[str]:
     """The packages that the component needs and this host does not have."""
     missing = []
     if config.PROGRAM in desired.files and not has_psutil():

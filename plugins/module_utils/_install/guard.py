@@ -11,7 +11,7 @@ from typing import Any
 
 from .._guard import config
 from .._hermes import discovery
-from .._host import proc
+from .._host import files, proc
 from .._host.errors import GuardError, host_faults
 from . import checks, diff, manifest, memory_limit, selection, transaction
 from . import plan as plans
@@ -45,7 +45,7 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
     plan = plans.make(component, desired)
     checks.check_options(options)
     checks.check_files(plan.changes)
-    packages = checks.missing_packages(component, desired)
+    packages = checks.missing_packages(desired)
     if not check_mode:
         plans.check_program(component, desired)
         _check_library(packages)
@@ -181,8 +181,7 @@ def _clear_state() -> None:
             shutil.rmtree(path)
         else:
             os.unlink(path)
-    if os.path.isdir(config.STATE) and not os.listdir(config.STATE):
-        os.rmdir(config.STATE)
+    files.remove_if_empty(config.STATE)
 
 
 def _package_manager() -> str:
