@@ -6,14 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guard
-short_description: Bring one component of the guard on a host to its desired state
+short_description: Find the gateways of a host and install the program that guards them
 version_added: 0.1.0
 description:
-  - Installs, changes or removes the files and units of one role of this collection, in one round
-    trip, and verifies them.
-  - A role hands over the whole desired state. Files and units from an earlier run that are no
-    longer requested are removed.
-  - Installing or changing a timer starts neither its service nor a gateway.
+  - Installs the program C(/usr/local/bin/hermes-guard), which is built on the host from this
+    module's own sources, and its files, in one round trip, and verifies them.
+  - Returns what the other roles of this collection must know of the host to make their files.
+  - Files from an earlier run that are no longer requested are removed.
   - On a host without a Hermes gateway nothing is installed, and what was installed earlier is
     removed.
 author:
@@ -22,23 +21,10 @@ extends_documentation_fragment:
   - hermes_ops.gateway.attributes
   - hermes_ops.gateway.attributes.changes
 options:
-  part:
-    description:
-      - The component. What was installed is remembered under this name.
-      - V(guard) is the base of the others. It has the program C(/usr/local/bin/hermes-guard), which
-        is built on the host from this module's own sources; removing it removes the others, and the
-        history.
-    type: str
-    required: true
-    choices:
-      - guard
-      - watchdog
-      - restart_timer
-      - memory_limit
-      - allocator
   state:
     description:
-      - Whether the component is installed.
+      - Whether the program is installed. V(absent) also removes the components of
+        M(hermes_ops.gateway.guard_component), and the history.
     type: str
     choices:
       - present
@@ -54,18 +40,17 @@ options:
     default: []
   files:
     description:
-      - The files of the component.
-      - Only for the component V(guard), which runs before the gateways are known, C(@NAME@),
-        C(@UNIT@), C(@SCOPE@), C(@USER@), C(@HOME@) and C(@PYTHON@) stand for what belongs to a
-        gateway, and C(guard.conf) gets a section for each gateway.
+      - The files, apart from the program.
+      - The gateways are not known before this module has run, so C(@NAME@), C(@UNIT@), C(@SCOPE@),
+        C(@USER@), C(@HOME@) and C(@PYTHON@) stand for what belongs to a gateway, and
+        C(guard.conf) gets a section for each gateway.
     type: list
     elements: dict
     default: []
     suboptions:
       path:
         description:
-          - The absolute path. For the component V(guard), a path with C(@NAME@) in it stands for
-            one file for each gateway.
+          - The absolute path. With C(@NAME@) in it, it stands for one file for each gateway.
         type: path
         required: true
       content:
@@ -78,52 +63,29 @@ options:
           - The permissions, in octal.
         type: str
         default: "0644"
-  units:
-    description:
-      - The units to enable and start, timers as a rule.
-    type: list
-    elements: str
-    default: []
   options:
     description:
       - Variables of roles of the collection, by name. They are checked before anything is changed,
         so that a wrong one that comes later in the play does not leave half of it done.
       - If C(hermes_restart_timer_every) is V(auto), the history of each gateway is judged and
         RV(gateways[].recommended_every) returned.
-      - The component V(memory_limit) needs those of its role.
-    type: dict
-    default: {}
-  secrets:
-    description:
-      - Values by the keys behind which they are written, as in C(key = value), in a file that has a
-        line C(key =).
-      - They are shown nowhere. Ansible logs O(files) on the host, so they must not be in there.
     type: dict
     default: {}
 notes:
   - Internal to this collection; use the roles instead.
 seealso:
   - module: hermes_ops.gateway.gateway_info
+  - module: hermes_ops.gateway.guard_component
 """
 
 EXAMPLES = r"""
 - name: Find the gateways and check a variable of another role
   hermes_ops.gateway.guard:
-    part: guard
     options:
       hermes_restart_timer_at:
         - "04:00"
   check_mode: true
   register: guard
-
-- name: Ensure that the first gateway has a restart timer
-  hermes_ops.gateway.guard:
-    part: restart_timer
-    files:
-      - path: /etc/systemd/system/{{ guard.gateways[0].name }}-restart.timer
-        content: "{{ lookup('ansible.builtin.template', 'restart.timer.j2') }}"
-    units:
-      - "{{ guard.gateways[0].name }}-restart.timer"
 """
 
 RETURN = r"""
@@ -179,14 +141,6 @@ memory:
     available_bytes: 1482567680
     swap_total_bytes: 0
     total_bytes: 2084569088
-restart_needed:
-  description:
-    - The names of the gateways whose process is older than a drop-in of this component, so that it
-      is in force only after a restart.
-  returned: success
-  type: list
-  elements: str
-  sample: []
 notes:
   description:
     - What of the desired state this host cannot do, or not yet. Each is given as a warning too.
@@ -194,14 +148,6 @@ notes:
   type: list
   elements: str
   sample: []
-next_elapse:
-  description:
-    - When each timer of the component fires next, in epoch seconds by its unit's name. Empty in
-      check mode.
-  returned: success
-  type: dict
-  sample:
-    hermes-gateway-restart.timer: 1785542580
 package_manager:
   description:
     - What M(ansible.builtin.package) should use on the host, which without it gathers facts to find
@@ -236,11 +182,6 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "part": {
-                "type": "str",
-                "required": True,
-                "choices": ["guard", "watchdog", "restart_timer", "memory_limit", "allocator"],
-            },
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "gateways": {"type": "list", "elements": "str", "default": []},
             "files": {
@@ -253,9 +194,7 @@ def main() -> None:
                     "mode": {"type": "str", "default": "0644"},
                 },
             },
-            "units": {"type": "list", "elements": "str", "default": []},
             "options": {"type": "dict", "default": {}},
-            "secrets": {"type": "dict", "default": {}, "no_log": True},
         },
         supports_check_mode=True,
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from .._guard import config
 from .._host import proc, timers
-from .._host.errors import SettingError
+from .._host.errors import GuardError, SettingError
 from . import manifest, memory_limit
 from .desired_state import DesiredState
 from .plan import Change
@@ -68,6 +68,16 @@ def missing_packages(desired: DesiredState) -> list[str]:
     if needs_jemalloc(desired) and not has_jemalloc():
         missing.append(JEMALLOC_PACKAGE)
     return missing
+
+
+def check_library(desired: DesiredState) -> None:
+    """GuardError for a drop-in that names a library which is not on this host."""
+    if needs_jemalloc(desired) and not has_jemalloc():
+        # Every program that the gateway starts would complain of it.
+        raise GuardError(
+            "%s is not on this host, and a drop-in that names it would be in the way: install the"
+            " package %s" % (JEMALLOC, JEMALLOC_PACKAGE)
+        )
 
 
 def needs_jemalloc(desired: DesiredState) -> bool:

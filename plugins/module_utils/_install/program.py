@@ -24,6 +24,7 @@ import zlib
 from .._host import command
 from .._host.errors import RunError
 from .._host.sources import source
+from . import bytecode
 
 ENTRY = "_guard.main"
 MODULES = (
@@ -91,20 +92,6 @@ MODULES = (
 INTERPRETER = "/usr/bin/python3"
 # Isolated and without site: a check must not pay for, or be changed by, what is in site-packages.
 SHEBANG = b"#!" + INTERPRETER.encode() + b" -ISB\n"
-# Run by INTERPRETER: a JSON object of sources by member name in, one of compiled files out.
-_COMPILE = """
-import base64, json, os, py_compile, sys, tempfile
-compiled, mode = {}, py_compile.PycInvalidationMode.UNCHECKED_HASH
-with tempfile.TemporaryDirectory() as folder:
-    for name, text in json.load(sys.stdin).items():
-        source, target = os.path.join(folder, "source.py"), os.path.join(folder, "source.pyc")
-        with open(source, "w", encoding="utf-8") as out:
-            out.write(text)
-        py_compile.compile(source, target, "hermes-guard/" + name, True, invalidation_mode=mode)
-        with open(target, "rb") as made:
-            compiled[name + "c"] = base64.b64encode(made.read()).decode()
-print(json.dumps(compiled))
-"""
 
 
 def build() -> bytes:
@@ -123,16 +110,27 @@ def installed(present: bytes | None) -> bytes:
     if present is not None and _sources_of(present) == sources and _magic_of(present) == _magic():
         return present
     members = {name: text.encode("utf-8") for name, text in sources.items()}
-    compiled = json.loads(_interpreter(_COMPILE, json.dumps(sources)))
-    members.update((name, base64.b64decode(data)) for name, data in compiled.items())
-    return _archive(members)
+    return _archive(dict(members, **_compiled(sources)))
+
+
+def _compiled(sources: dict[str, str]) -> dict[str, bytes]:
+    """The compiled file of each source, made by INTERPRETER."""
+    if _is_interpreter():
+        return bytecode.compiled(sources)
+    files = json.loads(_interpreter(source("_install.bytecode"), json.dumps(sources)))
+    return {name: base64.b64decode(data) for name, data in files.items()}
 
 
 def _magic() -> str:
     """The version of INTERPRETER's compiled files, as 8 hexadecimal digits."""
-    if os.path.exists(INTERPRETER) and os.path.samefile(sys.executable, INTERPRETER):
+    if _is_interpreter():
         return importlib.util.MAGIC_NUMBER.hex()
     return _interpreter("import importlib.util; print(importlib.util.MAGIC_NUMBER.hex())").strip()
+
+
+def _is_interpreter() -> bool:
+    """Whether this process runs INTERPRETER: then it does itself what needs no other process."""
+    return os.path.exists(INTERPRETER) and os.path.samefile(sys.executable, INTERPRETER)
 
 
 def _interpreter(code: str, stdin: str = "") -> str:

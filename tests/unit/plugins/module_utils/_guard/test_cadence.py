@@ -17,7 +17,10 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup, unit_files
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
+    guard,
+    guard_component,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
 
 TIMER = "hermes-gateway-restart.timer"
@@ -54,11 +57,9 @@ def host(tmp_path, systemd, monkeypatch):
 def ask():
     """The guard module's answer with hermes_restart_timer_every: auto."""
     parameters = {
-        "part": "guard",
         "state": "present",
         "gateways": [],
         "files": [],
-        "units": [],
         "options": {"hermes_restart_timer_every": "auto"},
     }
     return guard.apply(parameters, True)
@@ -76,9 +77,9 @@ def apply(host, every):
     listed = {"etc/guard.conf.d/timer.conf": "[DEFAULT]\nsplay = 1h\n"}
     if every is not None:
         listed["units/" + TIMER] = "# hermes_ops.gateway\n%s\n" % every
-    return guard.apply(
+    return guard_component.apply(
         {
-            "part": "restart_timer",
+            "component": "restart_timer",
             "state": "present",
             "gateways": [],
             "files": [
@@ -86,6 +87,8 @@ def apply(host, every):
                 for path, content in listed.items()
             ],
             "units": [] if every is None else [TIMER],
+            "options": {},
+            "secrets": {},
         }
     )
 
@@ -158,7 +161,7 @@ def test_settings_that_a_later_role_writes_anew_do_not_stop_the_guard(host):
 
 def test_a_fixed_calendar_asks_for_no_verdict(host, monkeypatch):
     monkeypatch.setattr(memory_trend, "recommended_cadences", lambda names: 1 / 0)
-    parameters = {"part": "guard", "state": "present", "gateways": [], "files": [], "units": []}
+    parameters = {"state": "present", "gateways": [], "files": []}
     for options in ({}, {"hermes_restart_timer_every": "12h"}):
         assert (
             "recommended_every"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host with one gateway, and what the roles hand to the guard module on it."""
+"""A host with one gateway, and what the roles hand to the modules guard and guard_component on it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,17 @@ GUARD = MARK + "[DEFAULT]\nhistory_days = 30\n"
 NAME = "hermes-gateway"
 
 
+def base(listed, **changed):
+    """The parameters of the module guard; ``listed`` are (path, content, mode) of its files."""
+    files = [
+        {"path": str(path), "content": content, "mode": mode} for path, content, mode in listed
+    ]
+    return dict({"state": "present", "gateways": [], "files": files, "options": {}}, **changed)
+
+
 def component(name, listed, **changed):
-    """The parameters of the module; ``listed`` are (path, content, mode) of its files."""
-    made = {
-        "part": name,
-        "state": "present",
-        "gateways": [],
-        "files": [
-            {"path": str(path), "content": content, "mode": mode} for path, content, mode in listed
-        ],
-        "units": [],
-        "options": {},
-        "secrets": {},
-    }
-    return dict(made, **changed)
+    """The parameters of the module guard_component."""
+    return dict(base(listed, component=name, units=[], secrets={}), **changed)
 
 
 @pytest.fixture(scope="session")
@@ -64,14 +61,14 @@ def host(tmp_path, systemd, monkeypatch, built):
 
 @pytest.fixture
 def guard(host):
-    """The parameters of the component guard; call it with what differs."""
+    """The parameters of the module guard; call it with what differs."""
 
     def make(**changed):
         files = [
             (host / "etc/guard.conf", GUARD, "0644"),
             (host / "units/@NAME@-restart.service", MARK + "# @NAME@\n", "0644"),
         ]
-        return component("guard", files, **changed)
+        return base(files, **changed)
 
     return make
 
@@ -109,6 +106,12 @@ def watchdog(host):
         return component("watchdog", files, secrets={"notify_command": command}, **changed)
 
     return make
+
+
+@pytest.fixture
+def allocator(host):
+    """The parameters of the component allocator; call it with the path and content of its file."""
+    return lambda path, content: component("allocator", [(path, content, "0644")])
 
 
 @pytest.fixture

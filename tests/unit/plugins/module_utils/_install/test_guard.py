@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A part brought to its wanted state: what is refused, what is undone, what is removed, and that nothing else is touched."""
+"""guard and guard_component together, as a play calls them: what is refused, undone and removed, and that nothing else is touched."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
     checks,
-    desired_state,
+    guard_component,
     memory_limit,
+    per_gateway,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard as backend
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard as base
 
 MARK = "# hermes_ops.gateway\n"
 GATEWAY = "hermes-gateway.service"
@@ -50,6 +51,12 @@ def everything(root):
     return found
 
 
+def apply(parameters, check_mode=False):
+    """What the module returns that has such ``parameters``."""
+    backend = guard_component if "component" in parameters else base
+    return backend.apply(parameters, check_mode)
+
+
 def names(result):
     """The names of the gateways that the module returned."""
     return [gateway["name"] for gateway in result["gateways"]]
@@ -60,7 +67,7 @@ def refused(parameters, root, systemd, *words):
     before = everything(root)
     systemd.calls.clear()
     with pytest.raises(GuardError) as caught:
-        backend.apply(parameters)
+        apply(parameters)
     for word in words:
         assert word in str(caught.value)
     assert everything(root) == before
@@ -71,7 +78,7 @@ def test_first_run_second_run_and_removal(host, guard, timer, systemd):
     pid = systemd.pid()
     before = everything(host)
     for check_mode in (True, False):
-        result = backend.apply(guard(), check_mode)
+        result = apply(guard(), check_mode)
         assert (result["changed"], names(result), len(result["diff"]) >= 3) == (
             True,
             ["hermes-gateway"],
@@ -88,7 +95,7 @@ def test_first_run_second_run_and_removal(host, guard, timer, systemd):
         systemd.python,
     )
     assert systemd.calls == ["daemon-reload"]
-    result = backend.apply(timer())
+    result = apply(timer())
     assert result["next_elapse"][TIMER] > 4000000000
     assert systemd.calls == ["daemon-reload", "daemon-reload", "enable " + TIMER]
 
@@ -96,26 +103,26 @@ def test_first_run_second_run_and_removal(host, guard, timer, systemd):
     systemd.calls.clear()
     for parameters in (guard(), timer()):
         for check_mode in (True, False):
-            result = backend.apply(parameters, check_mode)
+            result = apply(parameters, check_mode)
             assert (result["changed"], result["diff"]) == (False, [])
     assert (everything(host), systemd.calls) == (installed, [])
 
     for check_mode in (True, False):
-        assert backend.apply(timer(state="absent"), check_mode)["changed"]
+        assert apply(timer(state="absent"), check_mode)["changed"]
     assert TIMER not in systemd.units
     assert os.path.exists(config.PROGRAM)
-    backend.apply(guard(state="absent"))
+    apply(guard(state="absent"))
     assert everything(host) == before
-    assert backend.apply(guard(state="absent"))["changed"] is False
+    assert apply(guard(state="absent"))["changed"] is False
     assert systemd.pid() == pid
 
 
 def test_changed_timer_starts_no_service(host, guard, timer, systemd):
     pid = systemd.pid()
-    backend.apply(guard())
-    backend.apply(timer())
+    apply(guard())
+    apply(timer())
     systemd.calls.clear()
-    result = backend.apply(timer(times="05:00"))
+    result = apply(timer(times="05:00"))
     assert [one["after"] for one in result["diff"]] == ["# hermes_ops.gateway\nOnCalendar=05:00\n"]
     assert systemd.calls == ["daemon-reload", "restart " + TIMER]
     assert systemd.pid() == pid
@@ -124,19 +131,19 @@ def test_changed_timer_starts_no_service(host, guard, timer, systemd):
 def test_removing_the_base_removes_the_others(host, guard, timer, watchdog, systemd):
     before = everything(host)
     for parameters in (guard(), timer(), watchdog()):
-        backend.apply(parameters)
+        apply(parameters)
     os.mkdir(str(host / "state/hermes-gateway"))
     (host / "state/hermes-gateway/memory.csv").write_text("timestamp\n")
-    assert backend.apply(guard(state="absent"))["changed"]
+    assert apply(guard(state="absent"))["changed"]
     assert everything(host) == before
 
 
 def test_last_gateway_is_gone(host, guard, timer, systemd):
-    backend.apply(guard())
-    backend.apply(timer())
+    apply(guard())
+    apply(timer())
     systemd.close()
     systemd.units = {TIMER: systemd.units[TIMER]}
-    result = backend.apply(guard())
+    result = apply(guard())
     assert (result["changed"], result["skipped_because"]) == (
         True,
         "no Hermes gateway on this host",
@@ -147,7 +154,7 @@ def test_last_gateway_is_gone(host, guard, timer, systemd):
         False,
         {},
     )
-    assert backend.apply(guard())["changed"] is False
+    assert apply(guard())["changed"] is False
 
 
 def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, monkeypatch):
@@ -160,10 +167,10 @@ def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, m
         return discovery.Gateway("hermes-gateway@ada", "user", account, str(home), GATEWAY)
 
     monkeypatch.setattr(discovery, "started_manually", lambda found: [ada()])
-    assert names(backend.apply(guard())) == ["hermes-gateway", "hermes-gateway@ada"]
+    assert names(apply(guard())) == ["hermes-gateway", "hermes-gateway@ada"]
     before = everything(host)
     home.rename(host.parent / "away")
-    result = backend.apply(guard())
+    result = apply(guard())
     assert (result["changed"], names(result)) == (False, ["hermes-gateway", "hermes-gateway@ada"])
     assert result["notes"][0].startswith("hermes-gateway@ada stays guarded as it was: the home")
     assert everything(host) == before
@@ -176,11 +183,11 @@ def test_drop_in_for_a_name_that_a_user_chose(host, guard, limit, ram, systemd, 
         "dbus@mallory", "user", account, systemd.homes[GATEWAY], "dbus.service"
     )
     monkeypatch.setattr(discovery, "started_manually", lambda found: [mallory])
-    backend.apply(guard())
-    found = {one["name"]: one["drop_in_directory"] for one in backend.apply(guard())["gateways"]}
+    apply(guard())
+    found = {one["name"]: one["drop_in_directory"] for one in apply(guard())["gateways"]}
     own = str(host / "units/system/hermes-gateway.service.d")
     assert found == {"hermes-gateway": own, "dbus@mallory": None}
-    result = backend.apply(limit())
+    result = apply(limit())
     assert os.path.exists(own + "/limit.conf") and not (host / "units/user").exists()
     assert result["notes"] == [
         "dbus@mallory gets no drop-in: the unit of a user must be called hermes*.service for that"
@@ -197,20 +204,20 @@ def test_drop_in_for_a_name_that_a_user_chose(host, guard, limit, ram, systemd, 
 
 
 def test_the_record_of_another_role_outlives_the_guard(host, guard):
-    backend.apply(guard())
+    apply(guard())
     record = host / "state" / config.SESSION_RECORD
     record.write_text("{}")
-    assert backend.apply(guard(state="absent", files=[]))["changed"] is True
+    assert apply(guard(state="absent", files=[]))["changed"] is True
     assert [path.name for path in (host / "state").iterdir()] == [record.name]
-    assert backend.apply(guard(state="absent", files=[]))["changed"] is False
+    assert apply(guard(state="absent", files=[]))["changed"] is False
 
 
 def test_one_gateway_less(host, guard, timer, systemd, tmp_path):
     systemd.add_gateway(tmp_path / "coder", unit="hermes-gateway-coder.service", start=False)
-    backend.apply(guard())
-    backend.apply(timer(names=["hermes-gateway", "hermes-gateway-coder"]))
-    result = backend.apply(timer(gateways=["hermes-gateway"]))
-    assert (result["changed"], names(result)) == (True, ["hermes-gateway"])
+    apply(guard())
+    apply(timer(names=["hermes-gateway", "hermes-gateway-coder"]))
+    assert names(apply(guard(gateways=["hermes-gateway"]), True)) == ["hermes-gateway"]
+    assert apply(timer(gateways=["hermes-gateway"]))["changed"]
     assert "hermes-gateway-coder-restart.timer" not in systemd.units
     assert (host / "units/hermes-gateway-coder-restart.service").exists()
     assert not (host / "units/hermes-gateway-coder-restart.timer").exists()
@@ -266,17 +273,17 @@ def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, 
         "'hermes-gateway@mallory' cannot be guarded",
         "belongs to uid",
     )
-    result = backend.apply(guard())
+    result = apply(guard())
     assert names(result) == ["hermes-gateway"]
     assert [note.partition(": ")[0] for note in result["notes"]] == [
         "hermes-gateway@mallory is left out"
     ]
-    assert backend.apply(guard())["changed"] is False
+    assert apply(guard())["changed"] is False
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
 def test_calendar(host, guard, timer, systemd):
-    backend.apply(guard())
+    apply(guard())
     refused(
         timer(times="25:00"),
         host,
@@ -289,7 +296,7 @@ def test_calendar(host, guard, timer, systemd):
 
 
 def test_calendar_as_systemd_sees_it(host, guard, timer, systemd, monkeypatch):
-    backend.apply(guard())
+    apply(guard())
     monkeypatch.setattr(timers, "calendar_problem", lambda expression: "no such day")
     refused(timer(), host, systemd, "hermes_restart_timer_at", "no such day")
 
@@ -298,7 +305,7 @@ def test_calendar_as_systemd_sees_it(host, guard, timer, systemd, monkeypatch):
     ("threshold", "why"), [("2048Q", "no amount of memory"), ("150%", "no amount of memory")]
 )
 def test_setting(host, guard, watchdog, systemd, threshold, why):
-    backend.apply(guard())
+    apply(guard())
     refused(
         watchdog(threshold=threshold),
         host,
@@ -325,7 +332,7 @@ def test_mode_and_line_break(host, guard, watchdog, systemd):
     parameters = guard()
     parameters["files"][0]["mode"] = "rw-r--r--"
     refused(parameters, host, systemd, "mode", "rw-r--r--", "0644")
-    backend.apply(guard())
+    apply(guard())
     refused(watchdog(command="a\nthreshold = 1%"), host, systemd, "notify_command", "line break")
 
 
@@ -346,9 +353,9 @@ def test_folder_that_cannot_be_written(host, guard, systemd, folder, monkeypatch
 
 
 def test_rollback(host, guard, timer, systemd, tmp_path):
-    backend.apply(guard())
+    apply(guard())
     systemd.add_gateway(tmp_path / "coder", unit="hermes-gateway-coder.service", start=False)
-    backend.apply(timer(gateways=["hermes-gateway"]))
+    apply(timer(gateways=["hermes-gateway"]))
     before = {
         path: value and (value[0], value[2]) for path, value in everything(host / "units").items()
     }
@@ -356,7 +363,7 @@ def test_rollback(host, guard, timer, systemd, tmp_path):
     # From one gateway to another: a timer goes, a timer comes, and systemd fails in between.
     systemd.fails.add("daemon-reload")
     with pytest.raises(GuardError, match=r"no luck; everything was put back as it was"):
-        backend.apply(timer(names=["hermes-gateway-coder"], gateways=["hermes-gateway-coder"]))
+        apply(timer(names=["hermes-gateway-coder"], gateways=["hermes-gateway-coder"]))
     systemd.fails.clear()
     assert {
         path: value and (value[0], value[2]) for path, value in everything(host / "units").items()
@@ -365,16 +372,16 @@ def test_rollback(host, guard, timer, systemd, tmp_path):
     assert systemd.units[TIMER]["ActiveState"] == "active"
     assert systemd.pid() == pid
     # The manifest still names both, and the next run puts it right.
-    backend.apply(timer(gateways=["hermes-gateway"]))
-    assert backend.apply(timer(gateways=["hermes-gateway"]))["changed"] is False
+    apply(timer(gateways=["hermes-gateway"]))
+    assert apply(timer(gateways=["hermes-gateway"]))["changed"] is False
 
 
 def test_rollback_of_a_timer_that_cannot_be_started(host, guard, timer, systemd):
-    backend.apply(guard())
+    apply(guard())
     before = sorted(everything(host / "units"))
     systemd.fails.add("enable")
     with pytest.raises(GuardError, match="put back"):
-        backend.apply(timer())
+        apply(timer())
     systemd.fails.clear()
     assert sorted(everything(host / "units")) == before
     assert "disable " + TIMER in systemd.calls
@@ -391,7 +398,7 @@ def test_rollback_of_a_file_that_cannot_be_written(host, guard, systemd, monkeyp
 
     monkeypatch.setattr(files_module, "write_atomic", full)
     with pytest.raises(GuardError, match="No space left"):
-        backend.apply(guard())
+        apply(guard())
     assert (everything(host / "units"), os.path.exists(config.PROGRAM)) == (before, False)
 
 
@@ -400,7 +407,7 @@ def test_rollback_of_a_file_that_cannot_be_written(host, guard, systemd, monkeyp
 def test_killed_in_the_middle_and_removed(host, guard, request, monkeypatch, part, after):
     wanted = request.getfixturevalue(part)
     before = everything(host)
-    backend.apply(guard())
+    apply(guard())
     base = sorted(everything(host))
     real = files_module.write_atomic
     count = []
@@ -413,106 +420,104 @@ def test_killed_in_the_middle_and_removed(host, guard, request, monkeypatch, par
 
     monkeypatch.setattr(files_module, "write_atomic", killed)
     try:
-        backend.apply(wanted())
+        apply(wanted())
     except KeyboardInterrupt:
         pass
     monkeypatch.setattr(files_module, "write_atomic", real)
     # The next run takes it up where it is, or removes it.
-    assert backend.apply(wanted(state="absent"))["changed"] == (after > 0)
+    assert apply(wanted(state="absent"))["changed"] == (after > 0)
     assert sorted(everything(host)) == base
-    backend.apply(guard(state="absent"))
+    apply(guard(state="absent"))
     assert everything(host) == before
 
 
 def test_manifest_that_is_no_manifest(host, guard, systemd):
-    backend.apply(guard())
+    apply(guard())
     (host / "state/installed/guard.json").write_text("[]")
     refused(guard(), host, systemd, "what was installed is not known")
 
 
 def test_secrets_are_in_the_file_and_nowhere_else(host, guard, watchdog, systemd):
-    backend.apply(guard())
+    apply(guard())
     path = host / "etc/guard.conf.d/watchdog.conf"
     seen = []
     for check_mode in (True, False):
-        seen.append(backend.apply(watchdog(), check_mode))
+        seen.append(apply(watchdog(), check_mode))
     assert "notify_command = curl -H token:tok-1\n" in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "notify_command = (hidden)\n" in seen[0]["diff"][0]["after"]
     # The token of an earlier run is none of this run's values, so that Ansible itself does not know it.
-    changed = backend.apply(watchdog(command="curl -H token:tok-2", threshold="60%"), True)
+    changed = apply(watchdog(command="curl -H token:tok-2", threshold="60%"), True)
     assert (changed["diff"][0]["before"], changed["diff"][0]["after"]) == (
         "[DEFAULT]\n# hermes_ops.gateway\nthreshold = 50%\nnotify_command = (hidden)\n",
         "[DEFAULT]\n# hermes_ops.gateway\nthreshold = 60%\nnotify_command = (hidden, another one)\n",
     )
-    assert backend.apply(watchdog(command=""), True)["diff"][0]["after"].endswith(
-        "notify_command = \n"
-    )
-    same = backend.apply(watchdog(threshold="60%"), True)["diff"][0]
+    assert apply(watchdog(command=""), True)["diff"][0]["after"].endswith("notify_command = \n")
+    same = apply(watchdog(threshold="60%"), True)["diff"][0]
     assert same["after"].endswith("notify_command = (hidden)\n")
     seen += [
         changed,
         same,
-        backend.apply(watchdog(state="absent", command=""), True),
-        backend.apply(guard(state="absent"), True),
+        apply(watchdog(state="absent", command=""), True),
+        apply(guard(state="absent"), True),
     ]
     assert "tok-" not in json.dumps(seen)
     assert "threshold" not in seen[-1]["diff"][-1]["before"]
 
 
 def test_secret_with_quotes_is_written_as_it_is(host, guard, watchdog):
-    backend.apply(guard())
+    apply(guard())
     command = r"""curl -H "X: o'clock" -d 'a\b {{ c }}' http://h/"""
     parameters = watchdog(command=command)
     # Ansible logs them on the host, and of a text that it quotes there it does not find a secret.
     assert "curl" not in repr(parameters["files"])
-    backend.apply(parameters)
+    apply(parameters)
     assert (host / "etc/guard.conf.d/watchdog.conf").read_text() == (
         "[DEFAULT]\n%sthreshold = 50%%\nnotify_command = %s\n" % (MARK, command)
     )
-    assert backend.apply(parameters)["diff"] == []
+    assert apply(parameters)["diff"] == []
 
 
 def test_file_that_nobody_may_read_is_not_shown(host, guard, watchdog):
-    backend.apply(guard())
-    backend.apply(watchdog())
+    apply(guard())
+    apply(watchdog())
     (host / "etc/guard.conf.d/watchdog.conf").chmod(0)
-    removed = backend.apply(watchdog(state="absent"), True)["diff"][0]
+    removed = apply(watchdog(state="absent"), True)["diff"][0]
     assert removed["before"] == "(not shown: only its owner may read it)\n"
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
 def test_program_that_is_a_link_does_not_concern_the_others(host, guard, timer, state):
-    backend.apply(guard())
-    backend.apply(timer())
+    apply(guard())
+    apply(timer())
     os.rename(config.PROGRAM, config.PROGRAM + ".real")
     os.symlink(config.PROGRAM + ".real", config.PROGRAM)
-    assert backend.apply(timer(state=state))["changed"] is (state == "absent")
+    assert apply(timer(state=state))["changed"] is (state == "absent")
 
 
 def test_program_is_not_in_the_diff(host, guard):
     program = [
         one
-        for one in backend.apply(guard(), True)["diff"]
+        for one in apply(guard(), True)["diff"]
         if one["after_header"].startswith(config.PROGRAM)
     ][0]
     assert program["after"].startswith("(the program hermes-guard, ")
 
 
-def test_drop_in_that_is_younger_than_the_process(host, guard, systemd):
-    parameters = guard()
+def test_drop_in_that_is_younger_than_the_process(host, guard, allocator, systemd):
+    apply(guard())
     path = str(host / "units/hermes-gateway.service.d/memory.conf")
-    parameters["files"].append({"path": path, "content": "# hermes_ops.gateway\n", "mode": "0644"})
-    assert backend.apply(parameters)["restart_needed"] == ["hermes-gateway"]
+    parameters = allocator(path, "# hermes_ops.gateway\n")
+    assert apply(parameters)["restart_needed"] == ["hermes-gateway"]
     os.utime(path, (1, 1))
-    assert backend.apply(parameters)["restart_needed"] == []
+    assert apply(parameters)["restart_needed"] == []
 
 
 def test_values_are_filled_in_at_once():
     gateway = type("Gateway", (), dict.fromkeys(("name", "unit", "scope", "user", "python"), "x"))()
     gateway.home = "/home/@PYTHON@"
     assert (
-        desired_state.fill("home = @HOME@ @PYTHON@ @OTHER@", gateway)
+        per_gateway.fill("home = @HOME@ @PYTHON@ @OTHER@", gateway)
         == "home = /home/@PYTHON@ x @OTHER@"
     )
 
@@ -527,19 +532,19 @@ def test_users_unit_is_named_with_its_user(host, guard, tmp_path, monkeypatch):
         (user.pw_name, "x", user.pw_uid, user.pw_gid, "", str(tmp_path / "hermit"), "/bin/sh")
     )
     monkeypatch.setattr(discovery.pwd, "getpwall", lambda: [entry])
-    result = backend.apply(guard())
+    result = apply(guard())
     assert names(result) == ["hermes-gateway", "hermes-gateway@" + user.pw_name]
     assert (host / ("units/hermes-gateway@%s-restart.service" % user.pw_name)).exists()
 
 
 def test_limit_is_set_and_removed_without_a_restart(host, guard, limit, systemd, ram):
     pid = systemd.pid()
-    backend.apply(guard())
+    apply(guard())
     before = everything(host)
     systemd.calls.clear()
-    assert backend.apply(limit(), True)["changed"]
+    assert apply(limit(), True)["changed"]
     assert everything(host) == before
-    result = backend.apply(limit())
+    result = apply(limit())
     assert (result["changed"], result["notes"], result["restart_needed"]) == (
         True,
         [],
@@ -548,24 +553,24 @@ def test_limit_is_set_and_removed_without_a_restart(host, guard, limit, systemd,
     drop_in = (host / "units/system/hermes-gateway.service.d/limit.conf").read_text()
     assert drop_in == "# hermes_ops.gateway\nMemoryMax=800M\nMemorySwapMax=0\n"
     assert systemd.calls == ["daemon-reload"]
-    assert backend.apply(limit())["changed"] is False
+    assert apply(limit())["changed"] is False
     # What an earlier run wrote and systemd has not read.
     systemd.units[GATEWAY]["NeedDaemonReload"] = "yes"
-    assert backend.apply(limit(), True)["changed"]
+    assert apply(limit(), True)["changed"]
     systemd.units[GATEWAY]["NeedDaemonReload"] = "no"
-    backend.apply(limit(state="absent"))
+    apply(limit(state="absent"))
     assert everything(host) == before
     assert systemd.calls == ["daemon-reload", "daemon-reload"]
-    backend.apply(limit())
-    backend.apply(guard(state="absent"))
+    apply(limit())
+    apply(guard(state="absent"))
     assert not os.listdir(str(host / "units"))
     assert systemd.pid() == pid
 
 
 def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, systemd, ram):
-    backend.apply(guard())
-    backend.apply(limit())
-    backend.apply(watchdog(threshold="80%"))
+    apply(guard())
+    apply(limit())
+    apply(watchdog(threshold="80%"))
     words = (
         "hermes_memory_limit_max",
         "80%",
@@ -576,9 +581,9 @@ def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, syste
     )
     refused(limit(), host, systemd, *words)
     # In check mode the watchdog's role has not written anything yet: what the play says of it counts.
-    assert backend.apply(limit(watchdog="50%"), True)["changed"] is False
+    assert apply(limit(watchdog="50%"), True)["changed"] is False
     with pytest.raises(GuardError, match="watchdog's threshold of 900 MB"):
-        backend.apply(limit(watchdog="900M"), True)
+        apply(limit(watchdog="900M"), True)
 
 
 @pytest.mark.parametrize(
@@ -593,7 +598,7 @@ def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, syste
     ],
 )
 def test_limit_that_is_none(host, guard, limit, systemd, ram, wrong, option):
-    backend.apply(guard())
+    apply(guard())
     refused(limit(**wrong), host, systemd, option, "allowed: ")
     if wrong != {"high": "80%"}:
         value = list(wrong.values())[0]
@@ -612,8 +617,8 @@ def test_memory_high_only_with_swap(
     host, guard, limit, systemd, ram, swap_of_the_host, swap, line, note
 ):
     ram["swap"] = swap_of_the_host
-    backend.apply(guard())
-    result = backend.apply(limit(high="70%", swap=swap))
+    apply(guard())
+    result = apply(limit(high="70%", swap=swap))
     text = (host / "units/system/hermes-gateway.service.d/limit.conf").read_text()
     assert text.partition("MemoryHigh")[1:] == line.partition("MemoryHigh")[1:]
     assert [note in one for one in result["notes"]] == ([True] if note else [])
@@ -621,17 +626,17 @@ def test_memory_high_only_with_swap(
 
 
 def test_limit_that_the_host_cannot_hold(host, guard, limit, systemd, ram, say_controllers):
-    backend.apply(guard())
+    apply(guard())
     ram[""] = None
-    assert backend.apply(limit())["notes"] == [
+    assert apply(limit())["notes"] == [
         "hermes-gateway: the limit is not in force before its next restart"
     ]
-    assert "never reached" in backend.apply(limit(most="2G"), True)["notes"][0]
+    assert "never reached" in apply(limit(most="2G"), True)["notes"][0]
     say_controllers("cpu pids\n")
-    assert "switched off" in backend.apply(limit(), True)["notes"][0]
+    assert "switched off" in apply(limit(), True)["notes"][0]
     say_controllers(None)
     for check_mode in (True, False):
-        assert "cgroup v1" in backend.apply(limit(), check_mode)["notes"][0]
+        assert "cgroup v1" in apply(limit(), check_mode)["notes"][0]
 
 
 def test_limit_of_users_without_the_controller(host, ram, say_controllers):
@@ -672,49 +677,46 @@ def test_two_users_share_a_drop_in(host, guard, limit, ram, systemd, monkeypatch
     monkeypatch.setattr(discovery, "find_gateways", lambda: found)
     for gateway in found:
         gateway.problem = None
-    backend.apply(guard())
-    assert backend.apply(limit(scope="user"))["changed"]
+    apply(guard())
+    assert apply(limit(scope="user"))["changed"]
     assert (host / "units/user/hermes-gateway.service.d/limit.conf").exists()
     assert not (host / "units/system").exists()
     # One that does not answer does not keep the other from it.
     assert [manager.calls for manager in users] == [["daemon-reload"], ["daemon-reload"]]
-    assert backend.apply(limit(scope="user"))["changed"] is False
+    assert apply(limit(scope="user"))["changed"] is False
     units["hermes.slice"] = "yes"
-    assert backend.apply(limit(scope="user"))["changed"]
-    backend.apply(limit(state="absent"))
+    assert apply(limit(scope="user"))["changed"]
+    apply(limit(state="absent"))
     assert not (host / "units/user").exists()
     assert users[1].calls == ["daemon-reload"] * 3
 
 
-def test_allocator_without_its_library(host, guard, systemd, monkeypatch, tmp_path):
+def test_allocator_without_its_library(host, guard, allocator, systemd, monkeypatch, tmp_path):
     monkeypatch.setattr(checks, "LIBRARIES", (str(tmp_path / "lib/*-linux-*"),))
     path = host / "units/system/hermes-gateway.service.d/allocator.conf"
     content = "# hermes_ops.gateway\n[Service]\nEnvironment=LD_PRELOAD=libjemalloc.so.2\n"
-    parameters = guard(
-        part="allocator", files=[{"path": str(path), "content": content, "mode": "0644"}]
-    )
-    assert backend.apply(guard())["jemalloc"] is False
+    parameters = allocator(path, content)
+    assert apply(guard())["jemalloc"] is False
     refused(parameters, host, systemd, "libjemalloc.so.2", "install the package libjemalloc2")
-    assert backend.apply(parameters, True)["diff"][-1]["after"] == "libjemalloc2\n"
+    assert apply(parameters, True)["diff"][-1]["after"] == "libjemalloc2\n"
     (tmp_path / "lib/x86_64-linux-gnu").mkdir(parents=True)
     (tmp_path / "lib/x86_64-linux-gnu/libjemalloc.so.2").touch()
-    assert backend.apply(guard())["jemalloc"] is True
-    assert len(backend.apply(parameters, True)["diff"]) == 1
-    assert backend.apply(parameters)["restart_needed"] == ["hermes-gateway"]
+    assert apply(guard())["jemalloc"] is True
+    assert len(apply(parameters, True)["diff"]) == 1
+    assert apply(parameters)["restart_needed"] == ["hermes-gateway"]
     assert systemd.calls[-1] == "daemon-reload"
 
 
-def test_allocator_of_glibc_needs_no_library(host, guard, monkeypatch):
+def test_allocator_of_glibc_needs_no_library(host, guard, allocator, monkeypatch):
     monkeypatch.setattr(checks, "LIBRARIES", ())
-    backend.apply(guard())
+    apply(guard())
     path = host / "units/system/hermes-gateway.service.d/allocator.conf"
     content = "# hermes_ops.gateway\n[Service]\nEnvironment=MALLOC_ARENA_MAX=2\n"
-    files = [{"path": str(path), "content": content, "mode": "0644"}]
-    assert backend.apply(guard(part="allocator", files=files))["changed"]
+    assert apply(allocator(path, content))["changed"]
 
 
 def test_guard_returns_what_the_other_roles_need(host, guard, systemd, ram):
-    result = backend.apply(guard(), True)
+    result = apply(guard(), True)
     assert result["gateways"] == [
         {
             "name": "hermes-gateway",
@@ -734,30 +736,30 @@ def test_calendar_is_asked_about_once(host, guard, timer, monkeypatch):
     asked = []
     monkeypatch.setattr(timers, "calendar_problem", asked.append)
     for _run in range(2):
-        backend.apply(guard(options={"hermes_restart_timer_at": ["04:00"]}))
-        backend.apply(timer())
+        apply(guard(options={"hermes_restart_timer_at": ["04:00"]}))
+        apply(timer())
     assert asked == ["04:00", "04:00"]
-    backend.apply(guard(options={"hermes_restart_timer_at": ["04:00", "05:00"]}))
+    apply(guard(options={"hermes_restart_timer_at": ["04:00", "05:00"]}))
     assert asked[2:] == ["05:00"]
 
 
 def test_active_timer_that_never_fires_is_mended(host, guard, timer, systemd):
     """A unit file that was broken for a while leaves the timer active without a next elapse: ``enable --now`` does nothing then."""
-    backend.apply(guard())
-    backend.apply(timer())
+    apply(guard())
+    apply(timer())
     systemd.elapsed.add(TIMER)
     systemd.calls.clear()
-    assert backend.apply(timer(), True)["changed"]
-    result = backend.apply(timer())
+    assert apply(timer(), True)["changed"]
+    result = apply(timer())
     assert result["changed"] and result["next_elapse"][TIMER] > 4000000000
     assert "restart " + TIMER in systemd.calls
-    assert backend.apply(timer())["changed"] is False
+    assert apply(timer())["changed"] is False
 
 
 def test_rollback_leaves_no_timer_that_never_fires(host, guard, timer, systemd):
     """The new unit file was loaded and the timer had no next time with it; the old one is back, and so must be the next time."""
-    backend.apply(guard())
-    backend.apply(timer())
+    apply(guard())
+    apply(timer())
     systemd.during = lambda verb: systemd.elapsed.add(TIMER) if verb == "daemon-reload" else None
     real = systemd._restart
     tries = []
@@ -770,18 +772,18 @@ def test_rollback_leaves_no_timer_that_never_fires(host, guard, timer, systemd):
 
     systemd._restart = fails_once
     with pytest.raises(GuardError, match="everything was put back as it was"):
-        backend.apply(timer(times="05:00"))
+        apply(timer(times="05:00"))
     assert "04:00" in (host / "units" / TIMER).read_text()
     assert TIMER not in systemd.elapsed
     systemd.during = None
-    assert backend.apply(timer())["changed"] is False
+    assert apply(timer())["changed"] is False
 
 
 def test_fault_that_is_met_while_putting_back_does_not_hide_the_first(
     host, guard, timer, systemd, monkeypatch
 ):
-    backend.apply(guard())
-    backend.apply(timer())
+    apply(guard())
+    apply(timer())
     systemd.fails.add("daemon-reload")
     real, asked = timers.next_elapse, []
 
@@ -793,7 +795,7 @@ def test_fault_that_is_met_while_putting_back_does_not_hide_the_first(
 
     monkeypatch.setattr(timers, "next_elapse", slow)
     with pytest.raises(GuardError, match=r"no luck; not all could be put back: .* in time"):
-        backend.apply(timer(times="05:00"))
+        apply(timer(times="05:00"))
     assert "04:00" in (host / "units" / TIMER).read_text()
 
 
@@ -809,10 +811,10 @@ def test_calendar_that_is_no_list(host, timer, guard, systemd, value, monkeypatc
 
 
 def test_one_answer_of_systemd_serves_a_run_that_changes_nothing(host, guard, timer, systemd):
-    backend.apply(guard())
-    backend.apply(timer())
+    apply(guard())
+    apply(timer())
     systemd.asked.clear()
-    assert backend.apply(timer())["changed"] is False
+    assert apply(timer())["changed"] is False
     assert systemd.asked.count("list-timers") == 1
     # Discovery, and the units of the component.
     assert systemd.asked.count("show") == 2

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A component of this host is brought to its desired state: what both modules do for that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._hermes import discovery
+from . import checks, diff, selection, transaction
+from . import plan as plans
+from .desired_state import DesiredState
+
+NOT_HERE = "no Hermes gateway on this host"
+
+
+def select(parameters: dict[str, Any]) -> tuple[list[discovery.Gateway], list[str]]:
+    """The gateways that are to have the component, and notes for the operator."""
+    if parameters["state"] == "absent":
+        return [], []
+    return selection.select(parameters["gateways"])
+
+
+def plan(
+    component: str, desired: DesiredState, options: dict[str, Any], check_mode: bool
+) -> plans.Plan:
+    """The Plan for ``component``. GuardError for all that can be found wrong beforehand."""
+    made = plans.make(component, desired)
+    checks.check_options(options)
+    checks.check_files(made.changes)
+    if not check_mode:
+        plans.check_program(component, desired)
+        checks.check_library(desired)
+    return made
+
+
+def carry_out(plan: plans.Plan, check_mode: bool) -> dict[str, Any]:
+    """Make the host what ``plan`` says, except in check mode; what Ansible wants to know of it."""
+    # The package modules cannot say this on a bare host: they need a library there themselves.
+    packages = checks.missing_packages(plan.desired) if check_mode else []
+    result = {
+        "changed": not plan.empty or bool(packages),
+        "diff": [
+            diff.of_file(path, change, plan.desired.hidden if path in plan.desired.files else None)
+            for path, change in sorted(plan.changes.items())
+        ],
+        "next_elapse": {},
+    }
+    if packages:
+        result["diff"].append(diff.of_packages(packages))
+    if not check_mode:
+        result["next_elapse"] = _next_elapse(plan)
+    return result
+
+
+def _next_elapse(plan: plans.Plan) -> dict[str, int | None]:
+    """Make the host what ``plan`` says; when each timer of the component fires next."""
+    live = plan.live
+    if not plan.empty:
+        transaction.carry_out(plan)
+        live = transaction.verified(plan)
+    return {unit: live.next_elapse[unit] for unit in plan.desired.units if unit.endswith(".timer")}

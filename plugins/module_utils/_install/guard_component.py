@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend of the module guard_component: what one role adds to the base."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .._guard import config
+from .._hermes import discovery
+from .._host import proc
+from .._host.errors import host_faults
+from . import change, memory_limit
+from .desired_state import DesiredState, drop_in_directory, of_files
+
+THRESHOLD = "hermes_watchdog_threshold"
+# The components that consist of drop-ins of the gateways' units.
+DROP_INS = ("memory_limit", "allocator")
+
+
+@host_faults
+def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
+    """Bring a component to its desired state; ``parameters`` and the result are the module's.
+
+    GuardError before anything is changed if the input is wrong, and after everything was put back
+    if a step failed.
+    """
+    component, options = parameters["component"], parameters["options"]
+    gateways, notes = change.select(parameters)
+    desired = _desired(parameters, bool(gateways))
+    limits = None
+    if component == "memory_limit" and gateways:
+        limits, remarks = _limits(options, gateways, check_mode)
+        notes += remarks
+    plan = change.plan(component, desired, options, check_mode)
+    result = change.carry_out(plan, check_mode)
+    if component in DROP_INS:
+        notes += _without_drop_in(gateways)
+    if limits:
+        notes += memory_limit.shortfalls(gateways, limits, not check_mode)
+    if parameters["state"] == "present" and not gateways:
+        result["skipped_because"] = change.NOT_HERE
+    needed = [gateway.name for gateway in gateways if _older_than_drop_ins(gateway, desired)]
+    return dict(result, restart_needed=needed, notes=notes)
+
+
+def _desired(parameters: dict[str, Any], wanted: bool) -> DesiredState:
+    """The files and units of ``parameters``, or none of them; what is secret is so in any case."""
+    if not wanted:
+        return of_files([], secrets=parameters["secrets"])
+    return of_files(parameters["files"], parameters["units"], parameters["secrets"])
+
+
+def _limits(
+    options: dict[str, Any], gateways: list[discovery.Gateway], check_mode: bool
+) -> tuple[dict[str, int | None], list[str]]:
+    """The memory limits of this host in bytes, and what of them makes no sense here."""
+    asked = {name: options.get(name, "") for name in memory_limit.OPTIONS}
+    if check_mode and options.get(THRESHOLD):
+        # What the watchdog's own role would have written by now.
+        thresholds = {THRESHOLD: config.value_of("threshold", options[THRESHOLD], None)}
+    else:
+        settings = config.load(config.FOLDER)
+        thresholds = {
+            gateway.name: settings[gateway.name].threshold
+            for gateway in gateways
+            if gateway.name in settings
+        }
+    known = {where: size for where, size in thresholds.items() if size is not None}
+    return memory_limit.amounts(asked, known, proc.host_memory())
+
+
+def _without_drop_in(gateways: list[discovery.Gateway]) -> list[str]:
+    return [
+        "%s gets no drop-in: the unit of a user must be called %s for that"
+        % (gateway.name, discovery.OWN_UNITS)
+        for gateway in gateways
+        if drop_in_directory(gateway) is None
+    ]
+
+
+def _older_than_drop_ins(gateway: discovery.Gateway, desired: DesiredState) -> bool:
+    """Whether the gateway's process is older than a drop-in of this component."""
+    folder = "/%s.d/" % gateway.unit
+    times = [
+        os.stat(path).st_mtime for path in desired.files if folder in path and os.path.exists(path)
+    ]
+    return bool(times) and gateway.start_time is not None and gateway.start_time < max(times)
