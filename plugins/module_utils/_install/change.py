@@ -39,7 +39,7 @@ def carry_out(plan: plans.Plan, check_mode: bool) -> dict[str, Any]:
     """Make the host what ``plan`` says, except in check mode; what Ansible wants to know of it."""
     # The package modules cannot say this on a bare host: they need a library there themselves.
     packages = checks.missing_packages(plan.desired) if check_mode else []
-    result = {
+    result: dict[str, Any] = {
         "changed": not plan.empty or bool(packages),
         "diff": [
             diff.of_file(path, change, plan.desired.hidden if path in plan.desired.files else None)
