@@ -4,9 +4,6 @@
 """Finding every Hermes gateway of a host: system scope, every user's scope, started manually.
 
 systemd is asked, not the process list: a unit is a gateway's if the command that it starts is one.
-A command line counts as one by the place of its words (``PYTHON -m hermes_cli.main [--profile P]
-gateway run`` or ``hermes gateway run``), never by a search in its text, which misses the real
-gateway and finds the shell that searches.
 """
 
 from __future__ import annotations
@@ -20,6 +17,7 @@ import time
 
 from .._host import proc, systemd
 from .._host.errors import RunError, SystemdError
+from . import launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,13 +60,10 @@ OWN_UNITS = "hermes*.service"
 # With \Z: "$" also takes a line break at the end, and what these let through becomes a line of a
 # unit and of guard.conf.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}\Z")
-SAFE_HOME = re.compile(r"/[^\x00-\x1f\x7f\"'\\%$;]{1,400}\Z")
-_PYTHON = re.compile(r"python[0-9.]*\Z")
+SAFE_HOME = launch.SAFE_PATH
 # Compiled when they are used, which in a check that has nothing to do they are not.
 SAFE_UNIT = r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z"
-# What is taken for the name of a profile: the path of a home is made of it.
-_PROFILE = "[a-z0-9][a-z0-9_-]{0,63}"
-_USERS_UNIT = r"hermes-gateway(?:-(%s))?\.service\Z" % _PROFILE
+_USERS_UNIT = r"hermes-gateway(?:-(%s))?\.service\Z" % launch.PROFILE
 # How choice.select ends its sentence on a name that was asked for.
 NOT_HERE = "is no gateway on this host"
 
@@ -80,6 +75,8 @@ class Gateway:
     system, user or manual (started manually; ``unit`` is then None). ``home`` is its HERMES_HOME.
     ``pid``, ``invocation_id``, ``uptime_seconds`` and ``start_time`` (epoch seconds) are None if it
     does not run; ``active_state`` is systemd's ActiveState, "active" for one started manually.
+    ``python`` is the Python that runs it, and ``root`` the directory from which that Python imports
+    hermes_bootstrap; each is None if it is not known.
     ``problem`` says why it must not be touched, or is None.
     """
 
@@ -102,7 +99,9 @@ class Gateway:
     ) -> None:
         """Take over PROPERTIES of the unit, its process, and the command line that it starts."""
         self.profile = profile_of(argv, self.home)
-        self.python = python_of(argv, pid)
+        commands = [launch.parse(proc.argv(pid)) if pid else None, launch.parse(argv)]
+        self.python = next((one.python for one in commands if one and one.python), None)
+        self.root = next((one.root for one in commands if one and one.root), None)
         self.pid = pid
         self.invocation_id = properties.get("InvocationID") or None
         self.active_state = properties.get("ActiveState", "active" if pid else "inactive")
@@ -115,64 +114,14 @@ class Gateway:
             self.start_time = time.time() - self.uptime_seconds
 
 
-def is_gateway(argv: Sequence[str]) -> bool:
-    """Whether ``argv`` is the command line of a gateway itself, by the place of its words."""
-    rest = _hermes_arguments(list(argv))
-    if rest is None:
-        return False
-    words = _without_profile(rest)[0]
-    return words[:1] == ["gateway"] and words[1:2] in ([], ["run"])
-
-
-def _hermes_arguments(argv: list[str]) -> list[str] | None:
-    """What follows the program in a command line of Hermes, or None if it is another program's."""
-    if argv and _PYTHON.match(os.path.basename(argv[0])):
-        index = 1
-        while index < len(argv) and argv[index].startswith("-") and argv[index] != "-m":
-            if argv[index] == "-c":
-                return None
-            index += 2 if argv[index] in ("-W", "-X") else 1
-        if argv[index : index + 2] == ["-m", "hermes_cli.main"]:
-            return argv[index + 2 :]
-        argv = argv[index:]
-    if argv and os.path.basename(argv[0]) == "hermes-gateway":
-        return ["gateway", "run"]
-    return argv[1:] if argv and os.path.basename(argv[0]) == "hermes" else None
-
-
-def _without_profile(words: list[str]) -> tuple[list[str], str | None]:
-    """The words that are no options, and the profile that the options name."""
-    left = []
-    profile = None
-    index = 0
-    while index < len(words):
-        option, separator, value = words[index].partition("=")
-        if option in ("-p", "--profile"):
-            if not separator:
-                index += 1
-                value = words[index] if index < len(words) else ""
-            profile = value
-        elif not option.startswith("-"):
-            left.append(words[index])
-        index += 1
-    return left, profile
-
-
 def profile_of(argv: Sequence[str], home: str) -> str:
     """The profile's name by the command line, else by the home; "" for the default one."""
-    named = _without_profile(_hermes_arguments(list(argv)) or [])[1]
+    command = launch.parse(argv)
     directory, last = os.path.split(home)
-    name = named or (last if os.path.basename(directory) == "profiles" else "")
-    return name if name and re.match(_PROFILE + r"\Z", name) else ""
-
-
-def python_of(argv: Sequence[str], pid: int | None) -> str | None:
-    """The path of the Python that runs the gateway, by which its packages are found."""
-    for words in (proc.argv(pid) if pid else [], list(argv)):
-        # A process can change its own command line, and this word goes into guard.conf.
-        if words and SAFE_HOME.match(words[0]) and _PYTHON.match(os.path.basename(words[0])):
-            return words[0]
-    return None
+    name = command.profile if command else None
+    if name is None and os.path.basename(directory) == "profiles":
+        name = last
+    return name if name and re.match(launch.PROFILE + r"\Z", name) else ""
 
 
 def home_problem(gateway: Gateway) -> str | None:
@@ -318,7 +267,11 @@ def _from_unit(
     pid = int(word) or None if re.match(r"[0-9]{1,9}\Z", word) else None
     if manager.user is not None and pid is not None and proc.owner(pid) != manager.user.pw_uid:
         pid = None
-    if home is None and not is_gateway(argv) and not (pid and is_gateway(proc.argv(pid))):
+    if (
+        home is None
+        and not launch.is_gateway(argv)
+        and not (pid and launch.is_gateway(proc.argv(pid)))
+    ):
         return None
     user = manager.user or _account(properties.get("User") or "root")
     if user is None:
@@ -372,7 +325,7 @@ def started_manually(known: Sequence[Gateway]) -> list[Gateway]:
     names = {gateway.name for gateway in known}
     taken = {gateway.pid for gateway in known if gateway.pid}
     lines = {pid: proc.argv(pid) for pid in proc.pids()}
-    candidates = {pid: argv for pid, argv in lines.items() if is_gateway(argv)}
+    candidates = {pid: argv for pid, argv in lines.items() if launch.is_gateway(argv)}
     found = []
     for pid, argv in candidates.items():
         # A child that a gateway forked has its parent's command line.

@@ -54,6 +54,7 @@ MODULES = (
     "_hermes.heartbeat",
     "_hermes.helper",
     "_hermes.known_leaks",
+    "_hermes.launch",
     "_hermes.state_file",
     "_hermes.unit_journal",
     "_hermes.version",
