@@ -321,7 +321,10 @@ def present(gateway: Gateway) -> Found:
             hermes = {name: asked[name] for name in hermes}
         except HermesError as exc:
             notes.append("its Hermes cannot be asked: %s" % exc)
-    state = (state_file.runtime(gateway)["state"] or "running") if gateway.pid else "stopped"
+    runtime = state_file.runtime(gateway)
+    # That of what runs; Hermes's Python knows what is installed.
+    hermes["version"] = runtime["version"] or hermes["version"]
+    state = (runtime["state"] or "running") if gateway.pid else "stopped"
     uptime = gateway.uptime_seconds
     facts = dict(
         hermes,

@@ -140,6 +140,9 @@ def _live(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]
             answer.update({name: hermes[name] for name in ("provider", "model", "channels")})
             if hermes["version"] is not None:
                 answer["version"] = hermes["version"]
+    if runtime["version"] is not None:
+        # That of what runs; Hermes's Python knows what is installed.
+        answer["version"] = runtime["version"]
     return answer
 
 

@@ -151,10 +151,10 @@ class Restart:
 
     def drain_gateway(self) -> None:
         """Let running turns finish while new ones are refused, if Hermes knows the marker."""
-        if self.gateway.python is None or not drain.supported((self.before or {}).get("version")):
+        if self.gateway.python is None or not drain.write(self.gateway):
             return
         self.say("draining")
-        if drain.write(self.gateway) and self.wait_drained():
+        if self.wait_drained():
             self.drained = True
             self.mode = "drain"
             self.settle()

@@ -43,6 +43,7 @@ def take(gateway: ManagedGateway) -> dict[str, Any] | None:
         if one is not None:
             members.append(one)
     unit = cgroup.memory(gateway.control_group)
+    runtime = state_file.runtime(gateway)
     row = {
         "timestamp": int(time.time()),
         "invocation_id": gateway.invocation_id,
@@ -54,9 +55,12 @@ def take(gateway: ManagedGateway) -> dict[str, Any] | None:
         "tree_rss_bytes": sum(one["rss_bytes"] for one in members),
         "cgroup_bytes": unit["cgroup_bytes"],
         "oom_kills": unit["oom_kills"],
-        "active_agents": state_file.runtime(gateway)["active_agents"],
+        "active_agents": runtime["active_agents"],
     }
     row.update(identity(gateway))
+    if runtime["version"] is not None:
+        # That of what runs; Hermes's Python knows what is installed.
+        row["version"] = runtime["version"]
     return row
 
 

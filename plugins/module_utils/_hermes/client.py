@@ -34,6 +34,19 @@ MAX_ANSWER = 8 << 20
 # What the helper's text must not have once the editor's is in front of it.
 FUTURE = "from __future__ import annotations\n"
 EDITOR = "from .yaml_edit import YamlError, edit, get, parse\n"
+# From Hermes 0.22 on its packages may be where its Python does not look by itself. Its bootstrap
+# finds them, given the root of its sources; what that prints must not end up in the answer.
+BOOTSTRAP = """\
+import contextlib, sys
+sys.path.insert(0, %r)
+with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(Exception):
+    import hermes_bootstrap
+"""
+# Code may begin with ``from __future__``, so it stays a text of its own.
+EXECUTE = "exec(compile(%r, '<string>', 'exec', 0, True))\n"
+RUN_MODULE = "import runpy\nrunpy.run_module(%r, run_name='__main__', alter_sys=True)\n"
+# Nothing that is asked may make Hermes install anything.
+ENVIRONMENT = {"HERMES_DISABLE_LAZY_INSTALLS": "1"}
 # Seconds. Importing Hermes takes up to ten on a busy machine.
 TIMEOUT = 30.0
 
@@ -47,19 +60,29 @@ def run_python(
 ) -> command.Result:
     """Run the Python of the gateway's Hermes with ``arguments``, as the owner of its home.
 
-    HERMES_HOME is in its environment, and ``env`` on top of it. The only place from which code of a
-    home is started. Raises RunError if it cannot be started or does not end in time.
+    ``arguments`` begin with "-c" and code, or with "-m" and a module. HERMES_HOME is in its
+    environment, and ``env`` on top of it. The only place from which code of a home is started.
+    Raises RunError if it cannot be started or does not end in time.
     """
     if not gateway.python:
         raise RunError("the Python of the gateway with the home %s is not known" % gateway.home)
     # -I: no PYTHON* variables, nothing from the user's own site directory. -B: no __pycache__.
     return command.run(
-        [gateway.python, "-I", "-B", *arguments],
+        [gateway.python, "-I", "-B", *_bootstrapped(arguments, getattr(gateway, "root", None))],
         user=command.account(gateway.user),
-        env={"HERMES_HOME": gateway.home, **(env or {})},
+        env={"HERMES_HOME": gateway.home, **ENVIRONMENT, **(env or {})},
         stdin=stdin,
         timeout=timeout,
     )
+
+
+def _bootstrapped(arguments: list[str], root: str | None) -> list[str]:
+    """``arguments`` for a Python that needs the bootstrap of the Hermes at ``root``, if any."""
+    if not root:
+        return arguments
+    kind, what, *rest = arguments
+    run = EXECUTE if kind == "-c" else RUN_MODULE
+    return ["-c", BOOTSTRAP % root + run % what, *rest]
 
 
 def ask(gateway: Owned, request: dict[str, Any], managed_dir: str | None = None) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hermes's drain marker, which makes a gateway finish its turns and take no new ones.
 
-Hermes 0.18.2 and later know it. A marker that is left behind wedges the gateway, so whoever writes
+Hermes 0.18.2 and later know it: whether the installed one does, it says itself, for its version may
+be unknown. A marker that is left behind wedges the gateway, so whoever writes
 it removes it again; what a killed arbiter left is removed by the unit's ExecStopPost and by the
 next check. It is written and removed as the gateway's user.
 """
@@ -15,7 +16,6 @@ import os
 from .._host import command, files
 from .._host.errors import FileError, RunError
 from . import client
-from . import version as versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 NAME = ".drain_request.json"
 PRINCIPAL = "hermes-guard"
-FIRST_VERSION = (0, 18, 2)
 # Run by Hermes's own Python. If Hermes can, it does not announce the end of the process to the home
 # channel: the users who are concerned have had their answers.
 _WRITE = """
@@ -37,15 +36,10 @@ write(principal=sys.argv[2], home=pathlib.Path(sys.argv[1]), **quiet)
 """
 
 
-def supported(version: str | None) -> bool:
-    """Whether Hermes ``version`` knows the marker."""
-    return (versions.numbers(version) or (0, 0, 0)) >= FIRST_VERSION
-
-
 def write(gateway: Gateway) -> bool:
     """Ask the gateway to drain, through Hermes's own code; False if someone else drains it.
 
-    False too if that did not work.
+    False too if that did not work: an older Hermes has no such code.
     """
     if foreign(gateway):
         return False

@@ -12,6 +12,7 @@ stdout. ``probe`` says what the installed Hermes reads and what is in effect; it
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -32,6 +33,8 @@ MAX_BYTES = 1 << 20
 SOURCES = ("gateway", "agent", "hermes_cli", "tools", "run_agent.py", "cli.py")
 # The gateway reads this one anew for every message. Its own source says which others are: _live().
 READ_PER_MESSAGE = ("compression.hygiene_hard_message_limit",)
+# Not "unknown", and not the "0.0.0" of a Hermes that does not know its version.
+RELEASE = re.compile(r"v?(?!0+\.0+\.0+(?!\d))\d+\.\d+")
 CONNECTED = ("connected", "connecting", "retrying")
 FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -159,7 +162,7 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         managed_dir = managed_scope.get_managed_dir()
     provider, model = _model(config)
     answer: dict[str, Any] = {
-        "version": getattr(hermes_cli, "__version__", None),
+        "version": _version(),
         "managed_support": managed_scope is not None,
         "managed_dir": str(managed_dir) if managed_dir else None,
         "channels": _channels(home),
@@ -177,6 +180,27 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         answer["reads"][key] = default["present"] or _in_sources(root, key)
         answer["live"][key] = answer["reads"][key] and _live(root, key)
     return answer
+
+
+def _version() -> str | None:
+    """What the installed Hermes says of its version; None if it does not know.
+
+    From 0.22 on ``__version__`` is the stamp of the install, and "0.0.0" without one.
+    """
+    import hermes_cli
+
+    for ask in (
+        lambda: importlib.import_module("hermes_cli.version_info").get_version_info().base_version,
+        lambda: hermes_cli.__version__,
+    ):
+        try:
+            version = ask()
+        except Exception:  # pylint: disable=broad-exception-caught
+            # An older one has no such module; and what fails there is no reason not to go on.
+            continue
+        if isinstance(version, str) and RELEASE.match(version):
+            return version
+    return None
 
 
 def _model(config: dict[str, Any]) -> tuple[Any, Any]:

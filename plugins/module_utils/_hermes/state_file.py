@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 
-from .._host import files, proc
+from .._host import display, files, proc
 from .._host.errors import FileError
+from . import version as versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +29,18 @@ STATES = ("starting", "running", "degraded", "draining", "stopped", "startup_fai
 
 
 def runtime(gateway: Gateway) -> dict[str, Any]:
-    """``state`` (one of STATES), ``active_agents`` and ``platforms`` (their states by name).
+    """``state`` (one of STATES), ``active_agents``, ``platforms`` (their states by name), and
+    ``version``, that of the code that runs, which Hermes 0.20.6 and later know.
 
     None if unknown. The file belongs to the process that wrote it: if its pid or start time is
     another's, it says nothing about this run.
     """
-    unknown: dict[str, Any] = {"state": None, "active_agents": None, "platforms": {}}
+    unknown: dict[str, Any] = {
+        "state": None,
+        "active_agents": None,
+        "platforms": {},
+        "version": None,
+    }
     if gateway.pid is None:
         return dict(unknown, state="stopped")
     try:
@@ -51,6 +58,7 @@ def runtime(gateway: Gateway) -> dict[str, Any]:
         "state": state if state in STATES else None,
         "active_agents": _agents(content.get("active_agents")),
         "platforms": _platforms(content.get("platforms")),
+        "version": _version(content.get("code_version")),
     }
 
 
@@ -58,6 +66,10 @@ def _agents(value: object) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value < MAX_AGENTS else None
+
+
+def _version(value: object) -> str | None:
+    return versions.known(display.printable(value, MAX_WORD)) if isinstance(value, str) else None
 
 
 def _platforms(value: object) -> dict[str, str]:

@@ -9,12 +9,19 @@ import re
 
 
 def numbers(version: str | None) -> tuple[int, int, int] | None:
-    """The first three numbers of ``version``; None if it has none.
+    """The first three numbers of ``version``; None if it is unknown.
 
-    (0, 18, 2) for "v0.18.2.post1", (0, 19, 0) for "0.19".
+    (0, 18, 2) for "v0.18.2.post1", (0, 19, 0) for "0.19". "0.0.0" is what a Hermes says that does
+    not know its version, because the stamp of its install is missing.
     """
     found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", version or "")
     if found is None:
         return None
     major, minor, patch = found.groups()
-    return int(major), int(minor), int(patch or 0)
+    found_numbers = int(major), int(minor), int(patch or 0)
+    return found_numbers if any(found_numbers) else None
+
+
+def known(version: object) -> str | None:
+    """``version`` if it is the text of a version, else None."""
+    return version if isinstance(version, str) and numbers(version) is not None else None

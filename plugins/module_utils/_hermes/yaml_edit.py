@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Changing keys of a YAML text and leaving every other byte as it was.
 
-PyYAML gives the places. The text is changed there, and the result is parsed again and compared with
-what it must be. This file imports nothing of this collection: client hands it to Hermes's own
-Python together with helper.
+PyYAML or ruamel.yaml gives the places. The text is changed there, and the result is parsed again
+and compared with what it must be. This file imports nothing of this collection: client hands it to
+Hermes's own Python together with helper.
 """
 
 from __future__ import annotations
@@ -165,32 +165,60 @@ def _copy(value: Any) -> Any:
 
 def parse(text: str, path: str) -> Parsed:
     """``text``, which is that of ``path``, as YAML; YamlError unless it is a mapping or empty."""
-    import yaml
-
+    library = _library()
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        if node is None or (
-            isinstance(node, yaml.ScalarNode) and node.start_mark.index == node.end_mark.index
-        ):
-            return Parsed({}, None)
-        data = loader.construct_document(node)
-    except yaml.YAMLError as exc:
+        node, data = _load(library, text)
+    except library.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         where = ", line %d" % (mark.line + 1) if mark else ""
-        raise YamlError(
-            "%s%s: this is not YAML (%s)"
-            % (path, where, getattr(exc, "problem", None) or "unreadable characters")
-        ) from None
+        raise YamlError("%s%s: this is not YAML (%s)" % (path, where, _problem(exc))) from None
     except (ValueError, RecursionError):
         raise YamlError("%s: this is not YAML that can be read" % path) from None
-    if not isinstance(data, dict) or not isinstance(node, yaml.MappingNode):
+    if node is None:
+        return Parsed({}, None)
+    if not isinstance(data, dict) or node.id != "mapping":
         kind = "null" if data is None else "a list" if isinstance(data, list) else "a single value"
         raise YamlError(
             "%s, line %d: the file must hold a mapping (key: value), it holds %s"
             % (path, node.start_mark.line + 1, kind)
         )
     return Parsed(data, node)
+
+
+def _library() -> Any:
+    """PyYAML; ruamel.yaml for a Hermes that comes without it, which 0.22 is the first to do."""
+    try:
+        import yaml
+    except ImportError:
+        try:
+            import ruamel.yaml
+        except ImportError:
+            raise ImportError("neither PyYAML nor ruamel.yaml", name="yaml") from None
+        return ruamel.yaml
+    return yaml
+
+
+def _load(library: Any, text: str) -> tuple[Any, Any]:
+    """The root node of ``text`` and what it holds; None and None if it is empty."""
+    if library.__name__ == "yaml":
+        loader = library.SafeLoader(text)
+        node, construct = loader.get_single_node(), loader.construct_document
+    else:
+        # The interface of PyYAML is gone from 0.19. Hermes reads its file as YAML 1.1 too. That a
+        # key may not be there twice is a rule of the library that Hermes has as well.
+        reader = library.YAML(typ="safe", pure=True)
+        reader.version = (1, 1)
+        node, construct = reader.compose(text), reader.constructor.construct_document
+    if node is None or (node.id == "scalar" and node.start_mark.index == node.end_mark.index):
+        return None, None
+    return node, construct(node)
+
+
+def _problem(exc: Exception) -> str:
+    """What the library says is wrong, without what it says of values."""
+    if type(exc).__name__ == "DuplicateKeyError":
+        return "a key is there twice"
+    return getattr(exc, "problem", None) or "unreadable characters"
 
 
 def _parse_again(text: str, path: str) -> Parsed:
@@ -339,9 +367,12 @@ def _span(text: str, pair: Pair) -> Span:
     key, value = pair
     start = text.index(":", key.end_mark.index) + 1
     if value.start_mark.index < key.start_mark.index:
-        # An alias: PyYAML gives the place of what it stands for.
+        # An alias: the node is the one that it stands for.
         alias = re.compile(r"\s*\*[^\s,\]}]*").match(text, start)
         return Span(start, alias.end() if alias else start)
+    if value.start_mark.index == value.end_mark.index:
+        # No value. ruamel.yaml gives a place behind the comment that follows.
+        return Span(start, start)
     return Span(start, max(start, len(text[: _end(value)].rstrip())))
 
 

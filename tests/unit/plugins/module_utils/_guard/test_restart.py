@@ -120,7 +120,7 @@ def test_stop_during_the_wait(systemd, settings, home, monkeypatch):
         if not asked:
             systemd.stop(UNIT)
         asked.append(gateway)
-        return {"state": "running", "active_agents": 1}
+        return {"state": "running", "active_agents": 1, "version": None}
 
     monkeypatch.setattr(restart.state_file, "runtime", operator)
     outcome = arbiter.restart(settings(wait_idle="10min"), "it leaks")

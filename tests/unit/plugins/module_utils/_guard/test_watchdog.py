@@ -390,6 +390,17 @@ def test_clock_that_goes_back(systemd, settings, home, clock):
     assert systemd.calls == [ASKED]
 
 
+@pytest.mark.parametrize("askable", [True, False])
+def test_version_is_that_of_the_code_that_runs(systemd, settings, home, askable):
+    """After an upgrade without a restart Hermes's Python knows another; and it may not answer."""
+    systemd.add_gateway(home)
+    state = json.loads((home / "gateway_state.json").read_text())
+    (home / "gateway_state.json").write_text(json.dumps(dict(state, code_version="0.22.2.post1")))
+    gateway = managed.find(settings())
+    gateway.python = gateway.python if askable else None
+    assert sampling.take(gateway)["version"] == "0.22.2.post1"
+
+
 def test_identity_is_asked_once_a_life(systemd, settings, home, clock, monkeypatch):
     systemd.add_gateway(home)
     asked = []

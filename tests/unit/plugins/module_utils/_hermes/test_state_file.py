@@ -32,11 +32,22 @@ def say(tmp_path):
     return make
 
 
-UNKNOWN = {"state": None, "active_agents": None, "platforms": {}}
+UNKNOWN = {"state": None, "active_agents": None, "platforms": {}, "version": None}
 
 
 def test_what_it_says(say):
-    assert say() == {"state": "running", "active_agents": 2, "platforms": {"telegram": "connected"}}
+    assert say() == dict(
+        UNKNOWN, state="running", active_agents=2, platforms={"telegram": "connected"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "version"),
+    [("0.22.2.post1", "0.22.2.post1"), ("0.0.0", None), ("unknown", None), (None, None), ([], None)]
+    + [("0.22\n2", "0.222"), ("0." + "1" * 99, "0." + "1" * 38)],
+)
+def test_version_of_the_code_that_runs(say, value, version):
+    assert say(code_version=value)["version"] == version
 
 
 def test_stopped_gateway_says_nothing(tmp_path):

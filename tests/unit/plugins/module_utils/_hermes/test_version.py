@@ -17,12 +17,24 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import 
         ("0.22.2.post1", (0, 22, 2)),
         ("0.9.0", (0, 9, 0)),
         ("unknown", None),
+        # The stamp of the install is missing.
+        ("0.0.0", None),
+        ("0.0.0+5.gabc", None),
+        ("0.0.1", (0, 0, 1)),
         ("", None),
         (None, None),
     ],
 )
 def test_numbers(text, expected):
     assert version.numbers(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("0.22.2.post1", "0.22.2.post1"), ("0.0.0", None), ("unknown", None), (None, None), (5, None)],
+)
+def test_known(value, expected):
+    assert version.known(value) == expected
 
 
 def test_ten_comes_after_nine():

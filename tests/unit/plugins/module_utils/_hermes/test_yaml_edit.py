@@ -1,7 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The editing of YAML: what is asked changes, and not one byte more."""
+"""The editing of YAML, by either library: what is asked changes, and not one byte more."""
 
 from __future__ import annotations
+
+import sys
 
 import pytest
 
@@ -34,6 +36,15 @@ folded: >-
 empty:
 # fallback_model: none
 """
+
+
+@pytest.fixture(params=["PyYAML", "ruamel.yaml"], autouse=True)
+def library(request, monkeypatch):
+    """A Hermes has PyYAML or, from 0.22 on, ruamel.yaml alone."""
+    if request.param == "ruamel.yaml":
+        pytest.importorskip("ruamel.yaml")
+        monkeypatch.setitem(sys.modules, "yaml", None)
+    return request.param
 
 
 def put(text, **changes):
@@ -229,3 +240,30 @@ def test_refused(text, words):
     with pytest.raises(yaml_edit.YamlError) as caught:
         put(text, compression__enabled=False)
     assert "config.yaml" in str(caught.value) and words in str(caught.value)
+
+
+def test_either_library_reads_the_same(library):
+    text = (
+        LONG + "on: yes\nold: 0777\ntime: 1:30\nday: 2026-11-25\nbase: &b {a: 1}\nuse: {<<: *b}\n"
+    )
+    assert yaml_edit.parse(text, "config.yaml").data == yaml.safe_load(text)
+    assert yaml_edit._library().__name__ == {"PyYAML": "yaml"}.get(library, library)
+
+
+def test_key_that_is_there_twice(library):
+    """Hermes 0.22 refuses such a file, and earlier ones take the last: so do their libraries."""
+    text = "token: first-secret\ntoken: second-secret\n"
+    if library == "PyYAML":
+        assert put(text, token="x")[0] == 'token: first-secret\ntoken: "x"\n'
+        return
+    with pytest.raises(yaml_edit.YamlError, match="line 2: .*a key is there twice") as caught:
+        put(text, token="x")
+    assert "secret" not in str(caught.value)
+
+
+def test_neither_library(monkeypatch):
+    for name in ("yaml", "ruamel", "ruamel.yaml"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match="neither PyYAML nor ruamel") as caught:
+        put("a: 1\n", a=2)
+    assert caught.value.name == "yaml"

@@ -58,7 +58,8 @@ def test_our_managed_file_that_an_operator_added_to(host):
 def test_without_yaml_an_operators_file_needs_the_library(host, monkeypatch):
     host.gateway()
     host.run(**BOTH)
-    monkeypatch.setitem(sys.modules, "yaml", None)
+    for library in ("yaml", "ruamel", "ruamel.yaml"):
+        monkeypatch.setitem(sys.modules, library, None)
     assert host.run(session_max_messages=60)["changed"]
     with open(host.file, "a", encoding="utf-8") as stream:
         stream.write("a: 1\n")
