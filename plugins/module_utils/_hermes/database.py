@@ -154,7 +154,9 @@ def _rows(gateway: Gateway, queries: list[Any], timeout: int) -> list[list[Any]]
     asked = [path, str(timeout - _LAST_WORD), json.dumps(queries)]
     try:
         done = command.run(
-            [_python(), "-IS", "-B", "-c", _ASK, *asked], user=gateway.account, timeout=timeout
+            [command.system_python(), "-IS", "-B", "-c", _ASK, *asked],
+            user=gateway.account,
+            timeout=timeout,
         )
         answer = json.loads(done.out) if done.rc == 0 else None
     except RunError as exc:
@@ -171,7 +173,3 @@ def _rows(gateway: Gateway, queries: list[Any], timeout: int) -> list[list[Any]]
     if not all(isinstance(row, list) and row for row in rows):
         raise HermesError("gave no usable answer")
     return rows
-
-
-def _python() -> str:
-    return "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"

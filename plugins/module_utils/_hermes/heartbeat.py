@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a gateway's event loop still runs.
 
-From Hermes 0.19 on it says so every 30 s, in a file of its home; an older one says nothing.
+From Hermes 0.19 on it says so every 30 s, in a file of its home; an older one says nothing. From
+0.21 on a thread writes that file, which waits if all threads are busy, and the loop itself answers
+at a socket: then both must be silent (upstream's PR #92315). A home that nothing can be written to
+is no evidence either.
 """
 
 from __future__ import annotations
@@ -11,11 +14,13 @@ from __future__ import annotations
 import os
 import time
 
-from .._host import files, proc
-from .._host.errors import FileError
+from .._host import command, files, proc
+from .._host.errors import FileError, RunError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .discovery import Gateway
 
 NAME = "state/gateway.heartbeat"
@@ -26,6 +31,61 @@ FROZEN_SECONDS = 300
 ROOM = 1 << 20
 # Enough for the beats that were due while the machine was paused.
 LOOK_AGAIN_SECONDS = 5
+# The witness is asked as upstream asks it, who ends a gateway by the same rule: three times, and
+# one second is long for a loop that runs.
+TRIES = 3
+ANSWER_SECONDS = 1
+# Seconds for the program that asks, on a machine that has too much to do as well.
+WITNESS_TIMEOUT = 30
+
+# In a file without the entry: see _witnessed.
+_ABSENT = object()
+# Run as the owner by the system's own Python: root's units may not connect to a user's socket. It
+# takes the directory of the beat, the pid of the gateway, and how often to ask the socket, each
+# time for how long. A quota has no other sign than a write that fails.
+_WITNESS = r"""
+import os, socket, stat, sys, time
+directory, pid, tries, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+place = os.path.join(directory, "gateway.loop-tick.%s.sock" % pid)
+def can_be_written():
+    path = os.path.join(directory, ".hermes-guard.%d.tmp" % os.getpid())
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            os.write(fd, bytes(4096))
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+            os.unlink(path)
+    except OSError:
+        return False
+    return True
+def answers():
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(seconds)
+        try:
+            line.connect(place)
+            return line.recv(1) == b"1"
+        except PermissionError:
+            raise
+        except OSError:
+            return False
+def word():
+    if not can_be_written():
+        return "no-room"
+    try:
+        if tries and not stat.S_ISSOCK(os.lstat(place).st_mode):
+            return "no-socket"
+        for number in range(tries):
+            if number:
+                time.sleep(0.2)
+            if answers():
+                return "alive"
+    except OSError:
+        return "no-socket"
+    return "silent"
+print(word())
+"""
 
 
 def frozen(gateway: Gateway) -> float | None:
@@ -37,7 +97,33 @@ def frozen(gateway: Gateway) -> float | None:
     # was due comes at once.
     time.sleep(LOOK_AGAIN_SECONDS)
     silent = silence(gateway)
-    return silent if silent is not None and silent >= FROZEN_SECONDS else None
+    if silent is None or silent < FROZEN_SECONDS or not _witnessed(gateway):
+        return None
+    return silent
+
+
+def _witnessed(gateway: Gateway) -> bool:
+    """Whether all else that can say so says as well that the loop does not run."""
+    armed = (_beat(gateway) or {}).get("loop_tick_socket", _ABSENT)
+    if armed is not _ABSENT and armed is not True:
+        # The socket could not be made, and the file alone proves nothing.
+        return False
+    asked = [
+        os.path.dirname(os.path.join(gateway.home, NAME)),
+        str(gateway.pid),
+        str(0 if armed is _ABSENT else TRIES),
+        str(ANSWER_SECONDS),
+    ]
+    try:
+        done = command.run(
+            [command.system_python(), "-IS", "-B", "-c", _WITNESS, *asked],
+            user=gateway.account,
+            timeout=WITNESS_TIMEOUT,
+        )
+    except RunError:
+        # Unknown is no reason for a restart.
+        return False
+    return done.rc == 0 and done.out.strip() == "silent"
 
 
 def silence(gateway: Gateway) -> float | None:
@@ -48,11 +134,7 @@ def silence(gateway: Gateway) -> float | None:
     """
     if gateway.pid is None:
         return None
-    try:
-        content = files.read_json(os.path.join(gateway.home, NAME), owners={gateway.uid})
-    except FileError:
-        return None
-    beat = content.get("monotonic") if content and content.get("pid") == gateway.pid else None
+    beat = (_beat(gateway) or {}).get("monotonic")
     # The file is its user's: no clock shows what is beyond this, and a whole number may have any
     # length.
     if not isinstance(beat, (int, float)) or isinstance(beat, bool) or not abs(beat) < 1e12:
@@ -62,9 +144,20 @@ def silence(gateway: Gateway) -> float | None:
     return silent if 0 <= silent <= (proc.uptime_seconds(gateway.pid) or 0) else None
 
 
+def _beat(gateway: Gateway) -> dict[str, Any] | None:
+    """What the file holds, if this process of the gateway wrote it."""
+    try:
+        content = files.read_json(os.path.join(gateway.home, NAME), owners={gateway.uid})
+    except FileError:
+        return None
+    return content if content is not None and content.get("pid") == gateway.pid else None
+
+
 def _room(folder: str) -> bool:
     try:
         info = os.statvfs(folder)
     except OSError:
+        return False
+    if info.f_flag & os.ST_RDONLY:
         return False
     return info.f_bavail * info.f_frsize >= ROOM and (info.f_files == 0 or info.f_favail > 0)

@@ -34,7 +34,7 @@ KNOWN = (
     Leak(
         (0,), (0, 16), MEMORY, False, "leaks without bound", "upgrade to 0.17.0 or later", "#25315"
     ),
-    # What was fixed in 0.20.1 (PR #81127) is not all of it: the relay scopes (PR #86755) came later.
+    # The repair in 0.20.1 (PR #81127) is not all of it: the relay scopes (PR #86755) came later.
     Leak(
         (0, 20, 0),
         (0, 20, 0),

@@ -57,6 +57,11 @@ def account(name: str) -> pwd.struct_passwd:
         raise RunError("there is no user %r on this host" % name) from exc
 
 
+def system_python() -> str:
+    """The system's own Python: ours may be where another user may not read."""
+    return "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"
+
+
 def environment(
     user: pwd.struct_passwd | None = None, extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:

@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pwd
+import socket
+import threading
 import time
 from types import SimpleNamespace
 
@@ -16,7 +20,8 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     watchdog,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import heartbeat
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
 
 UNIT = "hermes-gateway.service"
 
@@ -30,7 +35,8 @@ def patience(monkeypatch):
 def one(tmp_path, monkeypatch):
     """A gateway that has run for a day."""
     monkeypatch.setattr(proc, "uptime_seconds", lambda pid: 86400.0)
-    return SimpleNamespace(home=str(tmp_path), uid=os.getuid(), pid=os.getpid())
+    account = pwd.getpwuid(os.getuid())
+    return SimpleNamespace(home=str(tmp_path), uid=account.pw_uid, account=account, pid=os.getpid())
 
 
 def beat(home, ago, number, **changed):
@@ -106,12 +112,104 @@ def test_a_machine_that_was_paused(one, monkeypatch):
 def test_a_full_disk_stops_the_beat_and_not_the_loop(one, monkeypatch):
     beat(one.home, 400, one.pid)
     assert heartbeat.frozen(one)
-    for room in ({"f_bavail": 0}, {"f_favail": 0}):
-        info = dict(
-            {"f_bavail": 1 << 20, "f_frsize": 4096, "f_files": 1 << 20, "f_favail": 1 << 20}, **room
-        )
+    for room in ({"f_bavail": 0}, {"f_favail": 0}, {"f_flag": os.ST_RDONLY}):
+        info = {"f_bavail": 1 << 20, "f_frsize": 4096, "f_files": 1 << 20, "f_favail": 1 << 20}
+        info = {**info, "f_flag": 0, **room}
         monkeypatch.setattr(os, "statvfs", lambda path, info=info: SimpleNamespace(**info))
         assert heartbeat.frozen(one) is None
+
+
+def test_quota_stops_the_beat_and_not_the_loop(one, monkeypatch):
+    """Only a write shows it, for statvfs knows the disk's room and not the user's."""
+    beat(one.home, 400, one.pid)
+    assert heartbeat.frozen(one)
+    assert os.listdir(os.path.join(one.home, "state")) == ["gateway.heartbeat"]
+    over = heartbeat._WITNESS.replace("os.fsync(fd)", "raise OSError(122, 'Disk quota exceeded')")
+    monkeypatch.setattr(heartbeat, "_WITNESS", over)
+    assert heartbeat.frozen(one) is None
+    assert os.listdir(os.path.join(one.home, "state")) == ["gateway.heartbeat"]
+
+
+@contextlib.contextmanager
+def witness(one, answers):
+    """The socket of a loop that answers when ``answers`` says so, by the number of the call."""
+    path = os.path.join(one.home, "state", "gateway.loop-tick.%d.sock" % one.pid)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(path)
+        server.listen(8)
+        kept = []
+
+        def serve():
+            for number in range(99):
+                try:
+                    kept.append(server.accept()[0])
+                except OSError:
+                    return
+                if answers(number):
+                    kept[-1].sendall(b"1")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield kept
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for line in kept:
+            line.close()
+
+
+@pytest.fixture
+def armed(one, monkeypatch):
+    """From Hermes 0.21 on: the file is old, and the loop has a socket."""
+    monkeypatch.setattr(heartbeat, "ANSWER_SECONDS", 0.3)
+    beat(one.home, 400, one.pid, loop_tick_socket=True)
+    return one
+
+
+def test_busy_gateway_whose_loop_answers_is_not_frozen(armed):
+    """Six requests of more than five minutes take all threads, so that none writes the file."""
+    with witness(armed, lambda number: True):
+        assert heartbeat.frozen(armed) is None
+    # One answer in three tries is enough.
+    os.unlink(os.path.join(armed.home, "state", "gateway.loop-tick.%d.sock" % armed.pid))
+    with witness(armed, lambda number: number == 2):
+        assert heartbeat.frozen(armed) is None
+
+
+def test_loop_whose_file_is_old_and_whose_socket_is_silent_is_frozen(armed):
+    with witness(armed, lambda number: False) as calls:
+        assert 400 <= heartbeat.frozen(armed) < 500
+        assert len(calls) == heartbeat.TRIES
+    # Nobody listens any more.
+    assert heartbeat.frozen(armed)
+
+
+def test_socket_that_is_not_there_is_no_evidence(armed):
+    assert heartbeat.frozen(armed) is None
+    path = os.path.join(armed.home, "state", "gateway.loop-tick.%d.sock" % armed.pid)
+    with open(path, "w"):
+        pass
+    assert heartbeat.frozen(armed) is None
+
+
+@pytest.mark.parametrize("value", [False, None, "true", 1, []])
+def test_hermes_without_its_second_witness_is_never_frozen_by_the_file(one, value):
+    beat(one.home, 400, one.pid, loop_tick_socket=value)
+    assert heartbeat.frozen(one) is None
+
+
+@pytest.mark.parametrize(
+    "result", [None, command.Result(1, "silent\n", ""), command.Result(0, "no-room\n", "")]
+)
+def test_witness_that_cannot_be_asked_is_no_evidence(one, monkeypatch, result):
+    beat(one.home, 400, one.pid)
+
+    def run(*_arguments, **_named):
+        if result is None:
+            raise RunError("python3 did not end within 30 s")
+        return result
+
+    monkeypatch.setattr(command, "run", run)
+    assert heartbeat.frozen(one) is None
 
 
 def test_the_watchdog_asks_for_an_emergency(systemd, settings, tmp_path, monkeypatch):
