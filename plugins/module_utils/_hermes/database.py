@@ -1,26 +1,37 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Hermes's own database says of a gateway: the last message, answers due, how much it does.
+"""What Hermes's own databases say of a gateway: the last message, answers due, how much it does.
 
-The database is the owner's and its schema is Hermes's. It is opened read-only, in a child process
-that runs as the owner, and only numbers and names of columns come back: no message is ever read.
+Each profile that the process serves has one. It is the owner's and its schema is Hermes's. It is
+opened read-only, in a child process that runs as the owner, and only numbers and names of columns
+come back: no message is ever read.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import time
+from collections import namedtuple
 
-from .._host import command
+from .._host import command, display
 from .._host.errors import HermesError, RunError
+from . import state_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .discovery import Gateway
+
+# What one database says: the first row of each query, or None and a note that says why; whether
+# that is because there is no such file, as before the first message.
+Answer = namedtuple("Answer", "rows note missing")
+# What one database has: {hours ago: messages}, and how many sessions had any, in all and in the
+# last hour; each None if unknown.
+Counts = namedtuple("Counts", "hourly sessions of_last_hour")
 
 HOURS = 24
 # Seconds. The arbiter waits for an answer; a table of years is counted for a report.
@@ -31,29 +42,35 @@ _LAST_WORD = 2
 # Without a message for this many seconds, nobody is talking to the gateway.
 QUIET_SECONDS = 60
 
-# Run as the owner by the system's own Python: ours may be where the owner may not read. It takes
-# the path, a number of seconds, and queries as JSON: a list of [SQL, parameters]. A FIFO would
-# never answer, so only a regular file is opened; a locked database, or a long scan, is given up.
+# Run as the owner by the system's own Python: ours may be where the owner may not read. It takes a
+# number of seconds, and what is asked as JSON on stdin: a list of [path, queries], each of which is
+# a list of [SQL, parameters]. A FIFO would never answer, so only a regular file is opened; a locked
+# database, or a long scan, is given up.
 _ASK = r"""
 import json, os, sqlite3, stat, sys, time
-path, seconds, queries = sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3])
-def answer():
-    try:
-        kind = os.stat(path).st_mode
-    except OSError as exc:
-        return {"note": "cannot be opened: %s" % exc.strerror}
-    if not stat.S_ISREG(kind):
-        return {"note": "is not a regular file"}
+end = time.time() + float(sys.argv[1])
+def rows(path, queries):
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError("is not a regular file")
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    base = sqlite3.connect("file:%s?mode=ro" % quoted, uri=True, timeout=2)
-    end = time.time() + seconds
-    base.set_progress_handler(lambda: time.time() > end, 100000)
-    return {"rows": [base.execute(*query).fetchone() for query in queries]}
-try:
-    found = json.dumps(answer())
-except (sqlite3.Error, ValueError, TypeError) as exc:
-    found = json.dumps({"note": "cannot be read: %s" % exc})
-print(found)
+    patience = max(0.0, min(2.0, end - time.time()))
+    base = sqlite3.connect("file:%s?mode=ro" % quoted, uri=True, timeout=patience)
+    try:
+        base.set_progress_handler(lambda: time.time() > end, 100000)
+        return [base.execute(*query).fetchone() for query in queries]
+    finally:
+        base.close()
+def answer(path, queries):
+    try:
+        return json.dumps({"rows": rows(path, queries)})
+    except OSError as exc:
+        note, missing = "cannot be opened: %s" % exc.strerror, isinstance(exc, FileNotFoundError)
+    except Exception as exc:
+        note, missing = str(exc), False
+        if note != "is not a regular file":
+            note = "cannot be read: %s" % note
+    return json.dumps({"note": note, "missing": missing})
+print("[%s]" % ", ".join([answer(*one) for one in json.load(sys.stdin)]))
 """
 _LAST = "SELECT max(timestamp) FROM messages WHERE role = 'user'"
 # From Hermes 0.19 on. Of this process only: what an earlier one left has its own retries.
@@ -63,30 +80,39 @@ _OWED = (
 )
 _COLUMNS = "SELECT group_concat(name) FROM pragma_table_info('messages')"
 # Older releases wrote times as text. A message without a session counts as one of its own session.
+# To be filled in: "DISTINCT", the session, and one more condition.
 _RECENT = (
     "WITH recent AS ("
     "SELECT CAST((:now - moment) / 3600 AS INTEGER) AS age, session FROM ("
-    "SELECT CASE typeof(timestamp)"
+    "SELECT %s CASE typeof(timestamp)"
     " WHEN 'text' THEN CAST(strftime('%%s', timestamp) AS REAL) ELSE timestamp END AS moment,"
-    " coalesce(%s, '') AS session FROM messages WHERE role = 'user')"
+    " coalesce(%s, '') AS session FROM messages WHERE role = 'user'%s)"
     " WHERE moment > :now - :hours * 3600 AND moment <= :now) "
 )
-_COUNTS = (
-    "SELECT count(*), count(DISTINCT session), count(DISTINCT CASE age WHEN 0 THEN session END)"
-    " FROM recent"
+_SESSIONS = (
+    "SELECT count(DISTINCT session), count(DISTINCT CASE age WHEN 0 THEN session END) FROM recent"
 )
-_BUSIEST = "SELECT max(messages) FROM (SELECT count(*) AS messages FROM recent GROUP BY age)"
+# "0:5,3:1" for five messages in the last hour and one three hours before it.
+_HOURLY = (
+    "SELECT group_concat(age || ':' || messages)"
+    " FROM (SELECT age, count(*) AS messages FROM recent GROUP BY age)"
+)
+# From Hermes 0.19 on a session may be compressed in place: copies of its messages stay, with their
+# times. Later ones also add a summary as a message of the user's.
+_COPIES = {"compacted", "_compressed_summary"}
+_NO_SUMMARY = " AND coalesce(_compressed_summary, 0) = 0"
 
 
 def seconds_since_message(gateway: Gateway) -> float | None:
     """How long ago, in seconds, the last message of a user came in; None if unknown."""
-    last = _number(gateway, _LAST)
-    return None if last is None else max(0.0, time.time() - last)
+    last = _numbers(gateway, _LAST)
+    return max(0.0, time.time() - max(last)) if last else None
 
 
 def owed(gateway: Gateway) -> float | None:
     """How many answers the process still has to deliver; None if unknown."""
-    return _number(gateway, _OWED, str(gateway.pid))
+    counts = _numbers(gateway, _OWED, str(gateway.pid))
+    return sum(counts) if counts else None
 
 
 def activity(gateway: Gateway) -> dict[str, Any]:
@@ -95,43 +121,94 @@ def activity(gateway: Gateway) -> dict[str, Any]:
     ``messages``, ``messages_per_hour``, ``busiest_hour``, ``active_sessions`` and
     ``active_sessions_last_hour``, each None if unknown; and ``note``, a sentence if something is.
     """
-    found: dict[str, Any] = dict.fromkeys(
-        (
-            "messages",
-            "messages_per_hour",
-            "active_sessions",
-            "active_sessions_last_hour",
-            "busiest_hour",
-        )
-    )
+    notes: list[str] = []
     try:
-        found.update(_counts(gateway), note=None)
+        found = _total(_counted(gateway, notes))
     except HermesError as exc:
-        found["note"] = "state.db %s" % str(exc)[:200]
+        found = _total([])
+        notes = ["state.db %s" % exc]
+    return dict(found, note="; ".join(notes)[:400] or None)
+
+
+def _counted(gateway: Gateway, notes: list[str]) -> list[Counts]:
+    """The counts of each database that can be asked; ``notes`` gets a sentence for each other."""
+    paths = _paths(gateway)
+    columns = _ask(gateway, [(path, [[_COLUMNS, []]]) for path in paths], COUNT_TIMEOUT)
+    asked = []
+    for path, answer in zip(paths, columns):
+        if answer.missing and path != paths[0]:
+            # A profile that has had no message yet.
+            continue
+        queries, note = _queries(answer)
+        if queries:
+            asked.append((path, queries))
+        else:
+            notes.append("%s %s" % (_title(paths, path), note))
+    found = []
+    for (path, _queries_of_it), answer in zip(asked, _ask(gateway, asked, COUNT_TIMEOUT)):
+        if answer.rows is None:
+            notes.append("%s %s" % (_title(paths, path), answer.note))
+        else:
+            found.append(_counts(*answer.rows))
     return found
 
 
-def _counts(gateway: Gateway) -> dict[str, Any]:
-    columns = str(_rows(gateway, [[_COLUMNS, []]], COUNT_TIMEOUT)[0][0] or "").split(",")
-    missing = sorted({"timestamp", "role"}.difference(columns))
+def _title(paths: list[str], path: str) -> str:
+    """How a note names a database: that of the gateway's own home by its file name alone."""
+    if path == paths[0]:
+        return "state.db"
+    return "state.db in %s" % os.path.dirname(path)
+
+
+def _queries(columns: Answer) -> tuple[list[Any], str]:
+    """The queries that fit a table with these columns; none, and why, for another schema."""
+    if columns.rows is None:
+        return [], columns.note
+    names = set(str(columns.rows[0][0] or "").split(","))
+    missing = sorted({"timestamp", "role"}.difference(names))
     if missing:
-        raise HermesError("has another schema: messages has no %s" % ", ".join(missing))
-    known = "session_id" in columns
-    recent = _RECENT % ("session_id" if known else "NULL")
-    values = {"now": time.time(), "hours": HOURS}
-    counts, busiest = _rows(
-        gateway, [[recent + _COUNTS, values], [recent + _BUSIEST, values]], COUNT_TIMEOUT
+        return [], "has another schema: messages has no %s" % ", ".join(missing)
+    known = "session_id" in names
+    recent = _RECENT % (
+        "DISTINCT" if known and names & _COPIES else "",
+        "session_id" if known else "NULL",
+        _NO_SUMMARY if "_compressed_summary" in names else "",
     )
-    if len(counts) != 3 or len(busiest) != 1:
-        raise HermesError("gave no usable answer")
-    messages, sessions, of_last_hour = (_count(value) for value in counts)
+    values = {"now": time.time(), "hours": HOURS}
+    sessions = [recent + _SESSIONS, values] if known else ["SELECT NULL, NULL", []]
+    return [[recent + _HOURLY, values], sessions], ""
+
+
+def _counts(hourly: list[Any], sessions: list[Any]) -> Counts:
+    words = [] if hourly[0] is None else str(hourly[0])[:1000].split(",")
+    pairs = [re.match(r"([0-9]{1,2}):([0-9]{1,15})\Z", word) for word in words]
+    found = {int(pair.group(1)): int(pair.group(2)) for pair in pairs if pair}
+    known = [_count(value) for value in sessions] if len(sessions) == 2 else [None, None]
+    return Counts(found if len(found) == len(words) else None, *known)
+
+
+def _total(counted: list[Counts]) -> dict[str, Any]:
+    """Those of all databases; None for what one of them does not say, or if there are none."""
+    by_hour: dict[int, int] | None = {} if counted else None
+    for one in counted:
+        if by_hour is None or one.hourly is None:
+            by_hour = None
+            break
+        for age, messages in one.hourly.items():
+            by_hour[age] = by_hour.get(age, 0) + messages
+    messages = None if by_hour is None else sum(by_hour.values())
     return {
         "messages": messages,
         "messages_per_hour": None if messages is None else round(messages / float(HOURS), 2),
-        "busiest_hour": _count(busiest[0] or 0),
-        "active_sessions": sessions if known else None,
-        "active_sessions_last_hour": of_last_hour if known else None,
+        "busiest_hour": None if by_hour is None else max(by_hour.values(), default=0),
+        "active_sessions": _sum([one.sessions for one in counted]),
+        "active_sessions_last_hour": _sum([one.of_last_hour for one in counted]),
     }
+
+
+def _sum(values: list[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
 
 
 def _count(value: object) -> int | None:
@@ -141,35 +218,59 @@ def _count(value: object) -> int | None:
     return value if 0 <= value < 1 << 53 else None
 
 
-def _number(gateway: Gateway, query: str, *parameters: str) -> float | None:
+def _numbers(gateway: Gateway, query: str, *parameters: str) -> list[float]:
+    """The number that the query gives in each database that can be asked."""
+    found = []
     try:
-        return float(_rows(gateway, [[query, parameters]], TIMEOUT)[0][0] or 0)
-    except (HermesError, IndexError, TypeError, ValueError, OverflowError):
-        return None
+        asked = [(path, [[query, parameters]]) for path in _paths(gateway)]
+        answers = _ask(gateway, asked, TIMEOUT)
+    except HermesError:
+        return []
+    for answer in answers:
+        try:
+            if answer.rows is not None:
+                found.append(float(answer.rows[0][0] or 0))
+        except (TypeError, ValueError, OverflowError):
+            continue
+    return found
 
 
-def _rows(gateway: Gateway, queries: list[Any], timeout: int) -> list[list[Any]]:
-    """The first row of each of the queries; HermesError if there are none: "state.db" ...."""
-    path = os.path.join(gateway.home, "state.db")
-    asked = [path, str(timeout - _LAST_WORD), json.dumps(queries)]
+def _paths(gateway: Gateway) -> list[str]:
+    return [os.path.join(home, "state.db") for home in state_file.homes(gateway)]
+
+
+def _ask(gateway: Gateway, asked: list[tuple[str, list[Any]]], timeout: int) -> list[Answer]:
+    """The answers to [(path, queries), ...]; HermesError if there are none: "state.db" ...."""
+    if not asked:
+        return []
     try:
         done = command.run(
-            [command.system_python(), "-IS", "-B", "-c", _ASK, *asked],
+            [command.system_python(), "-IS", "-B", "-c", _ASK, str(timeout - _LAST_WORD)],
             user=gateway.account,
+            stdin=json.dumps(asked),
             timeout=timeout,
         )
-        answer = json.loads(done.out) if done.rc == 0 else None
+        answers = json.loads(done.out) if done.rc == 0 else None
     except RunError as exc:
         raise HermesError("cannot be read: %s" % exc) from exc
     except (ValueError, RecursionError) as exc:
         raise HermesError("gave no usable answer") from exc
     if done.rc != 0:
         raise HermesError("cannot be read: exit code %d" % done.rc)
-    if isinstance(answer, dict) and isinstance(answer.get("note"), str):
-        raise HermesError(answer["note"])
-    rows = answer.get("rows") if isinstance(answer, dict) else None
-    if not isinstance(rows, list) or len(rows) != len(queries):
+    if not isinstance(answers, list) or len(answers) != len(asked):
         raise HermesError("gave no usable answer")
+    return [_answer(one, len(queries)) for one, (_path, queries) in zip(answers, asked)]
+
+
+def _answer(one: object, count: int) -> Answer:
+    """What the child says of one database, whose word is the owner's; ``count`` rows are due."""
+    if not isinstance(one, dict):
+        return Answer(None, "gave no usable answer", False)
+    if isinstance(one.get("note"), str):
+        return Answer(None, display.printable(one["note"], 200), one.get("missing") is True)
+    rows = one.get("rows")
+    if not isinstance(rows, list) or len(rows) != count:
+        return Answer(None, "gave no usable answer", False)
     if not all(isinstance(row, list) and row for row in rows):
-        raise HermesError("gave no usable answer")
-    return rows
+        return Answer(None, "gave no usable answer", False)
+    return Answer(rows, "", False)

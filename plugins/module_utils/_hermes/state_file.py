@@ -9,9 +9,11 @@ Hostile input: it is read up to a limit, its owner is checked, and no text of it
 from __future__ import annotations
 
 import os
+import re
 
 from .._host import display, files, proc
 from .._host.errors import FileError
+from . import launch
 from . import version as versions
 
 TYPE_CHECKING = False
@@ -25,12 +27,15 @@ MAX_AGENTS = 1000000
 # Platforms, and characters of a name or a state: what fits into a report.
 MAX_PLATFORMS = 40
 MAX_WORD = 40
+# Profiles that one process serves, from Hermes 0.21.5 on. Each has a database, which is asked.
+MAX_PROFILES = 64
 STATES = ("starting", "running", "degraded", "draining", "stopped", "startup_failed")
 
 
 def runtime(gateway: Gateway) -> dict[str, Any]:
-    """``state`` (one of STATES), ``active_agents``, ``platforms`` (their states by name), and
-    ``version``, that of the code that runs, which Hermes 0.20.6 and later know.
+    """``state`` (one of STATES), ``active_agents``, ``platforms`` (their states by name),
+    ``version``, that of the code that runs, which Hermes 0.20.6 and later know, and ``profiles``,
+    the names of those that the process serves, from 0.21.5 on.
 
     None if unknown. The file belongs to the process that wrote it: if its pid or start time is
     another's, it says nothing about this run.
@@ -40,6 +45,7 @@ def runtime(gateway: Gateway) -> dict[str, Any]:
         "active_agents": None,
         "platforms": {},
         "version": None,
+        "profiles": [],
     }
     if gateway.pid is None:
         return dict(unknown, state="stopped")
@@ -59,13 +65,39 @@ def runtime(gateway: Gateway) -> dict[str, Any]:
         "active_agents": _agents(content.get("active_agents")),
         "platforms": _platforms(content.get("platforms")),
         "version": _version(content.get("code_version")),
+        "profiles": _profiles(content.get("served_profiles")),
     }
+
+
+def homes(gateway: Gateway) -> list[str]:
+    """The homes that the gateway's process serves, its own first.
+
+    That of the default profile holds those of the others, in its directory ``profiles``.
+    """
+    above, last = os.path.split(gateway.home)
+    if os.path.basename(above) == "profiles":
+        base, own = os.path.dirname(above), last
+    else:
+        base, own = gateway.home, "default"
+    found = [gateway.home]
+    for name in runtime(gateway)["profiles"]:
+        home = base if name == "default" else os.path.join(base, "profiles", name)
+        if name != own and home not in found:
+            found.append(home)
+    return found
 
 
 def _agents(value: object) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value < MAX_AGENTS else None
+
+
+def _profiles(value: object) -> list[str]:
+    if not isinstance(value, list):
+        return []
+    pattern = re.compile(launch.PROFILE + r"\Z")
+    return [one for one in value if isinstance(one, str) and pattern.match(one)][:MAX_PROFILES]
 
 
 def _version(value: object) -> str | None:

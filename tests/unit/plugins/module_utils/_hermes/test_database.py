@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import time
@@ -42,6 +43,14 @@ def test_silence(systemd, settings, tmp_path):
     assert database.seconds_since_message(gateway) is None
 
 
+def process(home, *profiles):
+    """This process as a gateway with this home, which serves these profiles too."""
+    if profiles:
+        state = {"pid": os.getpid(), "served_profiles": ["default", *profiles]}
+        (home / "gateway_state.json").write_text(json.dumps(state))
+    return SimpleNamespace(home=str(home), account=ME, uid=ME.pw_uid, pid=os.getpid())
+
+
 def make(home, rows, columns="session_id TEXT, role TEXT, content TEXT, timestamp REAL"):
     home.mkdir(parents=True, exist_ok=True)
     base = sqlite3.connect(str(home / "state.db"))
@@ -55,7 +64,7 @@ def make(home, rows, columns="session_id TEXT, role TEXT, content TEXT, timestam
 
 
 def count(home):
-    return database.activity(SimpleNamespace(home=str(home), account=ME))
+    return database.activity(process(home))
 
 
 def test_messages_and_sessions(tmp_path):
@@ -139,8 +148,10 @@ def test_an_answer_of_rubbish_is_none(tmp_path, monkeypatch):
         "[1]",
         "[" * 100000,
         '{"messages": "many", "messages_per_hour": true, "busiest_hour": -1, "note": 5}',
-        '{"rows": [[]]}',
-        '{"rows": [["timestamp,role,session_id"]]}',
+        '[{"rows": [[]]}]',
+        '[{"rows": []}]',
+        '[{"rows": [["timestamp,role,session_id"]]}]',
+        '[{"rows": [["timestamp,role,session_id"]]}, {}]',
     ):
         monkeypatch.setattr(
             command, "run", lambda argv, out=out, **rest: command.Result(0, out, "")
@@ -150,10 +161,7 @@ def test_an_answer_of_rubbish_is_none(tmp_path, monkeypatch):
 
 
 def test_counts_that_are_none(tmp_path, monkeypatch):
-    answers = [
-        '{"rows": [["timestamp,role,session_id"]]}',
-        '{"rows": [["many", true, -1], [1e99]]}',
-    ]
+    answers = ['[{"rows": [["timestamp,role,session_id"]]}]', '[{"rows": [["many"], [true, -1]]}]']
     monkeypatch.setattr(command, "run", lambda argv, **rest: command.Result(0, answers.pop(0), ""))
     found = count(tmp_path)
     assert set(found.values()) == {None} and answers == []
@@ -178,11 +186,114 @@ def test_a_query_is_given_up_shortly_before_the_child_is_killed(tmp_path, monkey
     seen = []
 
     def run(argv, timeout, **rest):
-        seen.append((timeout, float(argv[-2])))
+        seen.append((timeout, float(argv[-1])))
         return command.Result(0, "{}", "")
 
     monkeypatch.setattr(command, "run", run)
-    gateway = SimpleNamespace(home=str(tmp_path), account=ME, pid=1)
+    gateway = process(tmp_path)
     database.seconds_since_message(gateway)
     database.activity(gateway)
     assert seen == [(10, 8.0), (30, 28.0)]
+
+
+NEW = (
+    "session_id TEXT, role TEXT, content TEXT, timestamp REAL, message_uid TEXT,"
+    " active INTEGER DEFAULT 1, compacted INTEGER DEFAULT 0, _compressed_summary INTEGER DEFAULT 0"
+)
+
+
+def test_each_message_counts_once_after_compression(tmp_path):
+    """Hermes keeps copies of compressed messages, and a summary in the user's name."""
+    now = time.time()
+    said = [("a", "user", now - 60 * number - 1) for number in range(28)]
+    base = make(tmp_path, said + said[:18], NEW)
+    base.execute("UPDATE messages SET compacted = 1, active = 0 WHERE id > 28")
+    base.execute(
+        "INSERT INTO messages (session_id, role, timestamp, _compressed_summary)"
+        " VALUES ('a', 'user', ?, 1), ('a', 'user', ?, 1)",
+        (now - 5, now - 6),
+    )
+    base.commit()
+    base.close()
+    found = count(tmp_path)
+    assert (found["messages"], found["active_sessions"], found["note"]) == (28, 1, None)
+    assert found["busiest_hour"] == 28
+
+
+def test_two_sessions_may_get_a_message_at_the_same_time(tmp_path):
+    now = time.time() - 60
+    make(tmp_path, [("a", "user", now), ("b", "user", now)], NEW).close()
+    assert count(tmp_path)["messages"] == 2
+
+
+def test_old_schema_has_no_copies(tmp_path):
+    """Its times may be of whole seconds."""
+    now = time.time() - 60
+    make(tmp_path, [("a", "user", now)] * 2).close()
+    assert count(tmp_path)["messages"] == 2
+
+
+def test_message_to_another_profile_of_the_process_is_one(tmp_path):
+    """One process may serve several profiles, each with a database of its own."""
+    now = time.time()
+    make(tmp_path, [("a", "user", now - 900), ("a", "user", now - 901)]).close()
+    make(tmp_path / "profiles/coder", [("b", "user", now - 9), ("c", "user", now - 4000)]).close()
+    assert database.seconds_since_message(process(tmp_path)) > 800
+    gateway = process(tmp_path, "coder", "fresh")
+    assert database.seconds_since_message(gateway) < 60
+    assert database.activity(gateway) == {
+        "messages": 4,
+        "messages_per_hour": 0.17,
+        "busiest_hour": 3,
+        "active_sessions": 3,
+        "active_sessions_last_hour": 2,
+        "note": None,
+    }
+
+
+def test_answers_owed_in_any_profile(tmp_path):
+    for home in (tmp_path, tmp_path / "profiles/coder"):
+        base = make(home, [])
+        base.execute("CREATE TABLE delivery_obligations (owner_pid INTEGER, state TEXT)")
+        base.execute("INSERT INTO delivery_obligations VALUES (?, 'pending')", (os.getpid(),))
+        base.commit()
+        base.close()
+    assert database.owed(process(tmp_path)) == 1
+    assert database.owed(process(tmp_path, "coder", "fresh")) == 2
+
+
+def test_profile_whose_database_is_none_is_named(tmp_path):
+    make(tmp_path, [("a", "user", time.time() - 5)]).close()
+    (tmp_path / "profiles/coder").mkdir(parents=True)
+    (tmp_path / "profiles/coder/state.db").write_bytes(b"no database" * 999)
+    gateway = process(tmp_path, "coder")
+    assert database.seconds_since_message(gateway) < 60
+    found = database.activity(gateway)
+    assert found["messages"] == 1
+    assert found["note"].startswith("state.db in %s/profiles/coder cannot be read: " % tmp_path)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "CREATE TABLE messages (role, timestamp, session_id, _compressed_summary)",
+        "CREATE TABLE messages (role PRIMARY KEY, timestamp, compacted) WITHOUT ROWID",
+        "CREATE VIEW messages AS SELECT 1 AS role",
+        "CREATE VIEW messages AS SELECT * FROM messages",
+        "CREATE VIEW messages AS SELECT 'user' AS role, x'ff' AS timestamp, x'fe' AS session_id",
+        "CREATE VIEW messages AS SELECT 'user' AS role, 9e999 AS timestamp, 1 AS compacted",
+        'CREATE TABLE messages ("role,timestamp" TEXT)',
+        "CREATE TABLE other (name)",
+        "CREATE TABLE messages (role TEXT, timestamp TEXT, session_id BLOB, compacted TEXT)",
+    ],
+)
+def test_schema_that_nobody_thought_of(tmp_path, schema):
+    base = sqlite3.connect(str(tmp_path / "state.db"))
+    base.execute(schema)
+    base.commit()
+    base.close()
+    found = count(tmp_path)
+    assert found["note"] or found["messages"] == 0
+    silence = database.seconds_since_message(process(tmp_path))
+    assert silence is None or silence >= 0
+    assert database.owed(process(tmp_path)) is None

@@ -32,7 +32,7 @@ def say(tmp_path):
     return make
 
 
-UNKNOWN = {"state": None, "active_agents": None, "platforms": {}, "version": None}
+UNKNOWN = {"state": None, "active_agents": None, "platforms": {}, "version": None, "profiles": []}
 
 
 def test_what_it_says(say):
@@ -76,3 +76,40 @@ def test_words_are_taken_up_to_a_limit(say):
     assert {(len(name), len(state)) for name, state in found["platforms"].items()} == {(40, 40)}
     assert say(platforms=[1])["platforms"] == {}
     assert say(platforms={"a": 1})["platforms"] == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "profiles"),
+    [
+        (["default", "coder"], ["default", "coder"]),
+        ([], []),
+        (None, []),
+        ("coder", []),
+        (["../../etc", "/", "", "a/b", "A", 5, None, "x\n", "ok"], ["ok"]),
+        (["p%d" % number for number in range(999)], ["p%d" % number for number in range(64)]),
+    ],
+)
+def test_profiles_that_the_process_serves(say, value, profiles):
+    assert say(served_profiles=value)["profiles"] == profiles
+
+
+@pytest.mark.parametrize(
+    ("home", "homes"),
+    [
+        ("", ["", "/profiles/coder", "/profiles/b"]),
+        # A profile's own process may serve others too.
+        ("/profiles/coder", ["/profiles/coder", "", "/profiles/b"]),
+    ],
+)
+def test_homes_of_these_profiles(tmp_path, home, homes):
+    own = tmp_path / home.lstrip("/")
+    own.mkdir(parents=True, exist_ok=True)
+    state = {"pid": os.getpid(), "served_profiles": ["default", "coder", "b", "coder"]}
+    (own / "gateway_state.json").write_text(json.dumps(state))
+    gateway = SimpleNamespace(pid=os.getpid(), uid=os.getuid(), home=str(own))
+    assert state_file.homes(gateway) == [str(tmp_path) + one for one in homes]
+
+
+def test_home_of_a_stopped_gateway_is_its_own(tmp_path):
+    gateway = SimpleNamespace(pid=None, uid=os.getuid(), home=str(tmp_path))
+    assert state_file.homes(gateway) == [str(tmp_path)]
