@@ -82,7 +82,7 @@ restarts:
       description:
         - How it was restarted. With V(drain) all turns had ended and new ones were refused, with
           V(idle) no turn was under way, with V(resume) Hermes resumes what was, V(emergency) did
-          not wait, and V(second-try) needed systemd's help. Null where it was refused.
+          not wait, and V(second-try) needed a second restart. Null if it was refused.
       type: str
       sample: drain
     reason:

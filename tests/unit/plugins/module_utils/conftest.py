@@ -34,7 +34,10 @@ home = pathlib.Path(os.environ["HERMES_HOME"])
 mode = (home / "mode").read_text() if (home / "mode").exists() else "up"
 ticks = int(pathlib.Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
 def say(state, agents=0):
-    text = json.dumps({"pid": os.getpid(), "start_time": ticks, "gateway_state": state, "active_agents": agents, "platforms": {}})
+    said = {"pid": os.getpid(), "start_time": ticks, "gateway_state": state, "active_agents": agents, "platforms": {}}
+    if (home / "version").exists():
+        said["code_version"] = (home / "version").read_text()
+    text = json.dumps(said)
     (home / "state.tmp").write_text(text)
     os.rename(home / "state.tmp", home / "gateway_state.json")
 def ended(number, frame):

@@ -59,6 +59,75 @@ def test_gateway_that_does_not_drain_is_told_to_restart_itself(
     assert (home / "signals").read_text() == "SIGUSR1 clean\n"
 
 
+@pytest.mark.parametrize("version", ["0.20.0", "0.20.1", "0.22.2.post1", "1.0.0", None])
+@pytest.mark.parametrize("emergency", [False, True])
+def test_newer_gateway_that_does_not_drain_is_restarted_by_systemd(
+    systemd, settings, home, monkeypatch, version, emergency
+):
+    """On SIGUSR1 it would wait for the turn, half an hour or six, and refuse all others."""
+    monkeypatch.setattr(restart, "DRAIN_SECONDS", 0.3)
+    home.mkdir()
+    (home / "mode").write_text("busy")
+    if version is None:
+        unknown = {"provider": None, "model": None, "version": None}
+        monkeypatch.setattr(restart.sampling, "identity", lambda gateway: unknown)
+    else:
+        (home / "version").write_text(version)
+    systemd.add_gateway(home)
+    outcome = arbiter.restart(settings(), "it leaks", emergency=emergency)
+    mode = "emergency" if emergency else "resume"
+    assert (outcome["event"], outcome["mode"]) == ("restart", mode)
+    assert systemd.calls == ["try-restart " + UNIT]
+    assert (home / "signals").read_text() == "SIGTERM clean\n"
+
+
+def test_idle_gateway_in_which_a_turn_begins_is_not_called_idle(
+    systemd, settings, home, monkeypatch
+):
+    monkeypatch.setattr(restart, "DRAIN_SECONDS", 0.3)
+    monkeypatch.setattr(restart.Restart, "_is_drained", lambda self: False)
+    systemd.add_gateway(home)
+    assert arbiter.restart(settings(), "it leaks")["mode"] == "resume"
+
+
+def test_gateway_that_knows_no_drain_is_restarted_when_it_is_idle(
+    systemd, settings, home, monkeypatch
+):
+    monkeypatch.setattr(restart.drain, "write", lambda gateway: False)
+    systemd.add_gateway(home)
+    assert arbiter.restart(settings(), "it leaks")["mode"] == "idle"
+    assert systemd.calls == ["kill " + UNIT]
+
+
+@pytest.mark.parametrize("bound", [60, 0.3])
+def test_marker_stays_while_the_unit_runs_its_execstop(systemd, settings, home, monkeypatch, bound):
+    """From 0.21.5 on a program runs there, for up to 2.3 s, before SIGTERM."""
+    monkeypatch.setattr(restart, "TOLD_SECONDS", bound)
+    monkeypatch.setattr(restart, "MARKER_SECONDS", 0.1)
+    systemd.add_gateway(home)
+    real = systemd._try_restart
+
+    def stop():
+        time.sleep(1.5)
+        systemd.units[UNIT]["SubState"] = "stop-sigterm"
+        real([UNIT])
+
+    stopper = threading.Thread(target=stop)
+
+    def begin(_rest):
+        systemd.units[UNIT]["SubState"] = "stop"
+        stopper.start()
+
+    monkeypatch.setattr(systemd, "_try_restart", begin)
+    outcome = arbiter.restart(settings(), "it leaks")
+    stopper.join()
+    assert (outcome["event"], outcome["mode"]) == ("restart", "drain")
+    # A program that does not end must not keep the door closed for the next process.
+    seen = "marker" if bound == 60 else "clean"
+    assert (home / "signals").read_text() == "SIGTERM %s\n" % seen
+    assert not (home / ".drain_request.json").exists()
+
+
 def test_answers_that_are_owed_are_waited_for(systemd, settings, home, monkeypatch):
     monkeypatch.setattr(restart, "SETTLE_SECONDS", 30)
     systemd.add_gateway(home)
