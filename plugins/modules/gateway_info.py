@@ -64,7 +64,10 @@ gateways:
       type: str
       sample: hermes-gateway-coder.service
     scope:
-      description: Whose systemd runs it, V(system) or V(user), or V(manual) where none does.
+      description:
+        - Whose systemd runs it, V(system) or V(user), or V(manual) if none does.
+        - V(container) if it runs in a container of this host. RV(gateways[].home) and
+          RV(gateways[].user) are then those of the container.
       type: str
       sample: user
     user:
@@ -114,6 +117,8 @@ gateways:
         - What it says of itself, V(starting), V(running), V(degraded), V(draining), V(stopped) or
           V(startup_failed). V(stopped) where no process of it runs, V(gone) if the guard manages it
           and its unit does not exist.
+        - V(unknown) if its unit looks like that of a gateway and cannot be told to be one. The
+          reason is in RV(gateways[].problem).
       type: str
       sample: running
     active_state:
@@ -126,6 +131,16 @@ gateways:
       sample: 0
     problem:
       description: Why it cannot be read or guarded, null where it can.
+      type: str
+      sample:
+    conflict:
+      description:
+        - Which other gateways have the same home, null for none. Only one of them can work.
+      type: str
+      sample:
+    container:
+      description: The id or the name of the container that it runs in, null if it runs in none or
+        if that cannot be read.
       type: str
       sample:
     managed:

@@ -32,16 +32,29 @@ def problems(every: Collection[Settings]) -> list[str]:
             "systemd %s is older than %d, the oldest that this is made for"
             % (version, OLDEST_SYSTEMD)
         )
-    there = {gateway.name: gateway for gateway in discovery.find_gateways()}
+    survey = discovery.survey()
+    there = {gateway.name: gateway for gateway in survey.gateways}
     configured = {settings.name for settings in every}
     found += [_not_managed(there[name]) for name in sorted(set(there) - configured)]
+    found += [
+        "%s is not managed: %s" % (one.name, one.problem)
+        for one in [*survey.unresolved, *survey.containers]
+        if one.name not in configured
+    ]
+    found += [
+        "%s: %s" % (name, one.conflict) for name, one in sorted(there.items()) if one.conflict
+    ]
     units = _installed([settings.restart_timer for settings in every] + [timers.WATCHDOG])
+    now = discovery.refresh([settings for settings in every if settings.name not in there])
+    reasons = {one.name: one.problem for one in survey.unresolved}
     for settings in every:
+        texts = []
         gateway = there.get(settings.name)
-        if gateway is None:
-            texts = ["%s is no longer there: run the playbook again" % settings.unit]
-        else:
-            texts = _gateway(ManagedGateway(settings, gateway), timers.WATCHDOG in units)
+        if gateway is None or gateway.unit is None:
+            texts.append(_not_found(settings, reasons.get(settings.name)))
+            gateway = now.get(settings.name)
+        if gateway is not None:
+            texts += _gateway(ManagedGateway(settings, gateway), timers.WATCHDOG in units)
         found += ["%s: %s" % (settings.name, text) for text in texts]
     return found + _timers(units)
 
@@ -63,6 +76,20 @@ def _not_managed(gateway: discovery.Gateway) -> str:
     return "%s is on this host but %s does not name it: run the playbook again" % (
         gateway.name,
         os.path.join(config.FOLDER, "guard.conf"),
+    )
+
+
+def _not_found(settings: Settings, reason: str | None) -> str:
+    """What is wrong with a managed gateway that discovery does not find."""
+    standing = discovery.standing(settings)
+    if standing == "gone":
+        return "%s is no longer there: run the playbook again" % settings.unit
+    if standing == "unknown":
+        return "the systemd that runs %s does not answer" % settings.unit
+    # To run the playbook again would change nothing: it stays managed, as it was configured.
+    return "%s is there, and %s; it stays managed as it was configured" % (
+        settings.unit,
+        reason or "its command is not known to start a gateway",
     )
 
 

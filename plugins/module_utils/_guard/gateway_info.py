@@ -39,14 +39,17 @@ def collect(names: list[str]) -> dict[str, Any]:
     Only the gateways of ``names``, if there are any; SettingError for a name that none of them has.
     One that the guard manages is among them even if its unit is gone.
     """
-    found: list[discovery.Gateway | config.Settings] = list(discovery.find_gateways())
+    survey = discovery.survey()
+    found: list[discovery.Gateway | config.Settings] = [*survey.gateways, *survey.containers]
     configured, known, problem = _guard()
     # One that was started by hand may have the name of a unit that is gone.
     seen = {(one.name, one.scope) for one in found}
     missing = [one for one in configured if (one.name, one.scope) not in seen]
     # A unit that starts something else now is still the one that the guard manages.
     now = discovery.refresh(missing)
-    found += [now.get(one.name, one) for one in missing]
+    found += [_with_reason(now.get(one.name, one), survey.unresolved) for one in missing]
+    seen.update((one.name, one.scope) for one in missing)
+    found += [one for one in survey.unresolved if (one.name, one.scope) not in seen]
     managed = {(one.name, one.scope): known[one.name] for one in configured}
     spent: dict[str, float] = {}
     return {
@@ -57,6 +60,16 @@ def collect(names: list[str]) -> dict[str, Any]:
         "host": proc.host_memory(),
         "guard_problem": problem,
     }
+
+
+def _with_reason(
+    one: discovery.Gateway | config.Settings, unresolved: list[discovery.Gateway]
+) -> discovery.Gateway | config.Settings:
+    """A gateway that is managed; if its unit is not known to start one, with the reason."""
+    if isinstance(one, discovery.Gateway) and one.problem is None:
+        reasons = [other.problem for other in unresolved if other.name == one.name]
+        one.problem = reasons[0] if reasons else None
+    return one
 
 
 def _guard() -> tuple[list[config.Settings], dict[str, dict[str, Any]], str | None]:
@@ -106,6 +119,8 @@ def _describe(
         "active_agents": None,
         "memory": dict.fromkeys(_MEMORY),
         "problem": None,
+        "conflict": None,
+        "container": None,
         "managed": known is not None if certain else None,
     }
     answer.update(dict.fromkeys(status.KNOWN))
@@ -117,17 +132,21 @@ def _describe(
 
 def _live(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]:
     """What systemd, the process and Hermes say of a gateway whose unit or process exists."""
-    runtime = state_file.runtime(gateway)
+    # The home of a gateway in a container is no path of this host.
+    inside = gateway.scope == "container"
+    runtime = state_file.unknown() if inside else state_file.runtime(gateway)
     answer = {
         "profile": gateway.profile,
         "pid": gateway.pid,
         "invocation_id": gateway.invocation_id if gateway.pid else None,
         "uptime_seconds": None if gateway.uptime_seconds is None else int(gateway.uptime_seconds),
         # The process runs, so a state file that cannot be believed leaves systemd's word.
-        "state": (runtime["state"] or "running") if gateway.pid else "stopped",
+        "state": _state(gateway, runtime["state"]),
         "active_state": gateway.active_state,
         "active_agents": runtime["active_agents"],
         "problem": gateway.problem,
+        "conflict": gateway.conflict,
+        "container": gateway.container,
     }
     if gateway.pid:
         answer["memory"] = _memory(gateway.pid, gateway.control_group)
@@ -144,6 +163,12 @@ def _live(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]
         # That of what runs; Hermes's Python knows what is installed.
         answer["version"] = runtime["version"]
     return answer
+
+
+def _state(gateway: discovery.Gateway, said: str | None) -> str:
+    if gateway.unresolved:
+        return "unknown"
+    return (said or "running") if gateway.pid else "stopped"
 
 
 def _ask(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]:

@@ -32,6 +32,17 @@ MAX_PROFILES = 64
 STATES = ("starting", "running", "degraded", "draining", "stopped", "startup_failed")
 
 
+def unknown() -> dict[str, Any]:
+    """What runtime returns if the file says nothing of this run."""
+    return {
+        "state": None,
+        "active_agents": None,
+        "platforms": {},
+        "version": None,
+        "profiles": [],
+    }
+
+
 def runtime(gateway: Gateway) -> dict[str, Any]:
     """``state`` (one of STATES), ``active_agents``, ``platforms`` (their states by name),
     ``version``, that of the code that runs, which Hermes 0.20.6 and later know, and ``profiles``,
@@ -40,25 +51,18 @@ def runtime(gateway: Gateway) -> dict[str, Any]:
     None if unknown. The file belongs to the process that wrote it: if its pid or start time is
     another's, it says nothing about this run.
     """
-    unknown: dict[str, Any] = {
-        "state": None,
-        "active_agents": None,
-        "platforms": {},
-        "version": None,
-        "profiles": [],
-    }
     if gateway.pid is None:
-        return dict(unknown, state="stopped")
+        return dict(unknown(), state="stopped")
     try:
         content = files.read_json(
             os.path.join(gateway.home, "gateway_state.json"), owners={gateway.uid}
         )
     except FileError:
-        return unknown
+        return unknown()
     if content is None or content.get("pid") != gateway.pid:
-        return unknown
+        return unknown()
     if content.get("start_time") not in (None, proc.start_ticks(gateway.pid)):
-        return unknown
+        return unknown()
     state = content.get("gateway_state")
     return {
         "state": state if state in STATES else None,

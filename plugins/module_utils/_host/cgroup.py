@@ -40,6 +40,19 @@ def directories(control_group: str | None) -> list[str]:
     return [ROOT + mount + control_group for mount in _MOUNTS]
 
 
+def members(control_group: str | None) -> list[int]:
+    """The pids of all processes in a cgroup and in those below it; empty if it cannot be read."""
+    return next(filter(None, map(_below, directories(control_group))), [])
+
+
+def _below(directory: str) -> list[int]:
+    return [
+        int(word)
+        for place, _directories, _files in os.walk(directory)
+        for word in (proc.read(os.path.join(place, "cgroup.procs")) or "").split()
+    ]
+
+
 def processes(pid: int, control_group: str | None = None) -> list[int]:
     """The pids of a process and of all that it started.
 
@@ -47,11 +60,9 @@ def processes(pid: int, control_group: str | None = None) -> list[int]:
     search by parent pid, the other way, misses.
     """
     for directory in directories(control_group):
-        text = proc.read(directory + "/cgroup.procs")
-        if text:
-            members = [int(word) for word in text.split()]
-            if pid in members:
-                return members
+        found = _below(directory)
+        if pid in found:
+            return found
     return [pid] + proc.descendants(pid)
 
 

@@ -99,11 +99,29 @@ def work_seconds(pid: int) -> float | None:
 
 
 def owner(pid: int) -> int | None:
-    """The uid that the process runs as."""
-    try:
-        return os.stat("/proc/%d" % pid).st_uid
-    except OSError:
-        return None
+    """The uid that the process runs as; None if its real, effective and saved uid differ.
+
+    One that has another uid than it shows may be at work for someone else than its owner.
+    """
+    found = re.search(
+        r"^Uid:\t(\d+)\t(\d+)\t(\d+)\t", read("/proc/%d/status" % pid, 1 << 14) or "", re.M
+    )
+    return int(found.group(1)) if found and len(set(found.groups())) == 1 else None
+
+
+def pid_levels(pid: int) -> int | None:
+    """In how many nested pid namespaces the process has a pid, counted from this one's /proc."""
+    found = re.search(r"^NSpid:(.*)$", read("/proc/%d/status" % pid, 1 << 14) or "", re.M)
+    return len(found.group(1).split()) if found else None
+
+
+def cgroup(pid: int) -> str | None:
+    """The cgroup of the process as systemd names it, by version 2 or systemd's own hierarchy."""
+    lines = re.findall(
+        r"^\d+:(name=systemd)?:(.*)$", read("/proc/%d/cgroup" % pid, 1 << 14) or "", re.M
+    )
+    # In the hybrid layout both are there, and only systemd's own has the units in it for sure.
+    return max(lines)[1] if lines else None
 
 
 def argv(pid: int) -> list[str]:

@@ -85,7 +85,8 @@ def parse_show(text: str) -> list[dict[str, str]]:
     for line in text.split("\n"):
         name, separator, value = line.partition("=")
         if separator:
-            block[name] = value
+            # EnvironmentFiles has a line for each of its files.
+            block[name] = block[name] + "\n" + value if name in block else value
         elif not line and block:
             blocks.append(block)
             block = {}
@@ -96,10 +97,21 @@ def exec_argv(value: str | None) -> list[str]:
     """The command line in the property ExecStart, empty if there is none.
 
     Of ``{ path=... ; argv[]=a b c ; ignore_errors=... }`` it is a, b, c. systemd prints the words
-    without quotes, so a word with a space in it comes out as two.
+    without quotes, so a word with a space in it comes out as two, the path of the program excepted.
     """
     found = re.search(r"argv\[\]=(.*?) ; ignore_errors=", value or "")
-    return found.group(1).split() if found else []
+    if not found:
+        return []
+    line = found.group(1)
+    program = re.match(r"\{ path=(.*?) ; argv\[\]=", value or "")
+    if program and (line + " ").startswith(program.group(1) + " "):
+        return [program.group(1), *line[len(program.group(1)) :].split()]
+    return line.split()
+
+
+def environment_files(value: str | None) -> list[str]:
+    """The paths in the property EnvironmentFiles: ``PATH (ignore_errors=no)`` in each line."""
+    return re.findall(r"^(/.*) \(ignore_errors=(?:yes|no)\)$", value or "", re.M)
 
 
 def environment(value: str | None) -> dict[str, str]:

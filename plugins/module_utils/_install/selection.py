@@ -17,23 +17,22 @@ def select(names: list[str]) -> tuple[list[discovery.Gateway], list[str]]:
 
     GuardError for a name that does not exist, or for a home that is not safe. A gateway that is
     managed stays so while its home is not safe, as when a disk is not mounted: check and arbiter
-    leave it alone until it is.
+    leave it alone until it is. It also stays if its unit is there and is not known to be a
+    gateway's, or if its systemd does not answer: only a unit that is gone loses its protection.
     """
-    found = discovery.find_gateways()
-    units = {gateway.name: gateway for gateway in found if gateway.scope != "manual"}
+    survey = discovery.survey()
+    units = {gateway.name: gateway for gateway in survey.gateways if gateway.scope != "manual"}
+    known = _configured()
+    kept, loud = _keep_unknown(known, survey, units)
+    there = dict(units, **{gateway.name: gateway for gateway in kept})
     for name in names:
-        if name not in units:
-            manual = name in {gateway.name for gateway in found}
-            why = (
-                "is run by hand, so that nothing can restart it"
-                if manual
-                else "is no gateway of this host"
-            )
-            there = ", ".join(sorted(units)) or "none, there is no gateway"
-            raise GuardError("%s: %r %s; allowed here: %s" % (OPTION, name, why, there))
-    chosen = [units[name] for name in set(names)]
+        if name not in there:
+            raise GuardError(_not_here(name, survey, there))
+    chosen = [units[name] for name in set(names) if name in units]
     unsafe: list[discovery.Gateway] = []
-    if not names:
+    if names:
+        kept = [gateway for gateway in kept if gateway.name in names]
+    else:
         chosen, unsafe = discovery.without_unsafe(list(units.values()))
     for gateway in chosen:
         if gateway.problem:
@@ -41,13 +40,60 @@ def select(names: list[str]) -> tuple[list[discovery.Gateway], list[str]]:
                 "%s: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user"
                 % (OPTION, gateway.name, gateway.problem)
             )
-    kept, notes = _keep_managed(unsafe)
-    return sorted(chosen + kept, key=lambda gateway: gateway.name), notes
+    left, remarks = _keep_managed(unsafe, known)
+    remarks = [loud[gateway.name] for gateway in kept] + remarks
+    remarks += [
+        "%s is left out: %s" % (one.name, one.problem)
+        for one in [*survey.unresolved, *survey.containers]
+        if one.name not in loud and not names
+    ]
+    return sorted(chosen + kept + left, key=lambda gateway: gateway.name), remarks
 
 
-def _keep_managed(unsafe: list[discovery.Gateway]) -> tuple[list[discovery.Gateway], list[str]]:
+def _not_here(name: str, survey: discovery.Survey, there: dict[str, discovery.Gateway]) -> str:
+    """Why a gateway that was named cannot be managed."""
+    why = "is no gateway of this host"
+    for one in [*survey.gateways, *survey.unresolved, *survey.containers]:
+        if one.name == name:
+            why = "is run by hand, so that nothing can restart it"
+            if one.scope != "manual":
+                why = "cannot be guarded: %s" % one.problem
+    allowed = ", ".join(sorted(there)) or "none, there is no gateway"
+    return "%s: %r %s; allowed here: %s" % (OPTION, name, why, allowed)
+
+
+def _keep_unknown(
+    known: dict[str, config.Settings], survey: discovery.Survey, units: dict[str, discovery.Gateway]
+) -> tuple[list[discovery.Gateway], dict[str, str]]:
+    """The managed gateways that were not found and whose units are not gone; why, by name."""
+    missing = [settings for name, settings in known.items() if name not in units]
+    now = discovery.refresh(missing)
+    reasons = {one.name: one.problem for one in survey.unresolved}
+    kept, notes = [], {}
+    for settings in missing:
+        standing = "exists" if settings.name in now else discovery.standing(settings)
+        if standing == "gone":
+            continue
+        gateway = now.get(settings.name) or _as_configured(settings)
+        gateway.home, gateway.python = settings.home, settings.python
+        why = reasons.get(settings.name) or "%s is not known to start a gateway" % settings.unit
+        if standing == "unknown":
+            why = "the systemd that runs %s does not answer" % settings.unit
+        notes[settings.name] = "%s stays guarded as it was: %s" % (settings.name, why)
+        kept.append(gateway)
+    return kept, notes
+
+
+def _as_configured(settings: config.Settings) -> discovery.Gateway:
+    return discovery.Gateway(
+        settings.name, settings.scope, settings.account, settings.home, settings.unit
+    )
+
+
+def _keep_managed(
+    unsafe: list[discovery.Gateway], known: dict[str, config.Settings]
+) -> tuple[list[discovery.Gateway], list[str]]:
     """Those of ``unsafe`` that are managed already, as configured, and a note on each."""
-    known = _configured() if unsafe else {}
     kept, notes = [], []
     for gateway in unsafe:
         if gateway.name in known:

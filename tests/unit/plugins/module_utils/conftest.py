@@ -290,6 +290,8 @@ def systemd(tmp_path, monkeypatch, python):
     monkeypatch.setattr(command, "run", fake.run)
     monkeypatch.setattr(systemd_module, "USER_RUNTIME", str(tmp_path / "none"))
     monkeypatch.setattr(discovery.pwd, "getpwall", lambda: [])
+    # The machine that the tests run on may have some.
+    monkeypatch.setattr(discovery, "in_containers", lambda candidates: [])
     monkeypatch.setattr(config, "STATE", str(tmp_path / "state"))
     monkeypatch.setattr(config, "FOLDER", str(tmp_path / "etc"))
     impatient = {

@@ -674,7 +674,7 @@ def test_two_users_share_a_drop_in(host, guard, limit, ram, systemd, monkeypatch
         discovery.Gateway("hermes-gateway@" + name, "user", account, home, "hermes-gateway.service")
         for name in ("ada", "bob")
     ]
-    monkeypatch.setattr(discovery, "find_gateways", lambda: found)
+    monkeypatch.setattr(discovery, "survey", lambda: discovery.Survey(found, [], []))
     for gateway in found:
         gateway.problem = None
     apply(guard())

@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One Hermes gateway of a host: where it is, what runs it, and whether it may be touched."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+import time
+
+from .._host import proc
+from . import launch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pwd
+    from collections.abc import Mapping, Sequence
+
+# Hermes calls its units hermes-gateway.service and hermes-gateway-PROFILE.service; old ones are
+# called hermes.service.
+OWN_UNITS = "hermes*.service"
+# Shorter than the 255 characters that systemd takes, for what our own units append to a name.
+# With \Z: "$" also takes a line break at the end, and what these let through becomes a line of a
+# unit and of guard.conf.
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}\Z")
+SAFE_HOME = launch.SAFE_PATH
+
+
+class Gateway:
+    """One gateway of this host.
+
+    ``name`` is the unit without ".service", with "@USER" behind it in user scope. ``scope`` is
+    system, user, manual (started manually; ``unit`` is then None) or container: ``home`` is then a
+    path in the container named ``container``. ``home`` is its HERMES_HOME.
+    ``pid`` is the gateway's own process, ``main_pid`` the one that systemd sends its signals to,
+    which may be a shell or a runner above it. They, ``invocation_id``, ``uptime_seconds`` and
+    ``start_time`` (epoch seconds) are None if it does not run; ``active_state`` is systemd's
+    ActiveState, "active" for one started manually. ``python`` is the Python that runs it, and
+    ``root`` the directory from which that Python imports hermes_bootstrap; each is None if it is
+    not known. ``problem`` says why it must not be touched, or is None; ``conflict`` which others
+    have the same home, or is None. ``unresolved`` says that it only looks like a gateway.
+    """
+
+    def __init__(
+        self, name: str, scope: str, user: pwd.struct_passwd, home: str, unit: str | None = None
+    ) -> None:
+        """A stopped gateway, until set_state says otherwise."""
+        self.name = name
+        self.scope = scope
+        self.unit = unit
+        self.user = user.pw_name
+        self.uid = user.pw_uid
+        self.account = user
+        self.home = home
+        self.container: str | None = None
+        self.conflict: str | None = None
+        self.unresolved = False
+        self.problem = home_problem(self)
+        self.main_pid: int | None = None
+        self.set_state({})
+
+    def set_state(
+        self, properties: Mapping[str, str], pid: int | None = None, argv: Sequence[str] = ()
+    ) -> None:
+        """Take over PROPERTIES of the unit, its process, and the command line that it starts."""
+        self.profile = profile_of(argv, self.home)
+        commands = [launch.parse(proc.argv(pid)) if pid else None, launch.parse(argv)]
+        self.python = next((one.python for one in commands if one and one.python), None)
+        self.root = next((one.root for one in commands if one and one.root), None)
+        self.pid = pid
+        self.main_pid = pid
+        self.invocation_id = properties.get("InvocationID") or None
+        self.active_state = properties.get("ActiveState", "active" if pid else "inactive")
+        self.sub_state = properties.get("SubState", "")
+        self.control_group = properties.get("ControlGroup", "")
+        self.restart_policy = properties.get("Restart", "")
+        self.uptime_seconds = proc.uptime_seconds(pid) if pid else None
+        self.start_time = None
+        if self.uptime_seconds is not None:
+            self.start_time = time.time() - self.uptime_seconds
+
+
+def own_unit(gateway: Gateway) -> bool:
+    """Whether the unit is in system scope, or has a name as Hermes gives them to those of users."""
+    return gateway.scope == "system" or fnmatch.fnmatchcase(gateway.unit or "", OWN_UNITS)
+
+
+def profile_of(argv: Sequence[str], home: str) -> str:
+    """The profile's name by the command line, else by the home; "" for the default one."""
+    command = launch.parse(argv)
+    directory, last = os.path.split(home)
+    name = command.profile if command else None
+    if name is None and os.path.basename(directory) == "profiles":
+        name = last
+    return name if name and re.match(launch.PROFILE + r"\Z", name) else ""
+
+
+def home_problem(gateway: Gateway) -> str | None:
+    """Why the gateway's home must not be touched by a process that runs as root, or None."""
+    if gateway.scope == "container":
+        return (
+            "it runs in a container, and those are not managed: set a memory limit and a restart "
+            "policy with the container's own engine"
+        )
+    if not SAFE_NAME.match(gateway.name):
+        return "the name %r has characters that no unit name should have" % gateway.name
+    if gateway.home.startswith("~"):
+        return (
+            "the home %r is not an absolute path: systemd does not expand characters such as ~"
+            % gateway.home
+        )
+    if not SAFE_HOME.match(gateway.home):
+        return "the home %r has characters that cannot stand in a unit" % gateway.home
+    try:
+        info = os.lstat(gateway.home)
+    except OSError as exc:
+        return "the home %s cannot be read: %s" % (gateway.home, exc.strerror)
+    # A link is followed for its owner's sake: an operator may well keep ~/.hermes on another disk.
+    if stat.S_ISLNK(info.st_mode):
+        if info.st_uid not in (gateway.uid, 0):
+            return "the home %s is a link that belongs to uid %d" % (gateway.home, info.st_uid)
+        try:
+            info = os.stat(gateway.home)
+        except OSError as exc:
+            return "the home %s cannot be read: %s" % (gateway.home, exc.strerror)
+    if not stat.S_ISDIR(info.st_mode):
+        return "the home %s is not a folder" % gateway.home
+    if info.st_uid != gateway.uid:
+        return "the home %s belongs to uid %d, but the gateway runs as %s (uid %d)" % (
+            gateway.home,
+            info.st_uid,
+            gateway.user,
+            gateway.uid,
+        )
+    return None

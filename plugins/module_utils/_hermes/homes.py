@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a gateway's home is, by the rules that Hermes itself follows.
+
+HERMES_HOME, else .hermes in HOME; a profile that the command line names, or that the file
+active_profile names if nothing else does, is a directory below its ``profiles``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from .._host import files, proc, systemd
+from .._host.errors import FileError
+from . import launch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pwd
+    from collections.abc import Mapping
+
+DIRECTORY = ".hermes"
+# The name of a profile and a line break.
+_MAX_PROFILE = 100
+# Far above what such a file has.
+_MAX_ENVIRONMENT = 1 << 16
+# Any of these in the environment says that a service manager runs the gateway: 0.21.5 and later
+# then do not follow active_profile.
+_SUPERVISED = (
+    "HERMES_SUPERVISED_CHILD",
+    "HERMES_S6_SUPERVISED_CHILD",
+    "HERMES_GATEWAY_EXTERNAL_SUPERVISOR",
+)
+
+
+def of(
+    user: pwd.struct_passwd,
+    environment: Mapping[str, str],
+    command: launch.Launch | None,
+    pid: int | None,
+) -> str:
+    """The home of the gateway that ``command`` starts with ``environment``; ``pid`` if it runs."""
+    native = os.path.join(environment.get("HOME") or user.pw_dir, DIRECTORY)
+    given = environment.get("HERMES_HOME", "").strip()
+    home = os.path.normpath(given or native)
+    named = command.profile if command else None
+    if named:
+        root = _root(home, os.path.normpath(native))
+        return root if named == "default" else os.path.join(root, "profiles", named)
+    if os.path.basename(os.path.dirname(home)) == "profiles":
+        return home
+    sticky = _sticky(_root(home, os.path.normpath(native)), user.pw_uid)
+    if sticky is None or any(environment.get(name) for name in _SUPERVISED):
+        return home
+    if pid is not None and wrote_state(home, pid, user.pw_uid):
+        return home
+    if pid is not None and wrote_state(sticky, pid, user.pw_uid):
+        return sticky
+    # A command line of 0.22 and later, which does not follow the file under a service manager.
+    return home if command and command.root and environment.get("INVOCATION_ID") else sticky
+
+
+def environment_of_unit(
+    properties: Mapping[str, str], owners: set[int], pid: int | None
+) -> dict[str, str]:
+    """The environment that a unit gives its processes, that of the process ``pid`` on top.
+
+    An EnvironmentFile= counts only if it belongs to one of ``owners``: for a user's unit its path
+    is that user's word, and root reads it.
+    """
+    found = systemd.environment(properties.get("Environment"))
+    for path in systemd.environment_files(properties.get("EnvironmentFiles")):
+        found.update(read_environment(path, owners))
+    found.update(proc.environ(pid) if pid else {})
+    return found
+
+
+def read_environment(path: str, owners: set[int]) -> dict[str, str]:
+    """The variables of an EnvironmentFile=, empty if it cannot be read."""
+    try:
+        text = files.read_text(path, owners, _MAX_ENVIRONMENT) or ""
+    except (FileError, OSError):
+        return {}
+    found = {}
+    for line in text.splitlines():
+        name, separator, value = line.strip().partition("=")
+        if separator and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name):
+            value = value.strip()
+            if value[:1] in ("'", '"') and value.endswith(value[0]):
+                value = value[1:-1]
+            found[name] = value
+    return found
+
+
+def _root(home: str, native: str) -> str:
+    """The directory that the profiles are in."""
+    if home == native or home.startswith(native + "/"):
+        return native
+    above = os.path.dirname(home)
+    return os.path.dirname(above) if os.path.basename(above) == "profiles" else home
+
+
+def _sticky(home: str, uid: int) -> str | None:
+    """The home of the profile that ``hermes profile use`` has made the active one."""
+    try:
+        text = files.read_text(os.path.join(home, "active_profile"), {uid, 0}, _MAX_PROFILE)
+    except (FileError, OSError):
+        return None
+    name = (text or "").strip().lower()
+    if name == "default" or not re.match(launch.PROFILE + r"\Z", name):
+        return None
+    return os.path.join(home, "profiles", name)
+
+
+def wrote_state(home: str, pid: int, uid: int) -> bool:
+    """Whether the gateway that wrote gateway_state.json in ``home`` is the process ``pid``."""
+    try:
+        content = files.read_json(os.path.join(home, "gateway_state.json"), {uid})
+    except (FileError, OSError):
+        return False
+    if content is None or content.get("pid") != pid:
+        return False
+    return content.get("start_time") in (None, proc.start_ticks(pid))

@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The units of a user whose own systemd does not run, read from their files."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from .._host import files
+from .._host.errors import FileError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pwd
+
+DIRECTORY = ".config/systemd/user"
+# The places of a user's own unit files, and those of the host for all users.
+DIRECTORIES = (DIRECTORY, ".local/share/systemd/user")
+HOST_DIRECTORIES = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
+# A user can have any number of files, and root reads them.
+MAX_UNITS = 200
+_MAX_BYTES = 1 << 16
+# The prefixes of a command line that say how it is started, not what.
+_PREFIXES = "@-:+!|"
+
+
+def names(user: pwd.struct_passwd) -> list[str]:
+    """The names of the service units among the user's own unit files."""
+    try:
+        found = os.listdir(os.path.join(user.pw_dir, DIRECTORY))
+    except OSError:
+        return []
+    return sorted(name for name in found if name.endswith(".service"))
+
+
+def properties(user: pwd.struct_passwd, unit: str) -> dict[str, str]:
+    """ExecStart, Environment and EnvironmentFile of a unit file and its drop-ins.
+
+    Empty if it cannot be read. The words of ExecStart are separated by zero bytes; Environment is
+    quoted as systemd prints it, and EnvironmentFile has a path in each line.
+    """
+    path = os.path.join(user.pw_dir, DIRECTORY, unit)
+    found: dict[str, list[str]] = {}
+    for one in [path, *_drop_ins(path)]:
+        for name, value in _assignments(one, user):
+            if not value:
+                found[name] = []
+            else:
+                found.setdefault(name, []).append(value.replace("%h", user.pw_dir))
+    return {
+        "ExecStart": "\0".join(_words(" ".join(found.get("ExecStart", [])[-1:]))),
+        "Environment": " ".join(found.get("Environment", [])),
+        "EnvironmentFile": "\n".join(
+            value.lstrip("-") for value in found.get("EnvironmentFile", [])
+        ),
+    }
+
+
+def exists(user: pwd.struct_passwd, unit: str) -> bool:
+    """Whether there is a file of the unit, or whether that cannot be known."""
+    own = [os.path.join(user.pw_dir, directory) for directory in DIRECTORIES]
+    if any(os.path.lexists(os.path.join(one, unit)) for one in [*own, *HOST_DIRECTORIES]):
+        return True
+    # A home, or its folder of units, that is not mounted says nothing.
+    try:
+        os.listdir(user.pw_dir)
+        for one in own:
+            if os.path.lexists(one):
+                os.listdir(one)
+    except OSError:
+        return True
+    return False
+
+
+def _drop_ins(path: str) -> list[str]:
+    try:
+        found = os.listdir(path + ".d")
+    except OSError:
+        return []
+    return [
+        os.path.join(path + ".d", one) for one in sorted(found)[:MAX_UNITS] if one[-5:] == ".conf"
+    ]
+
+
+def _assignments(path: str, user: pwd.struct_passwd) -> list[tuple[str, str]]:
+    """(name, value) of each line of the section Service."""
+    try:
+        # A link, as home-manager makes them, is followed: what counts is who owns the file.
+        text = files.read_text(os.path.realpath(path), {user.pw_uid, 0}, _MAX_BYTES) or ""
+    except (FileError, OSError):
+        return []
+    section = ""
+    found = []
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        line = line.strip()
+        if line.startswith("["):
+            section = line
+        elif section == "[Service]" and line[:1] not in ("#", ";"):
+            name, separator, value = line.partition("=")
+            if separator:
+                found.append((name.strip(), value.strip()))
+    return found
+
+
+def _words(line: str) -> list[str]:
+    """The words of a command line, without the prefixes of its program."""
+    # Not at the top: a check that runs every minute needs no shlex.
+    import shlex
+
+    try:
+        words = shlex.split(line.lstrip(_PREFIXES))
+    except ValueError:
+        words = line.lstrip(_PREFIXES).split()
+    return words

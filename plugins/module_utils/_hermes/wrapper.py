@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command of a unit: a gateway's own, or that of a shell or a runner that starts a gateway."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from . import launch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SHELLS = ("sh", "bash", "dash", "zsh", "ash", "ksh")
+# Programs that start the command that follows their own options. Only after one of these is a
+# command looked for further back: a grep for the words of a gateway must not count.
+_RUNNERS = frozenset(
+    "chrt conda daemonize direnv doas doppler dotenv dumb-init env flatpak-spawn flock infisical "
+    "ionice mise nice nix nohup numactl op pdm pipx poetry prlimit runuser script sem setpriv "
+    "setsid sops stdbuf su sudo systemd-cat systemd-inhibit taskset time timeout tini unbuffer uv "
+    "uvx xvfb-run".split()
+)
+# What ends a simple command in a shell, and the words after which another one begins.
+_BETWEEN = re.compile(r"[;&|()\n]+|(?:^|(?<=\s))(?:then|do|else|exec|!|\{)(?=\s)")
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+# Far more than a unit has.
+_MAX_WORDS = 500
+
+
+def gateway(words: list[str]) -> launch.Launch | None:
+    """The gateway that a unit with these words starts: by itself, or through others."""
+    for command in _commands(words[:_MAX_WORDS]):
+        found = launch.gateway(command)
+        if found and found.arguments:
+            return found
+    return None
+
+
+def is_wrapper(argv: list[str]) -> bool:
+    """Whether a process is a shell or a runner, which holds nothing of a gateway itself."""
+    name = os.path.basename(argv[0]) if argv else ""
+    return name.lstrip("-") in _SHELLS or name in _RUNNERS
+
+
+def is_other(words: list[str]) -> bool:
+    """Whether a unit with these words starts a command of Hermes that is no gateway."""
+    found = [launch.parse(command) for command in _commands(words[:_MAX_WORDS])]
+    return any(one is not None for one in found) and gateway(words) is None
+
+
+def _commands(words: list[str]) -> Iterator[list[str]]:
+    """The command itself, and those that it starts by what it is."""
+    yield words
+    if not words:
+        return
+    name = os.path.basename(words[0])
+    if name in _SHELLS:
+        yield from _of_shell(words)
+    elif name in _RUNNERS:
+        yield from _of_runner(words)
+
+
+def _of_runner(words: list[str]) -> Iterator[list[str]]:
+    """Every way to leave out some words at the front: options, their values, names of users."""
+    for index in range(1, len(words)):
+        rest = words[index:]
+        if os.path.basename(rest[0]) in _SHELLS:
+            yield from _of_shell(rest)
+            return
+        yield [word.strip("'\"") for word in rest]
+
+
+def _of_shell(words: list[str]) -> Iterator[list[str]]:
+    """The simple commands of ``sh -c TEXT``, or the script of ``sh SCRIPT``."""
+    index = 1
+    text = False
+    while index < len(words) and words[index].startswith("-"):
+        text = text or (not words[index].startswith("--") and "c" in words[index])
+        index += 1
+    if not text:
+        yield words[index:]
+        return
+    for simple in _BETWEEN.split(" ".join(words[index:])):
+        command = [word.strip("'\"") for word in simple.split()]
+        while command and _ASSIGNMENT.match(command[0]):
+            command.pop(0)
+        if command:
+            yield command
+            if os.path.basename(command[0]) in _RUNNERS:
+                yield from _of_runner(command)

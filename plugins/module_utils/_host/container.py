@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a process runs in a container, and which: by what every user may read of it in /proc."""
+
+from __future__ import annotations
+
+import collections
+import os
+import re
+
+from . import proc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+
+    class Container(NamedTuple):
+        """A container as its cgroup names it; both are "" if it does not."""
+
+        engine: str
+        name: str
+else:
+    Container = collections.namedtuple("Container", "engine name")
+
+# How the engines call the cgroups of their containers: the systemd and the cgroupfs driver of
+# Docker and Podman, the runtimes of Kubernetes, LXC and what is built on it, systemd-nspawn.
+_CGROUPS = (
+    ("docker", r"docker-([0-9a-f]{12,64})\.scope"),
+    ("docker", r"docker/([0-9a-f]{12,64})"),
+    ("podman", r"libpod-(?:payload-)?([0-9a-f]{12,64})(?:\.scope)?"),
+    ("podman", r"podman-([0-9]+)\.scope"),
+    ("kubernetes", r"(?:cri-containerd|crio)-([0-9a-f]{12,64})\.scope"),
+    ("kubernetes", r"kubepods[^/]*/(?:[^/]*/)*([0-9a-f]{12,64})"),
+    ("lxc", r"lxc(?:\.payload)?[./]([A-Za-z0-9_.-]+)"),
+    ("nspawn", r"(?:machine-|systemd-nspawn@)([^/]+)\.(?:scope|service)"),
+)
+
+
+def of(pid: int) -> Container | None:
+    """The container that the process runs in, seen from this process; None for the host's own."""
+    # A container's systemd, and all that it starts, are below the container's cgroup: what this
+    # process's own init is in does not separate the two.
+    outer = _named(proc.cgroup(1)) + _named(proc.cgroup(os.getpid()))
+    for one in _named(proc.cgroup(pid)):
+        if one not in outer:
+            return one
+    own, levels = proc.pid_levels(os.getpid()), proc.pid_levels(pid)
+    if own and levels and levels > own:
+        return Container("", "")
+    return Container("", "") if _other_root(pid) else None
+
+
+def _named(cgroup: str | None) -> list[Container]:
+    return [
+        Container(engine, found)
+        for engine, pattern in _CGROUPS
+        for found in re.findall(r"(?:^|/)%s(?=/|\Z)" % pattern, cgroup or "")
+    ]
+
+
+def _other_root(pid: int) -> bool:
+    """Whether the paths of the process are not those of this one; no if that cannot be read."""
+    try:
+        there, here = os.stat("/proc/%d/root/" % pid), os.stat("/")
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
