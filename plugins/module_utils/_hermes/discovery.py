@@ -205,16 +205,16 @@ def refresh(wanted: Iterable[Known]) -> dict[str, Gateway]:
 
 def standing(known: Known) -> str:
     """Whether the unit of ``known`` "exists", is "gone", or is "unknown", as nobody answers."""
-    try:
-        account = known.account
-    except RunError:
-        return "gone"
     if not known.unit:
         return "unknown"
-    manager = manager_of(known)
-    if manager.user is not None and account.pw_uid not in _running_managers():
+    try:
+        manager = manager_of(known)
+    except RunError:
+        # A user's units go with the user.
+        return "gone"
+    if manager.user is not None and manager.user.pw_uid not in _running_managers():
         # It runs no unit, and its files say which there are.
-        return "exists" if unit_file.exists(account, known.unit) else "gone"
+        return "exists" if unit_file.exists(manager.user, known.unit) else "gone"
     try:
         blocks = manager.show([known.unit], ("Id", "LoadState"))
     except SystemdError:

@@ -1,0 +1,512 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set-ups of gateways that operators have described in public, and what must be found in each."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    command,
+    container,
+    proc,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    systemd as systemd_module,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SystemdError
+
+ME = os.getuid()
+VENV = "/opt/h/venv/bin/"
+PYTHON = VENV + "python3"
+RUN = ["gateway", "run"]
+# The live process of a launcher `hermes`, and that of a unit of Hermes up to 0.21.
+SCRIPT = [PYTHON, VENV + "hermes", *RUN]
+MODULE = [PYTHON, "-m", "hermes_cli.main", *RUN]
+SOURCE = (
+    "import os, sys, runpy; sys.path.insert(0, '/opt/h/lib'); import hermes_bootstrap; "
+    "runpy.run_module('hermes_cli.main', run_name='__main__', alter_sys=True)"
+)
+SYSTEM = "/system.slice/"
+USERS = "/user.slice/user-1000.slice/user@1000.service/app.slice/"
+
+
+class World:
+    """A host that is made of units and processes.
+
+    All users have our own uid, so that files of theirs can be made: which user a process belongs
+    to is what the test says of it.
+    """
+
+    def __init__(self, root):
+        self.root = root
+        self.processes = {}
+        self.units = {None: []}
+        self.silent = set()
+        self.users = {}
+        for name in ("ada", "hermes"):
+            self.users[name] = pwd.struct_passwd(
+                (name, "x", ME, ME, "", str(root / name), "/bin/sh")
+            )
+            self.home(root / name / ".hermes")
+
+    def home(self, path):
+        path.mkdir(parents=True, exist_ok=True)
+        return str(path)
+
+    def process(self, pid, argv, parent=1, uid=ME, group="/", inside=None, **environ):
+        self.processes[pid] = {
+            "argv": argv,
+            "parent": parent,
+            "uid": uid,
+            "group": group,
+            "inside": inside,
+            "environ": {"HOME": str(self.root / "ada"), **environ},
+        }
+
+    def unit(self, name, line, pid=0, user="ada", scope=None, **properties):
+        group = (USERS if scope else SYSTEM) + name
+        block = {
+            "Id": name,
+            "LoadState": "loaded",
+            "ActiveState": "active" if pid else "inactive",
+            "MainPID": str(pid),
+            "InvocationID": "ab" * 16 if pid else "",
+            "User": user,
+            "ExecStart": "{ path=%s ; argv[]=%s ; ignore_errors=no ; pid=0 }"
+            % (properties.pop("path", line.split()[0]), line),
+            "ControlGroup": group if pid else "",
+            **properties,
+        }
+        self.units.setdefault(scope, []).append(block)
+
+    def systemctl(self, manager, *words, timeout=30.0):
+        name = manager.user.pw_name if manager.user else None
+        if name in self.silent:
+            raise SystemdError("no answer")
+        if words[0] != "show":
+            return command.Result(0, "", "")
+        asked = words[words.index("--") + 1 :]
+        blocks = [
+            one for one in self.units.get(name, []) if "*.service" in asked or one["Id"] in asked
+        ]
+        known = {one["Id"] for one in blocks}
+        blocks += [
+            {"Id": one, "LoadState": "not-found"}
+            for one in asked
+            if "*" not in one and one not in known
+        ]
+        return command.Result(
+            0, "\n\n".join("\n".join("%s=%s" % pair for pair in one.items()) for one in blocks), ""
+        )
+
+    def found(self):
+        return discovery.survey().gateways
+
+    def only(self):
+        found = self.found()
+        assert len(found) == 1, [(one.name, one.scope) for one in found]
+        return found[0]
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    made = World(tmp_path)
+    processes = made.processes
+    monkeypatch.setattr(discovery.pwd, "getpwnam", made.users.__getitem__)
+    monkeypatch.setattr(discovery.pwd, "getpwall", lambda: list(made.users.values()))
+    monkeypatch.setattr(discovery.pwd, "getpwuid", lambda uid: made.users["ada"])
+    monkeypatch.setattr(proc, "pids", lambda: sorted(processes))
+    monkeypatch.setattr(proc, "start_ticks", lambda pid: 7)
+    monkeypatch.setattr(proc, "uptime_seconds", lambda pid: 60.0)
+    for name, key, missing in (
+        ("argv", "argv", []),
+        ("parent", "parent", 1),
+        ("owner", "uid", None),
+        ("cgroup", "group", None),
+        ("environ", "environ", {}),
+    ):
+        monkeypatch.setattr(
+            proc,
+            name,
+            lambda pid, key=key, missing=missing: processes.get(pid, {}).get(key, missing),
+        )
+    monkeypatch.setattr(container, "of", lambda pid: processes.get(pid, {}).get("inside"))
+    monkeypatch.setattr(
+        systemd_module.Manager,
+        "systemctl",
+        lambda self, *words, **how: made.systemctl(self, *words),
+    )
+    monkeypatch.setattr(
+        systemd_module,
+        "user_managers",
+        lambda: [systemd_module.Manager(made.users[one]) for one in made.units if one],
+    )
+    return made
+
+
+# --------------------------------------------------------------------------------- start commands
+
+
+def test_unit_that_hermes_0_22_writes(world):
+    """systemd prints the source without quotes, in many words; the process has it in one."""
+    home = world.home(world.root / "data")
+    world.process(20, [PYTHON, "-I", "-c", SOURCE, *RUN], HERMES_HOME=home)
+    line = " ".join([PYTHON, "-I", "-c", SOURCE, *RUN])
+    world.unit("hermes-gateway.service", line, 20, Environment="HERMES_HOME=" + home)
+    one = world.only()
+    assert (one.name, one.pid, one.home, one.python) == ("hermes-gateway", 20, home, PYTHON)
+    # Without it, this Python cannot import Hermes.
+    assert one.root == "/opt/h/lib"
+
+
+def test_unit_that_hermes_0_22_writes_is_stopped(world):
+    line = " ".join([PYTHON, "-I", "-c", SOURCE, "-p", "coder", *RUN])
+    world.unit("hermes-gateway.service", line)
+    one = world.only()
+    assert (one.pid, one.python, one.root, one.profile) == (None, PYTHON, "/opt/h/lib", "coder")
+
+
+def test_source_started_manually(world):
+    world.process(20, [PYTHON, "-I", "-c", SOURCE, *RUN])
+    assert (world.only().scope, world.only().root) == ("manual", "/opt/h/lib")
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "argv"),
+    [
+        ("hermes-gateway.service", "/home/ada/.hermes/venv/bin/python -m gateway.run", None),
+        ("hermes-gateway.service", PYTHON + " /srv/hermes/hermes_cli/main.py gateway run", None),
+        ("hermes-gateway.service", VENV + "hermes -m some/model gateway run", None),
+        # The launcher has another name; its process says what it is.
+        (
+            "anne.service",
+            "/nix/store/x/bin/anne-run",
+            ["/nix/store/p/bin/python3.12", "/nix/store/h/bin/.hermes-wrapped", *RUN],
+        ),
+        ("bot.service", "/usr/bin/env hermes gateway run", ["hermes"]),
+        ("hermes-gateway.service", PYTHON + " -m hermes_cli.main gateway restart", None),
+    ],
+)
+def test_other_start_commands(world, name, line, argv):
+    world.process(20, argv or line.split(), group=SYSTEM + name)
+    world.unit(name, line, 20)
+    assert (world.only().unit, world.only().pid) == (name, 20)
+
+
+@pytest.mark.parametrize("argv", [["hermes"], [*MODULE[:-1], "restart"]])
+def test_process_that_only_its_state_file_tells_from_a_chat(world, argv):
+    """A process title, and `gateway restart` without a service manager, which becomes a gateway."""
+    world.process(20, argv)
+    assert world.found() == []
+    state = {"pid": 20, "start_time": 7, "gateway_state": "running"}
+    (world.root / "ada/.hermes/gateway_state.json").write_text(json.dumps(state))
+    assert (world.only().scope, world.only().pid) == ("manual", 20)
+    # A file that an earlier process with this pid wrote says nothing of this one.
+    state["start_time"] = 6
+    (world.root / "ada/.hermes/gateway_state.json").write_text(json.dumps(state))
+    assert world.found() == []
+
+
+# ---------------------------------------------------------------------------------------- wrappers
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("hermes-gateway.service", "/srv/p/start_hermes_gateway.sh"),
+        ("hermes.service", "/usr/local/bin/uv run hermes gateway run"),
+        ("hermes-gateway.service", "/usr/bin/op run --env-file=/e -- " + " ".join(MODULE)),
+        ("agent.service", "/bin/bash -c hermes gateway run | tee -a /var/log/h"),
+        ("mine.service", "/srv/p/start.sh"),
+    ],
+)
+@pytest.mark.parametrize("scope", [None, "ada"])
+def test_wrapper_is_the_main_process(world, name, line, scope):
+    """It is no gateway that was started manually, and its own process is the one to measure."""
+    group = (USERS if scope else SYSTEM) + name
+    world.process(30, ["/bin/bash", line], group=group)
+    world.process(31, SCRIPT, parent=30, group=group, INVOCATION_ID="ab" * 16)
+    # A child of the gateway's own is not another gateway.
+    world.process(32, SCRIPT, parent=31, group=group, INVOCATION_ID="ab" * 16)
+    world.unit(name, line, 30, scope=scope)
+    one = world.only()
+    assert (one.scope, one.unit) == ("user" if scope else "system", name)
+    assert (one.pid, one.main_pid, one.python) == (31, 30, PYTHON)
+
+
+def test_shim_that_has_the_words_of_a_gateway_itself(world):
+    """A shell script named hermes: its few megabytes are not the gateway's."""
+    group = USERS + "hermes-gateway.service"
+    world.process(30, ["/bin/bash", "/home/ada/.local/bin/hermes", *RUN], group=group)
+    world.process(31, SCRIPT, parent=30, group=group)
+    world.unit("hermes-gateway.service", "/home/ada/.local/bin/hermes gateway run", 30, scope="ada")
+    assert (world.only().pid, world.only().python) == (31, PYTHON)
+    # While nothing runs below it, there is nothing to measure.
+    del world.processes[31]
+    assert (world.only().pid, world.only().main_pid) == (None, 30)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "path"),
+    [
+        ("ai-bot.service", "/bin/bash -lc hermes gateway", None),
+        (
+            "ai-bot.service",
+            "/bin/sh -c cd /srv && . venv/bin/activate && exec hermes gateway run",
+            None,
+        ),
+        ("ai-bot.service", "/usr/sbin/runuser -u hermes -- hermes gateway run", None),
+        ("hermes-gateway.service", "/usr/bin/env -S HERMES_X=1 hermes gateway run", None),
+        (
+            "x.service",
+            "/opt/My Apps/bin/python -m hermes_cli.main gateway run",
+            "/opt/My Apps/bin/python",
+        ),
+    ],
+)
+def test_stopped_unit_with_a_wrapper_or_a_blank_in_its_path(world, name, line, path):
+    world.unit(name, line, **({"path": path} if path else {}))
+    one = world.only()
+    assert (one.unit, one.pid) == (name, None)
+    assert one.python == path
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/usr/bin/grep hermes gateway run",
+        "/bin/bash -c pgrep -f 'hermes gateway run' || systemctl restart hermes-gateway",
+        "/bin/sh -c echo hermes gateway run",
+        "/usr/bin/env python3 watch.py hermes gateway status",
+        "/opt/h/venv/bin/hermes dashboard --port 9119",
+    ],
+)
+def test_unit_that_only_mentions_a_gateway(world, line):
+    world.unit("watch.service", line)
+    assert discovery.survey() == ([], [], [])
+
+
+def test_gateway_that_cron_started_is_not_the_unit_of_cron(world):
+    """To restart that unit because of it would end much else, and not the gateway."""
+    world.process(30, ["/usr/sbin/cron", "-f"], group=SYSTEM + "cron.service")
+    world.process(31, SCRIPT, parent=30, group=SYSTEM + "cron.service", INVOCATION_ID="ab" * 16)
+    world.unit("cron.service", "/usr/sbin/cron -f", 30, user="root")
+    assert (world.only().scope, world.only().pid) == ("manual", 31)
+
+
+def test_process_whose_uids_differ_is_nobodys_gateway(world):
+    world.process(20, SCRIPT, uid=None)
+    assert world.found() == []
+
+
+# -------------------------------------------------------------------------------------------- home
+
+
+def test_home_from_an_environment_file_of_a_stopped_unit(world):
+    home = world.home(world.root / "data")
+    (world.root / "a").write_text("HERMES_HOME=/nowhere\n")
+    (world.root / "b").write_text("# a comment\nHERMES_HOME='%s'\n" % home)
+    files = "\nEnvironmentFiles=".join(
+        "%s (ignore_errors=no)" % (world.root / one) for one in ("a", "b")
+    )
+    world.unit("hermes-gateway.service", " ".join(MODULE), EnvironmentFiles=files)
+    assert world.only().home == home
+
+
+def test_home_from_the_variable_home(world):
+    native = world.home(world.root / "data/.hermes")
+    world.process(20, MODULE, HOME=str(world.root / "data"))
+    world.unit("hermes.service", " ".join(MODULE), 20, Environment="HOME=%s/data" % world.root)
+    assert world.only().home == native
+    world.processes.clear()
+    world.units[None][0].update(MainPID="0")
+    assert world.only().home == native
+
+
+def test_home_with_a_tilde_says_what_is_wrong(world):
+    world.unit("hermes.service", " ".join(MODULE), Environment="HERMES_HOME=~/.hermes")
+    assert "is not an absolute path" in world.only().problem
+
+
+@pytest.fixture
+def sticky(world):
+    (world.root / "ada/.hermes/active_profile").write_text("work\n")
+    return world.home(world.root / "ada/.hermes/profiles/work")
+
+
+def test_sticky_profile_started_manually(world, sticky):
+    world.process(20, SCRIPT)
+    assert (world.only().home, world.only().profile) == (sticky, "work")
+    # A profile on the command line comes before it.
+    world.process(20, [*SCRIPT, "-p", "default"])
+    assert world.only().home == str(world.root / "ada/.hermes")
+
+
+def test_sticky_profile_under_a_unit_of_0_13_to_0_20(world, sticky):
+    root = str(world.root / "ada/.hermes")
+    world.process(20, MODULE, HERMES_HOME=root)
+    world.unit("hermes-gateway.service", " ".join(MODULE), 20, Environment="HERMES_HOME=" + root)
+    assert world.only().home == sticky
+
+
+@pytest.mark.parametrize("how", ["marker", "source", "state"])
+def test_sticky_profile_that_a_newer_gateway_does_not_follow(world, sticky, how):
+    """From 0.21.5 on a supervised gateway stays in its home (#74872)."""
+    root = str(world.root / "ada/.hermes")
+    environ = {"HERMES_HOME": root, "INVOCATION_ID": "ab" * 16}
+    argv = MODULE
+    if how == "marker":
+        environ["HERMES_SUPERVISED_CHILD"] = "1"
+    elif how == "source":
+        argv = [PYTHON, "-I", "-c", SOURCE, *RUN]
+    else:
+        state = {"pid": 20, "start_time": 7}
+        (world.root / "ada/.hermes/gateway_state.json").write_text(json.dumps(state))
+    world.process(20, argv, **environ)
+    world.unit("hermes-gateway.service", " ".join(argv), 20, Environment="HERMES_HOME=" + root)
+    assert world.only().home == root
+
+
+@pytest.mark.parametrize("text", ["../../root\n", "default\n", "", "x" * 5000, "a b"])
+def test_active_profile_that_names_none(world, text):
+    (world.root / "ada/.hermes/active_profile").write_text(text)
+    world.process(20, SCRIPT)
+    assert world.only().home == str(world.root / "ada/.hermes")
+
+
+# ------------------------------------------------------------- users whose own systemd does not run
+
+
+def unit_file(world, name, *lines):
+    folder = world.root / "ada/.config/systemd/user"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("[Service]\n" + "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("name", ["hermes-gateway", "hermes-gateway-1f2e3d4c", "my-agent"])
+def test_unit_file_says_where_its_home_is(world, name):
+    """What Hermes puts behind the name for an unusual home is no profile."""
+    home = world.home(world.root / "data")
+    unit_file(
+        world,
+        name + ".service",
+        "ExecStart=-%s -m hermes_cli.main \\" % PYTHON,
+        "  gateway run",
+        'Environment="HERMES_HOME=%s"' % home,
+    )
+    one = world.only()
+    assert (one.name, one.scope, one.home, one.profile, one.problem, one.python) == (
+        name + "@ada",
+        "user",
+        home,
+        "",
+        None,
+        PYTHON,
+    )
+
+
+def test_unit_file_with_a_drop_in_and_specifier(world):
+    unit_file(world, "hermes.service", "ExecStart=%h/venv/bin/hermes gateway run")
+    drop_in = world.root / "ada/.config/systemd/user/hermes.service.d"
+    drop_in.mkdir()
+    (drop_in / "x.conf").write_text("[Service]\nEnvironment=HERMES_HOME=%h/other\n")
+    home = world.home(world.root / "ada/other")
+    assert world.only().home == home
+
+
+def test_unit_file_of_a_dashboard_is_no_gateway(world):
+    unit_file(world, "hermes-gateway-dash.service", "ExecStart=%shermes dashboard" % VENV)
+    unit_file(world, "other.service", "ExecStart=/bin/true")
+    assert world.found() == []
+
+
+# -------------------------------------------------------------------------------------- containers
+
+
+def test_gateway_in_a_container_is_not_the_hosts(world):
+    """The uid 1000 of an image is not the host's user with that uid, nor are its paths."""
+    inside = container.Container("docker", "0a1b2c3d4e5f6789")
+    root = str(world.root / "ada/.hermes")
+    world.process(20, SCRIPT, parent=9, inside=inside, HERMES_HOME=root, group="/docker/0a1b")
+    world.process(21, SCRIPT, parent=20, inside=inside, HERMES_HOME=root, group="/docker/0a1b")
+    survey = discovery.survey()
+    assert survey.gateways == [] and len(survey.containers) == 1
+    one = survey.containers[0]
+    assert (one.name, one.scope, one.container, one.user) == (
+        "docker:0a1b2c3d4e5f",
+        "container",
+        "0a1b2c3d4e5f6789",
+        str(ME),
+    )
+    # Nothing of it is run here, and it is said what to do instead.
+    assert (one.python, one.root, one.pid) == (None, None, 20)
+    assert "not managed" in one.problem
+
+
+def test_unit_that_starts_a_container_is_not_a_gateways(world):
+    inside = container.Container("podman", "0a1b2c3d4e5f6789")
+    world.process(30, ["/usr/bin/conmon"], group=SYSTEM + "hermes.service")
+    world.process(31, SCRIPT, 30, inside=inside, group=SYSTEM + "hermes.service/libpod-payload-0a")
+    world.unit("hermes.service", "/usr/bin/podman run --name hermes image", 30)
+    survey = discovery.survey()
+    assert survey.gateways == [] and len(survey.containers) == 1
+    assert "starts a container" in survey.unresolved[0].problem
+
+
+# ------------------------------------------------------------------------- conflicts and doubtful
+
+
+def test_two_units_on_one_home(world):
+    """They take each other's place every few minutes, and each seems to fail."""
+    environment = "HERMES_HOME=%s/ada/.hermes" % world.root
+    world.unit("hermes-gateway.service", " ".join(MODULE), Environment=environment)
+    world.unit("hermes-gateway.service", " ".join(MODULE), scope="ada", Environment=environment)
+    found = {one.name: one for one in world.found()}
+    assert sorted(found) == ["hermes-gateway", "hermes-gateway@ada"]
+    assert found["hermes-gateway"].conflict.startswith("hermes-gateway@ada has the same home")
+    assert found["hermes-gateway@ada"].conflict.startswith("hermes-gateway has the same home")
+    # Neither is refused because of it.
+    assert [one.problem for one in found.values()] == [None, None]
+
+
+def test_unit_and_manual_process_on_one_home(world):
+    world.unit("hermes-gateway.service", " ".join(MODULE))
+    world.process(20, SCRIPT)
+    assert all(one.conflict for one in world.found()) and len(world.found()) == 2
+
+
+def test_unit_with_the_name_of_a_gateway_that_is_not_understood(world):
+    world.unit("hermes-gateway.service", "/opt/start.sh --now")
+    world.unit("hermes-watch.service", "/usr/bin/python3 watch.py")
+    world.unit("hermes-gateway-restart.service", "/usr/local/bin/hermes-guard restart")
+    survey = discovery.survey()
+    assert survey.gateways == []
+    assert [one.name for one in survey.unresolved] == ["hermes-gateway"]
+    assert "'/opt/start.sh --now' is not known to start a gateway" in survey.unresolved[0].problem
+
+
+def test_user_of_a_unit_that_does_not_exist_now(world):
+    """DynamicUser= makes one only while the unit runs."""
+    world.unit("hermes-gateway.service", " ".join(MODULE), user="hermes-dyn")
+    assert "'hermes-dyn'" in discovery.survey().unresolved[0].problem
+
+
+def test_standing_of_a_managed_gateway(world, settings):
+    world.unit("hermes-gateway.service", "/opt/start.sh")
+    world.unit("x.service", "/bin/true", scope="ada")
+    assert discovery.standing(settings()) == "exists"
+    assert discovery.standing(settings(unit="hermes-gateway-b.service")) == "gone"
+    user = {"scope": "user", "user": "ada"}
+    for unit, expected in (("x.service", "exists"), ("y.service", "gone")):
+        assert discovery.standing(settings(unit=unit, **user)) == expected
+    world.silent.add("ada")
+    assert discovery.standing(settings(unit="y.service", **user)) == "unknown"
+    world.silent.add(None)
+    assert discovery.standing(settings()) == "unknown"
+    gone = settings(unit="z.service", scope="user", user="no-such-user")
+    assert discovery.standing(gone) == "gone"
