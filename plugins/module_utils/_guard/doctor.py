@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 OLDEST_SYSTEMD = 247
 
+# The variables that raise a limit of the unit's own.
+_RAISE = {"MemoryMax": "hermes_memory_limit_max", "MemoryHigh": "hermes_memory_limit_high"}
+
 
 def problems(every: Collection[Settings]) -> list[str]:
     """The faults of this host, whose configured gateways are ``every``; empty if all is well."""
@@ -133,11 +136,17 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
             "hermes-guard resume" % suspension.sentence(end)
         )
     most = limits.cgroup_limit(gateway)
-    if settings.threshold is not None and most is not None and most <= settings.threshold:
+    if settings.threshold is not None and most is not None and most.bytes <= settings.threshold:
         found.append(
-            "the kernel kills it at %s, before it reaches the watchdog's threshold of %s: raise "
-            "hermes_memory_limit_max, or lower hermes_watchdog_threshold"
-            % (display.megabytes(most), display.megabytes(settings.threshold))
+            "the kernel %s at %s (%s), before it reaches the watchdog's threshold of %s: raise "
+            "%s, or lower hermes_watchdog_threshold"
+            % (
+                "slows it down" if most.source.startswith("MemoryHigh") else "kills it",
+                display.megabytes(most.bytes),
+                most.source,
+                display.megabytes(settings.threshold),
+                _RAISE.get(most.source, "that limit"),
+            )
         )
     # The gateway's own directory is made with its first sample.
     folder = settings.folder if os.path.isdir(settings.folder) else config.STATE

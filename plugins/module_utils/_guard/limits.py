@@ -6,7 +6,8 @@
 Three limits, for three questions:
 
 - the watchdog's threshold, which the operator sets: above it the gateway should be restarted;
-- the kernel's limit: there the OOM killer acts, so near it nothing waits any more;
+- the kernel's limit: there the OOM killer acts or the gateway is slowed down for good, so near it
+  nothing waits any more. It is the least of the unit, of all above it, and of the RAM;
 - the limit of a forecast: the first of all that the growth will reach. An operator who set a
   threshold wants to know when the watchdog will restart the gateway, not when the RAM of the host
   would be full.
@@ -14,7 +15,7 @@ Three limits, for three questions:
 
 from __future__ import annotations
 
-from .._host import cgroup, proc
+from .._host import cgroup, display, proc
 from . import sampling
 
 TYPE_CHECKING = False
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
     from .._hermes.discovery import Gateway
     from .config import Settings
 
-# Above this share of the kernel's limit, waiting for a quiet moment risks the OOM killer.
+# Above this share of the kernel's limit, waiting for a quiet moment risks the OOM killer, and so
+# does waiting for the next sample.
 EMERGENCY = 0.95
+# The same for the host: below this share of its RAM, the kernel may choose any process.
+AVAILABLE = 0.05
 
 
 def above_threshold(settings: Settings, row: dict[str, Any]) -> bool:
@@ -35,29 +39,56 @@ def above_threshold(settings: Settings, row: dict[str, Any]) -> bool:
 
 def near_kernel_limit(gateway: Gateway, row: dict[str, Any]) -> bool:
     """Whether sample ``row`` is so near the kernel's limit that a restart must not wait."""
-    return sampling.footprint(row) > EMERGENCY * kernel_limit(gateway)
+    # 0: a host that does not say how much RAM it has.
+    return 0 < EMERGENCY * kernel_limit(gateway) < sampling.footprint(row)
 
 
-def cgroup_limit(gateway: Gateway) -> int | None:
-    """The limit in bytes that the gateway's cgroup sets (``MemoryMax=``), or None."""
-    return cgroup.memory(gateway.control_group)["cgroup_max_bytes"]
+def emergency(gateway: Gateway, row: dict[str, Any]) -> str | None:
+    """Why a restart must not wait after sample ``row``, for anything; None if it may."""
+    used = sampling.footprint(row)
+    if near_kernel_limit(gateway, row):
+        return "%s is above %d %% of the limit of %s" % (
+            display.megabytes(used),
+            round(100 * EMERGENCY),
+            display.megabytes(kernel_limit(gateway)),
+        )
+    host = proc.host_memory()
+    line = AVAILABLE * host["total_bytes"]
+    # The end of a gateway that is smaller than what is missing would not help.
+    if host["available_bytes"] < line < used:
+        return "only %s of the memory of this host is available, and it uses %s" % (
+            display.megabytes(host["available_bytes"]),
+            display.megabytes(used),
+        )
+    return None
+
+
+def cgroup_limit(gateway: Gateway) -> cgroup.Limit | None:
+    """The least limit of the gateway's cgroup and of those above it, or None.
+
+    One that is above the RAM of the host is none.
+    """
+    least = cgroup.limit(gateway.control_group)
+    total = proc.host_memory()["total_bytes"]
+    return None if least is None or total and least.bytes >= total else least
 
 
 def kernel_limit(gateway: Gateway) -> int:
-    """At how many bytes the OOM killer acts: the cgroup's limit, else the RAM of the host."""
-    return cgroup_limit(gateway) or proc.host_memory()["total_bytes"]
+    """At how many bytes the kernel acts: the least limit, of the cgroups and of the RAM."""
+    least = cgroup_limit(gateway)
+    return least.bytes if least else proc.host_memory()["total_bytes"]
 
 
 def forecast_limit(settings: Settings, gateway: Gateway | None, used: float) -> tuple[int, str]:
     """(bytes that a forecast looks ahead to, what sets them).
 
-    The cgroup's limit, else the watchdog's threshold, else the RAM that is left: what the host has
+    The cgroups' limit, else the watchdog's threshold, else the RAM that is left: what the host has
     available, and the ``used`` bytes that the gateway has of it already. ``gateway`` is None if it
     does not run.
     """
     most = cgroup_limit(gateway) if gateway else None
     if most:
-        return most, "MemoryMax"
+        return most.bytes, most.source
     if settings.threshold is not None:
         return settings.threshold, "the watchdog's threshold"
     return int(proc.host_memory()["available_bytes"] + used), "available RAM"

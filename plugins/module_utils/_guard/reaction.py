@@ -35,7 +35,7 @@ def react(settings: Settings, row: dict[str, Any], code: str, reason: str) -> st
         return _alert(gateway, row, code, reason)
     refused = policy.refusal(gateway, "watchdog")
     if refused is None:
-        urgent = code == "frozen" or limits.near_kernel_limit(gateway, row)
+        urgent = code == "frozen" or limits.emergency(gateway, row) is not None
         return _ask(gateway, row, reason, urgent)
     code, refusal = refused
     if code == "daily-cap":

@@ -77,7 +77,7 @@ def _watch(gateway: ManagedGateway) -> list[str]:
     except OSError as exc:
         # A full disk is no reason to let the gateway run out of memory: decide first.
         kept = exc
-    done = _decide(gateway, row, blind=kept is not None)
+    done = _decide(gateway, row)
     if kept is not None:
         raise kept
     return [done] if done else []
@@ -105,14 +105,11 @@ def _same_run(row: dict[str, Any], gateway: ManagedGateway) -> bool:
     return row["pid"] == gateway.pid
 
 
-def _decide(gateway: ManagedGateway, row: dict[str, Any], blind: bool = False) -> str | None:
-    """What was done, or None.
-
-    ``blind``: samples cannot be kept and so not be counted, and one near the limit is enough.
-    """
+def _decide(gateway: ManagedGateway, row: dict[str, Any]) -> str | None:
+    """What was done, or None."""
     if gateway.settings.threshold is None:
         return None
-    why = _why(gateway, row, blind)
+    why = _why(gateway, row)
     if why is None:
         return None
     # Seldom needed, by what is started up to 1,440 times a day.
@@ -121,7 +118,7 @@ def _decide(gateway: ManagedGateway, row: dict[str, Any], blind: bool = False) -
     return reaction.react(gateway.settings, row, *why)
 
 
-def _why(gateway: ManagedGateway, row: dict[str, Any], blind: bool) -> tuple[str, str] | None:
+def _why(gateway: ManagedGateway, row: dict[str, Any]) -> tuple[str, str] | None:
     """Why the gateway should be restarted: (a word for the ledger, a sentence), or None."""
     settings = gateway.settings
     silent = heartbeat.frozen(gateway)
@@ -129,10 +126,14 @@ def _why(gateway: ManagedGateway, row: dict[str, Any], blind: bool) -> tuple[str
         return "frozen", "its event loop has stood still for %s: it answers nobody" % display.span(
             silent
         )
+    # One sample is enough there, also if no others can be kept.
+    emergency = limits.emergency(gateway, row)
+    if emergency is not None:
+        return "limit", emergency
     if not limits.above_threshold(settings, row):
         return None
     count, seen = breached(gateway, row)
-    if count < settings.breaches[0] and not (blind and limits.near_kernel_limit(gateway, row)):
+    if count < settings.breaches[0]:
         return None
     return (
         "threshold",

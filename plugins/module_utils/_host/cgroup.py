@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cgroup of a unit: its processes and its memory, by version 2 or 1 of the kernel interface.
+"""The cgroup of a unit: its processes, its memory and its limits, by either version of the kernel.
 
 A cgroup is named as systemd's property ControlGroup names it:
 "/system.slice/hermes-gateway.service".
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections import namedtuple
 
-from . import proc
+from . import display, proc
 
 ROOT = "/sys/fs/cgroup"
 FIELDS = ("cgroup_bytes", "cgroup_peak_bytes", "cgroup_max_bytes", "oom_kills")
@@ -29,8 +30,20 @@ _FILES = (
         "memory.oom_control",
     ),
 )
+# The files with a limit, and the directive of systemd.resource-control(5) that sets it. v1 has no
+# memory.high.
+_LIMITS = (
+    ("memory.max", "MemoryMax"),
+    ("memory.high", "MemoryHigh"),
+    ("memory.limit_in_bytes", "MemoryMax"),
+)
 # v1 shows "no limit" as the largest multiple of a page in 63 bits. No machine has an exbibyte.
 _NO_LIMIT = 1 << 60
+
+
+# A limit in ``bytes``, and what sets it: "MemoryMax" or "MemoryHigh" for the cgroup's own,
+# "MemoryMax of hermes.slice" for one above it.
+Limit = namedtuple("Limit", "bytes source")
 
 
 def directories(control_group: str | None) -> list[str]:
@@ -89,6 +102,35 @@ def memory(control_group: str | None) -> dict[str, int | None]:
                 "oom_kills": int(kills.group(1)) if kills else None,
             }
     return dict.fromkeys(FIELDS)
+
+
+def limit(control_group: str | None) -> Limit | None:
+    """The least limit of a cgroup and of all above it, or None if there is none.
+
+    At ``memory.max`` the kernel kills, at ``memory.high`` it slows the processes down for good:
+    what reaches one of them does not grow on. In a container the uppermost is the container's.
+    """
+    found = []
+    for mount in _MOUNTS:
+        if not directories(control_group):
+            break
+        place = (control_group or "").rstrip("/")
+        while True:
+            for name, directive in _LIMITS:
+                size = _number(ROOT + mount + place + "/" + name)
+                if size is not None and 0 < size < _NO_LIMIT:
+                    found.append(Limit(size, _source(directive, place, control_group or "")))
+            if not place:
+                break
+            place = place.rpartition("/")[0]
+    return min(found, key=lambda one: one.bytes) if found else None
+
+
+def _source(directive: str, place: str, control_group: str) -> str:
+    if place == control_group.rstrip("/"):
+        return directive
+    above = display.printable(place.rpartition("/")[2], 80) or "the container"
+    return "%s of %s" % (directive, above)
 
 
 def _number(path: str) -> int | None:

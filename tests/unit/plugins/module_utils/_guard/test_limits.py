@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import limits
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
 
 GATEWAY = SimpleNamespace(control_group="/system.slice/hermes-gateway.service")
 
@@ -26,9 +27,8 @@ def host(monkeypatch):
     )
 
     def make(cgroup_limit):
-        monkeypatch.setattr(
-            limits.cgroup, "memory", lambda group: {"cgroup_max_bytes": cgroup_limit}
-        )
+        least = cgroup_limit and cgroup.Limit(cgroup_limit, "MemoryMax")
+        monkeypatch.setattr(limits.cgroup, "limit", lambda group: least)
 
     return make
 
@@ -47,6 +47,8 @@ def test_threshold(threshold, size, above):
         (None, 1000, 951, True),
         (400, 400, 381, True),
         (400, 400, 380, False),
+        # The kernel acts at the end of the RAM before that.
+        (5000, 1000, 951, True),
     ],
 )
 def test_kernel_limit_is_the_cgroups_or_all_ram(host, cgroup_limit, limit, size, near):
@@ -59,6 +61,7 @@ def test_kernel_limit_is_the_cgroups_or_all_ram(host, cgroup_limit, limit, size,
     ("cgroup_limit", "threshold", "gateway", "expected"),
     [
         (400, 300, GATEWAY, (400, "MemoryMax")),
+        (5000, 300, GATEWAY, (300, "the watchdog's threshold")),
         (None, 300, GATEWAY, (300, "the watchdog's threshold")),
         (None, None, GATEWAY, (650, "available RAM")),
         # It does not run: no cgroup of it has a limit.
@@ -71,3 +74,35 @@ def test_forecast_goes_to_the_first_limit_that_is_set(
     host(cgroup_limit)
     settings = SimpleNamespace(threshold=threshold)
     assert limits.forecast_limit(settings, gateway, 50) == expected
+
+
+@pytest.mark.parametrize(
+    ("cgroup_limit", "available", "size", "word"),
+    [
+        (None, 600, 900, None),
+        (None, 600, 951, "95 % of the limit"),
+        (400, 600, 381, "95 % of the limit"),
+        (400, 600, 380, None),
+        (None, 50, 900, None),
+        (None, 49, 900, "of the memory of this host is available"),
+        # Its end would not bring back what is missing.
+        (None, 49, 50, None),
+    ],
+)
+def test_emergency(host, monkeypatch, cgroup_limit, available, size, word):
+    host(cgroup_limit)
+    memory = {"total_bytes": 1000, "available_bytes": available}
+    monkeypatch.setattr(limits.proc, "host_memory", lambda: memory)
+    found = limits.emergency(GATEWAY, row(size))
+    assert found is None if word is None else word in found
+
+
+def test_host_that_does_not_say_how_much_memory_it_has(host, monkeypatch):
+    """As in a container without /proc/meminfo: unknown is no emergency."""
+    host(None)
+    monkeypatch.setattr(
+        limits.proc, "host_memory", lambda: {"total_bytes": 0, "available_bytes": 0}
+    )
+    assert limits.emergency(GATEWAY, row(900)) is None
+    host(400)
+    assert limits.kernel_limit(GATEWAY) == 400

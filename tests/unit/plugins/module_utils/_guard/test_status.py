@@ -21,6 +21,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     status,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     timers as timers_module,
 )
@@ -129,12 +130,28 @@ def test_doctor_finds_a_limit_below_the_threshold(timers, settings, tmp_path, mo
     one = settings(threshold="500M")
     gateway = managed.find(one)
     for most, count in ((None, 0), (501 << 20, 0), (500 << 20, 1)):
-        monkeypatch.setattr(
-            doctor.limits.cgroup, "memory", lambda group, most=most: {"cgroup_max_bytes": most}
-        )
+        least = most and cgroup.Limit(most, "MemoryMax")
+        monkeypatch.setattr(doctor.limits.cgroup, "limit", lambda group, least=least: least)
         found = doctor._gateway(gateway, watched=False)
         assert len(found) == count
     assert "the kernel kills it at 500 MB" in found[0] and "hermes_memory_limit_max" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("MemoryHigh", "slows it down at 400 MB (MemoryHigh)"),
+        ("MemoryMax of hermes.slice", "kills it at 400 MB (MemoryMax of hermes.slice)"),
+    ],
+)
+def test_doctor_names_the_limit(timers, settings, tmp_path, monkeypatch, source, words):
+    timers.add_gateway(tmp_path / "home")
+    gateway = managed.find(settings(threshold="500M"))
+    least = cgroup.Limit(400 << 20, source)
+    monkeypatch.setattr(doctor.limits.cgroup, "limit", lambda group: least)
+    found = doctor._gateway(gateway, watched=False)
+    assert len(found) == 1 and words in found[0]
+    assert ("hermes_memory_limit_high" in found[0]) is (source == "MemoryHigh")
 
 
 def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):

@@ -308,6 +308,29 @@ def test_without_a_history_one_sample_near_the_limit_is_enough(
     assert systemd.calls == [ASKED]
 
 
+def test_one_sample_near_the_limit_is_an_emergency(systemd, settings, home, clock, monkeypatch):
+    """Also below the threshold, which may be above the limit."""
+    systemd.add_gateway(home)
+    one = settings(threshold="100%")
+    assert check(clock, one) == ([], True)
+    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: 2 << 20)
+    lines, good = check(clock, one)
+    assert good and "above 95 % of the limit of 2 MB: a restart is asked for" in lines[0]
+    assert systemd.calls == [ASKED] and request(one)["emergency"]
+
+
+def test_host_without_memory_is_an_emergency(systemd, settings, home, clock, monkeypatch):
+    systemd.add_gateway(home)
+    one = settings(threshold="1M")
+    memory = {"total_bytes": 100 << 20, "available_bytes": 6 << 20, "swap_total_bytes": 0}
+    monkeypatch.setattr(proc, "host_memory", lambda: memory)
+    assert check(clock, one) == ([], True)
+    memory["available_bytes"] = 4 << 20
+    lines, good = check(clock, one)
+    assert good and "only 4 MB of the memory of this host is available" in lines[0]
+    assert systemd.calls == [ASKED] and request(one)["emergency"]
+
+
 def test_full_disk_is_no_reason_not_to_act(systemd, settings, home, clock, monkeypatch):
     systemd.add_gateway(home)
     one = settings(threshold="1M", breaches="1 of 1")

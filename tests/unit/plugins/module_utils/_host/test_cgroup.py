@@ -87,3 +87,89 @@ def test_processes_by_parent_if_the_cgroup_is_that_of_another_process(mount, mon
     monkeypatch.setattr(proc, "descendants", lambda pid: [pid + 1])
     assert cgroup.processes(10, GROUP) == [10, 11]
     assert cgroup.processes(10) == [10, 11]
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """Makes a cgroup with all above it, as of version 2; ``files`` are what differs, by cgroup."""
+    monkeypatch.setattr(cgroup, "ROOT", str(tmp_path))
+
+    def make(group, files):
+        parts = group.strip("/").split("/")
+        for depth in range(len(parts) + 1):
+            place = "/".join(parts[:depth])
+            directory = tmp_path / place
+            directory.mkdir(exist_ok=True)
+            texts = {"memory.current": "300000000", "memory.max": "max", "memory.high": "max"}
+            texts.update(files.get("/" + place, {}))
+            for name, text in texts.items():
+                (directory / name).write_text(text + "\n")
+        return cgroup.limit(group)
+
+    return make
+
+
+USERS = "/user.slice/user-1001.slice/user@1001.service"
+
+
+@pytest.mark.parametrize(
+    ("group", "files", "expected"),
+    [
+        (GROUP, {}, None),
+        (GROUP, {GROUP: {"memory.max": "9"}}, (9, "MemoryMax")),
+        # A gateway that is throttled for good must not look like one that has levelled off.
+        (
+            GROUP,
+            {GROUP: {"memory.max": "268435456", "memory.high": "209715200"}},
+            (209715200, "MemoryHigh"),
+        ),
+        # One slice for many gateways, as operators have them, and this collection's own.
+        (
+            USERS + "/hermes-gateways.slice/hermes-gateway-coder.service",
+            {USERS + "/hermes-gateways.slice": {"memory.max": "1572864000"}},
+            (1572864000, "MemoryMax of hermes-gateways.slice"),
+        ),
+        # user-.slice.d, by which hosting firms limit every user.
+        (
+            USERS + "/app.slice/hermes-gateway.service",
+            {"/user.slice/user-1001.slice": {"memory.max": "2147483648"}},
+            (2147483648, "MemoryMax of user-1001.slice"),
+        ),
+        # A container whose /proc/meminfo is that of the host.
+        (GROUP, {"/": {"memory.max": "500000000"}}, (500000000, "MemoryMax of the container")),
+        (
+            GROUP,
+            {GROUP: {"memory.max": "700"}, "/system.slice": {"memory.high": "600"}},
+            (600, "MemoryHigh of system.slice"),
+        ),
+        (
+            GROUP,
+            {GROUP: {"memory.max": "600"}, "/system.slice": {"memory.max": "700"}},
+            (600, "MemoryMax"),
+        ),
+    ],
+)
+def test_limit_is_the_least_on_the_way_up(tree, group, files, expected):
+    assert tree(group, files) == expected
+
+
+def test_limit_above_a_unit_without_a_memory_controller(tmp_path, monkeypatch):
+    """As in user scope without Delegate=memory."""
+    monkeypatch.setattr(cgroup, "ROOT", str(tmp_path))
+    (tmp_path / "user.slice/user-1001.slice").mkdir(parents=True)
+    (tmp_path / "user.slice/user-1001.slice/memory.max").write_text("7\n")
+    group = USERS + "/app.slice/hermes-gateway.service"
+    assert cgroup.limit(group) == (7, "MemoryMax of user-1001.slice")
+
+
+def test_limit_of_version_1_is_the_least_too(mount, tmp_path):
+    mount("/memory", memory__limit_in_bytes="9223372036854771712\n")
+    (tmp_path / "memory/system.slice/memory.limit_in_bytes").write_text("536870912\n")
+    (tmp_path / "memory/memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert cgroup.limit(GROUP) == (512 << 20, "MemoryMax of system.slice")
+
+
+@pytest.mark.parametrize("group", [None, "", "relative", "/a/../../etc", "/.."])
+def test_limit_of_what_is_no_cgroup(mount, tmp_path, group):
+    mount("", memory__max="5\n")
+    assert cgroup.limit(group) is None
