@@ -237,7 +237,12 @@ class Restart:
         if heartbeat.frozen(self.gateway) is not None:
             self.mode = "emergency"
             self._restart_unit()
-        elif self._waits_for_turns() or self.gateway.restart_policy not in RESTARTING:
+        elif (
+            self._waits_for_turns()
+            or self.gateway.restart_policy not in RESTARTING
+            # A shell or a runner above the gateway would die of the signal, and take it along.
+            or self.gateway.pid != self.gateway.main_pid
+        ):
             self._restart_unit()
         else:
             self.say("sending SIGUSR1")

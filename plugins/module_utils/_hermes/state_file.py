@@ -34,13 +34,7 @@ STATES = ("starting", "running", "degraded", "draining", "stopped", "startup_fai
 
 def unknown() -> dict[str, Any]:
     """What runtime returns if the file says nothing of this run."""
-    return {
-        "state": None,
-        "active_agents": None,
-        "platforms": {},
-        "version": None,
-        "profiles": [],
-    }
+    return {"state": None, "active_agents": None, "platforms": {}, "version": None, "profiles": []}
 
 
 def runtime(gateway: Gateway) -> dict[str, Any]:

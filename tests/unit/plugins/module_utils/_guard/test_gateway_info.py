@@ -188,3 +188,41 @@ def test_gateways_of_one_user_take_so_much_time_and_no_more(host, tmp_path, monk
     problem = found["hung-199"]["problem"]
     assert problem.startswith("its Hermes cannot be asked: those of the other gateways of ")
     assert problem.endswith(" took 5 min")
+
+
+def test_unit_that_looks_like_a_gateways_is_reported_with_the_reason(host):
+    host.stop(NAME + ".service")
+    host.units[NAME + ".service"]["ExecStart"] = (
+        "{ path=/opt/h/start ; argv[]=/opt/h/start --forever ; ignore_errors=no ; }"
+    )
+    one = collect()[1][NAME]
+    assert (one["state"], one["managed"], one["pid"]) == ("unknown", False, None)
+    assert "'/opt/h/start --forever' is not known to start a gateway" in one["problem"]
+    # If the guard manages it, it is one, and the reason is given all the same.
+    host.manage(NAME)
+    found = collect()[0]["gateways"]
+    assert [(one["state"], one["managed"]) for one in found] == [("stopped", True)]
+    assert "not known to start a gateway" in found[0]["problem"]
+
+
+def test_gateways_on_one_home_are_a_conflict(host, tmp_path):
+    host.add_gateway(tmp_path / "home", unit="hermes.service", start=False)
+    found = collect()[1]
+    assert found[NAME]["conflict"].startswith("hermes has the same home")
+    assert found["hermes"]["conflict"].startswith("hermes-gateway has the same home")
+    assert found["hermes"]["problem"] is None
+
+
+def test_home_of_a_gateway_in_a_container_is_not_read(host, monkeypatch, tmp_path):
+    """It is a path of the container: what the host has there is something else."""
+    account = discovery.find_gateways()[0].account
+    inside = discovery.Gateway("docker:0a1b", "container", account, str(tmp_path / "home"))
+    inside.set_state({}, host.pid())
+    inside.python, inside.container = None, "0a1b"
+    monkeypatch.setattr(discovery, "in_containers", lambda candidates: [inside])
+    one = collect()[1]["docker:0a1b"]
+    assert (one["scope"], one["container"], one["managed"]) == ("container", "0a1b", False)
+    assert (one["active_agents"], one["version"], one["channels"]) == (None, None, [])
+    assert one["memory"]["rss_bytes"] > 0
+    assert one["problem"].startswith("it runs in a container, and those are not managed")
+    assert set(one) == set(collect()[1][NAME])
