@@ -18,6 +18,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import pwd
     from collections.abc import Mapping, Sequence
+    from typing import Protocol
+
+    class Known(Protocol):
+        """A gateway whose place is known: the settings of one, or a Gateway."""
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def scope(self) -> str: ...
+        @property
+        def unit(self) -> str | None: ...
+        @property
+        def home(self) -> str: ...
+        @property
+        def account(self) -> pwd.struct_passwd: ...
+
 
 # Hermes calls its units hermes-gateway.service and hermes-gateway-PROFILE.service; old ones are
 # called hermes.service.

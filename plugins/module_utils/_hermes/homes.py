@@ -115,11 +115,13 @@ def _sticky(home: str, uid: int) -> str | None:
 
 
 def wrote_state(home: str, pid: int, uid: int) -> bool:
-    """Whether the gateway that wrote gateway_state.json in ``home`` is the process ``pid``."""
-    try:
-        content = files.read_json(os.path.join(home, "gateway_state.json"), {uid})
-    except (FileError, OSError):
-        return False
-    if content is None or content.get("pid") != pid:
-        return False
-    return content.get("start_time") in (None, proc.start_ticks(pid))
+    """Whether the gateway that wrote its state in ``home`` is the process ``pid``."""
+    for name in ("gateway_state.json", "gateway.pid"):
+        try:
+            content = files.read_json(os.path.join(home, name), {uid, 0})
+        except (FileError, OSError):
+            continue
+        if content is not None and content.get("pid") == pid:
+            if content.get("start_time") in (None, proc.start_ticks(pid)):
+                return True
+    return False

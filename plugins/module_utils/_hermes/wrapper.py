@@ -56,6 +56,9 @@ def _commands(words: list[str]) -> Iterator[list[str]]:
     yield words
     if not words:
         return
+    if len(words) > 1 and words[0].startswith("/") and re.match(r"[^/-][^/]*/", words[1]):
+        # A blank in the path of the program.
+        yield [" ".join(words[:2]), *words[2:]]
     name = os.path.basename(words[0])
     if name in _SHELLS:
         yield from _of_shell(words)

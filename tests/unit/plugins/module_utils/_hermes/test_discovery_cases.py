@@ -199,16 +199,17 @@ def test_other_start_commands(world, name, line, argv):
 
 
 @pytest.mark.parametrize("argv", [["hermes"], [*MODULE[:-1], "restart"]])
-def test_process_that_only_its_state_file_tells_from_a_chat(world, argv):
+@pytest.mark.parametrize("name", ["gateway_state.json", "gateway.pid"])
+def test_process_that_only_its_own_file_tells_from_a_chat(world, argv, name):
     """A process title, and `gateway restart` without a service manager, which becomes a gateway."""
     world.process(20, argv)
     assert world.found() == []
     state = {"pid": 20, "start_time": 7, "gateway_state": "running"}
-    (world.root / "ada/.hermes/gateway_state.json").write_text(json.dumps(state))
+    (world.root / "ada/.hermes" / name).write_text(json.dumps(state))
     assert (world.only().scope, world.only().pid) == ("manual", 20)
     # A file that an earlier process with this pid wrote says nothing of this one.
     state["start_time"] = 6
-    (world.root / "ada/.hermes/gateway_state.json").write_text(json.dumps(state))
+    (world.root / "ada/.hermes" / name).write_text(json.dumps(state))
     assert world.found() == []
 
 

@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The processes that may be gateways: those without a unit, and those in containers."""
+
+from __future__ import annotations
+
+import os
+import pwd
+
+from .._host import container, proc
+from . import homes, launch
+from .gateway import Gateway, profile_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+
+def candidates_of(pids: Iterable[int] | None = None) -> dict[int, launch.Launch]:
+    """The processes, of ``pids`` or all, whose command lines are a gateway's or may be one."""
+    found = {}
+    for pid in proc.pids() if pids is None else pids:
+        command = launch.gateway(proc.argv(pid))
+        if command is not None:
+            found[pid] = command
+    return found
+
+
+def started_manually(known: Sequence[Gateway]) -> list[Gateway]:
+    """The gateways that run without a unit: started in a terminal, by tmux, by cron."""
+    names = {gateway.name for gateway in known}
+    taken = {pid for one in known for pid in (one.pid, one.main_pid) if pid}
+    groups = [one.control_group for one in known if one.pid and one.control_group]
+    candidates = candidates_of()
+    found = []
+    for pid, command in candidates.items():
+        # A child that a gateway forked has its parent's command line.
+        if pid in taken or has_ancestor(pid, taken | set(candidates)):
+            continue
+        if any(in_cgroup(pid, group) for group in groups) or container.of(pid) is not None:
+            continue
+        user = owner(pid)
+        if user is None:
+            continue
+        home = homes.of(user, proc.environ(pid), command, pid)
+        if not command.certain and not homes.wrote_state(home, pid, user.pw_uid):
+            continue
+        profile = profile_of(proc.argv(pid), home)
+        name = "hermes-gateway%s@%s" % ("-" + profile if profile else "", user.pw_name)
+        if name in names:
+            name += ".manual"
+        if name in names:
+            name += "-%d" % pid
+        names.add(name)
+        gateway = Gateway(name, "manual", user, os.path.normpath(home))
+        gateway.set_state({}, pid, proc.argv(pid))
+        found.append(gateway)
+    return found
+
+
+def in_containers(candidates: Mapping[int, launch.Launch]) -> list[Gateway]:
+    """The gateways in containers: none of their paths is one of this host."""
+    found = []
+    for pid, command in candidates.items():
+        place = container.of(pid) if command.certain else None
+        if place is None or has_ancestor(pid, set(candidates)):
+            continue
+        name = "%s:%s" % (place.engine or "container", place.name[:12] or pid)
+        if command.profile:
+            name += ":" + command.profile
+        home = proc.environ(pid).get("HERMES_HOME") or ""
+        # Its uid is the image's: a user of this host with the same one has nothing to do with it.
+        uid = proc.owner(pid)
+        gateway = Gateway(name, "container", no_account(str(uid), -1 if uid is None else uid), home)
+        gateway.set_state({"ControlGroup": proc.cgroup(pid) or ""}, pid)
+        # Nothing of it is ever started on this host.
+        gateway.python = gateway.root = None
+        gateway.container = place.name or None
+        found.append(gateway)
+    return found
+
+
+def owner(pid: int) -> pwd.struct_passwd | None:
+    """The passwd entry of the user that a process runs as."""
+    uid = proc.owner(pid)
+    try:
+        return None if uid is None else pwd.getpwuid(uid)
+    except KeyError:
+        return None
+
+
+def no_account(name: str, uid: int = -1) -> pwd.struct_passwd:
+    """An account that this host does not have."""
+    return pwd.struct_passwd((name, "x", uid, uid, "", "/nonexistent", ""))
+
+
+def in_cgroup(pid: int, group: str) -> bool:
+    if not group.strip("/"):
+        return False
+    own = proc.cgroup(pid) or ""
+    return own == group or own.startswith(group + "/")
+
+
+def has_ancestor(pid: int, others: Collection[int]) -> bool:
+    """Whether one of ``others`` started the process, or started what started it, and so on."""
+    ancestor = proc.parent(pid)
+    while ancestor and ancestor > 1:
+        if ancestor in others:
+            return True
+        ancestor = proc.parent(ancestor)
+    return False
