@@ -20,7 +20,8 @@ FILES = ("id_ed25519", "id_ed25519.pub", "known_hosts", "ssh_config", "inventory
 class Fleet:
     """The containers of one prefix, and the folder that says how to reach them."""
 
-    def __init__(self, engine, prefix, state):
+    def __init__(self, engine, prefix, state, ways=None):
+        """`ways` are those that the hosts with every way shall have; None: all."""
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", prefix):
             raise LabError(
                 "--prefix %s: small letters, digits, '-', '_' and '.' are allowed" % prefix
@@ -28,6 +29,15 @@ class Fleet:
         self.engine = engine
         self.prefix = prefix
         self.state = os.path.abspath(state or paths.default_state(prefix))
+        self.ways = ways
+        # What is to be done with a host before its gateways start: called with its record.
+        self.before = None
+
+    def gateways(self, host):
+        """The gateways that a host shall have."""
+        return [
+            one for one in host.gateways if not self.ways or one.way in (*self.ways, "installed")
+        ]
 
     def file(self, name):
         """A file of this lab's state."""
@@ -166,8 +176,19 @@ class Fleet:
             "umask 077; mkdir -p /root/.ssh; cat > /root/.ssh/authorized_keys",
             input=key,
         )
-        for gateway in host.gateways:
-            self.gateway(host.name, gateway)
+        if self.before:
+            self.before(host)
+        gateways = self.gateways(host)
+        if not gateways:
+            return
+        # As a file and not on stdin, so that no command in it can eat the rest of the script.
+        with open(os.path.join(paths.LAB, "host/gateway.sh"), encoding="utf-8") as handle:
+            script = handle.read()
+        self.inside(host.name, "sh", "-c", "cat > /run/lab-gateway.sh", input=script)
+        # Side by side, for they wait more than they work.
+        with ThreadPoolExecutor(4) as pool:
+            for job in [pool.submit(self.gateway, host.name, one) for one in gateways]:
+                job.result()
 
     def booted(self, name, fresh):
         """Wait until systemd has finished; a new host with a failed unit is an error."""
@@ -192,25 +213,17 @@ class Fleet:
     def gateway(self, name, gateway):
         """One gateway of a host, through the script that runs there."""
         texts = {}
-        for key, path in (
-            ("script", "gateway.sh"),
-            ("CONFIG", "config.yaml.txt"),
-            ("DOTENV", "env"),
-        ):
+        for key, path in (("CONFIG", "config.yaml.txt"), ("DOTENV", "env"), ("SIGNAL", "signal")):
             with open(os.path.join(paths.LAB, "host", path), encoding="utf-8") as handle:
                 texts[key] = handle.read()
         with step("%s: %s of %s (%s scope)" % (name, gateway.unit, gateway.user, gateway.scope)):
-            # As a file and not on stdin, so that no command in it can eat the rest of the script.
-            self.inside(name, "sh", "-c", "cat > /run/lab-gateway.sh", input=texts.pop("script"))
             self.inside(
                 name,
                 "bash",
                 "/run/lab-gateway.sh",
-                gateway.scope,
-                gateway.user,
-                gateway.profile,
-                str(gateway.port),
+                *map(str, gateway[:5]),
                 gateway.unit,
+                str(gateway.stub),
                 what="%s: %s" % (name, gateway.unit),
                 variables=texts,
                 timeout=300,
@@ -314,7 +327,7 @@ class Fleet:
             host, status = hosts.HOSTS[name], self.status(name)
             address = "127.0.0.1:%d" % self.port(name) if status == "running" else "-"
             yield "%-8s %-10s %-9s %s" % (name, host.suite, status, address)
-            for gateway in host.gateways if status == "running" else ():
+            for gateway in self.gateways(host) if status == "running" else ():
                 argv = ["systemctl", "show", "-p", "ActiveState,MainPID", "--value", gateway.unit]
                 if gateway.scope == "user":
                     script = 'cd / && exec runuser -u "$0" -- env XDG_RUNTIME_DIR=/run/user/$(id -u "$0") "$@"'

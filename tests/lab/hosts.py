@@ -6,21 +6,35 @@ from typing import NamedTuple
 
 
 class Gateway(NamedTuple):
-    """One gateway on a host; `port` is its api_server's, so it must differ within a host."""
+    """One gateway on a host.
+
+    `port` is its api_server's and `stub` the one of what it talks to, so they must differ within a
+    host. `way` says how it is installed and started, see host/gateway.sh.
+    """
 
     scope: str
     user: str
     profile: str = "default"
     port: int = 8642
+    way: str = "installed"
+    stub: int = 18080
 
     @property
     def unit(self):
-        """The name Hermes gives to the unit."""
+        """The name Hermes gives to the unit, or that an operator gave to one of their own."""
+        if self.way in OWN_UNITS:
+            return "hermes-%s.service" % self.way
         return (
             "hermes-gateway.service"
             if self.profile == "default"
             else "hermes-gateway-%s.service" % self.profile
         )
+
+    @property
+    def home(self):
+        """Its HERMES_HOME."""
+        home = ("/root" if self.user == "root" else "/home/" + self.user) + "/.hermes"
+        return home if self.profile == "default" else "%s/profiles/%s" % (home, self.profile)
 
 
 class Host(NamedTuple):
@@ -30,6 +44,51 @@ class Host(NamedTuple):
     suite: str
     hermes: str = "none"
     gateways: tuple = ()
+
+
+# Each way to install and start a gateway that operators use, and the first release that has it.
+WAYS = {
+    "system": "0",
+    "user": "0",
+    "profile": "0",
+    "shell": "0",
+    "script": "0",
+    "tee": "0",
+    "runner": "0",
+    "root": "0",
+    "manual": "0",
+    "multi": "0.21.5",
+    "source": "0.22.2",
+}
+# Those whose unit an operator has written.
+OWN_UNITS = ("shell", "script", "tee", "runner", "root")
+USER_SCOPE = ("user", "multi", "source")
+# Those that have a lock file. Where each comes from is in docs/hermes.md.
+RELEASES = ("0.16.0", "0.17.0", "0.18.2", "0.19.0", "0.20.1", "0.21.5", "0.22.2")
+
+
+def numbers(release):
+    """A release in the order of releases."""
+    return [int(part) for part in release.split(".")]
+
+
+def contract(release):
+    """The host that has one release of Hermes in every way that this release can be installed."""
+    gateways = []
+    for index, (way, since) in enumerate(WAYS.items()):
+        if numbers(release) < numbers(since):
+            continue
+        gateways.append(
+            Gateway(
+                "user" if way in USER_SCOPE else "system",
+                {"system": "hermes", "root": "root"}.get(way, "u-" + way),
+                "work" if way == "profile" else "default",
+                8700 + index,
+                way,
+                18100 + index,
+            )
+        )
+    return Host("v" + release.replace(".", "-"), "bookworm", release, tuple(gateways))
 
 
 # The Python that each suite brings, for which the wheels are downloaded.
@@ -51,5 +110,8 @@ HOSTS = {
         # With alpha, three hosts of one kind: what a restart in batches needs.
         Host("delta", "bookworm", "0.19.0", (Gateway("system", "hermes"),)),
         Host("epsilon", "bookworm", "0.19.0", (Gateway("system", "hermes"),)),
+        # Beside the others in the demo.
+        Host("zeta", "bookworm", "0.22.2", (Gateway("system", "hermes"),)),
+        *map(contract, RELEASES),
     )
 }

@@ -48,9 +48,9 @@ def digest(files, *words):
 
 def tag(host):
     """The image that a host needs; the same for every host with the same suite and Hermes."""
-    files = [os.path.join(RECIPE, name) for name in sorted(os.listdir(RECIPE))]
+    files = [os.path.join(RECIPE, name) for name in ("Containerfile", "setup.sh")]
     if host.hermes != "none":
-        files.append(lock_file(host.hermes))
+        files += [os.path.join(RECIPE, "hermes.sh"), lock_file(host.hermes)]
     return "%s:%s-%s-%s" % (NAME, host.suite, host.hermes, digest(files, host.suite, host.hermes))
 
 
@@ -113,6 +113,16 @@ def base(engine, suite):
     return own
 
 
+def platform_flags(python, machine):
+    """What pip needs to choose the wheels of a Python that is not its own."""
+    # glibc of the oldest suite with Hermes is 2.36; pip wants every tag that may do by name.
+    tags = ["manylinux_2_%d_%s" % (minor, machine) for minor in range(36, 16, -1)]
+    flags = ["--python-version", python]
+    for name in tags + ["manylinux2014_" + machine, "any"]:
+        flags += ["--platform", name]
+    return flags
+
+
 def wheels(engine, hermes, python):
     """A folder with all wheels of a Hermes version, downloaded once on the host: builds need no package index."""
     folder = os.path.dirname(
@@ -124,10 +134,6 @@ def wheels(engine, hermes, python):
     field = "{{.Host.Arch}}" if engine.name == "podman" else "{{.Architecture}}"
     machine = engine("info", "--format", field).stdout.strip() or platform.machine()
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
-    # glibc of the oldest suite with Hermes is 2.36; pip wants every tag that may do by name.
-    tags = ["manylinux_2_%d_%s" % (minor, machine) for minor in range(36, 16, -1)] + [
-        "manylinux2014_" + machine
-    ]
     argv = [
         sys.executable,
         "-m",
@@ -137,15 +143,13 @@ def wheels(engine, hermes, python):
         "--disable-pip-version-check",
         "--no-deps",
         "--only-binary=:all:",
-        "--python-version",
-        python,
+        "--require-hashes",
         "-r",
         lock_file(hermes),
         "-d",
         folder,
+        *platform_flags(python, machine),
     ]
-    for name in tags + ["any"]:
-        argv += ["--platform", name]
     with step("downloading Hermes %s for Python %s" % (hermes, python)):
         with PIP:
             if run([sys.executable, "-m", "pip", "--version"], check=False).returncode:
@@ -169,9 +173,14 @@ def pip_python():
     return python
 
 
+def bare(host):
+    """A host of the same suite without Hermes, whose image the other one is made from."""
+    return hosts.Host("", host.suite)
+
+
 def build(engine, host, found):
     """One image; `found` is the coming folder of wheels, or None."""
-    source = base(engine, host.suite)
+    source = tag(bare(host)) if found else base(engine, host.suite)
     with FIRST:
         # The first base image that is ready shows which flags the engine needs.
         engine.settle(source)
@@ -206,19 +215,22 @@ def ensure(engine, wanted):
         if not missing:
             engine.settle(tag(wanted[0]))
             return
+        plain = {tag(bare(host)): bare(host) for host in missing.values()}
+        plain = [host for name, host in plain.items() if not exists(engine, name)]
         with ThreadPoolExecutor(8) as pool:
             downloads = {}
             for host in missing.values():
                 key = (host.hermes, hosts.PYTHONS[host.suite])
                 if host.hermes != "none" and key not in downloads:
                     downloads[key] = pool.submit(wheels, engine, *key)
-            builds = [
-                pool.submit(
-                    build, engine, host, downloads.get((host.hermes, hosts.PYTHONS[host.suite]))
-                )
+            for job in [pool.submit(build, engine, host, None) for host in plain]:
+                job.result()
+            jobs = [
+                pool.submit(build, engine, host, downloads[host.hermes, hosts.PYTHONS[host.suite]])
                 for host in missing.values()
+                if host.hermes != "none"
             ]
-            for job in builds:
+            for job in jobs:
                 job.result()
 
 
@@ -233,7 +245,9 @@ def remove(engine):
         )
     for name in (NAME, BASE):
         listed = sorted(
-            set(engine("images", "--format", "{{.Repository}}:{{.Tag}}", name).stdout.split())
+            set(engine("images", "--format", "{{.Repository}}:{{.Tag}}", name).stdout.split()),
+            # Those with Hermes are made from those without.
+            key=lambda image: "-none-" in image,
         )
         if listed:
             engine("rmi", *listed, what="removing the images")

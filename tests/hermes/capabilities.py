@@ -1,0 +1,308 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The capabilities that are checked, in the order of the table: what is done, and what must hold for each gateway."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from gateway import WATCHDOG
+
+# Messages of one chat after which its history is compressed: small, so that few turns show it.
+LIMIT = 6
+# That a gateway in the middle of a turn has a new process: the aim for an emergency.
+EMERGENCY_SECONDS = 10
+# More requests than a gateway has threads on a machine with two processors.
+BUSY_REQUESTS = 8
+# A beat comes every 30 s at most.
+BEAT_SECONDS = 40
+
+
+class Capability(NamedTuple):
+    """A column of the table. ``prepare(contract)`` is done once, then ``check(gateway)`` for each."""
+
+    key: str
+    text: str
+    check: object
+    prepare: object = None
+    long: bool = False
+
+
+CAPABILITIES = []
+
+
+def capability(text, prepare=None, long=False):
+    """Make a check one of the table."""
+
+    def add(function):
+        CAPABILITIES.append(Capability(function.__name__, text, function, prepare, long))
+        return function
+
+    return add
+
+
+def _asked(contract):
+    contract.info()
+
+
+@capability("found while running: name, scope, user, home, profile, process", _asked)
+def found(gateway):
+    """gateway_info has it, and every word of it is right."""
+    info = gateway.info
+    assert info, "gateway_info does not list it"
+    made = gateway.made
+    expected = {
+        "unit": gateway.unit,
+        "scope": "manual" if gateway.way == "manual" else made.scope,
+        "user": made.user,
+        "home": made.home,
+        "profile": "" if made.profile == "default" else made.profile,
+        "pid": gateway.pid,
+        "state": "running",
+        "problem": None,
+        "conflict": None,
+        "container": None,
+        "managed": gateway.way != "manual",
+    }
+    different = {key: (info[key], value) for key, value in expected.items() if info[key] != value}
+    assert not different, "not as expected (found, expected): %s" % different
+
+
+@capability("version, provider, model, channels")
+def identity(gateway):
+    """gateway_info knows which Hermes it is and what it uses."""
+    info = gateway.info
+    assert (info["version"] or "").startswith(gateway.release), info["version"]
+    assert (info["provider"], info["model"]) == ("custom", "stub-model"), info
+    assert info["channels"] == ["api_server", "signal"], info["channels"]
+
+
+def _sampled(contract):
+    contract.each_host(lambda host: host.ssh("systemctl start " + WATCHDOG))
+    contract.info()
+
+
+@capability("its own memory is sampled", _sampled)
+def memory(gateway):
+    """The gateway's own process is measured, never a shim above it."""
+    pid = gateway.pid
+    real = int(gateway.sh("awk '/^VmRSS/ {print $2 * 1024}' /proc/%d/status" % pid))
+    assert 0.7 * real < gateway.info["memory"]["rss_bytes"] < 1.3 * real, gateway.info["memory"]
+    if gateway.way == "manual":
+        return
+    head, last = gateway.sh(
+        "sed -n '1p;$p' /var/lib/hermes-guard/%s/memory.csv" % gateway.name
+    ).splitlines()
+    sample = dict(zip(head.split(","), last.split(",")))
+    assert sample["pid"] == str(pid), sample
+    assert 0.7 * real < int(sample["rss_bytes"]) < 1.3 * real, sample
+    assert sample["version"].startswith(gateway.release), sample
+
+
+@capability("session limit in effect without a restart")
+def session(gateway):
+    """A long chat is compressed before its next turn."""
+    pid = gateway.pid
+    gateway.sent = 1
+    before = len(gateway.talk()["lengths"])
+    for _ in range(3 * LIMIT):
+        gateway.answered(gateway.send(sender="+15557777777"))
+        gateway.sent += 1
+        lengths = gateway.talk()["lengths"][before:]
+        if any(after <= one for one, after in zip(lengths, lengths[1:])):
+            break
+    else:
+        raise AssertionError("messages that each turn came with: %s" % lengths)
+    assert gateway.pid == pid, "it was restarted"
+
+
+def _evidence(contract):
+    contract.evidence()
+
+
+@capability("messages per hour: each message once", _evidence)
+def activity(gateway):
+    """What was sent, however often a compression has copied it."""
+    counted = (gateway.evidence or {}).get("activity")
+    assert counted, "not known: %s" % gateway.evidence
+    assert counted["messages"] == gateway.sent, (counted, "sent", gateway.sent)
+
+
+def _patient(contract):
+    contract.each_host(lambda host: host.configure(wait_idle="100s"))
+
+
+@capability("time of the last message; restart while idle", _patient)
+def idle(gateway):
+    """The restart waits for a minute without a message, and loses nothing."""
+    gateway.mark()
+    pid = gateway.pid
+    gateway.answered(gateway.send())
+    entry, _asked = gateway.restart()
+    assert entry["event"] == "restart", entry
+    assert entry["mode"] in ("idle", "drain"), entry
+    assert 25 < entry["waited_seconds"] < 75, entry
+    _renewed(gateway, pid, entry)
+    gateway.seen["idle"] = entry["downtime_seconds"]
+
+
+def _impatient(contract):
+    contract.each_host(lambda host: host.configure())
+
+
+@capability("drain: a turn ends and is delivered before the restart", _impatient)
+def drain(gateway):
+    """What runs is finished by the old process."""
+    gateway.mark()
+    pid = gateway.pid
+    number = gateway.in_flight(12)
+    entry, _asked = gateway.restart()
+    assert (entry["event"], entry["mode"]) == ("restart", "drain"), entry
+    assert str(number) in gateway.talk()["answered"], "the turn was not delivered"
+    gateway.answered(number)
+    _renewed(gateway, pid, entry)
+
+
+@capability("restart with a turn that does not end: taken up again", _impatient, long=True)
+def turn(gateway):
+    """After the drain was given up the turn is interrupted, and the next process answers."""
+    gateway.mark()
+    pid = gateway.pid
+    number = gateway.in_flight(900)
+    gateway.host.order(do="delay", port=gateway.port, delay=1)
+    entry, asked = gateway.restart()
+    assert (entry["event"], entry["mode"]) == ("restart", "resume"), entry
+    gateway.seen["turn"] = gateway.began(entry["new_pid"]) - asked
+    gateway.answered(number)
+    _renewed(gateway, pid, entry)
+
+
+@capability("emergency restart: a new process within %d s" % EMERGENCY_SECONDS, _impatient)
+def emergency(gateway):
+    """With a turn in flight, which the next process takes up."""
+    gateway.mark()
+    pid = gateway.pid
+    number = gateway.in_flight(900)
+    gateway.host.order(do="delay", port=gateway.port, delay=1)
+    entry, asked = gateway.restart("--now")
+    assert (entry["event"], entry["mode"]) == ("restart", "emergency"), entry
+    seconds = gateway.began(entry["new_pid"]) - asked
+    gateway.seen["emergency"] = seconds
+    gateway.answered(number)
+    _renewed(gateway, pid, entry)
+    assert seconds <= EMERGENCY_SECONDS, "a new process after %.1f s" % seconds
+
+
+def _renewed(gateway, pid, entry):
+    """It has another process, which listens and answers, and was restarted once."""
+    gateway.ready()
+    assert gateway.pid == entry["new_pid"] != pid, (gateway.pid, pid, entry)
+    gateway.answered(gateway.send())
+    assert len(gateway.ledger("restart", "failed")) == 1, gateway.ledger()
+    marker = gateway.host.ssh("find %s -name .drain_request.json" % gateway.home).stdout
+    assert not marker, "a drain marker is left behind"
+
+
+def _all_threads_busy(contract):
+    """All gateways have more to do than threads for it, for longer than the patience."""
+
+    def begin(gateway):
+        gateway.mark()
+        gateway.busy = gateway.pid
+        order = {"do": "api", "port": gateway.made.stub, "api": gateway.made.port}
+        seconds = contract.patience + 2 * BEAT_SECONDS
+        gateway.host.order(**order, count=BUSY_REQUESTS, delay=seconds)
+
+    contract.each(begin)
+    contract.sleep(contract.patience + BEAT_SECONDS)
+    contract.each_host(lambda host: host.ssh("systemctl start " + WATCHDOG))
+
+
+@capability("busy is not taken for frozen", _all_threads_busy)
+def busy(gateway):
+    """No restart is asked for, and the gateway is as it was."""
+    gateway.host.ssh("systemctl is-failed %s && exit 1 || :" % WATCHDOG)
+    assert not gateway.ledger(), gateway.ledger()
+    assert gateway.pid == gateway.busy
+
+
+def _frozen(contract):
+    """All gateways that beat are stopped in the middle, for longer than the patience."""
+    contract.sleep(2 * BEAT_SECONDS)
+
+    def freeze(gateway):
+        gateway.mark()
+        gateway.froze = gateway.pid
+        gateway.sh("kill -STOP %d" % gateway.froze)
+
+    contract.each(freeze)
+    contract.sleep(contract.patience + BEAT_SECONDS)
+    contract.each_host(lambda host: host.ssh("systemctl start " + WATCHDOG, check=False))
+
+
+@capability("frozen is seen and ended", _frozen)
+def frozen(gateway):
+    """The watchdog restarts it, in an emergency's way."""
+    try:
+        entry = gateway.wait("the restart", lambda: gateway.ledger("restart"))[0]
+    except AssertionError:
+        # So that the rest can be checked.
+        gateway.sh("kill -CONT %d" % gateway.froze, check=False)
+        raise
+    assert (entry["trigger"], entry["mode"]) == ("watchdog", "emergency"), entry
+    assert "its event loop has stood still" in entry["reason"], entry
+    _renewed(gateway, gateway.froze, entry)
+
+
+def _stopped(contract):
+    contract.each(lambda gateway: gateway.unit and gateway.ctl("stop " + gateway.unit))
+    contract.info()
+
+
+@capability("found while stopped, and never started", _stopped)
+def stopped(gateway):
+    """It is known by the same words, and no restart starts it."""
+    info = gateway.info
+    try:
+        assert info, "gateway_info does not list it"
+        known = info["state"], info["pid"], info["home"], info["user"], info["problem"]
+        expected = "stopped", None, gateway.home, gateway.made.user, None
+        assert known == expected, (known, expected)
+        gateway.mark()
+        entry, _asked = gateway.restart("--now")
+        assert (entry["event"], entry["code"]) == ("refused", "stopped"), entry
+        active = gateway.ctl("show -p ActiveState --value " + gateway.unit)
+        assert active in ("inactive", "failed"), active
+    finally:
+        gateway.ctl("start " + gateway.unit)
+        gateway.ready()
+
+
+@capability("evidence: complete, without a message's text", _evidence)
+def evidence(gateway):
+    """The bundle has its files, and no word of a chat."""
+    known = gateway.evidence
+    assert known, "the bundle does not have it"
+    assert known["version"].startswith(gateway.release), known["version"]
+    assert known["channels"] == ["api_server", "signal"], known["channels"]
+    assert known["verdict"], known
+    mine = [name for name in gateway.host.bundle if gateway.name in name.split("/")]
+    kinds = {name.rpartition("/")[2] for name in mine}
+    assert {"gateway.log", "memory.csv"} <= kinds, sorted(kinds)
+    for name in mine:
+        assert not re.search(rb"how are you|done: msg", gateway.host.bundle[name]), name
+
+
+def _removed(contract):
+    contract.each(lambda gateway: setattr(gateway, "stays", gateway.pid))
+    contract.remove()
+
+
+@capability("removal leaves nothing", _removed)
+def removal(gateway):
+    """Every file is as it was before, and no gateway was restarted for it."""
+    assert gateway.host.left == [], gateway.host.left
+    assert gateway.pid == gateway.stays
+    assert gateway.up()

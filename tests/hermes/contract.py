@@ -1,0 +1,218 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All releases and ways at once: the hosts, the playbooks, and what came out of each check."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from capabilities import LIMIT
+from gateway import PLACE, PROGRAM, PYTHON, WATCHDOG, Host
+
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+LOAD = TOP / "tests/lab/load"
+# The patience of every day, in seconds.
+PATIENCE = 300
+# Of the checks that a machine with two processors can do side by side without being late.
+SIDE_BY_SIDE = 6
+# What the product may leave files in.
+PLACES = "/etc /usr/local /var/lib /run/systemd/system /opt/lab/apt"
+SNAPSHOT = (
+    "find %s /home /root -xdev -path '*/.hermes*' -prune -o -path '*/.cache*' -prune -o -path /var/lib/apt -prune"
+    " -o -path /var/lib/dpkg -prune -o -path /var/lib/systemd -prune -o -path /var/lib/ucf -prune -o ! -type d -print | sort"
+) % PLACES
+
+
+class Contract:
+    """The gateways of all hosts, and the outcome of each check (None, or why it does not hold)."""
+
+    def __init__(self, fleet, hosts, patience, say):
+        self.fleet = fleet
+        self.patience = patience
+        self.say = say
+        self.hosts = [Host(fleet, one) for one in hosts]
+        self.gateways = [one for host in self.hosts for one in host.gateways]
+        for gateway in self.gateways:
+            gateway.seen, gateway.sent, gateway.evidence = {}, 0, None
+        self.out = TOP / ".build/hermes"
+        self.out.mkdir(parents=True, exist_ok=True)
+
+    # -- set-up -----------------------------------------------------------------------------------
+
+    def chat(self, made):
+        """The stubs of a host, before its gateways look for them."""
+        host = next(one for one in self.hosts if one.name == made.name)
+        sources = [LOAD / "accounting.py", LOAD / "stubs.py", HERE / "host/chat.py"]
+        for source in sources:
+            self.fleet.inside(
+                host.name,
+                *("install", "-D", "-m", "644", "/dev/stdin", PLACE + source.name),
+                input=source.read_text(encoding="utf-8"),
+            )
+        ports = {one.made.stub for one in host.gateways} | {one.port for one in host.gateways}
+        host.chat = subprocess.Popen(  # pylint: disable=consider-using-with # it lasts
+            [
+                *self.fleet.engine.argv,
+                *("exec", "-i", self.fleet.container(host.name), PYTHON, "-B", PLACE + "chat.py"),
+                *map(str, sorted(ports)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        assert host.chat.stdout.readline() == "{}\n"
+
+    def protect(self):
+        """The site playbook, and the first turn of each gateway, which takes long."""
+        self.each(lambda gateway: gateway.ready())
+        self.each_host(self.remember)
+        self.playbook(
+            "site",
+            "-e",
+            "hermes_watchdog_interval=6h",
+            "-e",
+            "hermes_session_max_messages=%d" % LIMIT,
+        )
+        self.each_host(self.impatience)
+        self.each(lambda gateway: gateway.answered(gateway.send()))
+
+    def remember(self, host):
+        """The files of a host without protection."""
+        host.files = host.ssh(SNAPSHOT).stdout.splitlines()
+
+    def impatience(self, host):
+        """Settings for tests, and a shorter patience if it is asked for."""
+        host.configure()
+        if self.patience == PATIENCE:
+            return
+        host.ssh("install -D %s %shermes-guard" % (PROGRAM, PLACE))
+        host.put(PLACE + "patience", str(self.patience))
+        wrapper = (HERE / "host/hermes-guard.py").read_text(encoding="utf-8")
+        host.put(PROGRAM, "#!/usr/bin/python3 -ISB\n" + wrapper, "755")
+
+    def close(self):
+        """The end of the stubs."""
+        for host in self.hosts:
+            if host.chat:
+                host.chat.stdin.close()
+                host.chat.wait(20)
+
+    # -- for the steps ----------------------------------------------------------------------------
+
+    def playbook(self, name, *arguments):
+        """Run a playbook of the collection, or of this folder, on all hosts."""
+        started = time.monotonic()
+        done = subprocess.run(
+            ["ansible-playbook", "-i", self.fleet.file("inventory.yml"), "--limit"]
+            + [",".join(host.name for host in self.hosts)]
+            + [name if name.endswith(".yml") else "hermes_ops.gateway." + name, *arguments],
+            cwd=TOP,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
+        (self.out / (Path(name).stem + ".log")).write_text(done.stdout, encoding="utf-8")
+        self.say("%s: %d s" % (Path(name).stem, time.monotonic() - started))
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def answers(self, kind):
+        """What a module says of each gateway of each host: (host, dict)."""
+        self.playbook(str(HERE / (kind + ".yml")), "-e", "out=%s" % self.out)
+        for host in self.hosts:
+            path = self.out / ("%s-%s.json" % (kind, host.name))
+            yield host, json.loads(path.read_text(encoding="utf-8"))
+
+    def info(self):
+        """gateway_info, again."""
+        for host, answer in self.answers("info"):
+            for gateway in host.gateways:
+                mine = [
+                    one
+                    for one in answer["gateways"]
+                    if (
+                        one["name"] == gateway.name if gateway.unit else one["home"] == gateway.home
+                    )
+                ]
+                gateway.info = mine[0] if len(mine) == 1 else None
+
+    def evidence(self):
+        """gateway_evidence, again, and what its bundle holds."""
+        for host, answer in self.answers("evidence"):
+            with tarfile.open(self.out / ("evidence-%s.tar.gz" % host.name)) as bundle:
+                host.bundle = {
+                    one.name: bundle.extractfile(one).read() for one in bundle if one.isfile()
+                }
+            for gateway in host.gateways:
+                mine = [one for one in answer["gateways"] if one["name"] == gateway.name]
+                gateway.evidence = mine[0] if mine else None
+
+    def remove(self):
+        """The playbook that removes, twice; what is left of it."""
+        self.each_host(lambda host: host.ssh("rm /etc/hermes-guard/guard.conf.d/zz-local.conf"))
+        self.playbook("remove")
+        again = self.playbook("remove")
+        for host in self.hosts:
+            now = host.ssh(SNAPSHOT).stdout.splitlines()
+            host.left = sorted(set(now) - set(host.files))
+            host.left += [
+                line
+                for line in again.splitlines()
+                if line.startswith(host.name + " ") and "changed=0" not in line
+            ]
+
+    @staticmethod
+    def sleep(seconds):
+        """Wait for what takes its time."""
+        time.sleep(seconds)
+
+    def each_host(self, function):
+        """``function`` for every host, side by side."""
+        with ThreadPoolExecutor(len(self.hosts)) as pool:
+            list(pool.map(function, self.hosts))
+
+    def each(self, function):
+        """``function`` for every gateway, a few at a time; the first error is raised."""
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            list(pool.map(function, self.gateways))
+
+    def outcomes(self, capability, wanted):
+        """What came out of a check for each gateway of ``wanted`` {str: None or why not}."""
+        started = time.monotonic()
+        self.say("%s ..." % capability.text)
+        # What cannot be prepared is the fault of all of them.
+        problem = None
+        skipped = [one for one in self.gateways if one not in wanted]
+        everyone, self.gateways = self.gateways, wanted
+        try:
+            if capability.prepare:
+                capability.prepare(self)
+        except Exception as exc:  # pylint: disable=broad-except # it is reported
+            problem = "prepare: %r" % exc
+        finally:
+            self.gateways = everyone
+
+        def one(gateway):
+            try:
+                capability.check(gateway)
+            except Exception as exc:  # pylint: disable=broad-except # it is reported
+                return str(exc) or repr(exc)
+            return None
+
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            found = [problem] * len(wanted) if problem else list(pool.map(one, wanted))
+        self.say("%s: %d s" % (capability.text, time.monotonic() - started))
+        assert len(skipped) + len(wanted) == len(everyone)
+        return dict(zip(map(str, wanted), found))
+
+
+__all__ = ["PATIENCE", "WATCHDOG", "Contract"]

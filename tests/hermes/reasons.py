@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What does not hold, or does not apply, and why: docs/hermes.md has the same reasons in full sentences."""
+
+from __future__ import annotations
+
+# (way, release or None for all, capability): a word for the table, and the reason.
+NO_UNIT = "has no unit that could be restarted"
+# "-": there is nothing to check. These are not run.
+NOT_THERE = {
+    "manual": dict.fromkeys(
+        ("activity", "idle", "drain", "turn", "emergency", "busy", "frozen", "stopped", "evidence"),
+        "started manually: it is listed and measured, and no more; it has no unit that could be restarted",
+    )
+}
+
+
+def reason(way, release, key):
+    """Why a check does not apply to a gateway, or None."""
+    numbers = [int(part) for part in release.split(".")]
+    if key in NOT_THERE.get(way, {}):
+        return NOT_THERE[way][key]
+    if key == "drain" and numbers < [0, 18, 2]:
+        return "Hermes has a drain marker from 0.18.2 on"
+    if key in ("frozen", "busy") and numbers < [0, 19, 0]:
+        return "Hermes writes a heartbeat from 0.19.0 on"
+    return None
+
+
+# Cells that are red: {(release, way, capability): reason}.
+RED = {}
