@@ -4,12 +4,12 @@ SHELL := /bin/bash
 
 # `make test` ends with what takes longest, so that a slip is seen early. A comma joins stages that run side by side.
 CHECK := lint,sanity units
-TEST := $(CHECK) units-others sanity-newest execution-environment budget scale soak-short vm faults molecule
+TEST := $(CHECK) units-others sanity-newest execution-environment budget scale soak-short vm hermes-short faults molecule
 
 GUARD_SOURCES := $(wildcard plugins/module_utils/*/*.py)
 
 comma := ,
-.PHONY: help setup setup-every demo test check $(subst $(comma), ,$(TEST)) bench soak allocator lab lab-down lock clean
+.PHONY: help setup setup-every demo test check $(subst $(comma), ,$(TEST)) bench soak hermes allocator lab lab-down lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -65,10 +65,16 @@ allocator: setup ## by how much a gateway grows, with and without hermes_session
 faults: setup ## what goes wrong on a host, on real gateways: a table of faults and what held, also in .build/faults.md; ARGS="-k kill" for a part
 	@tests/tools/faults $(ARGS)
 
+hermes: setup ## every release of Hermes in every way to install it: a table of what holds, also in .build/hermes.md; VERSIONS="0.22.2 ..." WAYS="system user ..." for a part
+	@tests/tools/hermes $(ARGS)
+
+hermes-short: setup ## the same for three releases in the main ways: ten minutes
+	@tests/tools/hermes --versions "0.17.0 0.19.0 0.22.2" --ways "system user profile shell multi source" --patience 60 --short $(ARGS)
+
 vm: setup ## the kernel's OOM killer on a virtual machine, and the watchdog before it
 	@tests/tools/vm
 
-lab: setup ## start the lab: three small VPSes with real gateways
+lab: setup ## start the lab: four small VPSes, three of them with real gateways
 	@tests/lab/lab up
 
 lab-down: setup ## remove the lab

@@ -105,11 +105,9 @@ def memory(gateway):
 def session(gateway):
     """A long chat is compressed before its next turn."""
     pid = gateway.pid
-    gateway.sent = 1
     before = len(gateway.talk()["lengths"])
-    for _ in range(3 * LIMIT):
+    for dummy in range(3 * LIMIT):
         gateway.answered(gateway.send(sender="+15557777777"))
-        gateway.sent += 1
         lengths = gateway.talk()["lengths"][before:]
         if any(after <= one for one, after in zip(lengths, lengths[1:])):
             break
@@ -130,6 +128,21 @@ def activity(gateway):
     assert counted["messages"] == gateway.sent, (counted, "sent", gateway.sent)
 
 
+@capability("evidence: complete, without a message's text")
+def evidence(gateway):
+    """The bundle has its files, and no word of a chat."""
+    known = gateway.evidence
+    assert known, "the bundle does not have it"
+    assert known["version"].startswith(gateway.release), known["version"]
+    assert known["channels"] == ["api_server", "signal"], known["channels"]
+    assert known["verdict"], known
+    mine = [name for name in gateway.host.bundle if gateway.name in name.split("/")]
+    kinds = {name.rpartition("/")[2] for name in mine}
+    assert {"gateway.log", "memory.csv"} <= kinds, sorted(kinds)
+    for name in mine:
+        assert not re.search(rb"how are you|done: msg", gateway.host.bundle[name]), name
+
+
 def _patient(contract):
     contract.each_host(lambda host: host.configure(wait_idle="100s"))
 
@@ -137,7 +150,7 @@ def _patient(contract):
 @capability("time of the last message; restart while idle", _patient)
 def idle(gateway):
     """The restart waits for a minute without a message, and loses nothing."""
-    gateway.mark()
+    gateway.forget()
     pid = gateway.pid
     gateway.answered(gateway.send())
     entry, _asked = gateway.restart()
@@ -155,7 +168,7 @@ def _impatient(contract):
 @capability("drain: a turn ends and is delivered before the restart", _impatient)
 def drain(gateway):
     """What runs is finished by the old process."""
-    gateway.mark()
+    gateway.forget()
     pid = gateway.pid
     number = gateway.in_flight(12)
     entry, _asked = gateway.restart()
@@ -168,7 +181,7 @@ def drain(gateway):
 @capability("restart with a turn that does not end: taken up again", _impatient, long=True)
 def turn(gateway):
     """After the drain was given up the turn is interrupted, and the next process answers."""
-    gateway.mark()
+    gateway.forget()
     pid = gateway.pid
     number = gateway.in_flight(900)
     gateway.host.order(do="delay", port=gateway.port, delay=1)
@@ -182,7 +195,7 @@ def turn(gateway):
 @capability("emergency restart: a new process within %d s" % EMERGENCY_SECONDS, _impatient)
 def emergency(gateway):
     """With a turn in flight, which the next process takes up."""
-    gateway.mark()
+    gateway.forget()
     pid = gateway.pid
     number = gateway.in_flight(900)
     gateway.host.order(do="delay", port=gateway.port, delay=1)
@@ -209,7 +222,7 @@ def _all_threads_busy(contract):
     """All gateways have more to do than threads for it, for longer than the patience."""
 
     def begin(gateway):
-        gateway.mark()
+        gateway.forget()
         gateway.busy = gateway.pid
         order = {"do": "api", "port": gateway.made.stub, "api": gateway.made.port}
         seconds = contract.patience + 2 * BEAT_SECONDS
@@ -233,7 +246,7 @@ def _frozen(contract):
     contract.sleep(2 * BEAT_SECONDS)
 
     def freeze(gateway):
-        gateway.mark()
+        gateway.forget()
         gateway.froze = gateway.pid
         gateway.sh("kill -STOP %d" % gateway.froze)
 
@@ -270,7 +283,7 @@ def stopped(gateway):
         known = info["state"], info["pid"], info["home"], info["user"], info["problem"]
         expected = "stopped", None, gateway.home, gateway.made.user, None
         assert known == expected, (known, expected)
-        gateway.mark()
+        gateway.forget()
         entry, _asked = gateway.restart("--now")
         assert (entry["event"], entry["code"]) == ("refused", "stopped"), entry
         active = gateway.ctl("show -p ActiveState --value " + gateway.unit)
@@ -278,21 +291,6 @@ def stopped(gateway):
     finally:
         gateway.ctl("start " + gateway.unit)
         gateway.ready()
-
-
-@capability("evidence: complete, without a message's text", _evidence)
-def evidence(gateway):
-    """The bundle has its files, and no word of a chat."""
-    known = gateway.evidence
-    assert known, "the bundle does not have it"
-    assert known["version"].startswith(gateway.release), known["version"]
-    assert known["channels"] == ["api_server", "signal"], known["channels"]
-    assert known["verdict"], known
-    mine = [name for name in gateway.host.bundle if gateway.name in name.split("/")]
-    kinds = {name.rpartition("/")[2] for name in mine}
-    assert {"gateway.log", "memory.csv"} <= kinds, sorted(kinds)
-    for name in mine:
-        assert not re.search(rb"how are you|done: msg", gateway.host.bundle[name]), name
 
 
 def _removed(contract):

@@ -42,6 +42,8 @@ def pytest_addoption(parser):
 
 def pytest_generate_tests(metafunc):
     """Capability by capability, and each for all gateways."""
+    if "capability" not in metafunc.fixturenames:
+        return
     config = metafunc.config
     ways = config.getoption("--ways").split()
     unknown = set(ways) - set(hosts.WAYS)
@@ -61,28 +63,39 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(scope="session")
-def contract(request):
+def options(request):
+    """The options of the command line."""
+    return request.config.option
+
+
+@pytest.fixture(scope="session")
+def fleet(options):
+    """The Fleet of these tests; its hosts are removed at the end."""
+    engine.install(["ssh", "ssh-keygen"])
+    found = Fleet(engine.find(), options.prefix, None, options.ways.split())
+    with paths.locked("prefix-" + found.prefix):
+        yield found
+        if not options.keep:
+            found.down(found.members())
+
+
+@pytest.fixture(scope="session")
+def contract(request, options, fleet):
     """The Contract with its hosts up and protected."""
-    options = request.config.option
     capture = request.config.pluginmanager.getplugin("capturemanager")
 
     def say(text):
         with capture.global_and_fixture_disabled():
             sys.stderr.write("hermes: [%4d s] %s\n" % (time.monotonic() - STARTED, text))
 
-    engine.install(["ssh", "ssh-keygen"])
-    fleet = Fleet(engine.find(), options.prefix, None, options.ways.split())
     wanted = [hosts.contract(release) for release in options.versions.split()]
     found = Contract(fleet, wanted, options.patience, say)
     fleet.before = found.chat
-    with paths.locked("prefix-" + fleet.prefix):
-        fleet.up([host.name for host in wanted])
+    fleet.up([host.name for host in wanted])
+    fleet.before = None
     found.protect()
     yield found
     found.close()
-    if not options.keep:
-        with paths.locked("prefix-" + fleet.prefix):
-            fleet.down(fleet.members())
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,20 @@ SNAPSHOT = (
 ) % PLACES
 
 
+def playbook(fleet, hosts, name, *arguments):
+    """Run a playbook of the collection, or of this folder, on some hosts; subprocess.CompletedProcess."""
+    return subprocess.run(
+        ["ansible-playbook", "-i", fleet.file("inventory.yml"), "--limit", ",".join(hosts)]
+        + [name if name.endswith(".yml") else "hermes_ops.gateway." + name, *arguments],
+        cwd=TOP,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
+
+
 class Contract:
     """The gateways of all hosts, and the outcome of each check (None, or why it does not hold)."""
 
@@ -39,8 +53,6 @@ class Contract:
         self.say = say
         self.hosts = [Host(fleet, one) for one in hosts]
         self.gateways = [one for host in self.hosts for one in host.gateways]
-        for gateway in self.gateways:
-            gateway.seen, gateway.sent, gateway.evidence = {}, 0, None
         self.out = TOP / ".build/hermes"
         self.out.mkdir(parents=True, exist_ok=True)
 
@@ -109,17 +121,7 @@ class Contract:
     def playbook(self, name, *arguments):
         """Run a playbook of the collection, or of this folder, on all hosts."""
         started = time.monotonic()
-        done = subprocess.run(
-            ["ansible-playbook", "-i", self.fleet.file("inventory.yml"), "--limit"]
-            + [",".join(host.name for host in self.hosts)]
-            + [name if name.endswith(".yml") else "hermes_ops.gateway." + name, *arguments],
-            cwd=TOP,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            check=False,
-        )
+        done = playbook(self.fleet, [host.name for host in self.hosts], name, *arguments)
         (self.out / (Path(name).stem + ".log")).write_text(done.stdout, encoding="utf-8")
         self.say("%s: %d s" % (Path(name).stem, time.monotonic() - started))
         assert done.returncode == 0, done.stdout
@@ -153,7 +155,7 @@ class Contract:
                     one.name: bundle.extractfile(one).read() for one in bundle if one.isfile()
                 }
             for gateway in host.gateways:
-                mine = [one for one in answer["gateways"] if one["name"] == gateway.name]
+                mine = [one for one in answer["summary"] if one["name"] == gateway.name]
                 gateway.evidence = mine[0] if mine else None
 
     def remove(self):
@@ -191,7 +193,6 @@ class Contract:
         self.say("%s ..." % capability.text)
         # What cannot be prepared is the fault of all of them.
         problem = None
-        skipped = [one for one in self.gateways if one not in wanted]
         everyone, self.gateways = self.gateways, wanted
         try:
             if capability.prepare:
@@ -211,7 +212,9 @@ class Contract:
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             found = [problem] * len(wanted) if problem else list(pool.map(one, wanted))
         self.say("%s: %d s" % (capability.text, time.monotonic() - started))
-        assert len(skipped) + len(wanted) == len(everyone)
+        for gateway, problem in zip(wanted, found):
+            if problem:
+                self.say("%s: not %s: %s" % (gateway, capability.key, problem[:400]))
         return dict(zip(map(str, wanted), found))
 
 

@@ -89,9 +89,9 @@ class Gateway:
         # The home of the profile that its messages go to, and the port of what it talks to.
         self.port = made.stub + (100 if self.way == "multi" else 0)
         # Filled by the steps.
-        self.info = None
-        self.ledger_seen = 0
-        self.senders = 0
+        self.info = self.evidence = None
+        self.seen = {}
+        self.senders = self.sent = 0
 
     def __str__(self):
         return "%s-%s" % (self.release, self.way)
@@ -152,15 +152,17 @@ class Gateway:
         self.wait("it to listen", lambda: self.talk()["listening"])
 
     def ledger(self, *events):
-        """The entries of its ledger that are new since ``mark`` was called."""
+        """The entries of its ledger since ``forget`` was called."""
         done = self.host.ssh("cat /var/lib/hermes-guard/%s/ledger.jsonl" % self.name, check=False)
         entries = [json.loads(line) for line in done.stdout.splitlines()]
-        return [one for one in entries[self.ledger_seen :] if one["event"] in events or not events]
+        return [one for one in entries if one["event"] in events or not events]
 
-    def mark(self):
-        """What is in the ledger now is old."""
-        self.ledger_seen = 0
-        self.ledger_seen = len(self.ledger())
+    def forget(self):
+        """What the guard and Hermes remember of earlier restarts goes: each check is the first."""
+        self.sh(
+            "cd /var/lib/hermes-guard/%s && rm -f ledger.jsonl request.json; rm -f %s/gateway-starts.log"
+            % (self.name, self.home)
+        )
 
     def restart(self, *options):
         """An operator's restart by the arbiter; (its entry in the ledger, when it was asked for)."""
@@ -188,6 +190,7 @@ class Gateway:
         if sender is None:
             self.senders += 1
             sender = "+1555%07d" % self.senders
+        self.sent += 1
         order = {"do": "send", "port": self.port, "delay": delay, "sender": sender}
         return self.host.order(**order)["number"]
 

@@ -327,6 +327,8 @@ class Fleet:
             host, status = hosts.HOSTS[name], self.status(name)
             address = "127.0.0.1:%d" % self.port(name) if status == "running" else "-"
             yield "%-8s %-10s %-9s %s" % (name, host.suite, status, address)
+            if host.hermes != "none":
+                yield "         Hermes %s: %s" % (host.hermes, hosts.RELEASES[host.hermes])
             for gateway in self.gateways(host) if status == "running" else ():
                 argv = ["systemctl", "show", "-p", "ActiveState,MainPID", "--value", gateway.unit]
                 if gateway.scope == "user":

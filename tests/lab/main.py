@@ -1,6 +1,6 @@
 """Small VPSes with booted systemd, sshd and real Hermes gateways, as containers.
 
-lab up [HOST ...]         make them (default: alpha beta gamma); safe to repeat
+lab up [HOST ...]         make them (default: alpha beta gamma zeta); safe to repeat
 lab down [HOST ...]       remove them; with --images the cached images as well
 lab status                what runs
 lab ssh HOST [CMD ...]    over ssh, as Ansible goes

@@ -94,7 +94,7 @@ class Chat:
     async def do_api(self, place, order):
         """``count`` requests to the gateway's own interface at ``api``, which wait for the model."""
         place.model.delay = order["delay"]
-        for _ in range(order["count"]):
+        for dummy in range(order["count"]):
             task = asyncio.ensure_future(self.request(order["api"], order["delay"]))
             self.requests.add(task)
             task.add_done_callback(self.requests.discard)
@@ -105,15 +105,12 @@ class Chat:
         body = {"model": "hermes-agent", "messages": [{"role": "user", "content": "hello"}]}
         timeout = aiohttp.ClientTimeout(total=seconds + 60)
         with contextlib.suppress(aiohttp.ClientError, asyncio.TimeoutError):
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.post(
+            async with aiohttp.ClientSession(timeout=timeout) as session:
+                await session.post(
                     "http://127.0.0.1:%d/v1/chat/completions" % port,
                     headers={"Authorization": "Bearer " + KEY},
                     json=body,
-                ) as response,
-            ):
-                await response.read()
+                )
 
     async def run(self):
         """Until the end of standard input."""

@@ -53,15 +53,15 @@ put() {
 
 # The files of a home. A host with every way has a model and a messenger for each gateway, and installs nothing while it runs.
 files() {
-    local folder=$1 dotenv=${DOTENV//@PORT@/$port}
+    local folder=$1 entries=${DOTENV//@PORT@/$port}
     if [ "$way" = installed ]; then
         put "$folder/config.yaml" "$CONFIG"
     else
         put "$folder/config.yaml" "${CONFIG/18080/$2}"$'\nsecurity:\n  allow_lazy_installs: false\n'
-        [ "$2" = "$stub" ] || dotenv="GATEWAY_ALLOW_ALL_USERS=true"$'\n'
-        dotenv+=${SIGNAL//@STUB@/$2}
+        [ "$2" = "$stub" ] || entries="GATEWAY_ALLOW_ALL_USERS=true"$'\n'
+        entries+=${SIGNAL//@STUB@/$2}
     fi
-    put "$folder/.env" "$dotenv"
+    put "$folder/.env" "$entries"
 }
 
 # A unit file of ours, from standard input.
