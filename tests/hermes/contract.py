@@ -182,10 +182,20 @@ class Contract:
         with ThreadPoolExecutor(len(self.hosts)) as pool:
             list(pool.map(function, self.hosts))
 
-    def each(self, function):
-        """``function`` for every gateway, a few at a time; the first error is raised."""
-        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            list(pool.map(function, self.gateways))
+    def each(self, function, workers=SIDE_BY_SIDE):
+        """``function`` for every gateway, a few at a time.
+
+        What goes wrong is said here and shows in the check of the gateway.
+        """
+
+        def one(gateway):
+            try:
+                function(gateway)
+            except Exception as exc:  # pylint: disable=broad-except # the others go on
+                self.say("%s: %s" % (gateway, str(exc)[:300] or repr(exc)))
+
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(one, self.gateways))
 
     def outcomes(self, capability, wanted):
         """What came out of a check for each gateway of ``wanted`` {str: None or why not}."""

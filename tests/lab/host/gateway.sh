@@ -211,8 +211,7 @@ PY
 
 if [ "$way" = manual ]; then
     if ! pid_of > /dev/null; then
-        as_user setsid hermes gateway run > /dev/null 2>&1 &
-        disown
+        as_user setsid -f hermes gateway run > /dev/null 2>&1
     fi
 elif ! ctl cat "$unit" > /dev/null 2>&1; then
     install_gateway
