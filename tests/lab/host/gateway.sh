@@ -64,6 +64,12 @@ files() {
     put "$folder/.env" "$entries"
 }
 
+# A profile; the files that it comes with make way for those of `files` on a host with every way.
+create_profile() {
+    as_user hermes profile create "$1"
+    [ "$way" = installed ] || rm -f "$top/profiles/$1/config.yaml" "$top/profiles/$1/.env"
+}
+
 # A unit file of ours, from standard input.
 write_unit() {
     if [ "$scope" = user ]; then
@@ -184,11 +190,11 @@ install_gateway() {
 
 runuser -u "$user" -- mkdir -p -m 700 "$top"
 if [ "$profile" != default ] && [ ! -d "$hermes_home" ]; then
-    as_user hermes profile create "$profile"
+    create_profile "$profile"
 fi
 files "$hermes_home" "$stub"
 if [ "$way" = multi ] && [ ! -d "$top/profiles/coder" ]; then
-    as_user hermes profile create coder
+    create_profile coder
     files "$top/profiles/coder" "$((stub + 100))"
 fi
 
