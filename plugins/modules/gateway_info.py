@@ -66,8 +66,9 @@ gateways:
     scope:
       description:
         - Whose systemd runs it, V(system) or V(user), or V(manual) if none does.
-        - V(container) if it runs in a container of this host. RV(gateways[].home) and
-          RV(gateways[].user) are then those of the container.
+        - V(container) if it runs in a container of this host. RV(gateways[].home) is then a path
+          in the container, of which nothing is read, and RV(gateways[].user) the number of the
+          user on this host. It is not managed, see RV(gateways[].problem).
       type: str
       sample: user
     user:
@@ -82,8 +83,16 @@ gateways:
       description: The name of its profile, empty for the default one.
       type: str
       sample: coder
+    profiles:
+      description:
+        - The profiles that its process serves, V(default) for the default one. From Hermes 0.21.5
+          on one process can serve several. One that does not say, or is stopped, serves its own.
+        - Empty if its unit is gone.
+      type: list
+      elements: str
+      sample: [default, coder]
     pid:
-      description: The main process, null where it is stopped.
+      description: The gateway's own process, null where it is stopped.
       type: int
       sample: 4711
     invocation_id:
@@ -135,14 +144,17 @@ gateways:
       sample:
     conflict:
       description:
-        - Which other gateways have the same home, null for none. Only one of them can work.
+        - Which other gateways have the same home, or serve the same profile, null for none. Only
+          one of them can work. It may be two units, or a unit and a process that was started
+          manually.
       type: str
-      sample:
+      sample: "hermes-gateway@ada has the same home /home/ada/.hermes: only one of them can work,
+        and each restart of one looks like a fault of the other; disable all but one"
     container:
-      description: The id or the name of the container that it runs in, null if it runs in none or
-        if that cannot be read.
+      description: The name of the container that it runs in, or the id if the name cannot be
+        read. Null if it runs in none, or if neither can be read.
       type: str
-      sample:
+      sample: hermes
     managed:
       description: Whether the guard manages it, null if that cannot be read, see RV(guard_problem).
         If it does not, the next seven are null.
@@ -218,9 +230,14 @@ gateways:
           type: int
           sample: 231211008
         cgroup_max_bytes:
-          description: The cgroup's limit, null for none.
+          description: The limit of the unit's own cgroup, C(MemoryMax=), null for none.
           type: int
           sample:
+        limit_bytes:
+          description: The limit that counts, null for none. It is the least of C(MemoryMax=) and
+            C(MemoryHigh=) of the unit and of all above it, such as a slice, a user or a container.
+          type: int
+          sample: 1572864000
 host:
   description: The memory of the host in bytes.
   returned: success

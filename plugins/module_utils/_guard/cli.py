@@ -220,7 +220,21 @@ def _run_status(options: Any, every: list[Settings]) -> int:
                 "%s, %s" % (_when(last["time"]), last.get("reason")) if last else "never",
             )
         )
+        for reason in (one["problem"], one["conflict"]):
+            if reason:
+                _print("  " + reason)
+    for one in answer["not_managed"]:
+        _print("%s  not managed: %s" % (one["name"], _why_not(one)))
     return 0
+
+
+def _why_not(one: dict[str, Any]) -> str:
+    """Why a gateway that is on this host is not managed."""
+    if one["problem"] or one["conflict"]:
+        return one["problem"] or one["conflict"]
+    if one["scope"] == "manual":
+        return "it was started manually, so that nothing restarts it"
+    return "guard.conf does not name it; run the playbook again"
 
 
 def _next(one: dict[str, Any]) -> str:

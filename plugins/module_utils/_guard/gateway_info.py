@@ -27,6 +27,7 @@ _MEMORY = (
     "cgroup_bytes",
     "cgroup_peak_bytes",
     "cgroup_max_bytes",
+    "limit_bytes",
 )
 # Seconds for the Hermes of one user, that of all their gateways together. A user can start any
 # number of them, and one that does not answer takes client.TIMEOUT.
@@ -107,6 +108,7 @@ def _describe(
         "user": one.user,
         "home": one.home,
         "profile": "",
+        "profiles": [],
         "pid": None,
         "invocation_id": None,
         "uptime_seconds": None,
@@ -137,6 +139,7 @@ def _live(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]
     runtime = state_file.unknown() if inside else state_file.runtime(gateway)
     answer = {
         "profile": gateway.profile,
+        "profiles": state_file.served(gateway, runtime),
         "pid": gateway.pid,
         "invocation_id": gateway.invocation_id if gateway.pid else None,
         "uptime_seconds": None if gateway.uptime_seconds is None else int(gateway.uptime_seconds),
@@ -194,6 +197,8 @@ def _memory(pid: int, control_group: str) -> dict[str, int | None]:
     memory.update(
         {name: value for name, value in cgroup.memory(control_group).items() if name in memory}
     )
+    least = cgroup.limit(control_group)
+    memory["limit_bytes"] = least.bytes if least else None
     pids = cgroup.processes(pid, control_group)
     memory.update(_by_proc(pid, pids) if psutil is None else _by_psutil(pid, pids))
     return memory

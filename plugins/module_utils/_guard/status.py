@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything there is to say of the configured gateways of this host.
+"""Everything there is to say of the configured gateways of this host, and what else it has.
 
 Their memory and state are as they are now, the rest is what the guard itself knows: next timers,
 last restart and why. Sizes are in bytes, times in epoch seconds; what is not known is None.
@@ -9,12 +9,13 @@ last restart and why. Sizes are in bytes, times in epoch seconds; what is not kn
 
 from __future__ import annotations
 
-from .._hermes import state_file
+from .._hermes import discovery, state_file
 from .._host import proc, timers
 from . import history, ledger, managed, sampling, suspension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from .config import Settings
@@ -38,13 +39,37 @@ def status(every: list[Settings]) -> dict[str, Any]:
     """The state of the gateways of ``every`` and of their host, ready for JSON."""
     elapse = _next_elapse(every)
     now = managed.refresh(every)
+    survey = discovery.survey()
+    conflicts = {(one.name, one.scope): one.conflict for one in survey.gateways}
+    gateways = [
+        _one(settings, now.get(settings.name), _known(settings, elapse)) for settings in every
+    ]
+    for one in gateways:
+        one["conflict"] = conflicts.get((one["name"], one["scope"]))
     return {
         "host": proc.host_memory(),
         "next_check": elapse[timers.WATCHDOG],
-        "gateways": [
-            _one(settings, now.get(settings.name), _known(settings, elapse)) for settings in every
-        ],
+        "gateways": gateways,
+        "not_managed": _not_managed(survey, {(one["name"], one["scope"]) for one in gateways}),
     }
+
+
+def _not_managed(survey: discovery.Survey, managed: Collection[tuple[str, str]]) -> list[Any]:
+    """What the host has beside the gateways that are ``managed``, by (name, scope)."""
+    found = [*survey.gateways, *survey.unresolved, *survey.containers]
+    return [
+        {
+            "name": one.name,
+            "unit": one.unit,
+            "scope": one.scope,
+            "container": one.container,
+            "pid": one.pid,
+            "problem": one.problem,
+            "conflict": one.conflict,
+        }
+        for one in sorted(found, key=lambda one: one.name)
+        if (one.name, one.scope) not in managed
+    ]
 
 
 def known(every: list[Settings]) -> dict[str, dict[str, Any]]:
@@ -94,6 +119,7 @@ def _one(
         "user": settings.user,
         "home": settings.home,
         "state": _state(gateway),
+        "profiles": _profiles(gateway),
         "problem": gateway.problem if gateway else None,
         "pid": live.pid if live else None,
         "invocation_id": live.invocation_id if live else None,
@@ -105,6 +131,11 @@ def _one(
     if row:
         answer["version"] = row.get("version")
     return answer
+
+
+def _profiles(gateway: ManagedGateway | None) -> list[str]:
+    """Those that it serves; of one whose unit is gone, none."""
+    return state_file.served(gateway, state_file.runtime(gateway)) if gateway else []
 
 
 def _state(gateway: ManagedGateway | None) -> str:

@@ -16,7 +16,7 @@ import pwd
 
 from .._host import systemd
 from .._host.errors import RunError, SystemdError
-from . import unit_file
+from . import state_file, unit_file
 from .gateway import OWN_UNITS, SAFE_HOME, SAFE_NAME, Gateway, home_problem, own_unit, profile_of
 from .processes import candidates_of, in_containers, started_manually
 from .unit import PROPERTIES, from_unit, of_unit_files
@@ -210,13 +210,14 @@ def of_manager(
     return [gateway for gateway in found if gateway is not None]
 
 
-def _note_conflicts(gateways: Iterable[Gateway]) -> None:
-    """Say of gateways that have one home which the others are."""
+def _note_conflicts(gateways: Collection[Gateway]) -> None:
+    """Say of gateways that have one home, or serve one profile, which the others are."""
     by_home: dict[str, list[Gateway]] = {}
     for one in gateways:
         # Any user may name the home of another, and gets nowhere with it.
         if one.problem is None:
             by_home.setdefault(os.path.realpath(one.home), []).append(one)
+    _note_profiles_served_twice(by_home)
     for group in by_home.values():
         for one in group:
             others = ", ".join(other.name for other in group if other is not one)
@@ -225,3 +226,17 @@ def _note_conflicts(gateways: Iterable[Gateway]) -> None:
                     "%s has the same home %s: only one of them can work, and each restart of one "
                     "looks like a fault of the other; disable all but one" % (others, one.home)
                 )
+
+
+def _note_profiles_served_twice(by_home: Mapping[str, Collection[Gateway]]) -> None:
+    """Say of a running gateway that another process serves its profile as well."""
+    running = [one for group in by_home.values() for one in group if one.pid]
+    for one in running:
+        for profile, home in state_file.by_profile(one).items():
+            for other in by_home.get(os.path.realpath(home), ()):
+                if other is one or not other.pid or home == one.home:
+                    continue
+                why = "%s serves its profile %s too" % (one.name, profile)
+                other.conflict = why + ": only one of them can; disable one"
+                why = "%s has the home of its profile %s" % (other.name, profile)
+                one.conflict = why + ": only one of them can serve it; disable one"

@@ -61,14 +61,18 @@ def started_manually(known: Sequence[Gateway]) -> list[Gateway]:
 
 def in_containers(candidates: Mapping[int, launch.Launch]) -> list[Gateway]:
     """The gateways in containers: none of their paths is one of this host."""
-    found = []
+    found: list[Gateway] = []
     for pid, command in candidates.items():
         place = container.of(pid) if command.certain else None
         if place is None or has_ancestor(pid, set(candidates)):
             continue
-        name = "%s:%s" % (place.engine or "container", place.name[:12] or pid)
+        given = container.given_name(place)
+        short = given[:12] if given == place.name else given
+        name = "%s:%s" % (place.engine or "container", short or pid)
         if command.profile:
             name += ":" + command.profile
+        if name in {one.name for one in found}:
+            name += "-%d" % pid
         home = proc.environ(pid).get("HERMES_HOME") or ""
         # Its uid is the image's: a user of this host with the same one has nothing to do with it.
         uid = proc.owner(pid)
@@ -76,7 +80,7 @@ def in_containers(candidates: Mapping[int, launch.Launch]) -> list[Gateway]:
         gateway.set_state({"ControlGroup": proc.cgroup(pid) or ""}, pid)
         # Nothing of it is ever started on this host.
         gateway.python = gateway.root = None
-        gateway.container = place.name or None
+        gateway.container = given or None
         found.append(gateway)
     return found
 

@@ -68,7 +68,14 @@ def runtime(gateway: Gateway) -> dict[str, Any]:
 
 
 def homes(gateway: Gateway) -> list[str]:
-    """The homes that the gateway's process serves, its own first.
+    """The homes that the gateway's process serves, its own first."""
+    found = [gateway.home]
+    found += [home for home in by_profile(gateway).values() if home not in found]
+    return found
+
+
+def by_profile(gateway: Gateway) -> dict[str, str]:
+    """The homes of the profiles that the gateway's process says that it serves, by name.
 
     That of the default profile holds those of the others, in its directory ``profiles``.
     """
@@ -77,12 +84,19 @@ def homes(gateway: Gateway) -> list[str]:
         base, own = os.path.dirname(above), last
     else:
         base, own = gateway.home, "default"
-    found = [gateway.home]
+    found = {}
     for name in runtime(gateway)["profiles"]:
         home = base if name == "default" else os.path.join(base, "profiles", name)
-        if name != own and home not in found:
-            found.append(home)
+        found[name] = gateway.home if name == own else home
     return found
+
+
+def served(gateway: Gateway, said: dict[str, Any]) -> list[str]:
+    """The profiles that the gateway serves, by what runtime ``said``; "default" is one of them.
+
+    One that says nothing serves its own.
+    """
+    return said["profiles"] or [gateway.profile or "default"]
 
 
 def _agents(value: object) -> int | None:

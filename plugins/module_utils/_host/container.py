@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import collections
+import json
 import os
 import re
 
-from . import proc
+from . import files, proc
+from .errors import FileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +38,15 @@ _CGROUPS = (
     ("nspawn", r"(?:machine-|systemd-nspawn@)([^/]+)\.(?:scope|service)"),
 )
 
+# Where Docker and Podman keep what they know of containers, for root only.
+DOCKER = "/var/lib/docker/containers/%s/config.v2.json"
+PODMAN = "/var/lib/containers/storage/overlay-containers/containers.json"
+ROOT = 0
+# Podman's file has all containers of the host, at some hundred bytes each.
+_MAX_BYTES = 8 << 20
+# What both engines allow in the name of a container.
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}\Z"
+
 
 def of(pid: int) -> Container | None:
     """The container that the process runs in, seen from this process; None for the host's own."""
@@ -49,6 +60,32 @@ def of(pid: int) -> Container | None:
     if own and levels and levels > own:
         return Container("", "")
     return Container("", "") if _other_root(pid) else None
+
+
+def given_name(found: Container) -> str:
+    """The name that the engine has given to the container, else its name in ``found``.
+
+    The files of Docker and Podman are read; no engine is asked.
+    """
+    name = None
+    if found.engine == "docker" and found.name:
+        content = _read(DOCKER % found.name)
+        if isinstance(content, dict) and isinstance(content.get("Name"), str):
+            name = content["Name"].lstrip("/")
+    elif found.engine == "podman" and found.name:
+        content = _read(PODMAN)
+        for one in content if isinstance(content, list) else []:
+            if isinstance(one, dict) and one.get("id") == found.name:
+                names = one.get("names")
+                name = names[0] if isinstance(names, list) and names else None
+    return name if isinstance(name, str) and re.match(_NAME, name) else found.name
+
+
+def _read(path: str) -> object:
+    try:
+        return json.loads(files.read_bytes(path, {ROOT, os.geteuid()}, _MAX_BYTES) or b"")
+    except (FileError, OSError, ValueError, RecursionError):
+        return None
 
 
 def _named(cgroup: str | None) -> list[Container]:

@@ -16,6 +16,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     status,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
     HermesError,
     SettingError,
@@ -226,3 +227,40 @@ def test_home_of_a_gateway_in_a_container_is_not_read(host, monkeypatch, tmp_pat
     assert one["memory"]["rss_bytes"] > 0
     assert one["problem"].startswith("it runs in a container, and those are not managed")
     assert set(one) == set(collect()[1][NAME])
+
+
+def serve(host, tmp_path, *profiles):
+    """Have the gateway say, as Hermes from 0.21.5 on does, which profiles its process serves."""
+    path = tmp_path / "home/gateway_state.json"
+    path.write_text(json.dumps(dict(json.loads(path.read_text()), served_profiles=profiles)))
+
+
+def test_profiles_that_one_process_serves(host, tmp_path):
+    assert collect()[1][NAME]["profiles"] == ["default"]
+    serve(host, tmp_path, "default", "coder")
+    one = collect()[1][NAME]
+    assert (one["profiles"], one["profile"]) == (["default", "coder"], "")
+    host.stop(NAME + ".service")
+    assert collect()[1][NAME]["profiles"] == ["default"]
+
+
+def test_profile_that_two_processes_serve_is_a_conflict(host, tmp_path):
+    host.add_gateway(tmp_path / "home/profiles/coder", unit="hermes-gateway-coder.service")
+    assert {one["conflict"] for one in collect()[0]["gateways"]} == {None}
+    serve(host, tmp_path, "default", "coder")
+    found = collect()[1]
+    assert found[NAME + "-coder"]["conflict"].startswith(
+        "hermes-gateway serves its profile coder too"
+    )
+    assert found[NAME]["conflict"].startswith("hermes-gateway-coder has the home of its profile")
+    # One that is stopped is in nobody's way: it may be what is left of before.
+    host.stop(NAME + "-coder.service")
+    assert {one["conflict"] for one in collect()[0]["gateways"]} == {None}
+
+
+def test_limit_that_counts_is_returned(host, monkeypatch):
+    monkeypatch.setattr(
+        gateway_info.cgroup, "limit", lambda group: cgroup.Limit(5 << 20, "MemoryMax of a.slice")
+    )
+    memory = collect()[1][NAME]["memory"]
+    assert (memory["cgroup_max_bytes"], memory["limit_bytes"]) == (None, 5 << 20)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -152,6 +153,43 @@ def test_doctor_names_the_limit(timers, settings, tmp_path, monkeypatch, source,
     found = doctor._gateway(gateway, watched=False)
     assert len(found) == 1 and words in found[0]
     assert ("hermes_memory_limit_high" in found[0]) is (source == "MemoryHigh")
+
+
+def test_status_of_what_is_not_managed(timers, settings, tmp_path, monkeypatch, capsys):
+    """Every gateway of the host is listed, and why the guard leaves some of them alone."""
+    timers.add_gateway(tmp_path / "home")
+    timers.add_gateway(tmp_path / "home", unit="hermes.service", start=False)
+    timers.units["hermes.service"]["ExecStart"] = "{ path=/x ; argv[]=/x --forever ; }"
+    inside = discovery.Gateway("docker:web", "container", discovery.find_gateways()[0].account, "/")
+    inside.container = "web"
+    monkeypatch.setattr(discovery, "in_containers", lambda candidates: [inside])
+    answer = json.loads(json.dumps(status.status([settings()])))
+    assert [one["name"] for one in answer["gateways"]] == ["hermes-gateway"]
+    found = {one["name"]: one for one in answer["not_managed"]}
+    assert set(found) == {"docker:web", "hermes"}
+    assert (found["docker:web"]["scope"], found["docker:web"]["container"]) == ("container", "web")
+    assert "not known to start a gateway" in found["hermes"]["problem"]
+    assert cli._run_status(argparse.Namespace(json=False), [settings()]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("docker:web  not managed: it runs in a container")
+    assert lines[2].startswith("hermes  not managed: hermes.service looks like")
+
+
+def test_status_has_profiles_and_conflicts(timers, settings, tmp_path, capsys):
+    timers.add_gateway(tmp_path / "home")
+    timers.add_gateway(tmp_path / "home", unit="hermes.service", start=False)
+    path = tmp_path / "home/gateway_state.json"
+    said = dict(json.loads(path.read_text()), served_profiles=["default", "coder"])
+    path.write_text(json.dumps(said))
+    answer = status.status([settings(), settings(unit="hermes.service")])
+    first, second = answer["gateways"]
+    assert (first["profiles"], second["profiles"]) == (["default", "coder"], ["default"])
+    assert first["conflict"].startswith("hermes has the same home")
+    assert answer["not_managed"] == []
+    assert cli._run_status(argparse.Namespace(json=False), [settings()]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("  hermes has the same home")
+    assert lines[2].startswith("hermes  not managed: hermes-gateway has the same home")
 
 
 def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):

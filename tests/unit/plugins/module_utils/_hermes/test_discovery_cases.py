@@ -449,6 +449,20 @@ def test_gateway_in_a_container_is_not_the_hosts(world):
     assert "not managed" in one.problem
 
 
+def test_container_has_the_name_that_its_engine_gave(world, monkeypatch):
+    """It stays if the container is made anew, which its id does not."""
+    inside = container.Container("docker", "0a1b2c3d4e5f6789")
+    monkeypatch.setattr(container, "given_name", lambda found: "hermes-in-the-office")
+    for pid in (20, 21):
+        world.process(pid, SCRIPT, parent=9, inside=inside, group="/docker/0a1b")
+    found = discovery.survey().containers
+    assert [one.name for one in found] == [
+        "docker:hermes-in-the-office",
+        "docker:hermes-in-the-office-21",
+    ]
+    assert {one.container for one in found} == {"hermes-in-the-office"}
+
+
 def test_unit_that_starts_a_container_is_not_a_gateways(world):
     inside = container.Container("podman", "0a1b2c3d4e5f6789")
     world.process(30, ["/usr/bin/conmon"], group=SYSTEM + "hermes.service")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -63,6 +64,37 @@ def test_container_without_a_cgroup_of_its_own(cgroups, monkeypatch):
     cgroups[PID] = "/user.slice"
     monkeypatch.setattr(proc, "pid_levels", lambda pid: 2 if pid == PID else 1)
     assert container.of(PID) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("engine", "content", "expected"),
+    [
+        ("docker", {"ID": ID, "Name": "/hermes"}, "hermes"),
+        ("podman", [{"id": "00" * 32, "names": ["x"]}, {"id": ID, "names": ["hermes"]}], "hermes"),
+        ("podman", [{"id": ID}], ID),
+        ("docker", {"Name": "/two words\n"}, ID),
+        ("docker", {"Name": 7}, ID),
+        ("docker", ["/hermes"], ID),
+        ("podman", {"id": ID, "names": ["hermes"]}, ID),
+        ("kubernetes", {"Name": "/hermes"}, ID),
+        ("docker", None, ID),
+    ],
+)
+def test_name_that_the_engine_has_given(tmp_path, monkeypatch, engine, content, expected):
+    """As the engine keeps it in a file of root's; no engine is asked."""
+    monkeypatch.setattr(container, "DOCKER", str(tmp_path / "%s.json"))
+    monkeypatch.setattr(container, "PODMAN", str(tmp_path / (ID + ".json")))
+    if content is not None:
+        (tmp_path / (ID + ".json")).write_text(json.dumps(content))
+    assert container.given_name(container.Container(engine, ID)) == expected
+
+
+def test_name_in_a_file_of_another_user(tmp_path, monkeypatch):
+    monkeypatch.setattr(container, "DOCKER", str(tmp_path / "%s.json"))
+    (tmp_path / (ID + ".json")).write_text(json.dumps({"Name": "/hermes"}))
+    monkeypatch.setattr(container.os, "geteuid", lambda: 4711)
+    monkeypatch.setattr(container, "ROOT", 4712)
+    assert container.given_name(container.Container("docker", ID)) == ID
 
 
 def test_this_process_runs_in_none_of_its_own():
