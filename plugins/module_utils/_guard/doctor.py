@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import time
 
-from .._hermes import discovery, drain
+from .._hermes import client, discovery, drain
 from .._host import display, systemd, timers
+from .._host.errors import RunError
 from . import config, history, limits, suspension
 from .managed import ManagedGateway
 
@@ -65,9 +66,29 @@ def problems(every: Collection[Settings]) -> list[str]:
 def notes(every: Collection[Settings]) -> list[str]:
     """What is no fault and yet should be known."""
     ends = [(settings.name, suspension.until(settings.folder)) for settings in every]
-    return [
-        "note: %s: %s" % (name, suspension.sentence(end)) for name, end in ends if end is not None
+    found = [(name, suspension.sentence(end)) for name, end in ends if end is not None]
+    found += [(settings.name, text) for settings in every for text in _as_root(settings)]
+    return ["note: %s: %s" % pair for pair in found]
+
+
+def _as_root(settings: Settings) -> list[str]:
+    """What should be known of a gateway that runs as root; nothing of any other."""
+    try:
+        if settings.account.pw_uid != 0:
+            return []
+    except RunError:
+        return []
+    found = [
+        "it runs as root, so whoever talks its agent into a command has the whole host: run it as "
+        "a user of its own"
     ]
+    why = client.not_as_root(settings) if settings.python else None
+    if why is not None:
+        found.append(
+            "its Hermes is not asked for its version and settings, and is not drained before a "
+            "restart, as root must not run its Python: %s" % why
+        )
+    return found
 
 
 def _not_managed(gateway: discovery.Gateway) -> str:

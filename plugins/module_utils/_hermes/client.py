@@ -9,6 +9,7 @@ What comes back is a user's word: its form is checked here, and nothing else of 
 from __future__ import annotations
 
 import json
+import os
 
 from .._host import command, display
 from .._host.errors import HermesError, RunError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         def user(self) -> str: ...
 
 
+ROOT = 0
 # Two texts of at most 1 MiB each, before and after, as JSON.
 MAX_ANSWER = 8 << 20
 # What the helper's text must not have once the editor's is in front of it.
@@ -62,18 +64,38 @@ def run_python(
 
     ``arguments`` begin with "-c" and code, or with "-m" and a module. HERMES_HOME is in its
     environment, and ``env`` on top of it. The only place from which code of a home is started.
-    Raises RunError if it cannot be started or does not end in time.
+    Raises RunError if it cannot be started or does not end in time, and if it would be run as root
+    although someone else can write it.
     """
     if not gateway.python:
         raise RunError("the Python of the gateway with the home %s is not known" % gateway.home)
+    user = command.account(gateway.user)
+    if user.pw_uid == ROOT:
+        why = not_as_root(gateway)
+        if why is not None:
+            raise RunError("the gateway runs as root, so its Python is not asked: %s" % why)
     # -I: no PYTHON* variables, nothing from the user's own site directory. -B: no __pycache__.
     return command.run(
         [gateway.python, "-I", "-B", *_bootstrapped(arguments, getattr(gateway, "root", None))],
-        user=command.account(gateway.user),
+        user=user,
         env={"HERMES_HOME": gateway.home, **ENVIRONMENT, **(env or {})},
         stdin=stdin,
         timeout=timeout,
     )
+
+
+def not_as_root(gateway: Owned) -> str | None:
+    """Why root must not run the Python of the gateway's Hermes, or None."""
+    # Most gateways run as a user of their own.
+    from .._host import trust
+
+    trees = [os.path.join(gateway.home, "plugins")]
+    root = getattr(gateway, "root", None)
+    if root:
+        # What the bootstrap imports: the sources, and the packages that the installer put beside.
+        trees += [root, os.path.join(os.path.dirname(root), "installs")]
+    present = [one for one in trees if os.path.lexists(one)]
+    return trust.why_not(gateway.python or "", present, [gateway.home])
 
 
 def _bootstrapped(arguments: list[str], root: str | None) -> list[str]:

@@ -74,18 +74,26 @@ def _present(
     keys = sorted({key for ask in wanted for key in ask.keys})
     installed: list[Installed] = []
     failed: list[GuardError] = []
+    of_root: list[str] = []
     for gateway in _chosen(params["gateways"], gateways):
         try:
-            installed.append(Installed(gateway, keys))
+            one = Installed(gateway, keys)
         except GuardError as exc:
             # A user whose Hermes is broken does not keep those of others from being set.
             if params["gateways"] or gateway.scope == "system":
                 raise
             failed.append(exc)
+            continue
+        if one.problem and gateway.uid == managed_file.ROOT and params["scope"] == "home":
+            # Only its own Python edits a home. The rest of the host is set all the same.
+            of_root.append("left out: gateway %s: %s" % (gateway.name, one.problem))
+        else:
+            installed.append(one)
     if failed and not installed:
         raise failed[0]
     planned = present(wanted, installed, params["scope"], record)
     planned.warnings.extend("left out: %s" % exc for exc in failed)
+    planned.warnings.extend(of_root)
     return planned
 
 

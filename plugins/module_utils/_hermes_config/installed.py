@@ -34,11 +34,6 @@ class Installed:
     def ask(self) -> None:
         """Ask about the keys, anew; GuardError if the gateway must not or cannot be configured."""
         gateway = self.gateway
-        if gateway.uid == managed_file.ROOT:
-            raise GuardError(
-                "gateway %s runs as root with the home %s: Hermes must not be configured or run"
-                " as root" % (gateway.name, gateway.home)
-            )
         if gateway.problem:
             raise GuardError("gateway %s: %s" % (gateway.name, gateway.problem))
         if gateway.python is None:

@@ -79,6 +79,7 @@ MODULES = (
     "_host.sources",
     "_host.systemd",
     "_host.timers",
+    "_host.trust",
     "_host.waiting",
     "_trend.advice",
     "_trend.analysis",

@@ -19,7 +19,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     config,
     restart,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     systemd as systemd_module,
@@ -256,6 +256,12 @@ class FakeSystemd:
 
 
 REAL_RUN = command.run
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_root(monkeypatch):
+    """The tests may run as root, with Pythons in a directory that everyone may write."""
+    monkeypatch.setattr(client, "ROOT", -1)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import doctor
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
 
 GATEWAY = "hermes-gateway.service"
 FUTURE = "{ path=/opt/h/start ; argv[]=/opt/h/start --forever ; ignore_errors=no ; }"
@@ -46,3 +46,19 @@ def test_two_gateways_on_one_home(host, settings, tmp_path):
         "hermes: hermes-gateway",
         "hermes-gateway: hermes",
     ]
+
+
+def test_gateway_that_runs_as_root(host, settings, monkeypatch):
+    """It is advice, and no fault that doctor ends with 1 for."""
+    assert doctor.notes([settings(user="nobody")]) == []
+    monkeypatch.setattr(client, "not_as_root", lambda one: None)
+    assert doctor.notes([settings(user="root")]) == [
+        "note: hermes-gateway: it runs as root, so whoever talks its agent into a command has the "
+        "whole host: run it as a user of its own"
+    ]
+    monkeypatch.setattr(client, "not_as_root", lambda one: one.python + " belongs to uid 1000")
+    assert doctor.notes([settings(user="root", python="/x/python")])[1] == (
+        "note: hermes-gateway: its Hermes is not asked for its version and settings, and is not "
+        "drained before a restart, as root must not run its Python: /x/python belongs to uid 1000"
+    )
+    assert len(doctor.notes([settings(user="root", python="")])) == 1

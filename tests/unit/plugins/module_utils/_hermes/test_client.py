@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, drain
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import trust
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import HermesError
 
 yaml = pytest.importorskip("yaml")
@@ -75,6 +76,25 @@ def test_code_runs_behind_the_bootstrap(gateway):
 def test_module_runs_behind_the_bootstrap(gateway):
     done = client.run_python(gateway, ["-m", "hermes_cli.main", "--version"])
     assert (done.rc, done.out) == (0, "main ['--version'] __main__\n")
+
+
+def test_python_that_root_must_not_run(gateway, monkeypatch):
+    """It is not run at all; a Python of root's own is, and its sources are looked at too."""
+    asked = []
+    monkeypatch.setattr(client, "ROOT", gateway.uid)
+    monkeypatch.setattr(trust, "why_not", lambda *what: asked.append(what) or "/x belongs to uid 1")
+    monkeypatch.setattr(client.command, "run", lambda *_words, **_more: pytest.fail("it was run"))
+    for call in (lambda: client.probe(gateway), lambda: client.ask(gateway, {"do": "edit"})):
+        with pytest.raises(HermesError, match="runs as root, so its Python is not asked: /x bel"):
+            call()
+    assert drain.write(gateway) is False
+    assert asked[0] == (gateway.python, [gateway.root], [gateway.home])
+    os.mkdir(gateway.home + "/plugins")
+    monkeypatch.undo()
+    monkeypatch.setattr(client, "ROOT", gateway.uid)
+    monkeypatch.setattr(trust, "why_not", lambda *what: asked.append(what))
+    assert client.probe(gateway)["version"] == "0.22.2"
+    assert asked[-1][1] == [gateway.home + "/plugins", gateway.root]
 
 
 @pytest.mark.parametrize("root", [None, ""])

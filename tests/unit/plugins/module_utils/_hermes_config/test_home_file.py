@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import stat
 
 import pytest
 
 yaml = pytest.importorskip("yaml")
 
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes_config import managed_file
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import trust
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 BOTH = {"session_max_messages": 50, "auto_compress": True}
@@ -67,7 +70,41 @@ def test_bad_homes(host, scope):
     one.problem = "the home /x belongs to uid 0, but the gateway runs as ada (uid 1000)"
     with pytest.raises(GuardError, match="belongs to uid 0"):
         host.run(scope=scope, gateways=[one.name], **BOTH)
-    one.problem, one.uid = None, managed_file.ROOT
-    with pytest.raises(GuardError, match="must not be configured or run as root"):
-        host.run(scope=scope, **BOTH)
     assert not os.path.exists(host.state)
+
+
+@pytest.fixture
+def of_root(host, monkeypatch):
+    """A gateway that runs as root, with a Python that another user can write."""
+    one = host.gateway()
+    one.uid = managed_file.ROOT
+    monkeypatch.setattr(client, "ROOT", pwd.getpwnam(one.user).pw_uid)
+    monkeypatch.setattr(trust, "why_not", lambda python, *places: python + " belongs to uid 1000")
+    return one
+
+
+def test_gateway_of_root_is_set_in_the_managed_scope(host, of_root):
+    """Its Python is not run, and the play goes on: six of 27 public unit files are like that."""
+    result = host.run(scope="managed", **BOTH)
+    assert result["changed"] and os.path.exists(host.file)
+    why = "%s belongs to uid 1000" % of_root.python
+    assert [line for line in result["warnings"] if why in line] == [
+        "gateway hermes-gateway could not be asked what it reads and has in effect: the gateway "
+        "runs as root, so its Python is not asked: " + why
+    ]
+
+
+def test_home_of_a_gateway_of_root_is_left_out(host, of_root):
+    before = host.listing()
+    result = host.run(scope="home", **BOTH)
+    assert not result["changed"] and host.listing() == before
+    assert result["warnings"] == [
+        "left out: gateway hermes-gateway: the gateway runs as root, so its Python is not asked: "
+        "%s belongs to uid 1000" % of_root.python
+    ]
+
+
+def test_home_of_a_gateway_of_root_whose_python_is_roots(host, of_root, monkeypatch):
+    monkeypatch.setattr(trust, "why_not", lambda python, *places: None)
+    result = host.run(scope="home", **BOTH)
+    assert result["changed"] and "hygiene_hard_message_limit" in host.read(of_root.config)

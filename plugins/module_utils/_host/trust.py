@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether root may run a Python: only if nobody but root can write what it runs and imports.
+
+What is looked at is the file itself, every directory above it, its virtual environment, the library
+of the Python below that, and what files such as ``*.pth`` add to them. Nothing of it is run.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+ROOT = 0
+# A Hermes with all that it needs has some 40,000 files.
+MAX_ENTRIES = 400000
+# As the kernel counts: MAXSYMLINKS.
+_MAX_LINKS = 40
+# Far above what a file has that adds directories to those of the library.
+_MAX_BYTES = 1 << 18
+# What a system shares with other programs: of these prefixes only the library is looked at.
+_SHARED = ("/", "/usr", "/usr/local")
+# Here, so that a test can have files of other users without being root.
+lstat = os.lstat
+_QUOTED_PATH = r"""["'](/[^"'\n]+)["']"""
+
+
+class _Untrusted(Exception):
+    """The text says what someone else than root can write."""
+
+
+def why_not(python: str, trees: Iterable[str] = (), paths: Iterable[str] = ()) -> str | None:
+    """Why root must not run ``python``, or None if it may.
+
+    ``trees`` are directories that it imports from as well, ``paths`` what it only reads.
+    """
+    look = _Look()
+    try:
+        look.all_of(python, trees)
+        for path in paths:
+            look.way(path)
+    except _Untrusted as exc:
+        return str(exc)
+    except OSError as exc:
+        return "%s cannot be read: %s" % (exc.filename or python, exc.strerror)
+    return None
+
+
+class _Look:
+    """One look at files; each is looked at once."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, os.stat_result] = {}
+        self.trees: set[str] = set()
+
+    def all_of(self, python: str, trees: Iterable[str]) -> None:
+        """Raise _Untrusted, or OSError, unless root may run ``python``."""
+        real = self.way(python)
+        for place in self._libraries(python, real):
+            self.tree(place)
+        for place in trees:
+            self.tree(place)
+
+    def _libraries(self, python: str, real: str) -> Iterator[str]:
+        """Where ``python``, which is the file ``real``, imports from."""
+        environment = os.path.dirname(os.path.dirname(os.path.abspath(python)))
+        settings = os.path.join(environment, "pyvenv.cfg")
+        base = os.path.dirname(os.path.dirname(real))
+        alone = os.path.lexists(settings)
+        if alone:
+            yield environment
+            text = _text(settings)
+            found = re.search(r"^home\s*=\s*(/.*?)\s*$", text, re.M)
+            base = os.path.dirname(self.way(found.group(1))) if found else base
+            alone = not re.search(r"^include-system-site-packages\s*=\s*true", text, re.M | re.I)
+        if base not in _SHARED:
+            yield base
+            return
+        # python3 is Debian's directory of packages, which an environment of its own does not use.
+        pattern = "python3.*" if alone else "python3*"
+        for prefix in {base, "/usr"} if alone else {base, *_SHARED}:
+            yield from sorted(glob.glob("%s/lib*/%s" % (prefix.rstrip("/"), pattern)))
+
+    def entry(self, path: str) -> os.stat_result:
+        """The lstat of ``path``; _Untrusted if someone else than root may change it."""
+        info = self.seen.get(path)
+        if info is None:
+            if len(self.seen) >= MAX_ENTRIES:
+                raise _Untrusted("it has more than %d files to look at" % MAX_ENTRIES)
+            info = self.seen[path] = lstat(path)
+            if info.st_uid != ROOT:
+                raise _Untrusted("%s belongs to uid %d" % (path, info.st_uid))
+            # The bits of a link mean nothing. Those of a group are also those of an ACL's mask.
+            if not stat.S_ISLNK(info.st_mode) and info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise _Untrusted("%s can be written by others than root" % path)
+        return info
+
+    def way(self, path: str) -> str:
+        """Look at ``path``, all directories on the way to it, and links; where it really is."""
+        place, links = "/", 0
+        self.entry(place)
+        left = path.split("/")
+        while left:
+            word = left.pop(0)
+            if word in ("", "."):
+                continue
+            if word == "..":
+                place = os.path.dirname(place)
+                continue
+            last, place = place, os.path.join(place, word)
+            if stat.S_ISLNK(self.entry(place).st_mode):
+                links += 1
+                if links > _MAX_LINKS:
+                    raise _Untrusted("%s has too many links on its way" % path)
+                target = os.readlink(place)
+                place = "/" if target.startswith("/") else last
+                left = target.split("/") + left
+        return place
+
+    def tree(self, path: str) -> None:
+        """Look at all that is below ``path``, and at what links in it point to."""
+        left = [path]
+        while left:
+            place = self.way(left.pop())
+            if place in self.trees or not stat.S_ISDIR(self.entry(place).st_mode):
+                continue
+            self.trees.add(place)
+            for name in os.listdir(place):
+                one = os.path.join(place, name)
+                info = self.entry(one)
+                if stat.S_ISDIR(info.st_mode):
+                    left.append(one)
+                elif stat.S_ISLNK(info.st_mode):
+                    # One that leads nowhere imports nothing.
+                    left += [one] if os.path.exists(one) else []
+                elif name.endswith(".pth") or name.startswith("__editable__"):
+                    left += _added(place, one)
+
+
+def _added(place: str, path: str) -> list[str]:
+    """The directories that a file such as a ``.pth`` adds to what is imported."""
+    text = _text(path)
+    found = re.findall(_QUOTED_PATH, text)
+    if path.endswith(".pth"):
+        lines = [line.strip() for line in text.splitlines()]
+        found += [line for line in lines if line and not line.startswith(("#", "import "))]
+    joined = [os.path.join(place, one) for one in found if "\0" not in one]
+    return [one for one in joined if os.path.exists(one)]
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        text = stream.read(_MAX_BYTES + 1)
+    if len(text) > _MAX_BYTES:
+        raise _Untrusted("%s is too long to look at" % path)
+    return text

@@ -1,0 +1,169 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether root may run a Python. In the tests we are root, and other users are other modes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import trust
+
+REAL = os.lstat
+
+
+class Place:
+    """A virtual environment, the sources of a program beside it, and who owns what."""
+
+    def __init__(self, root):
+        self.root = root
+        self.venv = root + "/venv"
+        self.python = self.venv + "/bin/python"
+        self.packages = self.venv + "/lib/python3.11/site-packages"
+        self.base = root + "/store"
+        self.others = {}
+        for folder in (self.venv + "/bin", self.packages, self.base + "/bin", root + "/src"):
+            os.makedirs(folder)
+        self.write("store/bin/python3.11", "")
+        self.write("store/lib.py", "")
+        self.write("src/app.py", "")
+        self.write("venv/lib/python3.11/site-packages/needed.py", "")
+        self.write(
+            "venv/pyvenv.cfg", "home = %s/bin\ninclude-system-site-packages = false\n" % self.base
+        )
+        os.symlink(self.base + "/bin/python3.11", self.python)
+
+    def write(self, name, text):
+        path = os.path.join(self.root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        return path
+
+    def lstat(self, path):
+        info = REAL(path)
+        uid, mode = self.others.get(str(path), (0, info.st_mode))
+        if not str(path).startswith(self.root):
+            # The temporary directory is everyone's.
+            mode &= ~0o022
+        return os.stat_result((mode, *info[1:4], uid, *info[5:]))
+
+    def why_not(self, *places):
+        return trust.why_not(self.python, places)
+
+
+@pytest.fixture
+def place(monkeypatch):
+    root = os.path.realpath(tempfile.mkdtemp())
+    mask = os.umask(0o022)
+    made = Place(root)
+    monkeypatch.setattr(trust, "lstat", made.lstat)
+    yield made
+    os.umask(mask)
+    shutil.rmtree(root)
+
+
+def test_python_of_root(place):
+    assert place.why_not() is None
+    assert place.why_not(place.root + "/src") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "venv",
+        "venv/bin",
+        "venv/bin/python",
+        "venv/pyvenv.cfg",
+        "venv/lib/python3.11/site-packages/needed.py",
+        "store/bin/python3.11",
+        "store/lib.py",
+        "src/app.py",
+        "src",
+    ],
+)
+def test_what_another_user_owns(place, name):
+    path = os.path.join(place.root, name).rstrip("/")
+    place.others[path] = (1000, REAL(path).st_mode)
+    assert place.why_not(place.root + "/src") == "%s belongs to uid 1000" % path
+
+
+@pytest.mark.parametrize("bits", [0o020, 0o002, 0o1002])
+@pytest.mark.parametrize("name", ["venv", "store/lib.py", "src"])
+def test_what_others_may_write(place, name, bits):
+    path = os.path.join(place.root, name)
+    place.others[path] = (0, REAL(path).st_mode | bits)
+    assert place.why_not(place.root + "/src") == "%s can be written by others than root" % path
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.pth", "# a comment\n%s\n"),
+        ("x.pth", "../../../../../" + "elsewhere" + "\n#%s\n"),
+        ("x.pth", "import sys; sys.path.insert(0, '%s')\n"),
+        ("__editable___app_finder.py", "MAPPING: dict[str, str] = {'app': '%s'}\n"),
+    ],
+)
+def test_what_a_file_adds_to_the_library(place, name, text):
+    """As an editable install has it: the sources are somewhere else, often in a home."""
+    added = place.write("elsewhere/app.py", "")
+    path = os.path.join(place.packages, name)
+    place.write(path, text % os.path.dirname(added))
+    if text.startswith(".."):
+        os.rename(place.root + "/elsewhere", place.root + "/venv/elsewhere")
+        added = place.root + "/venv/elsewhere/app.py"
+        place.write(path, text.replace("../../../../../", "../../../") % "")
+    assert place.why_not() is None
+    place.others[added] = (1000, REAL(added).st_mode)
+    assert place.why_not() == "%s belongs to uid 1000" % added
+
+
+def test_what_is_only_read(place):
+    """Of a directory that is only read, what is in it does not matter."""
+    path = place.write("home/notes", "")
+    place.others[path] = (1000, REAL(path).st_mode)
+    home = place.root + "/home"
+    assert trust.why_not(place.python, [], [home]) is None
+    assert trust.why_not(place.python, [home]) == "%s belongs to uid 1000" % path
+    place.others[home] = (0, REAL(home).st_mode | 0o020)
+    assert trust.why_not(place.python, [], [home]).endswith(
+        "home can be written by others than root"
+    )
+
+
+def test_link_to_what_another_user_owns(place):
+    target = place.write("elsewhere/app.py", "")
+    os.symlink(os.path.dirname(target), place.packages + "/app")
+    assert place.why_not() is None
+    place.others[target] = (1000, REAL(target).st_mode)
+    assert place.why_not() == "%s belongs to uid 1000" % target
+
+
+def test_links_that_lead_nowhere_or_in_a_circle(place):
+    os.symlink("nowhere", place.packages + "/gone")
+    os.symlink(".", place.packages + "/circle")
+    assert place.why_not() is None
+    os.symlink("loop", place.root + "/loop")
+    assert "too many links" in trust.why_not(place.root + "/loop")
+
+
+def test_python_that_does_not_exist(place):
+    assert (
+        trust.why_not(place.root + "/none")
+        == "%s/none cannot be read: No such file or directory" % place.root
+    )
+
+
+def test_more_than_can_be_looked_at(place, monkeypatch):
+    monkeypatch.setattr(trust, "MAX_ENTRIES", 10)
+    assert place.why_not() == "it has more than 10 files to look at"
+
+
+def test_pth_without_end(place, monkeypatch):
+    monkeypatch.setattr(trust, "_MAX_BYTES", 100)
+    place.write(place.packages + "/x.pth", "x" * 200)
+    assert place.why_not().endswith("x.pth is too long to look at")
