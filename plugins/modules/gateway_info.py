@@ -197,7 +197,7 @@ gateways:
       sample: {"time": 1785939000.5, "event": "refused", "code": "young", "reason": "it has run for
         10 min", "trigger": "operator"}
     memory:
-      description: Its memory in bytes; a value that cannot be known is null.
+      description: Its memory in bytes, but for the last; a value that cannot be known is null.
       type: dict
       contains:
         rss_bytes:
@@ -238,6 +238,10 @@ gateways:
             C(MemoryHigh=) of the unit and of all above it, such as a slice, a user or a container.
           type: int
           sample: 1572864000
+        high_events:
+          description: How often the kernel has slowed the unit's processes down at C(MemoryHigh=).
+          type: int
+          sample: 0
 host:
   description: The memory of the host in bytes.
   returned: success

@@ -37,6 +37,24 @@ options:
         O(session_max_messages) off too.
       - A running gateway notices it at the next message of a chat, so no restart is needed.
     type: bool
+  cache_memory:
+    description:
+      - From how much memory on a gateway evicts cached chats by itself. What it evicts is read from
+        its database again at the next message, and nobody is interrupted.
+      - Hermes does so from 0.20.1 on, at 65 % of its limit or of the RAM, which is above the
+        watchdog's default threshold, and not at all if that is less than 512 MB. An older Hermes
+        ignores it.
+      - With V(auto), 80 % of the watchdog's threshold, the least of all gateways. Without a
+        watchdog, 65 % of the least limit or of the RAM. Never less than 256 MB.
+      - A share of RAM, such as V(40%), or an amount, such as V(800M), is set as it is. An empty
+        value takes back what was set.
+      - A gateway reads it only when it starts, see O(restart).
+    type: str
+  watchdog_threshold:
+    description:
+      - The watchdog's threshold that this play sets, for O(cache_memory=auto). It counts in check
+        mode, and on a host where C(hermes-guard) knows no threshold.
+    type: str
   article_keys:
     description:
       - Also write C(session_max_messages) and C(session_auto_compress) literally, with the values
@@ -76,9 +94,9 @@ options:
     description:
       - V(present) sets the keys.
       - V(absent) takes back what this module has set, in every file, and brings back what was there
-        before. Where any of O(session_max_messages), O(auto_compress) and O(settings) are given
-        only what they set is taken back, whatever their values. A key that somebody else has
-        changed since stays as it is.
+        before. Where any of O(session_max_messages), O(auto_compress), O(cache_memory) and
+        O(settings) are given only what they set is taken back, whatever their values. A key that
+        somebody else has changed since stays as it is.
     type: str
     choices: [present, absent]
     default: present
@@ -216,6 +234,8 @@ def main() -> None:
         argument_spec={
             "session_max_messages": {"type": "int"},
             "auto_compress": {"type": "bool"},
+            "cache_memory": {"type": "str"},
+            "watchdog_threshold": {"type": "str"},
             "article_keys": {"type": "bool", "default": False},
             "settings": {"type": "dict", "default": {}},
             "scope": {"type": "str", "choices": ["managed", "home"], "default": "managed"},

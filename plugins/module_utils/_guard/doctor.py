@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import time
 
-from .._hermes import client, discovery, drain
-from .._host import display, systemd, timers
-from .._host.errors import RunError
+from .._hermes import agent_cache, client, discovery, drain
+from .._host import cgroup, display, systemd, timers
+from .._host.errors import HermesError, RunError
 from . import config, history, limits, suspension
 from .managed import ManagedGateway
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .config import Settings
 
 OLDEST_SYSTEMD = 247
+# What is reclaimed at memory.high comes back at once, so the usage stays just below it.
+SLOWED_SHARE = 0.95
 
 # The variables that raise a limit of the unit's own.
 _RAISE = {"MemoryMax": "hermes_memory_limit_max", "MemoryHigh": "hermes_memory_limit_high"}
@@ -169,6 +171,12 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
                 _RAISE.get(most.source, "that limit"),
             )
         )
+    found += _eviction(gateway, most.bytes if most else None)
+    if _is_slowed_down(gateway):
+        found.append(
+            "the kernel slows it down: it is at its MemoryHigh, and does not get on from there: "
+            "raise hermes_memory_limit_high, or leave it out"
+        )
     # The gateway's own directory is made with its first sample.
     folder = settings.folder if os.path.isdir(settings.folder) else config.STATE
     if not os.access(folder, os.W_OK):
@@ -179,6 +187,50 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
             "hermes-mem-watchdog"
         )
     return found
+
+
+def _eviction(gateway: ManagedGateway, kernel: int | None) -> list[str]:
+    """Whether Hermes evicts cached chats before the watchdog or the ``kernel``'s limit acts.
+
+    Nothing of a Hermes that cannot be asked or has no such budget, nor if it is switched off.
+    """
+    if gateway.problem or not gateway.python:
+        return []
+    try:
+        hermes = client.probe(gateway, [agent_cache.KEY])
+    except HermesError:
+        return []
+    if not hermes["reads"][agent_cache.KEY]:
+        return []
+    budget = agent_cache.literal(hermes["config"][agent_cache.KEY])
+    if budget is None:
+        budget, limit = agent_cache.automatic(gateway.control_group)
+        if budget < agent_cache.LEAST:
+            return [
+                "Hermes does not evict cached chats by itself: it would at 65 %% of %s, and does "
+                "not below %s: set hermes_session_cache_memory"
+                % (display.megabytes(limit), display.megabytes(agent_cache.LEAST))
+            ]
+    threshold = gateway.settings.threshold
+    for line, what in (
+        (threshold, "the watchdog's threshold is %s: set hermes_session_cache_memory, or raise it"),
+        (kernel, "the kernel's limit is %s: set hermes_session_cache_memory, or raise it"),
+    ):
+        if budget and line is not None and budget >= line:
+            text = "Hermes evicts cached chats by itself from %s on, but " + what
+            return [text % (display.megabytes(budget), display.megabytes(line))]
+    return []
+
+
+def _is_slowed_down(gateway: ManagedGateway) -> bool:
+    """Whether the kernel has slowed the gateway down at its MemoryHigh=, and it is there now."""
+    memory = cgroup.memory(gateway.control_group)
+    high = cgroup.own_limit(gateway.control_group)
+    used = memory["cgroup_bytes"]
+    if not memory["high_events"] or high is None or used is None:
+        return False
+    # Without memory.high, own_limit is memory.max, at which the count does not grow.
+    return used >= SLOWED_SHARE * high
 
 
 def _samples_are_missing(gateway: ManagedGateway) -> bool:

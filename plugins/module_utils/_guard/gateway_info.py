@@ -28,6 +28,7 @@ _MEMORY = (
     "cgroup_peak_bytes",
     "cgroup_max_bytes",
     "limit_bytes",
+    "high_events",
 )
 # Seconds for the Hermes of one user, that of all their gateways together. A user can start any
 # number of them, and one that does not answer takes client.TIMEOUT.

@@ -16,7 +16,7 @@ from .._hermes import discovery
 from .._hermes.discovery import Gateway
 from .._host import choice, guard_program
 from .._host.errors import GuardError, host_faults
-from . import managed_file, options, restarts
+from . import cache, managed_file, options, restarts
 from .diff import diff
 from .effect import restart_required, verify
 from .installed import Installed
@@ -47,7 +47,7 @@ def configure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if params["state"] == "absent":
         planned = absent(wanted, _homes(params["gateways"], gateways), gateways, record)
     elif gateways or params["gateways"]:
-        planned = _present(wanted, gateways, params, record)
+        planned = _present(wanted, gateways, params, record, check_mode)
     else:
         return dict(
             _result(Planned([], [], left_out), [], []),
@@ -69,13 +69,19 @@ def _chosen(names: list[str], gateways: list[Gateway]) -> list[Gateway]:
 
 
 def _present(
-    wanted: list[Asked], gateways: list[Gateway], params: dict[str, Any], record: Record
+    wanted: list[Asked],
+    gateways: list[Gateway],
+    params: dict[str, Any],
+    record: Record,
+    check_mode: bool,
 ) -> Planned:
+    chosen = _chosen(params["gateways"], gateways)
+    wanted = cache.resolved(wanted, chosen, params, check_mode)
     keys = sorted({key for ask in wanted for key in ask.keys})
     installed: list[Installed] = []
     failed: list[GuardError] = []
     of_root: list[str] = []
-    for gateway in _chosen(params["gateways"], gateways):
+    for gateway in chosen:
         try:
             one = Installed(gateway, keys)
         except GuardError as exc:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from .._hermes import agent_cache
+from .._host import display, proc, quantity
 from .._host.errors import SettingError
 
 # An intent and the keys that mean it: all that the installed Hermes reads are set. The last one is
@@ -18,6 +20,8 @@ INTENTS = {
 }
 # The keys of the article that made them known. No Hermes so far reads them.
 ARTICLE_KEYS = ("session_max_messages", "session_auto_compress")
+CACHE = "cache_memory"
+AUTO = "auto"
 KEY = re.compile(r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
 SECRET = re.compile(
     r"key$|keys$|token$|secret|passw|credential|authorization|private", re.IGNORECASE
@@ -27,13 +31,15 @@ SECRET = re.compile(
 class Asked(NamedTuple):
     """One wanted key: the module's ``option`` it comes from, and the ``keys`` that mean it.
 
-    ``always`` says whether it is set even if the installed Hermes does not read it.
+    ``always`` says whether it is set even if the installed Hermes does not read it, ``optional``
+    whether it is no news if that does not.
     """
 
     option: str
     keys: tuple[str, ...]
     value: Any
     always: bool = False
+    optional: bool = False
 
 
 def asked(params: dict[str, Any]) -> list[Asked]:
@@ -49,13 +55,31 @@ def asked(params: dict[str, Any]) -> list[Asked]:
             wanted.append(Asked(option, keys, params[option]))
             if params["article_keys"]:
                 wanted.append(Asked(option, keys[:1], params[option], always=True))
+    if params.get(CACHE) is not None:
+        budget = cache_budget(params[CACHE])
+        wanted.append(Asked(CACHE, (agent_cache.KEY,), budget, optional=True))
     for key, value in sorted(_flat(params["settings"] or {}).items()):
         wanted.append(Asked("settings", (key,), value, always=True))
     if not wanted and params["state"] == "present":
         raise SettingError(
-            "nothing is asked: give at least one of session_max_messages, auto_compress or settings"
+            "nothing is asked: give at least one of session_max_messages, auto_compress,"
+            " cache_memory or settings"
         )
     return wanted
+
+
+def cache_budget(text: str) -> int | None:
+    """The MB that ``text`` of cache_memory means; None for "auto" and for none at all.
+
+    SettingError with what is allowed.
+    """
+    word = str(text).strip()
+    if word in ("", AUTO):
+        return None
+    try:
+        return max(1, quantity.size(word, proc.host_memory()["total_bytes"]) // display.MB)
+    except ValueError as exc:
+        raise SettingError('%s: %s, "auto", or empty for none' % (CACHE, exc)) from exc
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -118,7 +118,7 @@ def _plan_for(one: Installed, scope: str, plans: dict[str, Plan], warnings: list
 def _add(plan: Plan, one: Installed, ask: Asked, planned: Planned) -> None:
     """Add to ``plan`` what ``ask`` means to the Hermes of ``one``."""
     keys = one.keys_for(ask)
-    if not keys:
+    if not keys and not ask.optional:
         planned.warnings.append(
             "%s has no effect on gateway %s: its Hermes %s reads none of %s"
             % (ask.option, one.gateway.name, one.version, ", ".join(ask.keys))

@@ -16,7 +16,7 @@ from collections import namedtuple
 from . import display, proc
 
 ROOT = "/sys/fs/cgroup"
-FIELDS = ("cgroup_bytes", "cgroup_peak_bytes", "cgroup_max_bytes", "oom_kills")
+FIELDS = ("cgroup_bytes", "cgroup_peak_bytes", "cgroup_max_bytes", "oom_kills", "high_events")
 # Where hierarchies are mounted below ROOT: v2; with v1 its memory controller, and systemd's own
 # hierarchy in the hybrid and in the legacy layout.
 _MOUNTS = ("", "/memory", "/unified", "/systemd")
@@ -84,6 +84,7 @@ def memory(control_group: str | None) -> dict[str, int | None]:
 
     ``cgroup_max_bytes`` is None without a limit too. ``oom_kills`` is the field oom_kill among the
     events: how many processes the OOM killer has ended since the cgroup was made.
+    ``high_events`` is how often it was slowed down at memory.high, which v1 does not have.
     """
     for directory in directories(control_group):
         for current, peak, limit, events in _FILES:
@@ -95,13 +96,28 @@ def memory(control_group: str | None) -> dict[str, int | None]:
                 maximum = None
             text = proc.read(os.path.join(directory, events)) or ""
             kills = re.search(r"^oom_kill (\d+)", text, re.M)
+            slowed = re.search(r"^high (\d+)", text, re.M)
             return {
                 "cgroup_bytes": used,
                 "cgroup_peak_bytes": _number(os.path.join(directory, peak)),
                 "cgroup_max_bytes": maximum,
                 "oom_kills": int(kills.group(1)) if kills else None,
+                "high_events": int(slowed.group(1)) if slowed else None,
             }
     return dict.fromkeys(FIELDS)
+
+
+def own_limit(control_group: str | None) -> int | None:
+    """``memory.high`` of a cgroup, else its limit, else those of the uppermost one, in bytes.
+
+    None if there is none. The uppermost is that of a container.
+    """
+    for directory in [*directories(control_group), *directories("/")]:
+        for name in ("memory.high", "memory.max", "memory.limit_in_bytes"):
+            size = _number(os.path.join(directory, name))
+            if size is not None and 0 < size < _NO_LIMIT:
+                return size
+    return None
 
 
 def limit(control_group: str | None) -> Limit | None:

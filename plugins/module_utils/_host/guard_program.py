@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from . import command
 from .errors import GuardError
@@ -22,11 +23,27 @@ SESSION_RECORD = "hermes_config.json"
 # Seconds, as TimeoutStartSec of NAME-restart.service: waiting for a quiet moment, draining and two
 # starts have their own limits, far below it.
 RESTART_TIMEOUT = 7200
+# Seconds: each gateway's Hermes may be asked, which takes a second or two.
+STATUS_TIMEOUT = 120
 
 
 def restart_unit(name: str) -> str:
     """The unit that asks the arbiter for a restart of gateway ``name``."""
     return name + "-restart.service"
+
+
+def thresholds() -> dict[str, int]:
+    """The watchdog's threshold in bytes of each gateway that has one; empty without a guard."""
+    if not os.path.exists(PROGRAM):
+        return {}
+    try:
+        done = command.run([PROGRAM, "status", "--json"], timeout=STATUS_TIMEOUT)
+        gateways = json.loads(done.out)["gateways"]
+        found = {one["name"]: one["threshold_bytes"] for one in gateways}
+    except (GuardError, ValueError, KeyError, TypeError):
+        # It is broken, or older or newer than this: the roles that install it say so.
+        return {}
+    return {name: size for name, size in found.items() if isinstance(size, int) and size > 0}
 
 
 def restart(name: str, reason: str, emergency: bool) -> dict[str, Any]:

@@ -47,6 +47,7 @@ MODULES = (
     "_guard.status",
     "_guard.suspension",
     "_guard.watchdog",
+    "_hermes.agent_cache",
     "_hermes.client",
     "_hermes.database",
     "_hermes.discovery",

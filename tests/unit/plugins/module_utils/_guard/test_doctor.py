@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import doctor
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
 
 GATEWAY = "hermes-gateway.service"
 FUTURE = "{ path=/opt/h/start ; argv[]=/opt/h/start --forever ; ignore_errors=no ; }"
@@ -62,3 +63,64 @@ def test_gateway_that_runs_as_root(host, settings, monkeypatch):
         "drained before a restart, as root must not run its Python: /x/python belongs to uid 1000"
     )
     assert len(doctor.notes([settings(user="root", python="")])) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "threshold", "kernel", "expected"),
+    [
+        (388, "485M", 776, None),
+        (0, "485M", 776, None),
+        ("off", "485M", 776, None),
+        (
+            "auto",
+            "485M",
+            776,
+            "Hermes does not evict cached chats by itself: it would at 65 % of 776 MB, and does "
+            "not below 512 MB: set hermes_session_cache_memory",
+        ),
+        (
+            "auto",
+            "500M",
+            1000,
+            "Hermes evicts cached chats by itself from 650 MB on, but the watchdog's threshold is "
+            "500 MB: set hermes_session_cache_memory, or raise it",
+        ),
+        (
+            800,
+            "",
+            776,
+            "Hermes evicts cached chats by itself from 800 MB on, but the kernel's limit is "
+            "776 MB: set hermes_session_cache_memory, or raise it",
+        ),
+    ],
+)
+def test_order_in_which_memory_is_taken(
+    host, settings, monkeypatch, value, threshold, kernel, expected
+):
+    """Hermes's own eviction first, then the watchdog, then the kernel; also on a host of 1 GB."""
+    key = doctor.agent_cache.KEY
+    answer = {"reads": {key: True}, "config": {key: value}}
+    monkeypatch.setattr(client, "probe", lambda gateway, keys: answer)
+    limit = cgroup.Limit(kernel << 20, "MemoryMax")
+    monkeypatch.setattr(cgroup, "limit", lambda group: limit)
+    monkeypatch.setattr(cgroup, "own_limit", lambda group: limit.bytes)
+    found = doctor.problems([settings(threshold=threshold)])
+    assert [line for line in found if "evict" in line] == (
+        ["hermes-gateway: " + expected] if expected else []
+    )
+    answer["reads"][key] = False
+    assert not [one for one in doctor.problems([settings(threshold=threshold)]) if "evict" in one]
+
+
+@pytest.mark.parametrize(
+    ("events", "used", "slow"),
+    [(0, 200, False), (7, 200, True), (7, 100, False), (None, 200, False)],
+)
+def test_gateway_that_the_kernel_slows_down(host, settings, monkeypatch, events, used, slow):
+    """It looks like one that has levelled off, and crawls."""
+    memory = dict.fromkeys(cgroup.FIELDS)
+    memory.update(high_events=events, cgroup_bytes=used << 20)
+    monkeypatch.setattr(cgroup, "memory", lambda group: memory)
+    monkeypatch.setattr(cgroup, "own_limit", lambda group: 200 << 20)
+    found = [one for one in doctor.problems([settings()]) if "slows it down" in one]
+    assert bool(found) == slow

@@ -40,6 +40,7 @@ def test_memory_of_version_2(mount):
         "cgroup_peak_bytes": 2 << 20,
         "cgroup_max_bytes": 4 << 20,
         "oom_kills": 2,
+        "high_events": 3,
     }
 
 
@@ -66,6 +67,7 @@ def test_memory_of_version_1(mount, limit, expected):
         "cgroup_peak_bytes": 9,
         "cgroup_max_bytes": expected,
         "oom_kills": 5,
+        "high_events": None,
     }
 
 
@@ -173,3 +175,11 @@ def test_limit_of_version_1_is_the_least_too(mount, tmp_path):
 def test_limit_of_what_is_no_cgroup(mount, tmp_path, group):
     mount("", memory__max="5\n")
     assert cgroup.limit(group) is None
+
+
+def test_own_limit_is_the_one_that_slows_down_first(mount):
+    assert cgroup.own_limit(GROUP) is None
+    mount("", memory__max="4194304\n", memory__high="max\n")
+    assert cgroup.own_limit(GROUP) == 4 << 20
+    mount("", memory__max="4194304\n", memory__high="2097152\n")
+    assert cgroup.own_limit(GROUP) == 2 << 20

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How much memory Hermes may fill with cached chats: below the watchdog's threshold, on any host.
+
+Hermes's own eviction comes first, then the watchdog, then the kernel: see _hermes/agent_cache.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._hermes import agent_cache
+from .._hermes.discovery import Gateway
+from .._host import cgroup, display, guard_program, proc, quantity
+from .._host.errors import SettingError
+from .options import AUTO, CACHE, Asked
+
+THRESHOLD = "watchdog_threshold"
+
+
+def resolved(
+    wanted: list[Asked], gateways: list[Gateway], params: dict[str, Any], check_mode: bool
+) -> list[Asked]:
+    """``wanted`` with the budget of cached chats for these ``gateways`` in MB.
+
+    An empty option, and "auto" without a gateway, ask for no key: what was set is taken back.
+    """
+    return [
+        _resolved(one, gateways, params, check_mode) if one.option == CACHE else one
+        for one in wanted
+    ]
+
+
+def _resolved(
+    one: Asked, gateways: list[Gateway], params: dict[str, Any], check_mode: bool
+) -> Asked:
+    value = one.value
+    if str(params[CACHE]).strip() == AUTO and gateways:
+        value = _least(gateways, _thresholds(gateways, params, check_mode)) // display.MB
+    return one._replace(value=value, keys=one.keys if value else ())
+
+
+def _least(gateways: list[Gateway], thresholds: dict[str, int]) -> int:
+    """The least budget that any of the gateways should have: the managed file is that of all."""
+    total = proc.host_memory()["total_bytes"]
+    budgets = []
+    for gateway in gateways:
+        limit = cgroup.limit(gateway.control_group)
+        most = min(limit.bytes, total) if limit and total else total
+        budgets.append(agent_cache.advised(thresholds.get(gateway.name), most))
+    return min(budgets)
+
+
+def _thresholds(
+    gateways: list[Gateway], params: dict[str, Any], check_mode: bool
+) -> dict[str, int]:
+    """The watchdog's thresholds in bytes by name: the guard's, else what the play is about to set.
+
+    In check mode the guard has not been told of that yet.
+    """
+    text = str(params.get(THRESHOLD) or "").strip()
+    known = {} if text and check_mode else guard_program.thresholds()
+    if known or not text:
+        return known
+    try:
+        size = quantity.size(text, proc.host_memory()["total_bytes"])
+    except ValueError as exc:
+        raise SettingError("%s: %s" % (THRESHOLD, exc)) from exc
+    return {gateway.name: size for gateway in gateways}

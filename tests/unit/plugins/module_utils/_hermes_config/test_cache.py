@@ -1,0 +1,110 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The budget of cached chats that hermes_config sets."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+yaml = pytest.importorskip("yaml")
+
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    command,
+    guard_program,
+    proc,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SettingError
+
+MB = 1 << 20
+# As Hermes has it from 0.20.1 on.
+NEW = '"agent": {"agent_cache": {"memory_high_mb": "auto"}},'
+
+
+@pytest.fixture
+def small(host, monkeypatch):
+    """A host with 970 MB, a guard that knows no threshold yet, and one gateway of a new Hermes."""
+    monkeypatch.setattr(
+        proc, "host_memory", lambda: {"total_bytes": 970 * MB, "available_bytes": 500 * MB}
+    )
+    host.known = {}
+    monkeypatch.setattr(guard_program, "thresholds", lambda: host.known)
+    one = host.gateway(python=host.hermes("0.22.2", extra=NEW))
+    one.control_group = ""
+    return host
+
+
+def budget(host):
+    return yaml.safe_load(host.read(host.file))["agent"]["agent_cache"]["memory_high_mb"]
+
+
+def test_budget_is_below_the_watchdogs_threshold(small):
+    done = small.run(cache_memory="auto", watchdog_threshold="50%")
+    assert budget(small) == 388 and done["changed"] and done["warnings"] == []
+    assert not small.run(cache_memory="auto", watchdog_threshold="50%")["changed"]
+    # What the guard has been told counts, but for a dry run, which comes before that.
+    small.known = {"hermes-gateway": 400 * MB}
+    small.run(cache_memory="auto", watchdog_threshold="50%")
+    assert budget(small) == 320
+    dry = small.run(check=True, cache_memory="auto", watchdog_threshold="50%")
+    assert [row["after"] for row in dry["applied"]] == [388]
+    small.run(state="absent")
+    assert not small.listing().get(small.file)
+
+
+def test_least_of_all_gateways_counts(small):
+    other = small.gateway("hermes-gateway-coder", python=small.gateways[0].python)
+    other.control_group = ""
+    small.known = {"hermes-gateway": 900 * MB, "hermes-gateway-coder": 400 * MB}
+    small.run(cache_memory="auto")
+    assert budget(small) == 320
+
+
+def test_without_a_watchdog_hermes_keeps_its_share(small):
+    small.run(cache_memory="auto")
+    assert budget(small) == 630
+
+
+@pytest.mark.parametrize(("text", "expected"), [("40%", 388), ("300M", 300)])
+def test_value_of_the_operator(small, text, expected):
+    small.known = {"hermes-gateway": 400 * MB}
+    small.run(cache_memory=text)
+    assert budget(small) == expected
+    # What was set goes if it is left to Hermes, and nothing else.
+    small.run(cache_memory="", session_max_messages=50)
+    assert "agent" not in yaml.safe_load(small.read(small.file))
+
+
+def test_value_that_is_none(small):
+    with pytest.raises(SettingError, match="cache_memory: .*'lots'"):
+        small.run(cache_memory="lots")
+    with pytest.raises(SettingError, match="watchdog_threshold"):
+        small.run(cache_memory="auto", watchdog_threshold="lots")
+
+
+def test_hermes_that_does_not_read_it(host, monkeypatch):
+    """0.19 has no such budget; that is no news at every run."""
+    monkeypatch.setattr(guard_program, "thresholds", dict)
+    host.gateway().control_group = ""
+    done = host.run(cache_memory="auto", watchdog_threshold="50%", session_max_messages=50)
+    assert [row["key"] for row in done["applied"]] == ["compression.hygiene_hard_message_limit"]
+    assert done["warnings"] == [] and "agent" not in yaml.safe_load(host.read(host.file))
+
+
+@pytest.mark.parametrize(
+    ("out", "expected"),
+    [
+        (json.dumps({"gateways": [{"name": "a", "threshold_bytes": 5}]}), {"a": 5}),
+        (json.dumps({"gateways": [{"name": "a", "threshold_bytes": None}]}), {}),
+        (json.dumps({"gateways": [{"name": "a", "threshold_bytes": "5"}, 7]}), {}),
+        ("no JSON", {}),
+        ("[]", {}),
+    ],
+)
+def test_thresholds_of_the_guard(monkeypatch, tmp_path, out, expected):
+    monkeypatch.setattr(guard_program, "PROGRAM", str(tmp_path / "guard"))
+    monkeypatch.setattr(command, "run", lambda *_words, **_more: command.Result(0, out, ""))
+    assert guard_program.thresholds() == {}
+    (tmp_path / "guard").write_text("")
+    assert guard_program.thresholds() == expected
