@@ -95,7 +95,9 @@ KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import cli, config, restart
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
+client.ROOT = -1
 config.FOLDER, config.STATE, show = sys.argv[2:5]
 config.load.__defaults__ = (config.FOLDER,)
 real = command.run
