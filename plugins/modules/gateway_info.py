@@ -218,7 +218,8 @@ gateways:
           type: int
           sample: 0
         tree_rss_bytes:
-          description: Resident set size of the main process and all that it started, summed up.
+          description: Resident set size of the gateway's process and all that it started. Memory
+            that a forked child shares with it counts once.
           type: int
           sample: 98664448
         cgroup_bytes:
@@ -242,6 +243,22 @@ gateways:
           description: How often the kernel has slowed the unit's processes down at C(MemoryHigh=).
           type: int
           sample: 0
+    workers:
+      description:
+        - The scopes in which Hermes, from 0.20 on, runs commands beside the gateway. Their memory
+          is not part of RV(gateways[].memory) and is no leak of the gateway; it counts if the host
+          runs out of memory.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The name of the scope.
+          type: str
+          sample: hermes-worker-proc_1f2e3d.scope
+        memory_bytes:
+          description: Its memory and swap.
+          type: int
+          sample: 734003200
 host:
   description: The memory of the host in bytes.
   returned: success

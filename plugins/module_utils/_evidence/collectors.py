@@ -15,9 +15,9 @@ import platform
 from typing import Any, Callable, NamedTuple
 
 from .._guard import config, history, memory_trend
-from .._hermes import client, database, discovery, state_file
+from .._hermes import client, database, discovery, state_file, workers
 from .._hermes.discovery import Gateway
-from .._host import cgroup, display, files, proc, systemd
+from .._host import cgroup, display, files, proc, systemd, tree
 from .._host.errors import FileError, HermesError, RunError, SettingError, SystemdError
 from .._oom import oom_info
 from .._redact import gateway_log
@@ -347,8 +347,9 @@ def _memory(gateway: Gateway) -> dict[str, Any]:
     found.update(cgroup.memory(gateway.control_group))
     # What was killed is in oom.json.
     found.pop("oom_kills")
-    every = [proc.memory(pid) for pid in cgroup.processes(gateway.pid, gateway.control_group)]
-    found["tree_rss_bytes"] = sum(memory["rss_bytes"] for memory in every if memory)
+    used = tree.memory(gateway.pid, gateway.control_group)
+    found["tree_rss_bytes"] = used.rss_bytes if used else 0
+    found["worker_bytes"] = workers.memory_bytes(gateway)
     return found
 
 

@@ -220,6 +220,9 @@ def _run_status(options: Any, every: list[Settings]) -> int:
                 "%s, %s" % (_when(last["time"]), last.get("reason")) if last else "never",
             )
         )
+        if one["workers"]:
+            size = sum(worker["memory_bytes"] for worker in one["workers"])
+            _print("  %d workers beside it  %s" % (len(one["workers"]), display.megabytes(size)))
         for reason in (one["problem"], one["conflict"]):
             if reason:
                 _print("  " + reason)

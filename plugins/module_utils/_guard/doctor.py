@@ -76,7 +76,7 @@ def notes(every: Collection[Settings]) -> list[str]:
 def _as_root(settings: Settings) -> list[str]:
     """What should be known of a gateway that runs as root; nothing of any other."""
     try:
-        if settings.account.pw_uid != 0:
+        if settings.account.pw_uid != client.ROOT:
             return []
     except RunError:
         return []

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .._hermes import client, discovery, state_file
-from .._host import cgroup, choice, display, proc
+from .._hermes import client, discovery, state_file, workers
+from .._host import cgroup, choice, display, proc, tree
 from .._host.errors import GuardError, HermesError, host_faults
 from . import config, status
 
@@ -121,6 +121,7 @@ def _describe(
         "active_state": None,
         "active_agents": None,
         "memory": dict.fromkeys(_MEMORY),
+        "workers": [],
         "problem": None,
         "conflict": None,
         "container": None,
@@ -154,6 +155,7 @@ def _live(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]
     }
     if gateway.pid:
         answer["memory"] = _memory(gateway.pid, gateway.control_group)
+        answer["workers"] = [one._asdict() for one in workers.of(gateway)]
     if gateway.problem is None and gateway.python:
         try:
             hermes = _ask(gateway, spent)
@@ -200,40 +202,25 @@ def _memory(pid: int, control_group: str) -> dict[str, int | None]:
     )
     least = cgroup.limit(control_group)
     memory["limit_bytes"] = least.bytes if least else None
-    pids = cgroup.processes(pid, control_group)
-    memory.update(_by_proc(pid, pids) if psutil is None else _by_psutil(pid, pids))
+    used = tree.memory(pid, control_group)
+    if used is not None:
+        memory.update(
+            rss_bytes=used.own["rss_bytes"],
+            swap_bytes=used.own["swap_bytes"],
+            tree_rss_bytes=used.rss_bytes,
+        )
+    memory.update({} if psutil is None else _by_psutil(pid))
     return memory
 
 
-def _by_psutil(pid: int, pids: list[int]) -> dict[str, int]:
+def _by_psutil(pid: int) -> dict[str, int]:
     memory = {}
     try:
         process = psutil.Process(pid)
         memory["rss_bytes"] = process.memory_info().rss
-        memory["tree_rss_bytes"] = sum(_rss(one) for one in pids)
         # Needs the right to trace the process, which comes with root.
         full = process.memory_full_info()
         memory.update(pss_bytes=full.pss, uss_bytes=full.uss, swap_bytes=full.swap)
     except (psutil.AccessDenied, psutil.NoSuchProcess):
         pass
     return memory
-
-
-def _rss(pid: int) -> int:
-    try:
-        return psutil.Process(pid).memory_info().rss
-    except (psutil.AccessDenied, psutil.NoSuchProcess):
-        return 0
-
-
-def _by_proc(pid: int, pids: list[int]) -> dict[str, int]:
-    """As _by_psutil, without what only psutil reads: proportional and unique set size."""
-    by_pid = {one: proc.memory(one) for one in {pid}.union(pids)}
-    own = by_pid[pid]
-    if own is None:
-        return {}
-    return {
-        "rss_bytes": own["rss_bytes"],
-        "swap_bytes": own["swap_bytes"],
-        "tree_rss_bytes": sum(one["rss_bytes"] for one in by_pid.values() if one),
-    }

@@ -15,6 +15,7 @@ Three limits, for three questions:
 
 from __future__ import annotations
 
+from .._hermes import workers
 from .._host import cgroup, display, proc
 from . import sampling
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 EMERGENCY = 0.95
 # The same for the host: below this share of its RAM, the kernel may choose any process.
 AVAILABLE = 0.05
+# In the source of a limit that is a user.s, or that of all users: "MemoryMax of user-1000.slice".
+_OF_USER = " of user"
 
 
 def above_threshold(settings: Settings, row: dict[str, Any]) -> bool:
@@ -40,7 +43,12 @@ def above_threshold(settings: Settings, row: dict[str, Any]) -> bool:
 def near_kernel_limit(gateway: Gateway, row: dict[str, Any]) -> bool:
     """Whether sample ``row`` is so near the kernel's limit that a restart must not wait."""
     # 0: a host that does not say how much RAM it has.
-    return 0 < EMERGENCY * kernel_limit(gateway) < sampling.footprint(row)
+    used = sampling.footprint(row)
+    least = cgroup_limit(gateway)
+    if least is not None and _OF_USER in least.source:
+        # What the user's systemd runs is below that limit, and so are the workers.
+        used += workers.memory_bytes(gateway)
+    return 0 < EMERGENCY * kernel_limit(gateway) < used
 
 
 def emergency(gateway: Gateway, row: dict[str, Any]) -> str | None:
@@ -54,12 +62,17 @@ def emergency(gateway: Gateway, row: dict[str, Any]) -> str | None:
         )
     host = proc.host_memory()
     line = AVAILABLE * host["total_bytes"]
+    if host["available_bytes"] >= line:
+        return None
+    # Only now: they cost a look at the processes of all scopes of the user.
+    beside = workers.memory_bytes(gateway)
     # The end of a gateway that is smaller than what is missing would not help.
-    if host["available_bytes"] < line < used:
-        return "only %s of the memory of this host is available, and it uses %s" % (
+    if line < used + beside:
+        text = "only %s of the memory of this host is available, and it uses %s" % (
             display.megabytes(host["available_bytes"]),
             display.megabytes(used),
         )
+        return text + (", its workers %s" % display.megabytes(beside) if beside else "")
     return None
 
 

@@ -11,7 +11,7 @@ import os
 import time
 
 from .._hermes import client, state_file
-from .._host import cgroup, display, files, proc
+from .._host import cgroup, display, files, tree
 from .._host.errors import FileError, HermesError
 
 TYPE_CHECKING = False
@@ -30,18 +30,13 @@ def take(gateway: ManagedGateway) -> dict[str, Any] | None:
     """The row of a running gateway, by column of history; None if its process has just ended.
 
     ``tree_rss_bytes`` and ``swap_bytes`` count the process and all that it started, which a look at
-    the RSS of one process misses.
+    the RSS of one process misses. A page that several of them share counts once.
     """
     if gateway.pid is None:
         return None
-    own = proc.memory(gateway.pid)
-    if own is None:
+    used = tree.memory(gateway.pid, gateway.control_group)
+    if used is None:
         return None
-    members = [own]
-    for pid in cgroup.processes(gateway.pid, gateway.control_group):
-        one = proc.memory(pid) if pid != gateway.pid else None
-        if one is not None:
-            members.append(one)
     unit = cgroup.memory(gateway.control_group)
     runtime = state_file.runtime(gateway)
     row = {
@@ -49,10 +44,10 @@ def take(gateway: ManagedGateway) -> dict[str, Any] | None:
         "invocation_id": gateway.invocation_id,
         "pid": gateway.pid,
         "uptime_seconds": None if gateway.uptime_seconds is None else int(gateway.uptime_seconds),
-        "rss_bytes": own["rss_bytes"],
-        "anon_bytes": own["anon_bytes"],
-        "swap_bytes": sum(one["swap_bytes"] for one in members),
-        "tree_rss_bytes": sum(one["rss_bytes"] for one in members),
+        "rss_bytes": used.own["rss_bytes"],
+        "anon_bytes": used.own["anon_bytes"],
+        "swap_bytes": used.swap_bytes,
+        "tree_rss_bytes": used.rss_bytes,
         "cgroup_bytes": unit["cgroup_bytes"],
         "oom_kills": unit["oom_kills"],
         "active_agents": runtime["active_agents"],

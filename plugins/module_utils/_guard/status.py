@@ -9,7 +9,7 @@ last restart and why. Sizes are in bytes, times in epoch seconds; what is not kn
 
 from __future__ import annotations
 
-from .._hermes import discovery, state_file
+from .._hermes import discovery, state_file, workers
 from .._host import proc, timers
 from . import history, ledger, managed, sampling, suspension
 
@@ -126,6 +126,7 @@ def _one(
         "uptime_seconds": None if uptime is None else int(uptime),
         "sample": row,
         "footprint_bytes": sampling.footprint(row) if row else None,
+        "workers": [worker._asdict() for worker in workers.of(live)] if live else [],
     }
     answer.update(known)
     if row:

@@ -107,6 +107,23 @@ def memory(control_group: str | None) -> dict[str, int | None]:
     return dict.fromkeys(FIELDS)
 
 
+def resident(control_group: str | None) -> tuple[int | None, int | None]:
+    """(bytes that the processes of a cgroup have in RAM, in swap), each page once; None if unknown.
+
+    Its anonymous memory and the files that are mapped, not what else is in the page cache.
+    """
+    for directory in directories(control_group):
+        text = proc.read(os.path.join(directory, "memory.stat")) or ""
+        values = {name: int(size) for name, size in re.findall(r"^(\w+) (\d+)$", text, re.M)}
+        for anonymous, mapped in (("anon", "file_mapped"), ("total_rss", "total_mapped_file")):
+            if anonymous in values:
+                swap = values.get("total_swap")
+                if swap is None:
+                    swap = _number(os.path.join(directory, "memory.swap.current"))
+                return values[anonymous] + values.get(mapped, 0), swap
+    return None, None
+
+
 def own_limit(control_group: str | None) -> int | None:
     """``memory.high`` of a cgroup, else its limit, else those of the uppermost one, in bytes.
 

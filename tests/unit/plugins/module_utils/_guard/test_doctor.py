@@ -51,6 +51,7 @@ def test_two_gateways_on_one_home(host, settings, tmp_path):
 
 def test_gateway_that_runs_as_root(host, settings, monkeypatch):
     """It is advice, and no fault that doctor ends with 1 for."""
+    monkeypatch.setattr(client, "ROOT", 0)
     assert doctor.notes([settings(user="nobody")]) == []
     monkeypatch.setattr(client, "not_as_root", lambda one: None)
     assert doctor.notes([settings(user="root")]) == [

@@ -14,7 +14,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     watchdog,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup, proc
 
 UNIT = "hermes-gateway.service"
 
@@ -41,6 +41,8 @@ def one(systemd, settings, tmp_path, monkeypatch):
     systemd.add_gateway(tmp_path / "home")
     group = proc.read("/proc/self/cgroup").splitlines()[-1].partition("::")[2] or "/"
     systemd.units[UNIT]["ControlGroup"] = group
+    # That may be the one of the whole machine, which has more in it than a gateway.
+    monkeypatch.setattr(cgroup, "processes", lambda pid, group: [pid])
     monkeypatch.setattr(last_seen, "SYSTEM_RUNTIME", str(tmp_path / "run"))
     (tmp_path / "run/systemd/units").mkdir(parents=True)
     link(systemd, tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import limits
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
 
-GATEWAY = SimpleNamespace(control_group="/system.slice/hermes-gateway.service")
+GATEWAY = SimpleNamespace(control_group="/system.slice/hermes-gateway.service", pid=None)
 
 
 def row(size):
