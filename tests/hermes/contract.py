@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from capabilities import LIMIT
+from capabilities import LIMIT, SIDE_BY_SIDE
 from gateway import PLACE, PROGRAM, PYTHON, WATCHDOG, Host
 
 HERE = Path(__file__).resolve().parent
@@ -20,8 +20,6 @@ TOP = HERE.parents[1]
 LOAD = TOP / "tests/lab/load"
 # The patience of every day, in seconds.
 PATIENCE = 300
-# Of the checks that a machine with two processors can do side by side without being late.
-SIDE_BY_SIDE = 6
 # What the product may leave files in.
 PLACES = "/etc /usr/local /var/lib /run/systemd/system /opt/lab/apt"
 SNAPSHOT = (
@@ -219,7 +217,7 @@ class Contract:
                 return str(exc) or repr(exc)
             return None
 
-        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        with ThreadPoolExecutor(capability.workers) as pool:
             found = [problem] * len(wanted) if problem else list(pool.map(one, wanted))
         self.say("%s: %d s" % (capability.text, time.monotonic() - started))
         for gateway, problem in zip(wanted, found):
