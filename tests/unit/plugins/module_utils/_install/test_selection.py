@@ -17,8 +17,11 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
     GuardError,
     SystemdError,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
+    guard_component,
+    selection,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard as backend
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import selection
 
 GATEWAY = "hermes-gateway.service"
 FUTURE = "{ path=/opt/h/start ; argv[]=/opt/h/start --forever ; ignore_errors=no ; }"
@@ -43,11 +46,12 @@ def not_understood(systemd, unit=GATEWAY):
 def test_upgrade_to_a_release_that_is_not_understood(host, guard, timer, systemd):
     """The next run of the playbook once removed all that protected such a gateway."""
     backend.apply(guard())
-    backend.apply(timer())
+    guard_component.apply(timer())
     before = contents(host)
     not_understood(systemd)
     for parameters in (guard(), timer(), guard(gateways=["hermes-gateway"])):
-        result = backend.apply(parameters)
+        module = guard_component if "component" in parameters else backend
+        result = module.apply(parameters)
         assert result["changed"] is False and "skipped_because" not in result
         assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
         assert result["notes"][0].startswith(
