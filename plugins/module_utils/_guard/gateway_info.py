@@ -149,7 +149,7 @@ def _live(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]
         "state": _state(gateway, runtime["state"]),
         "active_state": gateway.active_state,
         "active_agents": runtime["active_agents"],
-        "problem": gateway.problem,
+        "problem": gateway.problem or runtime["problem"],
         "conflict": gateway.conflict,
         "container": gateway.container,
     }

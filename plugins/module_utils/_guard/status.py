@@ -111,6 +111,7 @@ def _one(
     """The whole answer for one gateway; ``gateway`` is None if its unit is gone."""
     live = gateway if gateway is not None and gateway.pid is not None else None
     row = sampling.take(live) if live and not live.problem else None
+    said = state_file.runtime(gateway) if gateway else state_file.unknown()
     uptime = live.uptime_seconds if live else None
     answer = {
         "name": settings.name,
@@ -118,9 +119,9 @@ def _one(
         "scope": settings.scope,
         "user": settings.user,
         "home": settings.home,
-        "state": _state(gateway),
-        "profiles": _profiles(gateway),
-        "problem": gateway.problem if gateway else None,
+        "state": _state(gateway, said),
+        "profiles": state_file.served(gateway, said) if gateway else [],
+        "problem": (gateway.problem or said["problem"]) if gateway else None,
         "pid": live.pid if live else None,
         "invocation_id": live.invocation_id if live else None,
         "uptime_seconds": None if uptime is None else int(uptime),
@@ -134,15 +135,10 @@ def _one(
     return answer
 
 
-def _profiles(gateway: ManagedGateway | None) -> list[str]:
-    """Those that it serves; of one whose unit is gone, none."""
-    return state_file.served(gateway, state_file.runtime(gateway)) if gateway else []
-
-
-def _state(gateway: ManagedGateway | None) -> str:
+def _state(gateway: ManagedGateway | None, said: dict[str, Any]) -> str:
     """What Hermes says of itself while it runs, else what systemd says of the unit."""
     if gateway is None:
         return "gone"
     if gateway.pid is None:
         return gateway.active_state
-    return state_file.runtime(gateway)["state"] or gateway.active_state
+    return said["state"] or gateway.active_state

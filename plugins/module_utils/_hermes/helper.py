@@ -220,7 +220,7 @@ def _channels(home: str) -> list[str]:
         with open(fd, "rb") as stream:
             platforms = json.loads(stream.read(MAX_BYTES)).get("platforms") or {}
         return sorted(name for name, one in platforms.items() if one.get("state") in CONNECTED)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return []
 
 

@@ -34,13 +34,21 @@ STATES = ("starting", "running", "degraded", "draining", "stopped", "startup_fai
 
 def unknown() -> dict[str, Any]:
     """What runtime returns if the file says nothing of this run."""
-    return {"state": None, "active_agents": None, "platforms": {}, "version": None, "profiles": []}
+    return {
+        "state": None,
+        "active_agents": None,
+        "platforms": {},
+        "version": None,
+        "profiles": [],
+        "problem": None,
+    }
 
 
 def runtime(gateway: Gateway) -> dict[str, Any]:
     """``state`` (one of STATES), ``active_agents``, ``platforms`` (their states by name),
     ``version``, that of the code that runs, which Hermes 0.20.6 and later know, and ``profiles``,
-    the names of those that the process serves, from 0.21.5 on.
+    the names of those that the process serves, from 0.21.5 on. ``problem`` says why the file cannot
+    be read, or what in it is not known.
 
     None if unknown. The file belongs to the process that wrote it: if its pid or start time is
     another's, it says nothing about this run.
@@ -51,8 +59,8 @@ def runtime(gateway: Gateway) -> dict[str, Any]:
         content = files.read_json(
             os.path.join(gateway.home, "gateway_state.json"), owners={gateway.uid}
         )
-    except FileError:
-        return unknown()
+    except FileError as exc:
+        return dict(unknown(), problem=str(exc))
     if content is None or content.get("pid") != gateway.pid:
         return unknown()
     if content.get("start_time") not in (None, proc.start_ticks(gateway.pid)):
@@ -64,6 +72,7 @@ def runtime(gateway: Gateway) -> dict[str, Any]:
         "platforms": _platforms(content.get("platforms")),
         "version": _version(content.get("code_version")),
         "profiles": _profiles(content.get("served_profiles")),
+        "problem": _problem(state),
     }
 
 
@@ -97,6 +106,13 @@ def served(gateway: Gateway, said: dict[str, Any]) -> list[str]:
     One that says nothing serves its own.
     """
     return said["profiles"] or [gateway.profile or "default"]
+
+
+def _problem(state: object) -> str | None:
+    if state in (None, *STATES):
+        return None
+    shown = display.printable(state, MAX_WORD) if isinstance(state, str) else type(state).__name__
+    return "its gateway_state.json has the state %r, which is not known" % shown
 
 
 def _agents(value: object) -> int | None:

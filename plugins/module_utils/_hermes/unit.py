@@ -162,6 +162,8 @@ def _unresolved(
         user = no_account(named)
     elif state != "loaded":
         reason = "systemd cannot load it: %s" % state
+    elif not words:
+        reason = "its command cannot be read"
     elif os.path.basename(words[0] if words else "") in ("podman", "docker", "nerdctl"):
         reason = "it starts a container: gateways in containers are not managed"
     else:

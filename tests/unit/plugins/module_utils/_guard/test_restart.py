@@ -19,7 +19,11 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     managed,
     restart,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import drain, state_file
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import (
+    discovery,
+    drain,
+    state_file,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
 
@@ -57,6 +61,27 @@ def test_gateway_that_does_not_drain_is_told_to_restart_itself(
     assert systemd.calls == ["kill " + UNIT]
     # The next process must not boot beside a marker.
     assert (home / "signals").read_text() == "SIGUSR1 clean\n"
+
+
+def test_shell_above_a_gateway_gets_no_signal(systemd, settings, home, monkeypatch):
+    """It would die of SIGUSR1, and systemd would then kill the turns that are under way."""
+    monkeypatch.setattr(restart, "DRAIN_SECONDS", 0.3)
+    real = discovery.refresh
+
+    def refresh(wanted):
+        found = real(wanted)
+        for one in found.values():
+            one.main_pid = os.getppid() if one.pid else None
+        return found
+
+    monkeypatch.setattr(discovery, "refresh", refresh)
+    home.mkdir()
+    (home / "mode").write_text("busy")
+    systemd.add_gateway(home)
+    outcome = arbiter.restart(settings(), "it leaks")
+    assert (outcome["event"], outcome["mode"]) == ("restart", "resume")
+    assert systemd.calls == ["try-restart " + UNIT]
+    assert (home / "signals").read_text() == "SIGTERM clean\n"
 
 
 @pytest.mark.parametrize("version", ["0.20.0", "0.20.1", "0.22.2.post1", "1.0.0", None])

@@ -32,7 +32,14 @@ def say(tmp_path):
     return make
 
 
-UNKNOWN = {"state": None, "active_agents": None, "platforms": {}, "version": None, "profiles": []}
+UNKNOWN = {
+    "state": None,
+    "active_agents": None,
+    "platforms": {},
+    "version": None,
+    "profiles": [],
+    "problem": None,
+}
 
 
 def test_what_it_says(say):
