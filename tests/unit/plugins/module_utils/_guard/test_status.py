@@ -161,7 +161,9 @@ def test_status_of_what_is_not_managed(timers, settings, tmp_path, monkeypatch, 
     """Every gateway of the host is listed, and why the guard leaves some of them alone."""
     timers.add_gateway(tmp_path / "home")
     timers.add_gateway(tmp_path / "home", unit="hermes.service", start=False)
-    timers.units["hermes.service"]["ExecStart"] = "{ path=/x ; argv[]=/x --forever ; }"
+    timers.units["hermes.service"]["ExecStart"] = (
+        "{ path=/x ; argv[]=/x --forever ; ignore_errors=no ; }"
+    )
     inside = discovery.Gateway("docker:web", "container", discovery.find_gateways()[0].account, "/")
     inside.container = "web"
     monkeypatch.setattr(discovery, "in_containers", lambda candidates: [inside])
