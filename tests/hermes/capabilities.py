@@ -239,7 +239,7 @@ def _renewed(gateway, pid, entry):
     """It has another process, which listens and answers, and was restarted once."""
     gateway.ready()
     assert gateway.pid == entry["new_pid"] != pid, (gateway.pid, pid, entry)
-    gateway.answered(gateway.send())
+    gateway.chats()
     assert len(gateway.ledger("restart", "failed")) == 1, gateway.ledger()
     marker = gateway.host.ssh("find %s -name .drain_request.json" % gateway.home).stdout
     assert not marker, "a drain marker is left behind"

@@ -203,6 +203,23 @@ class Gateway:
         )
         assert self.talk()["answered"][str(number)] == 1, "it was answered twice"
 
+    def chats(self):
+        """A message is answered; one that a gateway refuses while it starts is sent again, as it asks for."""
+        number = self.send()
+        if self.refused(number):
+            number = self.send()
+        self.answered(number)
+
+    def refused(self, number):
+        """Wait for a word on a message; whether it was a refusal."""
+
+        def word():
+            now = self.talk()
+            return str(number) in now["answered"] or number in now["refused"]
+
+        self.wait("a word on msg-%d" % number, word)
+        return number in self.talk()["refused"]
+
     def in_flight(self, delay):
         """A turn that takes ``delay`` seconds; its number, once the model has been asked."""
         turns = self.talk()["turns"]
