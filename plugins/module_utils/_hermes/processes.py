@@ -45,7 +45,9 @@ def started_manually(known: Sequence[Gateway]) -> list[Gateway]:
             continue
         home = homes.of(user, proc.environ(pid), command, pid)
         if not command.certain and not homes.wrote_state(home, pid, user.pw_uid):
-            continue
+            # A chat has the title of a gateway too, and its shell above it.
+            if len(proc.argv(pid)) > 1 or proc.parent(pid) != 1:
+                continue
         profile = profile_of(proc.argv(pid), home)
         name = "hermes-gateway%s@%s" % ("-" + profile if profile else "", user.pw_name)
         if name in names:

@@ -14,18 +14,20 @@ from .._hermes import agent_cache
 from .._hermes.discovery import Gateway
 from .._host import cgroup, display, guard_program, proc, quantity
 from .._host.errors import SettingError
+from .installed import Installed
 from .options import AUTO, CACHE, Asked
 
 THRESHOLD = "watchdog_threshold"
 
 
 def resolved(
-    wanted: list[Asked], gateways: list[Gateway], params: dict[str, Any], check_mode: bool
+    wanted: list[Asked], installed: list[Installed], params: dict[str, Any], check_mode: bool
 ) -> list[Asked]:
-    """``wanted`` with the budget of cached chats for these ``gateways`` in MB.
+    """``wanted`` with the budget of cached chats in MB, for those of ``installed`` that read it.
 
-    An empty option, and "auto" without a gateway, ask for no key: what was set is taken back.
+    An empty option, and "auto" without such a one, ask for no key: what was set is taken back.
     """
+    gateways = [one.gateway for one in installed if one.reads(agent_cache.KEY) is not False]
     return [
         _resolved(one, gateways, params, check_mode) if one.option == CACHE else one
         for one in wanted

@@ -75,13 +75,11 @@ def _present(
     record: Record,
     check_mode: bool,
 ) -> Planned:
-    chosen = _chosen(params["gateways"], gateways)
-    wanted = cache.resolved(wanted, chosen, params, check_mode)
     keys = sorted({key for ask in wanted for key in ask.keys})
     installed: list[Installed] = []
     failed: list[GuardError] = []
     of_root: list[str] = []
-    for gateway in chosen:
+    for gateway in _chosen(params["gateways"], gateways):
         try:
             one = Installed(gateway, keys)
         except GuardError as exc:
@@ -97,6 +95,7 @@ def _present(
             installed.append(one)
     if failed and not installed:
         raise failed[0]
+    wanted = cache.resolved(wanted, installed, params, check_mode)
     planned = present(wanted, installed, params["scope"], record)
     planned.warnings.extend("left out: %s" % exc for exc in failed)
     planned.warnings.extend(of_root)

@@ -202,7 +202,7 @@ def test_other_start_commands(world, name, line, argv):
 @pytest.mark.parametrize("name", ["gateway_state.json", "gateway.pid"])
 def test_process_that_only_its_own_file_tells_from_a_chat(world, argv, name):
     """A process title, and `gateway restart` without a service manager, which becomes a gateway."""
-    world.process(20, argv)
+    world.process(20, argv, parent=9)
     assert world.found() == []
     state = {"pid": 20, "start_time": 7, "gateway_state": "running"}
     (world.root / "ada/.hermes" / name).write_text(json.dumps(state))
@@ -211,6 +211,12 @@ def test_process_that_only_its_own_file_tells_from_a_chat(world, argv, name):
     state["start_time"] = 6
     (world.root / "ada/.hermes" / name).write_text(json.dumps(state))
     assert world.found() == []
+
+
+def test_process_with_a_title_that_no_shell_is_above(world):
+    """setproctitle leaves one word of the command line; a chat has its shell above it."""
+    world.process(20, ["hermes"])
+    assert (world.only().scope, world.only().user, world.only().pid) == ("manual", "ada", 20)
 
 
 # ---------------------------------------------------------------------------------------- wrappers
