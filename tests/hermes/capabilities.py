@@ -61,7 +61,7 @@ def found(gateway):
     assert info, "gateway_info does not list it"
     made = gateway.made
     expected = {
-        "unit": gateway.unit,
+        "unit": gateway.unit or None,
         "scope": "manual" if gateway.way == "manual" else made.scope,
         "user": made.user,
         "home": made.home,
