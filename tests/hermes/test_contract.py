@@ -9,15 +9,19 @@ import pytest
 from reasons import reason, red
 
 
-def test_capability(capability, release, way, outcomes, cell):
+def test_capability(capability, release, way, options, outcomes, cell):
     """It holds; or it cannot, and the reason is in docs/hermes.md."""
     why = reason(way, release, capability.key)
     if why:
         cell["word"] = "-"
         pytest.skip(why)
+    known = red(way, release, capability.key)
+    if known and options.short:
+        # It takes minutes to see it again.
+        cell["word"] = "no"
+        pytest.xfail(known)
     problem = outcomes(capability)["%s-%s" % (release, way)]
     cell["word"] = "no" if problem else "yes"
-    known = red(way, release, capability.key)
     if problem and known:
         pytest.xfail(known)
     assert problem is None, problem
