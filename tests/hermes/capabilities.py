@@ -270,7 +270,7 @@ def busy(gateway):
 
 def _frozen(contract):
     """All gateways that beat are stopped in the middle, for longer than the patience."""
-    # The requests of the check before this one are over then: Hermes 0.22 takes 70 s to end beside them.
+    # The requests of the check before this one are over then: beside them Hermes 0.22 took a minute to end.
     contract.sleep(1.5 * MARGIN_SECONDS)
 
     def freeze(gateway):
