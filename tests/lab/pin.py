@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Writes the lock file of one Hermes release, hermes-RELEASE.txt, with the hash of every wheel.
 
 Usage: pin.py RELEASE [--python VERSION ...] [REQUIREMENT ...]
