@@ -1,6 +1,6 @@
 """Writes the lock file of one Hermes release, hermes-RELEASE.txt, with the hash of every wheel.
 
-Usage: pin.py RELEASE [--python VERSION ...] [REQUIREMENT ...]
+Usage: python3 pin.py RELEASE [--python VERSION ...] [REQUIREMENT ...]
 
 With requirements, such as `hermes-agent==0.18.2`, they are resolved to what the package index has
 today; what the lab needs beside Hermes is added. Without any, the versions in the lock file stay

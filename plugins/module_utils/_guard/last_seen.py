@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 
-from .._hermes import discovery
+from .._hermes import discovery, launch
 from .._host import command, files, proc, systemd
 from .._host.errors import FileError, RunError
 from .managed import ManagedGateway
@@ -62,6 +62,9 @@ def note(gateway: ManagedGateway) -> None:
     It is only a saving: if that fails, systemd is asked again.
     """
     if gateway.active_state != "active" or gateway.pid is None:
+        return
+    # What is not known to be a gateway may be about to start one, which is then to be found.
+    if launch.gateway(proc.argv(gateway.pid)) is None:
         return
     settings = gateway.settings
     try:

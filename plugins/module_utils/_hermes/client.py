@@ -92,9 +92,11 @@ def not_as_root(gateway: Owned) -> str | None:
     trees = [os.path.join(gateway.home, "plugins")]
     root = getattr(gateway, "root", None)
     if root:
-        # What the bootstrap imports: the sources, and the packages that the installer put beside.
-        trees += [root, os.path.join(os.path.dirname(root), "installs")]
+        # The packages that the installer put beside the sources.
+        trees.append(os.path.join(os.path.dirname(root), "installs"))
     present = [one for one in trees if os.path.lexists(one)]
+    # The sources, which the bootstrap imports: if they are not there, someone may make them next.
+    present += [root] if root else []
     return trust.why_not(gateway.python or "", present, [gateway.home])
 
 

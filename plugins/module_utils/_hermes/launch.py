@@ -78,6 +78,9 @@ _ASSIGNED = re.compile(r"; sys\.argv = \[([^\]]*)\]; ")
 # Far above what those sources have, so that no user's command line keeps a check busy.
 _MAX_SOURCE = 1 << 14
 _MAX_ENDS = 16
+# How often a source has what the patterns of _SOURCES look for from each place of it: each place
+# costs a look at the rest.
+_MAX_PLACES = 8
 
 
 def parse(argv: Sequence[str]) -> Launch | None:
@@ -196,6 +199,8 @@ def _of_source(python: str | None, words: list[str]) -> Launch | None:
 
 def _is_own(source: str) -> bool:
     """Whether a source is one with which Hermes starts itself."""
+    if max(source.count("; exec("), source.count("from hermes_cli.main")) > _MAX_PLACES:
+        return False
     return any(
         source.startswith(begin) and re.search(end, source, re.DOTALL) for begin, end in _SOURCES
     )

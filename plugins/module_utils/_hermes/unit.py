@@ -35,6 +35,7 @@ PROPERTIES = (
     "EnvironmentFiles",
     "ControlGroup",
     "Restart",
+    "Type",
 )
 # Compiled when they are used, which in a check that has nothing to do they are not.
 SAFE_UNIT = r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z"
@@ -44,9 +45,9 @@ _LIKELY = r"hermes(?:-(?:agent|gateway)[A-Za-z0-9:_.@\\-]*)?\.service\Z"
 # Units whose cgroup may hold a gateway that they know nothing of: to restart one of these because
 # of it would end much else.
 _HOSTS_OF_OTHERS = (
-    r"user@|systemd-|(?:atd|containerd|cron|crond|docker|gdm|getty|incus|jupyter|libvirtd|lightdm|"
-    r"lxc|lxd|monit|pm2|podman|runit|s6|screen|sddm|serial-getty|ssh|sshd|supervisor|supervisord|"
-    r"tmux)[@.-]"
+    r"user@|systemd-|(?:anacron|atd|code-server|containerd|cron|crond|docker|gdm|getty|"
+    r"gitlab-runner|incus|jenkins|jupyter|jupyterhub|libvirtd|lightdm|lxc|lxd|monit|pm2|podman|"
+    r"runit|s6|screen|sddm|serial-getty|ssh|sshd|supervisor|supervisord|tmux|ttyd|xrdp)[@.-]"
 )
 _GUARD = "hermes-guard"
 
@@ -66,7 +67,7 @@ def from_unit(
     if not re.match(SAFE_UNIT, unit):
         return None
     words = systemd.exec_argv(properties.get("ExecStart"))
-    command = wrapper.gateway(words)
+    command = _command(unit, properties, words)
     main_pid = _main_pid(manager, properties)
     if candidates is None:
         candidates = candidates_of(_members(main_pid, properties))
@@ -75,7 +76,8 @@ def from_unit(
     pid = _own_process(inside, candidates, main_pid, likely)
     if known is None and command is None:
         if pid is None:
-            return _unresolved(manager, properties, words) if _is_likely(unit, words) else None
+            unclear = _is_likely(unit, words) and properties.get("Type") != "oneshot"
+            return _unresolved(manager, properties, words) if unclear else None
         if not likely and pid != main_pid and not _belongs(pid, unit, properties):
             return None
     user = _user_of(manager, properties, pid, known)
@@ -95,6 +97,18 @@ def from_unit(
     gateway.set_state(properties, pid, _argv(words, command))
     gateway.main_pid = main_pid
     return gateway
+
+
+def _command(unit: str, properties: Mapping[str, str], words: list[str]) -> launch.Launch | None:
+    """The gateway that the unit's command starts, if it is beyond doubt.
+
+    `gateway restart` becomes one without a service manager. With one it ends at once, and units of
+    operators that have a timer do just that.
+    """
+    command = wrapper.gateway(words)
+    if command is None or command.certain:
+        return command
+    return command if re.match(_LIKELY, unit) and properties.get("Type") != "oneshot" else None
 
 
 def _argv(words: list[str], command: launch.Launch | None) -> list[str]:
@@ -167,8 +181,9 @@ def _unresolved(
     elif os.path.basename(words[0] if words else "") in ("podman", "docker", "nerdctl"):
         reason = "it starts a container: gateways in containers are not managed"
     else:
+        # Its program alone: the words behind it may be a secret, as in `env TOKEN=... start.sh`.
         reason = "its command %r is not known to start a gateway, and none of its processes is one"
-        reason %= " ".join(words)[:100]
+        reason %= words[0][:100]
     name = unit[: -len(".service")] + ("" if manager.user is None else "@" + user.pw_name)
     gateway = Gateway(name, manager.scope, user, os.path.join(user.pw_dir, homes.DIRECTORY), unit)
     gateway.set_state(properties)
@@ -195,13 +210,17 @@ def _of_unit(
 ) -> list[int]:
     """Those of ``candidates`` that run in the unit, and on this host itself."""
     group = properties.get("ControlGroup", "")
+    # root's unit may have given its process another user; one of a user's may not: what a process
+    # calls its Python is run as the user of the unit.
+    user = manager.user or _account(properties.get("User") or "root")
+    wanted = user.pw_uid if user and (manager.user or user.pw_uid != 0) else None
     found = []
     for pid in candidates:
         inside = pid == main_pid or in_cgroup(pid, group)
         if not inside and not (main_pid and has_ancestor(pid, {main_pid})):
             continue
         uid = proc.owner(pid)
-        if uid is None or (manager.user is not None and uid != manager.user.pw_uid):
+        if uid is None or (wanted is not None and uid != wanted):
             continue
         if container.of(pid) is None:
             found.append(pid)
@@ -229,6 +248,9 @@ def _belongs(pid: int, unit: str, properties: Mapping[str, str]) -> bool:
     invocation = properties.get("InvocationID")
     if not invocation or re.match(_HOSTS_OF_OTHERS, unit):
         return False
+    # Someone has started it in a terminal that the unit offers, as an editor in a browser does.
+    if proc.has_terminal(pid):
+        return False
     return proc.environ(pid).get("INVOCATION_ID") == invocation
 
 
@@ -250,7 +272,7 @@ def from_file(user: pwd.struct_passwd, unit: str) -> Gateway | None:
         return None
     properties = unit_file.properties(user, unit)
     words = [word for word in properties["ExecStart"].split("\0") if word]
-    command = wrapper.gateway(words)
+    command = _command(unit, properties, words)
     own = re.match(_USERS_UNIT, unit)
     if command is None and (words or not own):
         return None

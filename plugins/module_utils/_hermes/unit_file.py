@@ -63,7 +63,10 @@ def exists(user: pwd.struct_passwd, unit: str) -> bool:
     own = [os.path.join(user.pw_dir, directory) for directory in DIRECTORIES]
     if any(os.path.lexists(os.path.join(one, unit)) for one in [*own, *HOST_DIRECTORIES]):
         return True
-    # A home, or its folder of units, that is not mounted says nothing.
+    # A home, or its folder of units, that is not mounted says nothing. What it is mounted on is an
+    # empty folder, and a home that is encrypted has other names in it.
+    if not any(os.path.isdir(one) for one in own):
+        return True
     try:
         os.listdir(user.pw_dir)
         for one in own:

@@ -64,6 +64,12 @@ def parent(pid: int) -> int | None:
     return int(fields[1]) if fields else None
 
 
+def has_terminal(pid: int) -> bool:
+    """Whether the process has a controlling terminal, which no service has by itself."""
+    fields = _stat(pid)
+    return fields is not None and fields[4] != "0"
+
+
 def _stat(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat from the third on."""
     text = read("/proc/%d/stat" % pid)

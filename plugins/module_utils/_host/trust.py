@@ -29,6 +29,9 @@ _MAX_BYTES = 1 << 18
 _SHARED = ("/", "/usr", "/usr/local")
 # Here, so that a test can have files of other users without being root.
 lstat = os.lstat
+# A link such as /proc/PID/fd/0 or /proc/PID/root says another place than the one it leads to, which
+# may be in a file system of someone else's own.
+_KERNEL = ("/proc", "/sys")
 _QUOTED_PATH = r"""["'](/[^"'\n]+)["']"""
 
 
@@ -115,6 +118,8 @@ class _Look:
                 place = os.path.dirname(place)
                 continue
             last, place = place, os.path.join(place, word)
+            if place in _KERNEL:
+                raise _Untrusted("%s leads through %s" % (path, place))
             if stat.S_ISLNK(self.entry(place).st_mode):
                 links += 1
                 if links > _MAX_LINKS:

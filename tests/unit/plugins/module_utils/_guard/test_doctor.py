@@ -29,7 +29,7 @@ def test_managed_gateway_that_is_not_understood(host, settings):
     found = doctor.problems([settings()])
     assert len(found) == 1
     assert found[0].startswith("hermes-gateway: hermes-gateway.service is there, and ")
-    assert "'/opt/h/start --forever' is not known to start a gateway" in found[0]
+    assert "'/opt/h/start' is not known to start a gateway" in found[0]
     assert found[0].endswith("it stays managed as it was configured")
 
 

@@ -198,7 +198,7 @@ def test_unit_that_looks_like_a_gateways_is_reported_with_the_reason(host):
     )
     one = collect()[1][NAME]
     assert (one["state"], one["managed"], one["pid"]) == ("unknown", False, None)
-    assert "'/opt/h/start --forever' is not known to start a gateway" in one["problem"]
+    assert "'/opt/h/start' is not known to start a gateway" in one["problem"]
     # If the guard manages it, it is one, and the reason is given all the same.
     host.manage(NAME)
     found = collect()[0]["gateways"]

@@ -125,3 +125,17 @@ def test_a_restart_is_decided_on_what_systemd_says(systemd, one, settings, asked
     systemd.units[UNIT].update(ActiveState="deactivating")
     assert watchdog.check([low]) == ([], True)
     assert (systemd.calls, asked) == ([], [[], [low.name]])
+
+
+def test_shim_that_has_not_started_its_gateway_yet(systemd, one, monkeypatch):
+    """A supervisor that is no shell and no runner is what the first check of its life sees."""
+    main = systemd.pid()
+    lines = {main: ["/usr/bin/node", "/opt/h/supervisor.js"]}
+    monkeypatch.setattr(proc, "argv", lambda pid: lines.get(pid, []))
+    monkeypatch.setattr(cgroup, "processes", lambda pid, group=None: list(lines))
+    monkeypatch.setattr(proc, "parent", lambda pid: main if pid == os.getpid() else 1)
+    assert watchdog.check([one]) == ([], True)
+    lines[os.getpid()] = ["/opt/h/venv/bin/python3", "/opt/h/venv/bin/hermes", "gateway", "run"]
+    assert managed.find(one).pid == os.getpid()
+    watchdog.check([one])
+    assert history.tail(one.folder, 1)[-1]["pid"] == os.getpid()

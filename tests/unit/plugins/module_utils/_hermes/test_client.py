@@ -97,6 +97,19 @@ def test_python_that_root_must_not_run(gateway, monkeypatch):
     assert asked[-1][1] == [gateway.home + "/plugins", gateway.root]
 
 
+def test_sources_that_may_still_be_made(tmp_path, monkeypatch):
+    """What is not there when root looks may be there, and someone else's, when it runs."""
+    root = tmp_path / "absent"
+    looked = []
+
+    def why_not(python, trees=(), paths=()):
+        looked.extend(trees)
+
+    monkeypatch.setattr(trust, "why_not", why_not)
+    client.not_as_root(SimpleNamespace(python=sys.executable, root=str(root), home="/root"))
+    assert str(root) in looked
+
+
 @pytest.mark.parametrize("root", [None, ""])
 def test_nothing_is_added_for_a_python_that_can_import_it(gateway, root):
     gateway.root = root

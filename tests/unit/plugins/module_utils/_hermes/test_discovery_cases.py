@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shutil
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
@@ -122,6 +123,7 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(discovery.pwd, "getpwuid", lambda uid: made.users["ada"])
     monkeypatch.setattr(proc, "pids", lambda: sorted(processes))
     monkeypatch.setattr(proc, "start_ticks", lambda pid: 7)
+    monkeypatch.setattr(proc, "has_terminal", lambda pid: processes[pid].get("terminal", False))
     monkeypatch.setattr(proc, "uptime_seconds", lambda pid: 60.0)
     for name, key, missing in (
         ("argv", "argv", []),
@@ -298,12 +300,54 @@ def test_unit_that_only_mentions_a_gateway(world, line):
     assert discovery.survey() == ([], [], [])
 
 
+def test_gateway_in_a_terminal_of_a_unit_is_not_the_unit(world):
+    """A restart of the unit would end the work of its user in a browser."""
+    name = "openvscode@ada.service"
+    world.process(30, ["/usr/lib/code/node", "out/node/entry"], group=SYSTEM + name)
+    world.process(31, SCRIPT, parent=30, group=SYSTEM + name, INVOCATION_ID="ab" * 16)
+    world.unit(name, "/usr/bin/openvscode --auth none", 30)
+    # Without a terminal the unit has started it itself.
+    assert world.only().scope == "system"
+    world.processes[31]["terminal"] = True
+    assert (world.only().scope, world.only().pid) == ("manual", 31)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "kind"),
+    [
+        ("nightly.service", "/usr/local/bin/hermes gateway restart", "simple"),
+        ("nightly.service", "/usr/sbin/runuser -u ada -- hermes gateway restart", "oneshot"),
+        ("hermes-update.service", "/bin/sh -c hermes update && hermes gateway restart", "oneshot"),
+        ("hermes-gateway-restart.service", "/usr/local/bin/hermes gateway restart", "oneshot"),
+    ],
+)
+def test_unit_that_restarts_a_gateway_is_none(world, name, line, kind):
+    """Operators have them with a timer, because of the leak. It is nobody's second gateway."""
+    world.unit(name, line, Type=kind)
+    world.unit("hermes-gateway.service", " ".join(MODULE))
+    assert world.only().unit == "hermes-gateway.service" and world.only().conflict is None
+    assert discovery.survey().unresolved == []
+
+
 def test_gateway_that_cron_started_is_not_the_unit_of_cron(world):
     """To restart that unit because of it would end much else, and not the gateway."""
     world.process(30, ["/usr/sbin/cron", "-f"], group=SYSTEM + "cron.service")
     world.process(31, SCRIPT, parent=30, group=SYSTEM + "cron.service", INVOCATION_ID="ab" * 16)
     world.unit("cron.service", "/usr/sbin/cron -f", 30, user="root")
     assert (world.only().scope, world.only().pid) == ("manual", 31)
+
+
+def test_process_of_another_user_in_the_unit_of_a_user(world):
+    """Its words say which Python runs it, and that would be run as the user of the unit."""
+    name = "hermes-gateway.service"
+    ada = world.users["ada"]
+    world.users["ada"] = pwd.struct_passwd((*ada[:2], 1000, 1000, *ada[4:]))
+    world.process(20, ["/bin/sh", "/opt/start.sh"], uid=1000, group=SYSTEM + name)
+    theirs = ["/home/bob/p/python3", "-m", "hermes_cli.main", *RUN]
+    world.process(21, theirs, parent=20, uid=1001, group=SYSTEM + name)
+    world.unit(name, " ".join(MODULE), 20)
+    found = {one.unit: one for one in world.found()}
+    assert (found[name].pid, found[name].python) == (None, PYTHON)
 
 
 def test_process_whose_uids_differ_is_nobodys_gateway(world):
@@ -502,13 +546,14 @@ def test_unit_and_manual_process_on_one_home(world):
 
 
 def test_unit_with_the_name_of_a_gateway_that_is_not_understood(world):
-    world.unit("hermes-gateway.service", "/opt/start.sh --now")
+    world.unit("hermes-gateway.service", "/opt/start.sh --token s3cr3t")
     world.unit("hermes-watch.service", "/usr/bin/python3 watch.py")
     world.unit("hermes-gateway-restart.service", "/usr/local/bin/hermes-guard restart")
     survey = discovery.survey()
     assert survey.gateways == []
     assert [one.name for one in survey.unresolved] == ["hermes-gateway"]
-    assert "'/opt/start.sh --now' is not known to start a gateway" in survey.unresolved[0].problem
+    problem = survey.unresolved[0].problem
+    assert "'/opt/start.sh' is not known to start a gateway" in problem and "s3cr3t" not in problem
 
 
 def test_user_of_a_unit_that_does_not_exist_now(world):
@@ -531,3 +576,12 @@ def test_standing_of_a_managed_gateway(world, settings):
     assert discovery.standing(settings()) == "unknown"
     gone = settings(unit="z.service", scope="user", user="no-such-user")
     assert discovery.standing(gone) == "gone"
+
+
+def test_home_that_is_not_mounted_says_nothing_of_its_units(world, settings):
+    """What it is mounted on is an empty folder; an encrypted home has other names in it."""
+    shutil.rmtree(str(world.root / "ada/.hermes"))
+    known = settings(unit="hermes-gateway.service", scope="user", user="ada")
+    assert discovery.standing(known) == "exists"
+    (world.root / "ada/.config/systemd/user").mkdir(parents=True)
+    assert discovery.standing(known) == "gone"

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery, launch
 
@@ -226,3 +228,13 @@ def test_other_commands_that_start_a_gateway(argv, python, root):
 def test_commands_of_a_gateway_and_of_others(argv):
     """Only the gateway's own files, or its unit, can say which it is."""
     assert launch.gateway(argv).certain is False
+
+
+def test_source_that_is_made_to_take_long():
+    """Any user's process has its words looked at, by what runs every minute as well."""
+    source = "import sys, runpy; sys.path.insert(0, '/x'); "
+    source += "; exec('import os, re, sys" * 300 + " from hermes_cli.main import main " * 230
+    words = ["python3", "-c", *source.split(" "), *["a)"] * 16, "gateway", "run"]
+    start = time.process_time()
+    assert launch.gateway(words) is None
+    assert time.process_time() - start < 0.5

@@ -143,6 +143,14 @@ def test_link_to_what_another_user_owns(place):
     assert place.why_not() == "%s belongs to uid 1000" % target
 
 
+@pytest.mark.parametrize("end", ["", "/usr"])
+def test_link_of_the_kernel(place, end):
+    """/proc/PID/fd/0 may be a directory in another user's mounts, and says only "/"."""
+    link = "/proc/%d/root" % os.getpid()
+    assert trust.why_not(link + end) == "%s leads through /proc" % (link + end)
+    assert place.why_not("/dev/fd/0") == "/dev/fd/0 leads through /proc"
+
+
 def test_links_that_lead_nowhere_or_in_a_circle(place):
     os.symlink("nowhere", place.packages + "/gone")
     os.symlink(".", place.packages + "/circle")

@@ -57,7 +57,7 @@ def test_upgrade_to_a_release_that_is_not_understood(host, guard, timer, systemd
             assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
         assert result["notes"][0].startswith(
             "hermes-gateway stays guarded as it was: hermes-gateway.service looks like the unit of "
-            "a gateway, but its command '/opt/h/start --forever' is not known to start a gateway"
+            "a gateway, but its command '/opt/h/start' is not known to start a gateway"
         )
     assert contents(host) == before
     # The unit itself is gone, and systemd says so.
