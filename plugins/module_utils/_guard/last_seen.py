@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 import os
 
-from .._hermes import discovery, launch
+from .._hermes import launch
+from .._hermes.gateway import Gateway
 from .._host import command, files, proc, systemd
 from .._host.errors import FileError, RunError
 from .managed import ManagedGateway
@@ -48,9 +49,7 @@ def still(settings: Settings) -> ManagedGateway | None:
         "SubState": "running",
         "ControlGroup": known["control_group"],
     }
-    gateway = discovery.Gateway(
-        settings.name, settings.scope, account, settings.home, settings.unit
-    )
+    gateway = Gateway(settings.name, settings.scope, account, settings.home, settings.unit)
     gateway.set_state(properties, pid)
     gateway.python = gateway.python or known["python"]
     return ManagedGateway(settings, gateway)

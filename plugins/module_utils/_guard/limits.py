@@ -42,13 +42,18 @@ def above_threshold(settings: Settings, row: dict[str, Any]) -> bool:
 
 def near_kernel_limit(gateway: Gateway, row: dict[str, Any]) -> bool:
     """Whether sample ``row`` is so near the kernel's limit that a restart must not wait."""
-    # 0: a host that does not say how much RAM it has.
-    used = sampling.footprint(row)
+    # What is swapped out counts for none of these limits.
+    used = _resident(row)
     least = cgroup_limit(gateway)
     if least is not None and _OF_USER in least.source:
         # What the user's systemd runs is below that limit, and so are the workers.
         used += workers.memory_bytes(gateway)
+    # 0: a host that does not say how much RAM it has.
     return 0 < EMERGENCY * kernel_limit(gateway) < used
+
+
+def _resident(row: dict[str, Any]) -> int:
+    return sampling.footprint(dict(row, swap_bytes=0))
 
 
 def emergency(gateway: Gateway, row: dict[str, Any]) -> str | None:
@@ -56,7 +61,7 @@ def emergency(gateway: Gateway, row: dict[str, Any]) -> str | None:
     used = sampling.footprint(row)
     if near_kernel_limit(gateway, row):
         return "%s is above %d %% of the limit of %s" % (
-            display.megabytes(used),
+            display.megabytes(_resident(row)),
             round(100 * EMERGENCY),
             display.megabytes(kernel_limit(gateway)),
         )

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .._hermes import discovery
+from .._hermes.gateway import Gateway
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from .config import Settings
 
 
-class ManagedGateway(discovery.Gateway):
+class ManagedGateway(Gateway):
     """A Gateway that guard.conf names.
 
     ``settings`` is what guard.conf says, all else is the host's answer of one moment.
     """
 
-    def __init__(self, settings: Settings, found: discovery.Gateway) -> None:
+    def __init__(self, settings: Settings, found: Gateway) -> None:
         # Copied, not read again: part of it comes from the process, which may have ended since.
         self.__dict__.update(vars(found))
         self.settings = settings
@@ -31,6 +31,9 @@ def refresh(every: Iterable[Settings]) -> dict[str, ManagedGateway]:
 
     One that is gone, or whose manager does not answer, is not in it.
     """
+    # Not at the top: a check that has nothing to do asks systemd nothing.
+    from .._hermes import discovery
+
     every = list(every)
     found = discovery.refresh(every)
     return {

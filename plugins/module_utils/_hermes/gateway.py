@@ -128,7 +128,7 @@ def home_problem(gateway: Gateway) -> str | None:
             "the home %r is not an absolute path: systemd does not expand characters such as ~"
             % gateway.home
         )
-    if not SAFE_HOME.match(gateway.home):
+    if not re.match(SAFE_HOME, gateway.home):
         return "the home %r has characters that cannot stand in a unit" % gateway.home
     try:
         info = os.lstat(gateway.home)

@@ -36,15 +36,16 @@ if TYPE_CHECKING:
 else:
     Launch = collections.namedtuple("Launch", "python root arguments profile certain")
 
+# Patterns are compiled when they are used: a check uses few of them.
 # With \Z: "$" also takes a line break at the end, and what this lets through becomes a line of a
 # unit and of guard.conf.
-SAFE_PATH = re.compile(r"/[^\x00-\x1f\x7f\"'\\%$;]{1,400}\Z")
+SAFE_PATH = r"/[^\x00-\x1f\x7f\"'\\%$;]{1,400}\Z"
 # What is taken for the name of a profile: the path of a home is made of it.
 PROFILE = "[a-z0-9][a-z0-9_-]{0,63}"
 # Python's own names, that of a free-threaded one ("t") and that of a debug build ("d") included.
-_PYTHON = re.compile(r"python[0-9.]*[td]*\Z")
+_PYTHON = r"python[0-9.]*[td]*\Z"
 # The program, and what NixOS makes of it: .hermes-wrapped, ..hermes-wrapped-wrapped.
-_PROGRAM = re.compile(r"\.*hermes(?:-wrapped)*\Z")
+_PROGRAM = r"\.*hermes(?:-wrapped)*\Z"
 _LAUNCHER = "/.hermes/bin/hermes"
 # Options of Python that take the next word.
 _PYTHON_VALUES = ("-W", "-X", "--check-hash-based-pycs")
@@ -73,8 +74,8 @@ _SOURCES = (
     ),
     ("import os, re, sys", _MAIN + r"\Z"),
 )
-_INSERT = re.compile(r"sys\.path\.insert\(0, '([^'\\]+)'\)")
-_ASSIGNED = re.compile(r"; sys\.argv = \[([^\]]*)\]; ")
+_INSERT = r"sys\.path\.insert\(0, '([^'\\]+)'\)"
+_ASSIGNED = r"; sys\.argv = \[([^\]]*)\]; "
 # Far above what those sources have, so that no user's command line keeps a check busy.
 _MAX_SOURCE = 1 << 14
 _MAX_ENDS = 16
@@ -91,7 +92,7 @@ def parse(argv: Sequence[str]) -> Launch | None:
     words = list(argv)
     if not words:
         return None
-    if _PYTHON.match(os.path.basename(words[0])):
+    if re.match(_PYTHON, os.path.basename(words[0])):
         return _of_python(words)
     return _of_program(words, None)
 
@@ -120,7 +121,7 @@ def is_gateway(argv: Sequence[str]) -> bool:
 
 def _of_python(words: list[str]) -> Launch | None:
     """The command of Hermes that a Python runs: a module, a source, or a script."""
-    python = words[0] if SAFE_PATH.match(words[0]) else None
+    python = words[0] if re.match(SAFE_PATH, words[0]) else None
     option, index = _python_option(words)
     if option == "c":
         return _of_source(python, words[index:])
@@ -164,7 +165,7 @@ def _of_program(words: list[str], python: str | None) -> Launch | None:
     name = os.path.basename(words[0])
     if name == "hermes-gateway":
         return _launch(python, None, ["gateway", "run"])
-    if not _PROGRAM.match(name):
+    if not re.match(_PROGRAM, name):
         return None
     root = None
     if words[0].endswith(_LAUNCHER):
@@ -187,9 +188,9 @@ def _of_source(python: str | None, words: list[str]) -> Launch | None:
         source = " ".join(words[:end]).strip()
         if len(source) > _MAX_SOURCE:
             return None
-        insert = _INSERT.search(source)
+        insert = re.search(_INSERT, source)
         if insert and _is_own(source):
-            assigned = _ASSIGNED.search(source, insert.end())
+            assigned = re.search(_ASSIGNED, source[insert.end() :])
             arguments = words[end:]
             if assigned:
                 arguments = re.findall(r"'([^'\\]*)'", assigned.group(1))[1:]
@@ -209,7 +210,7 @@ def _is_own(source: str) -> bool:
 def _launch(python: str | None, root: str | None, arguments: list[str]) -> Launch:
     named = _without_options(arguments)[1]
     profile = named if named and re.match(PROFILE + r"\Z", named) else None
-    safe = root if root and SAFE_PATH.match(root) else None
+    safe = root if root and re.match(SAFE_PATH, root) else None
     return Launch(python, safe, arguments, profile, True)
 
 

@@ -14,17 +14,44 @@ from .gateway import Gateway, profile_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Dict
+
+    _Commands = Dict[int, launch.Launch]
+else:
+    _Commands = dict
 
 
-def candidates_of(pids: Iterable[int] | None = None) -> dict[int, launch.Launch]:
+class Candidates(_Commands):
+    """The commands of processes by pid.
+
+    Every unit of a host asks the same of each of them: it is read once.
+    """
+
+    def __init__(self, found: Mapping[int, launch.Launch]) -> None:
+        super().__init__(found)
+        self._places: dict[int, tuple[str, frozenset[int]]] = {}
+
+    def in_unit(self, pid: int, group: str, main_pid: int | None) -> bool:
+        """Whether the process is in the cgroup, or ``main_pid`` or below it."""
+        if pid == main_pid:
+            return True
+        if pid not in self._places:
+            self._places[pid] = proc.cgroup(pid) or "", frozenset(proc.ancestors(pid))
+        own, above = self._places[pid]
+        if group.strip("/") and (own == group or own.startswith(group + "/")):
+            return True
+        return main_pid in above
+
+
+def candidates_of(pids: Iterable[int] | None = None) -> Candidates:
     """The processes, of ``pids`` or all, whose command lines are a gateway's or may be one."""
     found = {}
     for pid in proc.pids() if pids is None else pids:
         command = launch.gateway(proc.argv(pid))
         if command is not None:
             found[pid] = command
-    return found
+    return Candidates(found)
 
 
 def started_manually(known: Sequence[Gateway]) -> list[Gateway]:
@@ -36,7 +63,7 @@ def started_manually(known: Sequence[Gateway]) -> list[Gateway]:
     found = []
     for pid, command in candidates.items():
         # A child that a gateway forked has its parent's command line.
-        if pid in taken or has_ancestor(pid, taken | set(candidates)):
+        if pid in taken or proc.has_ancestor(pid, taken | set(candidates)):
             continue
         if any(in_cgroup(pid, group) for group in groups) or container.of(pid) is not None:
             continue
@@ -66,7 +93,7 @@ def in_containers(candidates: Mapping[int, launch.Launch]) -> list[Gateway]:
     found: list[Gateway] = []
     for pid, command in candidates.items():
         place = container.of(pid) if command.certain else None
-        if place is None or has_ancestor(pid, set(candidates)):
+        if place is None or proc.has_ancestor(pid, set(candidates)):
             continue
         given = container.given_name(place)
         short = given[:12] if given == place.name else given
@@ -106,13 +133,3 @@ def in_cgroup(pid: int, group: str) -> bool:
         return False
     own = proc.cgroup(pid) or ""
     return own == group or own.startswith(group + "/")
-
-
-def has_ancestor(pid: int, others: Collection[int]) -> bool:
-    """Whether one of ``others`` started the process, or started what started it, and so on."""
-    ancestor = proc.parent(pid)
-    while ancestor and ancestor > 1:
-        if ancestor in others:
-            return True
-        ancestor = proc.parent(ancestor)
-    return False

@@ -13,11 +13,11 @@ from .._host import cgroup, container, proc, systemd
 from .._host.errors import RunError
 from . import homes, launch, unit_file, wrapper
 from .gateway import Gateway
-from .processes import candidates_of, has_ancestor, in_cgroup, no_account, owner
+from .processes import Candidates, candidates_of, no_account, owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from .gateway import Known
 
@@ -71,6 +71,8 @@ def from_unit(
     main_pid = _main_pid(manager, properties)
     if candidates is None:
         candidates = candidates_of(_members(main_pid, properties))
+    if not isinstance(candidates, Candidates):
+        candidates = Candidates(candidates)
     inside = _of_unit(manager, properties, main_pid, candidates)
     likely = command is not None or known is not None or _is_likely(unit, words)
     pid = _own_process(inside, candidates, main_pid, likely)
@@ -206,7 +208,7 @@ def _of_unit(
     manager: systemd.Manager,
     properties: Mapping[str, str],
     main_pid: int | None,
-    candidates: Iterable[int],
+    candidates: Candidates,
 ) -> list[int]:
     """Those of ``candidates`` that run in the unit, and on this host itself."""
     group = properties.get("ControlGroup", "")
@@ -216,8 +218,7 @@ def _of_unit(
     wanted = user.pw_uid if user and (manager.user or user.pw_uid != 0) else None
     found = []
     for pid in candidates:
-        inside = pid == main_pid or in_cgroup(pid, group)
-        if not inside and not (main_pid and has_ancestor(pid, {main_pid})):
+        if not candidates.in_unit(pid, group, main_pid):
             continue
         uid = proc.owner(pid)
         if uid is None or (wanted is not None and uid != wanted):
@@ -237,7 +238,7 @@ def _own_process(
     # A launcher that waits for the Python that it started has the words of a gateway too.
     pythons = [pid for pid in sure if candidates[pid].python]
     # A child that a gateway forked has its parent's command line.
-    tops = [pid for pid in pythons or sure if not has_ancestor(pid, set(pythons or sure))]
+    tops = [pid for pid in pythons or sure if not proc.has_ancestor(pid, set(pythons or sure))]
     if main_pid in tops:
         return main_pid
     return min(tops) if tops else None

@@ -14,7 +14,6 @@ import os
 import re
 
 from .._host import cgroup, proc
-from .processes import has_ancestor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def of(gateway: Gateway) -> list[Worker]:
     found = []
     for group in _scopes(gateway.uid):
         pids = cgroup.members(group)
-        if any(has_ancestor(pid, {gateway.pid}) for pid in pids) or _left_over(pids):
+        if any(proc.has_ancestor(pid, {gateway.pid}) for pid in pids) or _left_over(pids):
             resident, swap = cgroup.resident(group)
             if resident is None:
                 each = [one for one in map(proc.memory, pids) if one is not None]

@@ -24,8 +24,8 @@ _RUNNERS = frozenset(
     "uvx xvfb-run".split()
 )
 # What ends a simple command in a shell, and the words after which another one begins.
-_BETWEEN = re.compile(r"[;&|()\n]+|(?:^|(?<=\s))(?:then|do|else|exec|!|\{)(?=\s)")
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_BETWEEN = r"[;&|()\n]+|(?:^|(?<=\s))(?:then|do|else|exec|!|\{)(?=\s)"
+_ASSIGNMENT = r"[A-Za-z_][A-Za-z0-9_]*="
 # Far more than a unit has.
 _MAX_WORDS = 500
 
@@ -86,9 +86,9 @@ def _of_shell(words: list[str]) -> Iterator[list[str]]:
     if not text:
         yield words[index:]
         return
-    for simple in _BETWEEN.split(" ".join(words[index:])):
+    for simple in re.split(_BETWEEN, " ".join(words[index:])):
         command = [word.strip("'\"") for word in simple.split()]
-        while command and _ASSIGNMENT.match(command[0]):
+        while command and re.match(_ASSIGNMENT, command[0]):
             command.pop(0)
         if command:
             yield command

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._hermes import agent_cache
+from .._hermes import agent_cache, discovery
 from .._hermes.discovery import Gateway
 from .._host import cgroup, display, guard_program, proc, quantity
 from .._host.errors import SettingError
@@ -18,6 +18,8 @@ from .installed import Installed
 from .options import AUTO, CACHE, Asked
 
 THRESHOLD = "watchdog_threshold"
+# systemd's word for no limit where it is not "infinity": the greatest 64-bit number.
+_NONE = 1 << 62
 
 
 def resolved(
@@ -48,10 +50,24 @@ def _least(gateways: list[Gateway], thresholds: dict[str, int]) -> int:
     total = proc.host_memory()["total_bytes"]
     budgets = []
     for gateway in gateways:
-        limit = cgroup.limit(gateway.control_group)
-        most = min(limit.bytes, total) if limit and total else total
-        budgets.append(agent_cache.advised(thresholds.get(gateway.name), most))
+        threshold = thresholds.get(gateway.name)
+        most = total if threshold else min(_limit(gateway) or total, total)
+        budgets.append(agent_cache.advised(threshold, most))
     return min(budgets)
+
+
+def _limit(gateway: Gateway) -> int | None:
+    """The least memory limit of the gateway in bytes; of one that is stopped, that of its unit.
+
+    It is stopped for a moment, and must not get another budget for that.
+    """
+    if gateway.pid is not None or gateway.unit is None:
+        limit = cgroup.limit(gateway.control_group)
+        return limit.bytes if limit else None
+    blocks = discovery.manager_of(gateway).show([gateway.unit], ("Id", "MemoryMax", "MemoryHigh"))
+    words = [one.get(name, "") for one in blocks for name in ("MemoryMax", "MemoryHigh")]
+    sizes = [int(word) for word in words if word.isdigit()]
+    return min((size for size in sizes if 0 < size < _NONE), default=None)
 
 
 def _thresholds(
@@ -59,14 +75,14 @@ def _thresholds(
 ) -> dict[str, int]:
     """The watchdog's thresholds in bytes by name: the guard's, else what the play is about to set.
 
-    In check mode the guard has not been told of that yet.
+    In check mode the guard may not have been told of each gateway yet.
     """
     text = str(params.get(THRESHOLD) or "").strip()
-    known = {} if text and check_mode else guard_program.thresholds()
-    if known or not text:
+    known = guard_program.thresholds()
+    if not text or (known and not check_mode):
         return known
     try:
         size = quantity.size(text, proc.host_memory()["total_bytes"])
     except ValueError as exc:
         raise SettingError("%s: %s" % (THRESHOLD, exc)) from exc
-    return {gateway.name: size for gateway in gateways}
+    return {**{gateway.name: size for gateway in gateways}, **known}

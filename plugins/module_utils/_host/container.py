@@ -34,8 +34,9 @@ _CGROUPS = (
     ("podman", r"podman-([0-9]+)\.scope"),
     ("kubernetes", r"(?:cri-containerd|crio)-([0-9a-f]{12,64})\.scope"),
     ("kubernetes", r"kubepods[^/]*/(?:[^/]*/)*([0-9a-f]{12,64})"),
-    ("lxc", r"lxc(?:\.payload)?[./]([A-Za-z0-9_.-]+)"),
-    ("nspawn", r"(?:machine-|systemd-nspawn@)([^/]+)\.(?:scope|service)"),
+    ("lxc", r"lxc(?:/|\.payload[./])([A-Za-z0-9_.-]+)"),
+    ("nspawn", r"machine-([^/]+)\.scope"),
+    ("nspawn", r"systemd-nspawn@([^/]+)\.service"),
 )
 
 # Where Docker and Podman keep what they know of containers, for root only.

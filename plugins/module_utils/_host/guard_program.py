@@ -33,16 +33,21 @@ def restart_unit(name: str) -> str:
 
 
 def thresholds() -> dict[str, int]:
-    """The watchdog's threshold in bytes of each gateway that has one; empty without a guard."""
+    """The watchdog's threshold in bytes of each gateway that has one; empty without a guard.
+
+    GuardError if there is a guard and it does not say.
+    """
     if not os.path.exists(PROGRAM):
         return {}
+    done = command.run([PROGRAM, "status", "--json"], timeout=STATUS_TIMEOUT)
     try:
-        done = command.run([PROGRAM, "status", "--json"], timeout=STATUS_TIMEOUT)
         gateways = json.loads(done.out)["gateways"]
         found = {one["name"]: one["threshold_bytes"] for one in gateways}
-    except (GuardError, ValueError, KeyError, TypeError):
-        # It is broken, or older or newer than this: the roles that install it say so.
-        return {}
+    except (ValueError, KeyError, TypeError) as exc:
+        raise GuardError(
+            "%s status gave no usable answer (exit code %d): %s"
+            % (PROGRAM, done.rc, done.err.strip()[:200] or "nothing")
+        ) from exc
     return {name: size for name, size in found.items() if isinstance(size, int) and size > 0}
 
 

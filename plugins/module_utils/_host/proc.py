@@ -16,6 +16,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
     from typing import TypedDict
 
     class Memory(TypedDict):
@@ -62,6 +63,19 @@ def parent(pid: int) -> int | None:
     """The pid of the parent process."""
     fields = _stat(pid)
     return int(fields[1]) if fields else None
+
+
+def has_ancestor(pid: int, others: Collection[int]) -> bool:
+    """Whether one of ``others`` started the process, or started what started it, and so on."""
+    return any(ancestor in others for ancestor in ancestors(pid))
+
+
+def ancestors(pid: int) -> Iterator[int]:
+    """What started the process, what started that, and so on, but for init."""
+    ancestor = parent(pid)
+    while ancestor and ancestor > 1:
+        yield ancestor
+        ancestor = parent(ancestor)
 
 
 def has_terminal(pid: int) -> bool:

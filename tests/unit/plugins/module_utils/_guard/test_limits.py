@@ -13,8 +13,8 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cg
 GATEWAY = SimpleNamespace(control_group="/system.slice/hermes-gateway.service", pid=None)
 
 
-def row(size):
-    return {"rss_bytes": 1, "tree_rss_bytes": size - 10, "swap_bytes": 10}
+def row(size, swap=0):
+    return {"rss_bytes": 1, "tree_rss_bytes": size - swap, "swap_bytes": swap}
 
 
 @pytest.fixture
@@ -55,6 +55,8 @@ def test_kernel_limit_is_the_cgroups_or_all_ram(host, cgroup_limit, limit, size,
     host(cgroup_limit)
     assert limits.kernel_limit(GATEWAY) == limit
     assert limits.near_kernel_limit(GATEWAY, row(size)) is near
+    # What is swapped out is not charged to memory.max, nor is it in the RAM.
+    assert not limits.near_kernel_limit(GATEWAY, row(size, swap=size // 3))
 
 
 @pytest.mark.parametrize(

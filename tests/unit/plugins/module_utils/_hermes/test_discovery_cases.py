@@ -585,3 +585,15 @@ def test_home_that_is_not_mounted_says_nothing_of_its_units(world, settings):
     assert discovery.standing(known) == "exists"
     (world.root / "ada/.config/systemd/user").mkdir(parents=True)
     assert discovery.standing(known) == "gone"
+
+
+def test_each_process_is_looked_at_once_whatever_the_number_of_units(world, monkeypatch):
+    """A host has hundreds of units, and any user may start hundreds of processes."""
+    for pid in range(20, 40):
+        world.process(pid, SCRIPT, parent=9, group=USERS + "other.service")
+    for number in range(50):
+        world.unit("x%d.service" % number, "/bin/x", 100 + number, user="root")
+    asked = []
+    monkeypatch.setattr(proc, "cgroup", lambda pid: asked.append(pid) or USERS + "other.service")
+    assert len(world.found()) == 20
+    assert len(asked) < 5 * 20

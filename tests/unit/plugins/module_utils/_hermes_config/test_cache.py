@@ -5,17 +5,22 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 yaml = pytest.importorskip("yaml")
 
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     command,
     guard_program,
     proc,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SettingError
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
+    GuardError,
+    SettingError,
+)
 
 MB = 1 << 20
 # As Hermes has it from 0.20.1 on.
@@ -31,7 +36,7 @@ def small(host, monkeypatch):
     host.known = {}
     monkeypatch.setattr(guard_program, "thresholds", lambda: host.known)
     one = host.gateway(python=host.hermes("0.22.2", extra=NEW))
-    one.control_group = ""
+    one.control_group, one.pid = "", 1
     return host
 
 
@@ -43,22 +48,57 @@ def test_budget_is_below_the_watchdogs_threshold(small):
     done = small.run(cache_memory="auto", watchdog_threshold="50%")
     assert budget(small) == 388 and done["changed"] and done["warnings"] == []
     assert not small.run(cache_memory="auto", watchdog_threshold="50%")["changed"]
-    # What the guard has been told counts, but for a dry run, which comes before that.
+    # What the guard has been told counts, which may have settings of the operator's own.
     small.known = {"hermes-gateway": 400 * MB}
     small.run(cache_memory="auto", watchdog_threshold="50%")
     assert budget(small) == 320
     dry = small.run(check=True, cache_memory="auto", watchdog_threshold="50%")
-    assert [row["after"] for row in dry["applied"]] == [388]
+    assert not dry["changed"] and [row["after"] for row in dry["applied"]] == [320]
     small.run(state="absent")
     assert not small.listing().get(small.file)
 
 
 def test_least_of_all_gateways_counts(small):
     other = small.gateway("hermes-gateway-coder", python=small.gateways[0].python)
-    other.control_group = ""
+    other.control_group, other.pid = "", 2
     small.known = {"hermes-gateway": 900 * MB, "hermes-gateway-coder": 400 * MB}
     small.run(cache_memory="auto")
     assert budget(small) == 320
+
+
+def test_dry_run_says_of_a_new_gateway_what_the_play_will_set(small):
+    other = small.gateway("hermes-gateway-coder", python=small.gateways[0].python)
+    other.control_group, other.pid = "", 2
+    small.known = {"hermes-gateway": 900 * MB}
+    dry = small.run(check=True, cache_memory="auto", watchdog_threshold="50%")
+    assert [row["after"] for row in dry["applied"]] == [388]
+
+
+def test_gateway_that_is_stopped_keeps_its_budget(small, monkeypatch):
+    """Its cgroup is gone, and its unit has the limit: 65 % of 500 MB are 325."""
+    asked = []
+
+    def show(units, properties):
+        asked.append(units)
+        return [{"Id": units[0], "MemoryMax": str(500 * MB), "MemoryHigh": "infinity"}]
+
+    monkeypatch.setattr(discovery, "manager_of", lambda gateway: SimpleNamespace(show=show))
+    small.gateways[0].pid = None
+    small.run(cache_memory="auto")
+    assert budget(small) == 325 and asked == [["hermes-gateway.service"]]
+
+
+def test_guard_that_does_not_answer_changes_nothing(small, monkeypatch):
+    small.run(cache_memory="auto", watchdog_threshold="50%")
+    before = small.listing()
+
+    def silent():
+        raise GuardError("hermes-guard status gave no usable answer")
+
+    monkeypatch.setattr(guard_program, "thresholds", silent)
+    with pytest.raises(GuardError, match="no usable answer"):
+        small.run(cache_memory="auto", watchdog_threshold="50%")
+    assert small.listing() == before
 
 
 def test_without_a_watchdog_hermes_keeps_its_share(small):
@@ -97,9 +137,7 @@ def test_hermes_that_does_not_read_it(host, monkeypatch):
     [
         (json.dumps({"gateways": [{"name": "a", "threshold_bytes": 5}]}), {"a": 5}),
         (json.dumps({"gateways": [{"name": "a", "threshold_bytes": None}]}), {}),
-        (json.dumps({"gateways": [{"name": "a", "threshold_bytes": "5"}, 7]}), {}),
-        ("no JSON", {}),
-        ("[]", {}),
+        (json.dumps({"gateways": [{"name": "a", "threshold_bytes": "5"}]}), {}),
     ],
 )
 def test_thresholds_of_the_guard(monkeypatch, tmp_path, out, expected):
@@ -108,3 +146,12 @@ def test_thresholds_of_the_guard(monkeypatch, tmp_path, out, expected):
     assert guard_program.thresholds() == {}
     (tmp_path / "guard").write_text("")
     assert guard_program.thresholds() == expected
+
+
+@pytest.mark.parametrize("out", ["no JSON", "[]", '{"gateways": [7]}'])
+def test_guard_that_answers_nonsense(monkeypatch, tmp_path, out):
+    (tmp_path / "guard").write_text("")
+    monkeypatch.setattr(guard_program, "PROGRAM", str(tmp_path / "guard"))
+    monkeypatch.setattr(command, "run", lambda *_words, **_more: command.Result(1, out, "broken"))
+    with pytest.raises(GuardError, match=r"gave no usable answer \(exit code 1\): broken"):
+        guard_program.thresholds()

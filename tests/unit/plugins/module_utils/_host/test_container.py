@@ -102,3 +102,10 @@ def test_this_process_runs_in_none_of_its_own():
     assert proc.owner(os.getpid()) == os.getuid()
     assert proc.pid_levels(os.getpid()) >= 1
     assert proc.cgroup(os.getpid()).startswith("/")
+
+
+@pytest.mark.parametrize("unit", ["machine-learning.service", "lxc.service", "docker.service"])
+def test_unit_that_is_only_called_like_a_container(monkeypatch, unit):
+    monkeypatch.setattr(proc, "cgroup", lambda pid: "/system.slice/" + unit if pid == 7 else "/")
+    monkeypatch.setattr(proc, "pid_levels", lambda pid: 1)
+    assert container.of(7) is None
