@@ -12,7 +12,7 @@ from __future__ import annotations
 import configparser
 import os
 
-from .._hermes import discovery
+from .._hermes.gateway import SAFE_NAME, Gateway
 from .._host import command, guard_program, proc, quantity
 from .._host.errors import SettingError
 
@@ -178,7 +178,7 @@ def check_text(text: str, where: str) -> None:
                 value_of(key, section[key], where)
 
 
-def section(gateway: discovery.Gateway) -> str:
+def section(gateway: Gateway) -> str:
     """The section of guard.conf for the gateway that discovery found."""
     return "\n[%s]\nunit = %s\nscope = %s\nuser = %s\nhome = %s\npython = %s\n" % (
         gateway.name,
@@ -210,7 +210,7 @@ def load(folder: str = FOLDER) -> dict[str, Settings]:
     return {
         name: Settings(name, dict(parser.items(name)), known)
         for name in parser.sections()
-        if discovery.SAFE_NAME.match(name)
+        if SAFE_NAME.match(name)
     }
 
 
