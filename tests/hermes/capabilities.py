@@ -17,12 +17,16 @@ LIMIT = 6
 # Until a gateway in the middle of a turn has a new process: the aim for an emergency, on a machine
 # that has nothing else to do.
 EMERGENCY_SECONDS = 10
+# A machine that is fuller than this does not excuse more: the old way took two minutes.
+MOST_SLOWER = 3
 # More requests than a gateway has threads on a machine with two processors.
 BUSY_REQUESTS = 8
 # A beat comes every 30 s at most.
 BEAT_SECONDS = 33
 # For what is done on a machine that has other things to do.
 MARGIN_SECONDS = 10
+# How long requests go on after the patience, so that those of the first gateway are still open.
+OPEN_SECONDS = 30
 
 
 class Capability(NamedTuple):
@@ -217,7 +221,7 @@ def interrupt(gateway):
     before = os.getloadavg()[0]
     entry, asked = gateway.restart("--now")
     busy = max(before, os.getloadavg()[0]) / (os.cpu_count() or 1)
-    gateway.slower = max(1.0, busy)
+    gateway.slower = min(max(1.0, busy), MOST_SLOWER)
     if entry.get("new_pid"):
         gateway.seen["emergency"] = gateway.began(entry["new_pid"]) - asked
     gateway.urgent = pid, number, entry
@@ -252,17 +256,23 @@ def _all_threads_busy(contract):
         gateway.forget()
         gateway.busy = gateway.pid
         order = {"do": "api", "port": gateway.made.stub, "api": gateway.made.port}
-        seconds = contract.patience + BEAT_SECONDS + MARGIN_SECONDS
+        seconds = contract.patience + BEAT_SECONDS + OPEN_SECONDS
         gateway.host.order(**order, count=BUSY_REQUESTS, delay=seconds)
+
+    def look(gateway):
+        order = {"do": "open", "port": gateway.made.stub, "api": gateway.made.port}
+        gateway.open = gateway.host.order(**order)["open"]
 
     contract.each(begin)
     contract.sleep(contract.patience + BEAT_SECONDS)
+    contract.each(look)
     contract.each_host(lambda host: host.ssh("systemctl start " + WATCHDOG))
 
 
 @capability("busy is not taken for frozen", _all_threads_busy)
 def busy(gateway):
     """No restart is asked for, and the gateway is as it was."""
+    assert gateway.open == BUSY_REQUESTS, "%d requests were open" % gateway.open
     gateway.host.ssh("systemctl is-failed %s && exit 1 || :" % WATCHDOG)
     assert not gateway.ledger(), gateway.ledger()
     assert gateway.pid == gateway.busy
@@ -271,7 +281,7 @@ def busy(gateway):
 def _frozen(contract):
     """All gateways that beat are stopped in the middle, for longer than the patience."""
     # The requests of the check before this one are over then: beside them Hermes 0.22 took a minute to end.
-    contract.sleep(1.5 * MARGIN_SECONDS)
+    contract.sleep(OPEN_SECONDS + MARGIN_SECONDS)
 
     def freeze(gateway):
         gateway.forget()

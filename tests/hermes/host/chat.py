@@ -59,7 +59,7 @@ class Chat:
     def __init__(self, ports):
         self.places = {port: Place() for port in ports}
         self.number = 0
-        self.requests = set()
+        self.requests = {}
 
     async def obey(self, order):
         """Carry out an order; what is answered (dict)."""
@@ -96,9 +96,13 @@ class Chat:
         place.model.delay = order["delay"]
         for dummy in range(order["count"]):
             task = asyncio.ensure_future(self.request(order["api"], order["delay"]))
-            self.requests.add(task)
-            task.add_done_callback(self.requests.discard)
+            self.requests[task] = order["api"]
+            task.add_done_callback(self.requests.pop)
         return {}
+
+    async def do_open(self, place, order):
+        """How many requests to the interface at ``api`` have no answer yet."""
+        return {"open": list(self.requests.values()).count(order["api"])}
 
     async def request(self, port, seconds):
         """One of them."""
