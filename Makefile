@@ -69,7 +69,7 @@ hermes: setup ## every release of Hermes in every way to install it: a table of 
 	@tests/tools/hermes $(ARGS)
 
 hermes-short: setup ## the same for three releases in the main ways
-	@tests/tools/hermes --versions "0.17.0 0.19.0 0.22.2" --ways "system user shell multi source" --patience 45 --short --deselect tests/hermes/test_upgrade.py $(ARGS)
+	@tests/tools/hermes --versions "0.17.0 0.19.0 0.22.2" --ways "system shell multi source" --patience 45 --short --deselect tests/hermes/test_upgrade.py $(ARGS)
 
 vm: setup ## the kernel's OOM killer on a virtual machine, and the watchdog before it
 	@tests/tools/vm

@@ -111,8 +111,9 @@ class Contract:
         """The end of the stubs."""
         for host in self.hosts:
             if host.chat:
-                host.chat.stdin.close()
-                host.chat.wait(20)
+                # Not waited for: it would serve connections that gateways hold open to their end.
+                host.chat.kill()
+                host.chat.wait()
 
     # -- for the steps ----------------------------------------------------------------------------
 
