@@ -175,38 +175,13 @@ skipped_because:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import module as common
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "gateways": {"type": "list", "elements": "str", "default": []},
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "path": {"type": "path", "required": True},
-                    "content": {"type": "str", "required": True},
-                    "mode": {"type": "str", "default": "0644"},
-                },
-            },
-            "options": {"type": "dict", "default": {}},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = guard.apply(module.params, module.check_mode)
-    except GuardError as exc:
-        module.fail_json(msg=str(exc))
-    for note in result["notes"]:
-        module.warn(note)
-    if "skipped_because" in result:
-        module.warn("%s: nothing is installed" % result["skipped_because"])
-    module.exit_json(**result)
+    module = AnsibleModule(argument_spec=common.OPTIONS, supports_check_mode=True)
+    common.run(module, guard.apply)
 
 
 if __name__ == "__main__":

@@ -143,45 +143,25 @@ skipped_because:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard_component
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import module as common
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
+            **common.OPTIONS,
             "component": {
                 "type": "str",
                 "required": True,
                 "choices": ["watchdog", "restart_timer", "memory_limit", "allocator"],
             },
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "gateways": {"type": "list", "elements": "str", "default": []},
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "path": {"type": "path", "required": True},
-                    "content": {"type": "str", "required": True},
-                    "mode": {"type": "str", "default": "0644"},
-                },
-            },
             "units": {"type": "list", "elements": "str", "default": []},
-            "options": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
         },
         supports_check_mode=True,
     )
-    try:
-        result = guard_component.apply(module.params, module.check_mode)
-    except GuardError as exc:
-        module.fail_json(msg=str(exc))
-    for note in result["notes"]:
-        module.warn(note)
-    if "skipped_because" in result:
-        module.warn("%s: nothing is installed" % result["skipped_because"])
-    module.exit_json(**result)
+    common.run(module, guard_component.apply)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules guard and guard_component have in common: their options, and how they run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable
+
+from .._host.errors import GuardError
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+# The specification of the options that both have.
+OPTIONS: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "gateways": {"type": "list", "elements": "str", "default": []},
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "path", "required": True},
+            "content": {"type": "str", "required": True},
+            "mode": {"type": "str", "default": "0644"},
+        },
+    },
+    "options": {"type": "dict", "default": {}},
+}
+
+
+def run(module: AnsibleModule, apply: Callable[[dict[str, Any], bool], dict[str, Any]]) -> None:
+    """End ``module`` with the result of its backend, and a warning for each note in it."""
+    try:
+        result = apply(module.params, module.check_mode)
+    except GuardError as exc:
+        module.fail_json(msg=str(exc))
+    for note in result["notes"]:
+        module.warn(note)
+    if "skipped_because" in result:
+        module.warn("%s: nothing is installed" % result["skipped_because"])
+    module.exit_json(**result)
