@@ -84,25 +84,7 @@ def pytest_terminal_summary(terminalreporter):
 def playbook(lab):
     """playbook(NAME, ARGUMENT...): run one of the collection's playbooks on the lab; subprocess.CompletedProcess."""
 
-    def run(name, *arguments):
-        argv = [
-            "ansible-playbook",
-            "hermes_ops.gateway." + name,
-            "-i",
-            lab.file("inventory.yml"),
-            *arguments,
-        ]
-        return subprocess.run(
-            argv,
-            cwd=TOP,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            check=False,
-        )
-
-    return run
+    return lab.playbook
 
 
 @pytest.fixture(scope="session")

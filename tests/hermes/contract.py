@@ -28,20 +28,6 @@ SNAPSHOT = (
 ) % PLACES
 
 
-def playbook(fleet, hosts, name, *arguments):
-    """Run a playbook of the collection, or of this folder, on some hosts; subprocess.CompletedProcess."""
-    return subprocess.run(
-        ["ansible-playbook", "-i", fleet.file("inventory.yml"), "--limit", ",".join(hosts)]
-        + [name if name.endswith(".yml") else "hermes_ops.gateway." + name, *arguments],
-        cwd=TOP,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        check=False,
-    )
-
-
 class Contract:
     """The gateways of all hosts, and the outcome of each check (None, or why it does not hold)."""
 
@@ -120,7 +106,9 @@ class Contract:
     def playbook(self, name, *arguments):
         """Run a playbook of the collection, or of this folder, on all hosts."""
         started = time.monotonic()
-        done = playbook(self.fleet, [host.name for host in self.hosts], name, *arguments)
+        done = self.fleet.playbook(
+            name, "--limit", ",".join(host.name for host in self.hosts), *arguments
+        )
         (self.out / (Path(name).stem + ".log")).write_text(done.stdout, encoding="utf-8")
         self.say("%s: %d s" % (Path(name).stem, time.monotonic() - started))
         assert done.returncode == 0, done.stdout

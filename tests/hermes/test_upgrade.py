@@ -11,7 +11,6 @@ import io
 import hosts
 import images
 import pytest
-from contract import playbook
 from gateway import WATCHDOG, Gateway, Host
 
 HOST = "delta"
@@ -54,7 +53,7 @@ def test_upgrade_in_place(gateway, fleet):
     host = gateway.host
 
     def play(name, *arguments):
-        done = playbook(fleet, [HOST], name, *arguments)
+        done = fleet.playbook(name, "--limit", HOST, *arguments)
         assert done.returncode == 0, done.stdout
         return done.stdout
 

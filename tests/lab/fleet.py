@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -63,6 +64,19 @@ class Fleet:
         """running, exited, ... or absent."""
         found = self.inspect(name)
         return found["State"]["Status"] if found else "absent"
+
+    def playbook(self, name, *arguments):
+        """Run a playbook of the collection, or a file ending in .yml, on the lab; subprocess.CompletedProcess."""
+        name = name if name.endswith(".yml") else "hermes_ops.gateway." + name
+        return subprocess.run(
+            ["ansible-playbook", name, "-i", self.file("inventory.yml"), *arguments],
+            cwd=paths.CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
 
     def members(self):
         """The hosts of the table that have a container, in the table's order."""
