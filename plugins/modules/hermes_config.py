@@ -40,7 +40,7 @@ options:
   cache_memory:
     description:
       - From how much memory on a gateway evicts cached chats by itself. What it evicts is read from
-        its database again at the next message, and nobody is interrupted.
+        its database again at the next message, and no turn is interrupted.
       - Hermes does so from 0.20.1 on, at 65 % of its limit or of the RAM, which is above the
         watchdog's default threshold, and not at all if that is less than 512 MB. An older Hermes
         ignores it.

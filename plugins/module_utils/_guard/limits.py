@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 EMERGENCY = 0.95
 # The same for the host: below this share of its RAM, the kernel may choose any process.
 AVAILABLE = 0.05
-# In the source of a limit that is a user.s, or that of all users: "MemoryMax of user-1000.slice".
+# In the source of a limit of a user, or of all users: "MemoryMax of user-1000.slice".
 _OF_USER = " of user"
 
 
@@ -44,7 +44,8 @@ def near_kernel_limit(gateway: Gateway, row: dict[str, Any]) -> bool:
     """Whether sample ``row`` is so near the kernel's limit that a restart must not wait."""
     # What is swapped out counts for none of these limits.
     used = _resident(row)
-    least = cgroup_limit(gateway)
+    # Only a unit of a user's systemd can be below such a limit: for the others it is read once.
+    least = cgroup_limit(gateway) if "/user" in (gateway.control_group or "") else None
     if least is not None and _OF_USER in least.source:
         # What the user's systemd runs is below that limit, and so are the workers.
         used += workers.memory_bytes(gateway)

@@ -5,7 +5,7 @@
 
 Its anonymous memory, with that of its children if its cgroup has a limit, is compared with a budget
 (gateway/agent_cache_pressure.py of Hermes). That should be the first line of defence: what it
-evicts is read from the database again at the next message, and nobody is interrupted.
+evicts is read from the database again at the next message, and no turn is interrupted.
 """
 
 from __future__ import annotations

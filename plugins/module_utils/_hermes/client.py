@@ -44,7 +44,7 @@ sys.path.insert(0, %r)
 with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(Exception):
     import hermes_bootstrap
 """
-# Code may begin with ``from __future__``, so it stays a text of its own.
+# Code may begin with ``from __future__``, which must come first: it is compiled separately.
 EXECUTE = "exec(compile(%r, '<string>', 'exec', 0, True))\n"
 RUN_MODULE = "import runpy\nrunpy.run_module(%r, run_name='__main__', alter_sys=True)\n"
 # Nothing that is asked may make Hermes install anything.

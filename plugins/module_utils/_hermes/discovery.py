@@ -91,7 +91,7 @@ def survey() -> Survey:
         if user.pw_uid not in managed:
             found += of_unit_files(user)
     gateways = [one for one in found if not one.unresolved]
-    gateways += started_manually(gateways)
+    gateways += started_manually(gateways, candidates)
     _note_conflicts(gateways)
     return Survey(
         sorted(gateways, key=_name),

@@ -39,9 +39,7 @@ class Candidates(_Commands):
         if pid not in self._places:
             self._places[pid] = proc.cgroup(pid) or "", frozenset(proc.ancestors(pid))
         own, above = self._places[pid]
-        if group.strip("/") and (own == group or own.startswith(group + "/")):
-            return True
-        return main_pid in above
+        return _is_within(own, group) or main_pid in above
 
 
 def candidates_of(pids: Iterable[int] | None = None) -> Candidates:
@@ -54,12 +52,13 @@ def candidates_of(pids: Iterable[int] | None = None) -> Candidates:
     return Candidates(found)
 
 
-def started_manually(known: Sequence[Gateway]) -> list[Gateway]:
-    """The gateways that run without a unit: started in a terminal, by tmux, by cron."""
+def started_manually(
+    known: Sequence[Gateway], candidates: Mapping[int, launch.Launch]
+) -> list[Gateway]:
+    """Those of ``candidates`` that run without a unit: started in a terminal, by tmux, by cron."""
     names = {gateway.name for gateway in known}
     taken = {pid for one in known for pid in (one.pid, one.main_pid) if pid}
     groups = [one.control_group for one in known if one.pid and one.control_group]
-    candidates = candidates_of()
     found = []
     for pid, command in candidates.items():
         # A child that a gateway forked has its parent's command line.
@@ -129,7 +128,9 @@ def no_account(name: str, uid: int = -1) -> pwd.struct_passwd:
 
 
 def in_cgroup(pid: int, group: str) -> bool:
-    if not group.strip("/"):
-        return False
-    own = proc.cgroup(pid) or ""
-    return own == group or own.startswith(group + "/")
+    return _is_within(proc.cgroup(pid) or "", group)
+
+
+def _is_within(own: str, group: str) -> bool:
+    """Whether the cgroup ``own`` is ``group`` or below it; the uppermost says nothing."""
+    return bool(group.strip("/")) and (own == group or own.startswith(group + "/"))

@@ -18,8 +18,6 @@ from .installed import Installed
 from .options import AUTO, CACHE, Asked
 
 THRESHOLD = "watchdog_threshold"
-# systemd's word for no limit where it is not "infinity": the greatest 64-bit number.
-_NONE = 1 << 62
 
 
 def resolved(
@@ -67,7 +65,7 @@ def _limit(gateway: Gateway) -> int | None:
     blocks = discovery.manager_of(gateway).show([gateway.unit], ("Id", "MemoryMax", "MemoryHigh"))
     words = [one.get(name, "") for one in blocks for name in ("MemoryMax", "MemoryHigh")]
     sizes = [int(word) for word in words if word.isdigit()]
-    return min((size for size in sizes if 0 < size < _NONE), default=None)
+    return min((size for size in sizes if 0 < size < cgroup.NO_LIMIT), default=None)
 
 
 def _thresholds(

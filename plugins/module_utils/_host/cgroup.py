@@ -38,7 +38,7 @@ _LIMITS = (
     ("memory.limit_in_bytes", "MemoryMax"),
 )
 # v1 shows "no limit" as the largest multiple of a page in 63 bits. No machine has an exbibyte.
-_NO_LIMIT = 1 << 60
+NO_LIMIT = 1 << 60
 
 
 # A limit in ``bytes``, and what sets it: "MemoryMax" or "MemoryHigh" for the cgroup's own,
@@ -92,7 +92,7 @@ def memory(control_group: str | None) -> dict[str, int | None]:
             if used is None:
                 continue
             maximum = _number(os.path.join(directory, limit))
-            if maximum is not None and maximum >= _NO_LIMIT:
+            if maximum is not None and maximum >= NO_LIMIT:
                 maximum = None
             text = proc.read(os.path.join(directory, events)) or ""
             kills = re.search(r"^oom_kill (\d+)", text, re.M)
@@ -132,7 +132,7 @@ def own_limit(control_group: str | None) -> int | None:
     for directory in [*directories(control_group), *directories("/")]:
         for name in ("memory.high", "memory.max", "memory.limit_in_bytes"):
             size = _number(os.path.join(directory, name))
-            if size is not None and 0 < size < _NO_LIMIT:
+            if size is not None and 0 < size < NO_LIMIT:
                 return size
     return None
 
@@ -151,7 +151,7 @@ def limit(control_group: str | None) -> Limit | None:
         while True:
             for name, directive in _LIMITS:
                 size = _number(ROOT + mount + place + "/" + name)
-                if size is not None and 0 < size < _NO_LIMIT:
+                if size is not None and 0 < size < NO_LIMIT:
                     found.append(Limit(size, _source(directive, place, control_group or "")))
             if not place:
                 break

@@ -23,7 +23,7 @@ GOOD, BAD = "hermes-gateway", "hermes-gateway-bad"
 @pytest.fixture
 def host(systemd, tmp_path, monkeypatch):
     """Two gateways that run, of which tests spoil the second."""
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     monkeypatch.setattr(config.load, "__defaults__", (str(tmp_path / "etc"),))
     monkeypatch.setattr(client.run_python, "__defaults__", (None, None, 1.0))
     systemd.add_gateway(tmp_path / "good")
@@ -76,6 +76,18 @@ def spoil(tmp_path, text):
     return str(python)
 
 
+def lend(monkeypatch, python):
+    """The bad gateway has another Python."""
+    real = discovery.Gateway.set_state
+
+    def set_state(self, *what, **more):
+        real(self, *what, **more)
+        if self.home.endswith("/bad"):
+            self.python = python
+
+    monkeypatch.setattr(discovery.Gateway, "set_state", set_state)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -89,14 +101,7 @@ def spoil(tmp_path, text):
 )
 def test_interpreter_that_hangs_or_prints_rubbish(host, check, tmp_path, monkeypatch, text, reason):
     python = spoil(tmp_path, text)
-    real = discovery.Gateway.set_state
-
-    def set_state(self, *what, **more):
-        real(self, *what, **more)
-        if self.home.endswith("/bad"):
-            self.python = python
-
-    monkeypatch.setattr(discovery.Gateway, "set_state", set_state)
+    lend(monkeypatch, python)
     one = check()
     assert one["problem"].startswith("its Hermes cannot be asked: ") and reason in one["problem"]
     assert (one["state"], one["version"]) == ("running", None)
@@ -115,14 +120,7 @@ def test_interpreter_that_lies(host, check, tmp_path, monkeypatch):
         "live": 3,
     }
     python = spoil(tmp_path, "cat <<'END'\n%s\nEND\n" % json.dumps(lie))
-    real = discovery.Gateway.set_state
-
-    def set_state(self, *what, **more):
-        real(self, *what, **more)
-        if self.home.endswith("/bad"):
-            self.python = python
-
-    monkeypatch.setattr(discovery.Gateway, "set_state", set_state)
+    lend(monkeypatch, python)
     one = check()
     assert (one["version"], one["model"], len(one["provider"])) == (None, None, 200)
     assert len(one["channels"]) == 2 and "\x1b" not in "".join(one["channels"])

@@ -32,7 +32,7 @@ def host(tmp_path, systemd, monkeypatch):
     """A host with one guarded gateway, under a watchdog at 1024 MB."""
     monkeypatch.setattr(unit_files, "FOLDER", str(tmp_path / "units") + "/")
     monkeypatch.setattr(config, "PROGRAM", str(tmp_path / "hermes-guard"))
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     monkeypatch.setattr(
         cgroup,
         "memory",

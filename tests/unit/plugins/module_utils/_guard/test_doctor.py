@@ -16,7 +16,7 @@ FUTURE = "{ path=/opt/h/start ; argv[]=/opt/h/start --forever ; ignore_errors=no
 @pytest.fixture
 def host(systemd, tmp_path, monkeypatch):
     monkeypatch.setattr(doctor.systemd, "version", lambda: 252)
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     for unit in ("hermes-mem-watchdog.timer", "hermes-gateway-restart.timer"):
         systemd._enable([unit])
     systemd.add_gateway(tmp_path / "home", start=False)

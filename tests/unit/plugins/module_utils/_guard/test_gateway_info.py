@@ -28,7 +28,7 @@ NAME = "hermes-gateway"
 @pytest.fixture
 def host(systemd, settings, tmp_path, monkeypatch):
     """A host with one gateway that runs, and a configuration of the guard that a test writes."""
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     monkeypatch.setattr(config.load, "__defaults__", (str(tmp_path / "etc"),))
     (tmp_path / "etc").mkdir()
     systemd.add_gateway(tmp_path / "home")
@@ -119,7 +119,7 @@ def test_one_that_was_started_by_hand_is_not_the_unit_of_that_name(host, monkeyp
     account = discovery.find_gateways()[0].account
     by_hand = discovery.Gateway(NAME + "-gone", "manual", account, "/nowhere")
     by_hand.set_state({}, host.pid())
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [by_hand])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [by_hand])
     host.manage(NAME + "-gone")
     found = [
         (one["name"], one["scope"], one["managed"]) for one in gateway_info.collect([])["gateways"]
@@ -182,7 +182,7 @@ def test_gateways_of_one_user_take_so_much_time_and_no_more(host, tmp_path, monk
     ]
     for gateway in many:
         gateway.set_state({}, None, ["/usr/bin/python3", "-m", "hermes_cli.main", "gateway"])
-    monkeypatch.setattr(discovery, "started_manually", lambda found: many)
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: many)
     found = collect()[1]
     assert clock[0] <= gateway_info.PATIENCE + client.TIMEOUT
     assert len(found) == 201 and len(asked) == gateway_info.PATIENCE / client.TIMEOUT

@@ -33,7 +33,7 @@ ELAPSE = 1795440258
 @pytest.fixture
 def timers(systemd, monkeypatch):
     # The machine that the tests run on may have some.
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     for unit in ("hermes-mem-watchdog.timer", "hermes-gateway-restart.timer"):
         systemd._enable([unit])
     return systemd
@@ -86,14 +86,14 @@ def test_status_of_one_that_does_not_run(timers, settings, tmp_path, unit, state
 
 def test_doctor_finds_nothing_on_a_healthy_host(timers, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(doctor.systemd, "version", lambda: 247)
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     timers.add_gateway(tmp_path / "home")
     assert doctor.problems([settings()]) == []
 
 
 def test_doctor_finds_what_is_wrong(timers, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(doctor.systemd, "version", lambda: 246)
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     timers.add_gateway(tmp_path / "home")
     timers.add_gateway(tmp_path / "other", unit="hermes-gateway-other.service", start=False)
     (tmp_path / "home/.drain_request.json").write_text('{"principal": "hermes-guard"}')

@@ -99,6 +99,7 @@ def test_workers_count_for_the_danger(gateway, monkeypatch, worker, available, e
 )
 def test_workers_count_for_the_limit_of_their_user(gateway, monkeypatch, source, expected):
     """Their own scopes are below that limit too, and outside of the unit's."""
+    gateway.control_group = "/user.slice/user-1000.slice/user@1000.service/a.slice/h.service"
     limit = cgroup.Limit(800 * MB, source)
     monkeypatch.setattr(cgroup, "limit", lambda group: limit)
     gateway.scope_made("hermes-worker-ab12.scope", {30: 20}, 700)

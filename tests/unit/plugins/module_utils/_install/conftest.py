@@ -53,7 +53,7 @@ def host(tmp_path, systemd, monkeypatch, built):
     monkeypatch.setattr(config, "PROGRAM", str(root / "bin/hermes-guard"))
     monkeypatch.setattr(unit_files, "FOLDER", str(root / "units") + "/")
     # Those of the machine that the tests run on are not of this host.
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     monkeypatch.setattr(program, "installed", lambda present: built)
     systemd.add_gateway(tmp_path / "home")
     return root

@@ -166,7 +166,7 @@ def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, m
     def ada():
         return discovery.Gateway("hermes-gateway@ada", "user", account, str(home), GATEWAY)
 
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [ada()])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [ada()])
     assert names(apply(guard())) == ["hermes-gateway", "hermes-gateway@ada"]
     before = everything(host)
     home.rename(host.parent / "away")
@@ -182,7 +182,7 @@ def test_drop_in_for_a_name_that_a_user_chose(host, guard, limit, ram, systemd, 
     mallory = discovery.Gateway(
         "dbus@mallory", "user", account, systemd.homes[GATEWAY], "dbus.service"
     )
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [mallory])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [mallory])
     apply(guard())
     found = {one["name"]: one["drop_in_directory"] for one in apply(guard())["gateways"]}
     own = str(host / "units/system/hermes-gateway.service.d")
@@ -265,7 +265,7 @@ def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, 
     mallory = discovery.Gateway(
         "hermes-gateway@mallory", "user", pwd.getpwnam("nobody"), str(host), GATEWAY
     )
-    monkeypatch.setattr(discovery, "started_manually", lambda found: [mallory])
+    monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [mallory])
     refused(
         guard(gateways=["hermes-gateway@mallory"]),
         host,
