@@ -4,6 +4,10 @@
 """What systemd wrote to the journal about the units of gateways, and the earlier runs in it.
 
 Only systemd 256 and later log the memory peak of a unit that stops.
+
+Users can write to the journal as their own systemd does, as often and as long as they like. So the
+entries of each user are asked for separately and bounded: too many of them cost the gateways of
+that user their entries, and no others.
 """
 
 from __future__ import annotations
@@ -19,9 +23,25 @@ from .discovery import Gateway
 # sd-messages.h: SD_MESSAGE_UNIT_STARTED, SD_MESSAGE_UNIT_RESOURCES.
 STARTED = "39f53479d3a045ac8e11786248231fbf"
 RESOURCES = "ae8f7b866b0347b9af31fe1c80b127c0"
+# Of one gateway, the newest: those of four months with a restart every six hours.
+MAX_RUNS = 500
+# Seconds for the entries of one user: journal.MAX_ENTRIES take two on a slow disk.
+USER_TIMEOUT = 20.0
 
-_PEAK = re.compile(r"([0-9.]+)([BKMGTPE]) memory peak")
-_SWAP_PEAK = re.compile(r"([0-9.]+)([BKMGTPE]) memory swap peak")
+# Bounded: a user may write a message of 4,000 digits.
+_PEAK = re.compile(r"(?<![0-9.])([0-9.]{1,12})([BKMGTPE]) memory peak")
+_SWAP_PEAK = re.compile(r"(?<![0-9.])([0-9.]{1,12})([BKMGTPE]) memory swap peak")
+# In bytes or nanoseconds, which no machine has used more of. Users may write any number.
+_WHOLE = re.compile(r"[0-9]{1,18}\Z")
+_ROUNDED = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?\Z")
+_IDENTITY = re.compile(r"[0-9A-Za-z-]{1,64}\Z")
+
+
+class Query(NamedTuple):
+    """``matches`` for journalctl(1), and the names of the gateways that they are about."""
+
+    names: str
+    matches: list[str]
 
 
 class Run(NamedTuple):
@@ -41,83 +61,115 @@ class Run(NamedTuple):
     cpu_seconds: float | None
 
 
-def matches(gateways: list[Gateway]) -> list[str]:
-    """The matches, for journalctl(1), of what systemd wrote about the units of ``gateways``.
+def read(gateways: list[Gateway], since: float) -> journal.Answer:
+    """What systemd wrote about the units of ``gateways`` since epoch second ``since``.
 
-    Empty if none of them has a unit. Any user can write UNIT= into the journal: the manager's pid
-    or uid, which is journald's own word, has to match as well.
+    Oldest first, with notes on what cannot be read. Raises no JournalError.
     """
-    groups = []
-    system = [one.unit for one in gateways if one.unit and one.scope == "system"]
-    if system:
-        groups.append(["_PID=1"] + ["UNIT=" + unit for unit in system])
-    users = [(one.uid, one.unit) for one in gateways if one.unit and one.scope == "user"]
-    for uid in sorted({uid for uid, unit in users}):
-        own = ["USER_UNIT=" + unit for owner, unit in users if owner == uid]
-        groups.append(["_UID=%d" % uid] + own)
-    found: list[str] = []
-    for group in groups:
-        found += (["+"] if found else []) + group
+    found: list[journal.Entry] = []
+    notes: list[str] = []
+    for query in queries(gateways):
+        try:
+            answer = journal.entries(query.matches, since, timeout=USER_TIMEOUT)
+        except JournalError as exc:
+            notes.append("the journal about %s cannot be read: %s" % (query.names, exc))
+            continue
+        if len(answer.entries) >= journal.MAX_ENTRIES:
+            notes.append(
+                "the journal holds more about %s than the last %d entries, which were read"
+                % (query.names, journal.MAX_ENTRIES)
+            )
+        found += [entry for entry in answer.entries if gateway_of(entry, gateways)]
+        notes += notes_of(answer)
+    return journal.Answer(sorted(found, key=lambda entry: entry.time), notes)
+
+
+def notes_of(answer: journal.Answer) -> list[str]:
+    """What journalctl said beside its ``answer``, as notes."""
+    return ["journalctl: " + line[:200] for line in answer.said[:3]]
+
+
+def queries(gateways: list[Gateway]) -> list[Query]:
+    """How to ask the journal for what systemd wrote about the units of ``gateways``.
+
+    One query for the system units of each user, one for each user's own. None if no gateway has a
+    unit. Any user can write UNIT= into the journal: the manager's pid or uid, which is journald's
+    own word, has to match as well.
+    """
+    grouped: dict[tuple[str, int], list[Gateway]] = {}
+    for gateway in gateways:
+        if gateway.unit and gateway.scope in ("system", "user"):
+            grouped.setdefault((gateway.scope, gateway.uid), []).append(gateway)
+    found = []
+    for (scope, uid), group in sorted(grouped.items(), key=lambda item: item[0]):
+        by, about = ("_PID=1", "UNIT=") if scope == "system" else ("_UID=%d" % uid, "USER_UNIT=")
+        names = ", ".join(gateway.name for gateway in group)
+        found.append(Query(names, [by] + [about + str(gateway.unit) for gateway in group]))
     return found
 
 
 def gateway_of(entry: journal.Entry, gateways: list[Gateway]) -> Gateway | None:
     """The gateway that ``entry`` is about; None if the systemd that runs it did not write it."""
     fields = entry.fields
+    by_system = fields.get("UNIT") if fields.get("_PID") == "1" else None
+    by_user, uid = fields.get("USER_UNIT"), fields.get("_UID")
     for gateway in gateways:
-        if (
-            gateway.scope == "system"
-            and gateway.unit
-            and fields.get("UNIT") == gateway.unit
-            and fields.get("_PID") == "1"
-        ):
+        if not gateway.unit:
+            continue
+        if gateway.scope == "system" and gateway.unit == by_system:
             return gateway
-        if (
-            gateway.scope == "user"
-            and fields.get("USER_UNIT") == gateway.unit
-            and fields.get("_UID") == str(gateway.uid)
-        ):
+        if gateway.scope == "user" and gateway.unit == by_user and uid == str(gateway.uid):
             return gateway
     return None
 
 
 def invocation(entry: journal.Entry) -> str | None:
     """systemd's id of the run that ``entry`` is about."""
-    return entry.fields.get("INVOCATION_ID") or entry.fields.get("USER_INVOCATION_ID") or None
+    identity = entry.fields.get("INVOCATION_ID") or entry.fields.get("USER_INVOCATION_ID") or ""
+    return identity if _IDENTITY.match(identity) else None
 
 
 def runs(entries: list[journal.Entry], gateways: list[Gateway]) -> list[Run]:
-    """The earlier runs of ``gateways``, oldest first, if ``entries`` say their memory peak."""
+    """The earlier runs of ``gateways``, oldest first, if ``entries`` say their memory peak.
+
+    The newest MAX_RUNS of each gateway.
+    """
     started = {}
-    found = []
+    found: dict[str, list[Run]] = {}
     for entry in entries:
         gateway = gateway_of(entry, gateways)
         if gateway is None:
             continue
-        identity = invocation(entry)
+        key = (gateway.name, invocation(entry))
         if entry.fields.get("MESSAGE_ID") == STARTED:
-            started[identity] = entry.time
-        text = entry.fields.get("MESSAGE", "")
-        if entry.fields.get("MESSAGE_ID") != RESOURCES and ": Consumed " not in text:
-            continue
-        peak = _bytes(entry.fields.get("MEMORY_PEAK"), _PEAK, text)
-        if peak is None:
-            continue
-        uptime = int(entry.time - started[identity]) if identity in started else None
-        processor = entry.fields.get("CPU_USAGE_NSEC", "")
-        found.append(
-            Run(
-                time=entry.time,
-                name=gateway.name,
-                unit=gateway.unit,
-                invocation_id=identity,
-                uptime_seconds=uptime,
-                peak_bytes=peak,
-                swap_peak_bytes=_bytes(entry.fields.get("MEMORY_SWAP_PEAK"), _SWAP_PEAK, text),
-                cpu_seconds=int(processor) / 1e9 if processor.isdigit() else None,
-            )
-        )
-    return found
+            started[key] = entry.time
+        run = _run(entry, gateway, started.get(key))
+        if run is not None:
+            found.setdefault(gateway.name, []).append(run)
+    newest = [run for every in found.values() for run in every[-MAX_RUNS:]]
+    return sorted(newest, key=lambda run: run.time)
+
+
+def _run(entry: journal.Entry, gateway: Gateway, started: float | None) -> Run | None:
+    """The run of ``gateway`` that ``entry`` sums up, if it does and says the memory peak."""
+    fields = entry.fields
+    text = fields.get("MESSAGE", "")
+    if fields.get("MESSAGE_ID") != RESOURCES and ": Consumed " not in text:
+        return None
+    peak = _bytes(fields.get("MEMORY_PEAK"), _PEAK, text)
+    if peak is None:
+        return None
+    processor = fields.get("CPU_USAGE_NSEC", "")
+    return Run(
+        time=entry.time,
+        name=gateway.name,
+        unit=gateway.unit,
+        invocation_id=invocation(entry),
+        uptime_seconds=None if started is None else int(entry.time - started),
+        peak_bytes=peak,
+        swap_peak_bytes=_bytes(fields.get("MEMORY_SWAP_PEAK"), _SWAP_PEAK, text),
+        cpu_seconds=int(processor) / 1e9 if _WHOLE.match(processor) else None,
+    )
 
 
 def earlier_runs(gateway: Gateway, hours: float) -> list[Run]:
@@ -125,21 +177,15 @@ def earlier_runs(gateway: Gateway, hours: float) -> list[Run]:
 
     Empty if the gateway has no unit, or the journal cannot be read.
     """
-    wanted = matches([gateway])
-    if not wanted:
-        return []
-    try:
-        entries = journal.entries(wanted, time.time() - hours * 3600.0).entries
-    except JournalError:
-        return []
-    return runs(entries, [gateway])
+    return runs(read([gateway], time.time() - hours * 3600.0).entries, [gateway])
 
 
 def _bytes(field: str | None, pattern: re.Pattern[str], text: str) -> int | None:
     """The journal's field if it is there, else what the text says, rounded as it is there."""
-    if field and field.isdigit():
+    if field and _WHOLE.match(field):
         return int(field)
     found = pattern.search(text)
-    if found is None or not re.match(r"\d+(?:\.\d+)?\Z", found.group(1)):
+    if found is None or not _ROUNDED.match(found.group(1)):
         return None
-    return int(float(found.group(1)) * 1024 ** "BKMGTPE".index(found.group(2)))
+    size = int(float(found.group(1)) * 1024 ** "BKMGTPE".index(found.group(2)))
+    return size if _WHOLE.match(str(size)) else None

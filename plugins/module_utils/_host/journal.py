@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from typing import NamedTuple
 
@@ -20,6 +21,12 @@ from .errors import JournalError, RunError
 KMSG = "/dev/kmsg"
 MAX_ENTRIES = 20000
 TIMEOUT = 60.0
+# Seconds, if one search was not enough: for what is about one user.
+NARROW_TIMEOUT = 20.0
+# Of /dev/kmsg: a buffer of 16 MiB has fewer.
+MAX_RECORDS = 200000
+# The kernel writes a byte so that is not printable, and a backslash.
+_ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 _FIELDS = (
     "MESSAGE",
     "MESSAGE_ID",
@@ -59,10 +66,13 @@ class Line(NamedTuple):
     text: str
 
 
-def entries(matches: list[str], since: float, grep: str | None = None) -> Answer:
+def entries(
+    matches: list[str], since: float, grep: str | None = None, timeout: float = TIMEOUT
+) -> Answer:
     """What the journal holds since epoch second ``since``. Raises JournalError.
 
-    ``matches`` are those of journalctl(1); ``grep`` is a regular expression on MESSAGE.
+    ``matches`` are those of journalctl(1); ``grep`` is a regular expression on MESSAGE. More than
+    command.MAX_OUTPUT bytes, or more than ``timeout`` seconds, are a JournalError.
     """
     argv = [
         "journalctl",
@@ -74,7 +84,7 @@ def entries(matches: list[str], since: float, grep: str | None = None) -> Answer
     # With --grep, --lines bounds what is looked at in systemd 247, and what is shown in newer ones.
     argv += ["--grep=" + grep] if grep else ["--lines=%d" % MAX_ENTRIES]
     try:
-        done = command.run(argv + matches, timeout=TIMEOUT)
+        done = command.run(argv + matches, timeout=timeout)
     except RunError as exc:
         raise JournalError(str(exc)) from exc
     said = [
@@ -118,35 +128,67 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def kernel_lines(since: float, grep: str) -> tuple[list[Line], list[str]]:
+def kernel_lines(
+    since: float, grep: str, narrower: dict[str, str] | None = None
+) -> tuple[list[Line], list[str]]:
     """The kernel's messages since ``since`` that match ``grep``, and notes on what cannot be read.
 
-    Of the journal if it has any, else of /dev/kmsg.
+    Of the journal if it has any, else of /dev/kmsg. If more match than can be read, the regular
+    expressions of ``narrower`` are asked for one by one, each by the name of what it is about.
     """
-    notes: list[str] = []
     # Facility 0 is the kernel's own; others are what a program of root wrote to its log.
     kernel = ["_TRANSPORT=kernel", "SYSLOG_FACILITY=0"]
     try:
         if entries(kernel + ["--lines=1"], 0).entries:
-            found = entries(kernel, since, grep).entries
-            return [Line(entry.time, entry.fields.get("MESSAGE", "")) for entry in found], notes
-        notes.append("the journal holds no kernel messages")
+            return _matching(kernel, since, grep, narrower or {})
+        notes = ["the journal holds no kernel messages"]
     except JournalError as exc:
-        notes.append("the kernel's messages in the journal cannot be read: %s" % exc)
+        notes = ["the kernel's messages in the journal cannot be read: %s" % exc]
     try:
-        return [line for line in kmsg() if line.time >= since], []
+        return kmsg(since, grep), []
     except OSError as exc:
         return [], notes + ["the kernel's log cannot be read: %s: %s" % (KMSG, exc.strerror)]
 
 
-def kmsg() -> list[Line]:
-    """All that the kernel still holds in its buffer. Raises OSError, as in most containers."""
+def _matching(
+    kernel: list[str], since: float, grep: str, narrower: dict[str, str]
+) -> tuple[list[Line], list[str]]:
+    """As kernel_lines(), of the journal; JournalError if nothing of it can be read."""
+    try:
+        return _lines(entries(kernel, since, grep).entries), []
+    except JournalError:
+        if not narrower:
+            raise
+    found: list[Entry] = []
+    notes = []
+    for name, pattern in narrower.items():
+        try:
+            found += entries(kernel, since, pattern, NARROW_TIMEOUT).entries
+        except JournalError as exc:
+            notes.append("the kernel's messages about %s cannot be read: %s" % (name, exc))
+    if len(notes) == len(narrower):
+        raise JournalError(notes[0])
+    return _lines(found), notes
+
+
+def _lines(found: list[Entry]) -> list[Line]:
+    """The lines of ``found``, oldest first, each once."""
+    lines = {Line(entry.time, entry.fields.get("MESSAGE", "")) for entry in found}
+    return sorted(lines, key=lambda line: line.time)
+
+
+def kmsg(since: float, grep: str) -> list[Line]:
+    """What the kernel still holds in its buffer since ``since`` that matches ``grep``.
+
+    Raises OSError, as in most containers.
+    """
+    wanted = re.compile(grep)
     fd = os.open(KMSG, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         # A record's time is in microseconds since boot.
         boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
         found: list[Line] = []
-        for _count in range(MAX_ENTRIES):
+        for _count in range(MAX_RECORDS):
             try:
                 record = os.read(fd, 8192)
             except BlockingIOError:
@@ -156,7 +198,8 @@ def kmsg() -> list[Line]:
                 continue
             if not record:
                 break
-            found.extend(parse_kmsg(record.decode("utf-8", "replace"), boot))
+            lines = parse_kmsg(record.decode("utf-8", "replace"), boot)
+            found += [line for line in lines if line.time >= since and wanted.search(line.text)]
         return found
     finally:
         os.close(fd)
@@ -179,5 +222,9 @@ def parse_kmsg(text: str, boot: float) -> list[Line]:
             and int(fields[0]) < 8
             and fields[2].isdigit()
         ):
-            found.append(Line(boot + int(fields[2]) / 1e6, message))
+            found.append(Line(boot + int(fields[2]) / 1e6, _ESCAPED.sub(_unescaped, message)))
     return found
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(int(found.group(1), 16))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from .._guard import config, history
 from .._hermes.discovery import Gateway
 from .._host import cgroup
-from .kill import COUNTER, SAME_KILL, Kill
+from .kill import COUNTER, MAX_KILLS, SAME_KILL, Kill
 
 # A month of samples every five minutes has 8,640.
 _MAX_SAMPLES = 10000
@@ -121,13 +121,13 @@ def _is_new_run(last: Reading, reading: Reading) -> bool:
 
 def add(kills: list[Kill], counted: list[Rise], gateway: Gateway) -> None:
     """Add to ``kills`` those that only the counter shows, at the time of that sample."""
-    for rise in counted:
+    own = [kill for kill in kills if kill.name == gateway.name]
+    # Each is one kill or more, so these are as many as are shown.
+    for rise in counted[-MAX_KILLS:]:
         known = [
             kill
-            for kill in kills
-            if kill.name == gateway.name
-            and not kill.counted
-            and rise.after - SAME_KILL <= kill.time <= rise.time + SAME_KILL
+            for kill in own
+            if not kill.counted and rise.after - SAME_KILL <= kill.time <= rise.time + SAME_KILL
         ][: rise.kills]
         for kill in known:
             kill.counted = True

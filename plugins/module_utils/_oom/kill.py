@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+from typing import Protocol, Sequence, TypeVar
+
 from .._hermes.discovery import Gateway
 
 # Seconds. The lines about one kill come together, from whichever source.
 SAME_KILL = 10
 # Seconds. systemd reports the result of a unit when its last process has ended.
 SAME_RUN = 180
+
+# Of one gateway, the newest. A user can have their own processes killed as often as they like.
+MAX_KILLS = 500
 
 KERNEL = "kernel"
 SYSTEMD = "systemd"
@@ -52,3 +57,22 @@ class Kill:
             "scope": self.scope,
             "source": self.source,
         }
+
+
+class _OfGateway(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+T = TypeVar("T", bound=_OfGateway)
+
+
+def newest(every: Sequence[T], most: int = MAX_KILLS) -> list[T]:
+    """``every`` in its order, which is by time, but for each gateway only the last ``most``."""
+    left: dict[str, int] = {}
+    kept = []
+    for one in reversed(every):
+        left[one.name] = left.get(one.name, most) - 1
+        if left[one.name] >= 0:
+            kept.append(one)
+    return kept[::-1]

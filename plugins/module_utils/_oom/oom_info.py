@@ -12,13 +12,14 @@ sources confirm its kills, or report them alone if the kernel's log cannot be re
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 from .._hermes import discovery, unit_journal
 from .._hermes.discovery import Gateway
-from .._host import journal
 from .._host.errors import SettingError
 from . import counter, kernel, systemd
+from .kill import MAX_KILLS, Kill, newest
 
 # A year.
 MAX_HOURS = 8760
@@ -42,11 +43,11 @@ def find(gateways: list[Gateway], hours: float, now: float | None = None) -> dic
     """
     now = time.time() if now is None else now
     since = now - hours * 3600.0
-    lines, notes = journal.kernel_lines(since, kernel.GREP)
+    lines, notes = kernel.lines(gateways, since)
     entries, said = systemd.entries(gateways, since)
     rows = {gateway.name: _samples(gateway, since, notes) for gateway in gateways}
     pids = {name: counter.pids(samples) for name, samples in rows.items()}
-    kills = kernel.kills(lines, gateways, pids)
+    kills = newest(kernel.kills(lines, gateways, pids))
     systemd.add(kills, entries, gateways)
     counters = {}
     for gateway in gateways:
@@ -62,8 +63,10 @@ def find(gateways: list[Gateway], hours: float, now: float | None = None) -> dic
         }
         counter.add(kills, counted.rises, gateway)
     kills.sort(key=lambda kill: kill.time)
+    shown = newest([kill for kill in kills if kill.time >= since])
+    notes += _cut(shown)
     return {
-        "kills": [kill.answer() for kill in kills if kill.time >= since],
+        "kills": [kill.answer() for kill in shown],
         "counters": counters,
         "lives": [run._asdict() for run in unit_journal.runs(entries, gateways)],
         "notes": notes + said,
@@ -76,3 +79,13 @@ def _samples(gateway: Gateway, since: float, notes: list[str]) -> list[dict[str,
     except OSError as exc:
         notes.append("the history of %s cannot be read: %s" % (gateway.name, exc.strerror))
         return []
+
+
+def _cut(shown: list[Kill]) -> list[str]:
+    """A note for each gateway of which ``shown`` may not be all kills."""
+    counted = Counter(kill.name for kill in shown)
+    return [
+        "only the newest %d OOM kills of %s are listed" % (MAX_KILLS, name)
+        for name, count in sorted(counted.items())
+        if count >= MAX_KILLS
+    ]

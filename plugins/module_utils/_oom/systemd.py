@@ -16,7 +16,7 @@ from .._hermes import unit_journal
 from .._hermes.discovery import Gateway
 from .._host import journal, systemd
 from .._host.errors import JournalError
-from .kill import KERNEL, OOMD, SAME_KILL, SAME_RUN, SYSTEMD, Kill
+from .kill import KERNEL, MAX_KILLS, OOMD, SAME_KILL, SAME_RUN, SYSTEMD, Kill, newest
 from .unit_cgroup import in_unit
 
 OOMD_UNIT = "systemd-oomd.service"
@@ -29,6 +29,8 @@ FAILURE_RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
 # own word and by the manager's; the unit's result when it has ended.
 BY_KERNEL, BY_OOMD, BY_OOMD_UNIT, RESULT = "oom", "oomd", "oomd-unit", "result"
 
+# systemd reports one kill up to three times.
+_REPORTS = 3 * MAX_KILLS
 # The first that logs MEMORY_PEAK of a unit that stops.
 _LOGS_PEAKS = 256
 _OOMD_KILLED = re.compile(r"Killed (/\S+) due to ")
@@ -43,44 +45,51 @@ class Report(NamedTuple):
     time: float
     invocation: str | None
 
+    @property
+    def name(self) -> str:
+        """The name of the gateway."""
+        return self.gateway.name
+
 
 def entries(gateways: list[Gateway], since: float) -> journal.Answer:
     """What systemd and systemd-oomd wrote about the units of ``gateways``, and notes on it."""
-    wanted = unit_journal.matches(gateways)
-    matches = ["_SYSTEMD_UNIT=" + OOMD_UNIT] + (["+"] + wanted if wanted else [])
     try:
-        found, said = journal.entries(matches, since)
+        own = journal.entries(["_SYSTEMD_UNIT=" + OOMD_UNIT], since)
     except JournalError as exc:
         return journal.Answer([], ["the journal cannot be read: %s" % exc])
-    notes = ["journalctl: " + line[:200] for line in said[:3]]
-    if len(found) >= journal.MAX_ENTRIES:
-        notes.append(
-            "the journal holds more about the units than the last %d entries, which were read"
-            % journal.MAX_ENTRIES
-        )
+    units = unit_journal.read(gateways, since)
+    # journalctl says the same each time that it is asked.
+    notes = [*dict.fromkeys(unit_journal.notes_of(own) + units.said)]
     version = systemd.version()
     if version is not None and version < _LOGS_PEAKS:
         notes.append(
             "systemd %d does not log the memory peak of a unit that stops; 256 and later do"
             % version
         )
+    found = sorted(own.entries + units.entries, key=lambda entry: entry.time)
     return journal.Answer(found, notes)
 
 
 def add(kills: list[Kill], entries: list[journal.Entry], gateways: list[Gateway]) -> None:
-    """Add to ``kills`` what ``entries`` of the journal report and no other source has."""
-    for entry in entries:
-        report = report_of(entry, gateways)
-        if report is None:
-            continue
-        kill = _known(kills, report)
-        if kill is None:
-            kill = Kill(report.gateway, report.time, OOMD if report.kind == BY_OOMD else SYSTEMD)
-            kills.append(kill)
-        kill.kinds.add(report.kind)
-        kill.invocation = kill.invocation or report.invocation
+    """Add to ``kills`` what ``entries`` of the journal report and no other source has.
+
+    Of each gateway, as many of the newest as MAX_KILLS can have.
+    """
+    by_name: dict[str, list[Kill]] = {}
+    for kill in kills:
+        by_name.setdefault(kill.name, []).append(kill)
+    reports = [report_of(entry, gateways) for entry in entries]
+    for report in newest([one for one in reports if one], _REPORTS):
+        own = by_name.setdefault(report.gateway.name, [])
+        found = _known(own, report)
+        if found is None:
+            found = Kill(report.gateway, report.time, OOMD if report.kind == BY_OOMD else SYSTEMD)
+            kills.append(found)
+            own.append(found)
+        found.kinds.add(report.kind)
+        found.invocation = found.invocation or report.invocation
         if report.kind in (BY_OOMD, BY_OOMD_UNIT):
-            kill.scope = OOMD
+            found.scope = OOMD
 
 
 def _known(kills: list[Kill], report: Report) -> Kill | None:

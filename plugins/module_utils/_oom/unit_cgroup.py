@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .._hermes.discovery import Gateway
 
 
@@ -29,3 +31,9 @@ def in_a_service(path: str) -> bool:
     return any(
         part.endswith(".service") and not part.startswith("user@") for part in path.split("/")
     )
+
+
+def manager_uid(path: str) -> int | None:
+    """The uid of the user whose systemd made cgroup ``path``; None if it was the system's."""
+    found = re.search(r"/user@(\d{1,10})\.service(?:/|\Z)", path)
+    return int(found.group(1)) if found else None

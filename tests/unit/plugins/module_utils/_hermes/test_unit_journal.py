@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -27,13 +29,45 @@ def entry(time=5.0, **fields):
     return journal.Entry(time, dict({"_PID": "1", "UNIT": "hermes-gateway.service"}, **fields))
 
 
-def test_matches_ask_for_the_word_of_each_manager():
-    assert unit_journal.matches([GATEWAY, MANUAL] + USERS) == (
-        ["_PID=1", "UNIT=hermes-gateway.service"]
-        + ["+", "_UID=1001", "USER_UNIT=a.service", "USER_UNIT=b.service"]
-        + ["+", "_UID=1002", "USER_UNIT=a.service"]
-    )
-    assert unit_journal.matches([MANUAL]) == []
+def test_queries_ask_for_the_word_of_each_manager():
+    assert [query.matches for query in unit_journal.queries([MANUAL] + USERS + [GATEWAY])] == [
+        ["_PID=1", "UNIT=hermes-gateway.service"],
+        ["_UID=1001", "USER_UNIT=a.service", "USER_UNIT=b.service"],
+        ["_UID=1002", "USER_UNIT=a.service"],
+    ]
+    assert unit_journal.queries([MANUAL]) == []
+
+
+def test_a_user_with_too_long_a_journal_costs_that_users_entries_only(monkeypatch):
+    """A user writes what looks like an entry of systemd as often as they like."""
+
+    def run(argv, **rest):
+        if "_UID=1002" in argv:
+            raise RunError("journalctl printed more than 33554432 bytes")
+        uid = "1001" if "_UID=1001" in argv else "0"
+        by = {"_UID": uid, "USER_UNIT": "a.service"}
+        if uid == "0":
+            by = {"_PID": "1", "UNIT": "hermes-gateway.service"}
+        return command.Result(0, json.dumps(dict(by, __REALTIME_TIMESTAMP="5000000")), "")
+
+    monkeypatch.setattr(command, "run", run)
+    entries, notes = unit_journal.read([GATEWAY] + USERS, 0)
+    names = [unit_journal.gateway_of(entry, [GATEWAY] + USERS).name for entry in entries]
+    assert names == ["hermes-gateway", "a@ada"]
+    assert notes == [
+        "the journal about a@bob cannot be read: journalctl printed more than 33554432 bytes"
+    ]
+
+
+def test_entries_that_were_left_out_are_said(monkeypatch):
+    line = json.dumps({"_UID": "1002", "USER_UNIT": "a.service", "__REALTIME_TIMESTAMP": "1"})
+    text = "\n".join([line] * journal.MAX_ENTRIES)
+    monkeypatch.setattr(command, "run", lambda argv, **rest: command.Result(0, text, ""))
+    entries, notes = unit_journal.read(USERS[2:], 0)
+    assert len(entries) == journal.MAX_ENTRIES
+    assert notes == [
+        "the journal holds more about a@bob than the last 20000 entries, which were read"
+    ]
 
 
 def test_an_entry_is_its_gateways_if_its_manager_wrote_it():
@@ -119,3 +153,42 @@ def test_each_form_of_a_peak(fields, peak, swap):
 def test_no_peak_no_run():
     for said in ("hermes-gateway.service: Consumed 41.5s CPU time.", NO_NUMBER):
         assert unit_journal.runs([entry(MESSAGE=said)], [GATEWAY]) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"MEMORY_PEAK": "9" * 4000},
+        {"MEMORY_PEAK": "\u00b2"},
+        {"MEMORY_PEAK": "-1"},
+        {"MESSAGE": "x: Consumed 1s CPU time, %sE memory peak." % ("9" * 400)},
+        {"MESSAGE": "x: Consumed 1s CPU time, 999999999999E memory peak."},
+        {"MESSAGE": "x: Consumed 1s CPU time, 99999.9E memory peak."},
+    ],
+)
+def test_a_number_that_no_machine_has_is_no_peak(fields):
+    """Users write such entries as their own systemd does: they must not end the look-up."""
+    assert unit_journal.runs([entry(MESSAGE_ID=unit_journal.RESOURCES, **fields)], [GATEWAY]) == []
+
+
+def test_other_numbers_and_ids_that_are_none_are_unknown():
+    fields = {"MEMORY_PEAK": "7", "MEMORY_SWAP_PEAK": "9" * 4000, "CPU_USAGE_NSEC": "9" * 4000}
+    ended = entry(MESSAGE_ID=unit_journal.RESOURCES, INVOCATION_ID="<b>" + "a" * 4000, **fields)
+    run = unit_journal.runs([ended], [GATEWAY])[0]
+    assert (run.peak_bytes, run.swap_peak_bytes, run.cpu_seconds) == (7, None, None)
+    assert run.invocation_id is None
+
+
+def test_of_one_gateway_the_newest_runs():
+    consumed = {"MESSAGE_ID": unit_journal.RESOURCES, "MEMORY_PEAK": "7"}
+    ended = [entry(float(time), **consumed) for time in range(unit_journal.MAX_RUNS + 100)]
+    found = unit_journal.runs(ended, [GATEWAY])
+    assert (len(found), found[0].time) == (unit_journal.MAX_RUNS, 100.0)
+
+
+def test_a_long_message_takes_no_long_time():
+    """A pattern that goes back and forth takes 0.3 s for each of these, so minutes for all."""
+    said = entry(MESSAGE="x: Consumed " + "9" * 4000)
+    start = time.process_time()
+    assert unit_journal.runs([said] * 200, [GATEWAY]) == []
+    assert time.process_time() - start < 2

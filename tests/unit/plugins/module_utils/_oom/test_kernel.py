@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.journal import Line
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import kernel
@@ -99,3 +101,76 @@ def test_each_form_of_the_kernels_line(gateway, line):
         kill.pid
         for kill in kernel.kills([Line(KILL, line)], [gateway(pid=4711, start_time=KILL - 9)])
     ] == [4711]
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        'overlayfs: unrecognized mount option "%s" or missing value',
+        "tmpfs: Unknown parameter '%s'",
+        "audit: type=1400 audit(1.1:1): name=%s",
+        "eve: %s",
+    ],
+)
+def test_a_message_that_repeats_what_a_user_said_is_no_kill(gateway, begin):
+    """Users make the kernel print such lines, with a mount in a namespace of their own."""
+    running = gateway(pid=4711, start_time=KILL - 5)
+    chosen = (
+        "oom-kill:constraint=CONSTRAINT_NONE,task_memcg=/system.slice/hermes-gateway.service,"
+        "task=python,pid=4711,uid=1000"
+    )
+    group = "Tasks in /x are going to be killed due to memory.oom.group set"
+    for said in (KILLED % 1000, chosen, group):
+        assert not kernel.kills([Line(KILL, begin % said)], [running])
+
+
+def test_a_group_of_another_user_takes_no_kill(gateway):
+    """The group's cgroup is lent to kills whose own line is missing: not to another user's."""
+    group = (
+        "Tasks in /user.slice/user-1002.slice/user@1002.service/app.slice/eve.service "
+        "are going to be killed due to memory.oom.group set"
+    )
+    running = gateway(pid=4711, start_time=KILL - 5)
+    found = [Line(KILL - 1, group), Line(KILL, KILLED % 1000)]
+    assert [kill.pid for kill in kernel.kills(found, [running])] == [4711]
+
+
+def test_a_group_ends_at_the_next_process_that_is_chosen(gateway):
+    group = "Tasks in /system.slice/x.service are going to be killed due to memory.oom.group set"
+    chosen = (
+        "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),task_memcg=/init.scope,"
+        "task=a,pid=7,uid=0"
+    )
+    running = gateway(pid=4711, start_time=KILL - 5)
+    found = [Line(KILL - 2, group), Line(KILL - 1, chosen), Line(KILL, KILLED % 1000)]
+    assert [kill.pid for kill in kernel.kills(found, [running])] == [4711]
+
+
+def test_a_cgroup_whose_name_looks_like_the_rest_of_the_line(gateway):
+    """A user names cgroups below their own manager as they like."""
+    own = "/user.slice/user-1002.slice/user@1002.service/app.slice/"
+    for name in (
+        "a,task_memcg=,task=x,pid=4711,uid=1000",
+        "user@1001.service/hermes-gateway-coder.service",
+        "hermes-gateway.service",
+        ",task=" * 500,
+    ):
+        line = (
+            "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=%s,mems_allowed=0,"
+            "oom_memcg=/x,task_memcg=%s,task=python,pid=9,uid=1002" % (name[:200], own + name)
+        )
+        both = [gateway(pid=4711, start_time=0), gateway("user", pid=4711, start_time=0)]
+        assert not kernel.kills([Line(KILL, line)], both)
+
+
+def test_a_hundred_thousand_lines_take_seconds(gateway):
+    """As many as a user's own processes are killed in a day."""
+    chosen = (
+        "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
+        "oom_memcg=/x,task_memcg=%s,task=x,pid=%d,uid=1002"
+    )
+    own = "/user.slice/user-1002.slice/user@1002.service" + "/x,task=" * 30
+    found = [Line(KILL + place / 100, chosen % (own, place)) for place in range(100000)]
+    start = time.process_time()
+    assert not kernel.kills(found, [gateway()])
+    assert time.process_time() - start < 20

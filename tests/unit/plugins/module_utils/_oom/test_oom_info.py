@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
@@ -20,6 +21,8 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import oom
 KILL = 1763800000
 NOW = KILL + 7200
 RSS = (1017340 + 17584) * 1024
+# Of one gateway in one answer.
+MAX_KILLS = 500
 
 
 def history(name, *samples):
@@ -224,3 +227,98 @@ def test_an_old_systemd_says_no_peaks(gateway, journal, monkeypatch):
         "systemd 252 does not log the memory peak" in note
         for note in oom_info.find([gateway()], 24, NOW)["notes"]
     )
+
+
+def test_a_user_who_fills_the_journal_hides_only_their_own_kills(gateway, journal):
+    """Entries that a user writes as their own systemd does, until nobody can read them all."""
+    journal.load("bookworm-systemd252-kernel6.1.jsonl")
+    journal.load("bullseye-systemd247-kernel5.10.jsonl")
+    journal.lines = [line for line in journal.lines if json.loads(line)["_TRANSPORT"] != "kernel"]
+    eve = gateway("user", name="hermes-gateway@eve", unit="hermes-gateway.service", uid=1002)
+    journal.too_long = lambda argv: "_UID=1002" in argv
+    answer = oom_info.find([gateway(), gateway("user"), eve], 24, NOW)
+    assert sorted(kill["name"] for kill in answer["kills"]) == [
+        "hermes-gateway",
+        "hermes-gateway-coder@ada",
+    ]
+    assert [
+        note for note in answer["notes"] if "cannot be read" in note and "kernel" not in note
+    ] == [
+        "the journal about hermes-gateway@eve cannot be read: "
+        "journalctl printed more than 33554432 bytes"
+    ]
+
+
+def test_a_user_who_fills_the_kernels_log_hides_only_their_own_kills(gateway, journal):
+    """The kernel kills a user's own processes as often as that user likes."""
+    journal.load("bookworm-systemd252-kernel6.1.jsonl")
+    journal.load("trixie-systemd257-kernel6.12.jsonl")
+    journal.lines = [line for line in journal.lines if json.loads(line)["_TRANSPORT"] == "kernel"]
+    eve = gateway("user", name="hermes-gateway@eve", unit="hermes-gateway.service", uid=1002)
+    every = [gateway(), gateway("user"), eve]
+    whole = oom_info.find(every, 24, NOW)["kills"]
+
+    def too_long(argv):
+        grep = [word for word in argv if word.startswith("--grep=")]
+        return bool(grep) and (".*(?:" not in grep[0] or "1002" in grep[0])
+
+    journal.too_long = too_long
+    answer = oom_info.find(every, 24, NOW)
+    assert answer["kills"] == whole and len(whole) == 3
+    assert answer["notes"][0] == (
+        "the kernel's messages about hermes-gateway@eve cannot be read: "
+        "journalctl printed more than 33554432 bytes"
+    )
+
+
+def forged(count, **fields):
+    """Entries that the user of the gateway coder@ada wrote about it, one a minute."""
+    own = {"_TRANSPORT": "journal", "_UID": "1001", "USER_UNIT": "hermes-gateway-coder.service"}
+    made = dict(own, MESSAGE_ID="fe6faa94e7774663a0da52717891d8ef", **fields)
+    return [
+        json.dumps(dict(made, __REALTIME_TIMESTAMP=str((NOW - 60 * place) * 1000000)))
+        for place in range(count, 0, -1)
+    ]
+
+
+def test_many_kills_of_one_gateway_are_cut_and_said(gateway, journal):
+    """A user can forge kills of their own gateway only: so many must not fill the answer."""
+    journal.load("bullseye-systemd247-kernel5.10.jsonl")
+    journal.lines += forged(20000)
+    start = time.process_time()
+    answer = oom_info.find([gateway(), gateway("user")], 8000, NOW)
+    assert time.process_time() - start < 20
+    names = [kill["name"] for kill in answer["kills"]]
+    assert names.count("hermes-gateway-coder@ada") == MAX_KILLS
+    assert names.count("hermes-gateway") == 1
+    assert answer["kills"][-1]["time"] == NOW - 60
+    assert "only the newest 500 OOM kills of hermes-gateway-coder@ada are listed" in answer["notes"]
+
+
+def test_a_counter_that_rises_by_a_hundred_at_each_sample(gateway, journal):
+    """A user can have their own processes killed without end."""
+    rows = [(NOW - 300 * place, 4711, 200 * (400 - place), "1") for place in range(400, 0, -1)]
+    history("hermes-gateway", *rows)
+    answer = oom_info.find([gateway()], 8000, NOW)
+    assert len(answer["kills"]) == MAX_KILLS
+    assert answer["counters"]["hermes-gateway"]["in_window"] == 200 * 399
+
+
+def test_of_other_kinds_of_words_nothing_is_forged(gateway, journal):
+    """What looks like the kernel's or systemd-oomd's word, as users write it with logger(1)."""
+    kernel = (
+        "Memory cgroup out of memory: Killed process 4711 (python) total-vm:1kB, anon-rss:1kB, "
+        "file-rss:1kB, shmem-rss:0kB, UID:1000 pgtables:2kB oom_score_adj:0"
+    )
+    oomd = "Killed /system.slice/hermes-gateway.service due to memory pressure for x being 9%"
+    entry = {"__REALTIME_TIMESTAMP": str(KILL * 1000000), "_UID": "1002", "_PID": "99"}
+    for fields in (
+        {"_TRANSPORT": "syslog", "SYSLOG_FACILITY": "0", "SYSLOG_IDENTIFIER": "kernel"},
+        {"_TRANSPORT": "journal", "SYSLOG_FACILITY": "0", "TRANSPORT": "kernel"},
+        {"_TRANSPORT": "journal", "UNIT": "hermes-gateway.service", "SYSTEMD_UNIT": "init.scope"},
+        {"_TRANSPORT": "journal", "SYSTEMD_UNIT": "systemd-oomd.service"},
+    ):
+        for text in (kernel, oomd, "hermes-gateway.service: Failed with result 'oom-kill'."):
+            journal.lines.append(json.dumps(dict(entry, MESSAGE=text, **fields)))
+    running = gateway(pid=4711, start_time=KILL - 100)
+    assert oom_info.find([running, gateway("user")], 24, NOW)["kills"] == []
