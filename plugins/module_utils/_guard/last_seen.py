@@ -111,7 +111,7 @@ def _facts(
         proc.read("/proc/%d/cgroup" % pid) or ""
     ):
         return None
-    if settings.scope == "user" and proc.owner(pid) != account.pw_uid:
+    if settings.scope == "user" and proc.uid(pid) != account.pw_uid:
         return None
     return {
         "unit": settings.unit,

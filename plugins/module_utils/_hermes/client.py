@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 
-from .._host import command, display
+from .._host import command, confined, display, json_text
 from .._host.errors import HermesError, RunError
 
 TYPE_CHECKING = False
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 
 ROOT = 0
-# Two texts of at most 1 MiB each, before and after, as JSON.
+# Bytes: two texts of at most 1 MiB each, before and after, as JSON.
 MAX_ANSWER = 8 << 20
+# Of a probe: some names, and a value for each key.
+MAX_PROBE = 64 << 10
 # What the helper's text must not have once the editor's is in front of it.
 FUTURE = "from __future__ import annotations\n"
 EDITOR = "from .yaml_edit import YamlError, edit, get, parse\n"
@@ -63,10 +65,21 @@ def run_python(
     """Run the Python of the gateway's Hermes with ``arguments``, as the owner of its home.
 
     ``arguments`` begin with "-c" and code, or with "-m" and a module. HERMES_HOME is in its
-    environment, and ``env`` on top of it. The only place from which code of a home is started.
-    Raises RunError if it cannot be started or does not end in time, and if it would be run as root
-    although someone else can write it.
+    environment, and ``env`` on top of it. It has limits of its own, and nothing that it starts is
+    left running: see confined. Raises RunError if it cannot be started, does not end in time or
+    prints more than MAX_ANSWER, and if it would be run as root although someone else can write it.
     """
+    return _run(gateway, arguments, stdin, env, command.Limits(timeout, MAX_ANSWER))
+
+
+def _run(
+    gateway: Owned,
+    arguments: list[str],
+    stdin: str | None,
+    env: dict[str, str] | None,
+    limits: command.Limits,
+) -> command.Result:
+    """As run_python: the only place from which code of a home is started."""
     if not gateway.python:
         raise RunError("the Python of the gateway with the home %s is not known" % gateway.home)
     user = command.account(gateway.user)
@@ -75,12 +88,13 @@ def run_python(
         if why is not None:
             raise RunError("the gateway runs as root, so its Python is not asked: %s" % why)
     # -I: no PYTHON* variables, nothing from the user's own site directory. -B: no __pycache__.
-    return command.run(
-        [gateway.python, "-I", "-B", *_bootstrapped(arguments, getattr(gateway, "root", None))],
-        user=user,
-        env={"HERMES_HOME": gateway.home, **ENVIRONMENT, **(env or {})},
-        stdin=stdin,
-        timeout=timeout,
+    words = ["-I", "-B", *_bootstrapped(arguments, getattr(gateway, "root", None))]
+    return confined.run_within(
+        [gateway.python, *words],
+        user,
+        {"HERMES_HOME": gateway.home, **ENVIRONMENT, **(env or {})},
+        stdin,
+        limits,
     )
 
 
@@ -112,17 +126,16 @@ def _bootstrapped(arguments: list[str], root: str | None) -> list[str]:
 def ask(gateway: Owned, request: dict[str, Any], managed_dir: str | None = None) -> dict[str, Any]:
     """The answer of the helper to ``request``; HermesError if there is none or it is an error."""
     env = {"HERMES_MANAGED_DIR": managed_dir} if managed_dir else None
+    limits = command.Limits(TIMEOUT, MAX_PROBE if request["do"] == "probe" else MAX_ANSWER)
     try:
-        done = run_python(gateway, ["-c", _program()], stdin=json.dumps(request), env=env)
+        done = _run(gateway, ["-c", _program()], json.dumps(request), env, limits)
     except RunError as exc:
         raise HermesError(str(exc), broken=True) from exc
     try:
-        if len(done.out) > MAX_ANSWER:
-            raise ValueError("too long")
-        answer = json.loads(done.out)
+        answer = json_text.loads(done.out)
         if not isinstance(answer, dict):
             raise ValueError("no object")
-    except (ValueError, RecursionError) as exc:
+    except ValueError as exc:
         lines = display.printable(done.err, 4000, keep="\n").strip().splitlines()
         raise HermesError(
             "%s gave no usable answer (exit code %d): %s"

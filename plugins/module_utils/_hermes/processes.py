@@ -103,7 +103,7 @@ def in_containers(candidates: Mapping[int, launch.Launch]) -> list[Gateway]:
             name += "-%d" % pid
         home = proc.environ(pid).get("HERMES_HOME") or ""
         # Its uid is the image's: a user of this host with the same one has nothing to do with it.
-        uid = proc.owner(pid)
+        uid = proc.uid(pid)
         gateway = Gateway(name, "container", no_account(str(uid), -1 if uid is None else uid), home)
         gateway.set_state({"ControlGroup": proc.cgroup(pid) or ""}, pid)
         # Nothing of it is ever started on this host.
@@ -115,7 +115,7 @@ def in_containers(candidates: Mapping[int, launch.Launch]) -> list[Gateway]:
 
 def owner(pid: int) -> pwd.struct_passwd | None:
     """The passwd entry of the user that a process runs as."""
-    uid = proc.owner(pid)
+    uid = proc.uid(pid)
     try:
         return None if uid is None else pwd.getpwuid(uid)
     except KeyError:

@@ -123,7 +123,7 @@ def _argv(words: list[str], command: launch.Launch | None) -> list[str]:
 def _main_pid(manager: systemd.Manager, properties: Mapping[str, str]) -> int | None:
     word = properties.get("MainPID", "")
     pid = int(word) or None if re.match(r"[0-9]{1,9}\Z", word) else None
-    if manager.user is not None and pid is not None and proc.owner(pid) != manager.user.pw_uid:
+    if manager.user is not None and pid is not None and proc.uid(pid) != manager.user.pw_uid:
         return None
     return pid
 
@@ -220,7 +220,7 @@ def _of_unit(
     for pid in candidates:
         if not candidates.in_unit(pid, group, main_pid):
             continue
-        uid = proc.owner(pid)
+        uid = proc.uid(pid)
         if uid is None or (wanted is not None and uid != wanted):
             continue
         if container.of(pid) is None:

@@ -15,10 +15,12 @@ and a kill does not need the power to kill others.
 
 from __future__ import annotations
 
+import collections
 import os
 import pwd
 import time
 
+from . import proc
 from .errors import RunError
 
 # subprocess and what it needs take longer to import than a check takes that has to run nothing:
@@ -27,6 +29,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping, Sequence
+    from typing import NamedTuple
+
+    class Limits(NamedTuple):
+        """How long a program may run, and how much it may print on both streams together."""
+
+        seconds: float
+        output_bytes: int
+
+    class Program(NamedTuple):
+        """What is run: ``name`` is for messages, ``user`` the one that ``argv`` makes it run as."""
+
+        name: str
+        argv: Sequence[str]
+        environment: Mapping[str, str]
+        user: pwd.struct_passwd | None
+
+else:
+    Limits = collections.namedtuple("Limits", "seconds output_bytes")
+    Program = collections.namedtuple("Program", "name argv environment user")
 
 # The default of systemd for services, on hosts whose /usr is not merged too.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -38,6 +59,9 @@ _CHUNK = 1 << 16
 _KILL_SECONDS = 1
 # Seconds for the program that kills as the user.
 _KILL_AS_SECONDS = 5
+# Seconds between looks at whether a program has ended, as the standard library has them.
+_FIRST_LOOK = 0.0005
+_LAST_LOOK = 0.05
 
 
 class Result:
@@ -109,18 +133,32 @@ def run(
 
     ``env`` is added to a clean environment and ``stdin`` is fed to the program. It is killed and
     RunError raised if it has not ended after ``timeout`` seconds or prints more than MAX_OUTPUT
-    bytes. A program that ends with an error is no error here: see ``rc``.
+    bytes. A program that ends with an error is no error here: see ``rc``. What it leaves running in
+    its process group is killed. For programs of the system: see confined for those of users.
     """
+    full = without_score(as_user(argv, user))
+    program = Program(argv[0], full, environment(user, env), user)
+    return execute(program, stdin, Limits(timeout, MAX_OUTPUT))
+
+
+def without_score(argv: Sequence[str]) -> list[str]:
+    """``argv`` with what keeps the kernel's OOM killer from sparing it because it spares us."""
+    # A better score is inherited, and anyone may give it up. A worse one does no harm.
+    score = proc.read("/proc/self/oom_score_adj", 16) or "0"
+    return ["choom", "-n", "0", "--", *argv] if score.startswith("-") else list(argv)
+
+
+def execute(program: Program, stdin: str | None, limits: Limits) -> Result:
+    """Run ``program`` as it is, in the root directory; RunError and Result as for run."""
     import subprocess
 
-    full = as_user(argv, user)
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + limits.seconds
     try:
         # The program on the host runs without Ansible's own run_command.
         # pylint: disable-next=ansible-bad-function
         process = subprocess.Popen(
-            full,
-            env=environment(user, env),
+            program.argv,
+            env=program.environment,
             cwd="/",
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -129,25 +167,31 @@ def run(
             start_new_session=True,
         )
     except OSError as exc:
-        raise RunError("%s could not be started: %s" % (full[0], exc)) from exc
+        raise RunError("%s could not be started: %s" % (program.argv[0], exc)) from exc
     try:
-        out, err = _talk(process, b"" if stdin is None else stdin.encode("utf-8"), deadline)
-        rc = process.wait(max(0.0, deadline - time.monotonic()))
+        data = b"" if stdin is None else stdin.encode("utf-8")
+        out, err = _talk(process, data, deadline, limits.output_bytes)
+        _await_end(process, deadline)
     except subprocess.TimeoutExpired as exc:
-        raise RunError("%s did not end within %g s" % (argv[0], timeout)) from exc
+        raise RunError("%s did not end within %g s" % (program.name, limits.seconds)) from exc
     except OverflowError as exc:
-        raise RunError("%s printed more than %d bytes" % (argv[0], MAX_OUTPUT)) from exc
+        raise RunError(
+            "%s printed more than %d bytes" % (program.name, limits.output_bytes)
+        ) from exc
     finally:
-        _end(process, user)
-    return Result(rc, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+        _end(process, program.user)
+    return Result(
+        process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+    )
 
 
 def _talk(
-    process: subprocess.Popen[bytes], data: bytes, deadline: float
+    process: subprocess.Popen[bytes], data: bytes, deadline: float, most: int
 ) -> tuple[bytearray, bytearray]:
     """Feed ``data`` to a program and read what it prints to its end: stdout, stderr.
 
-    Raises TimeoutExpired at ``deadline`` (monotonic clock), OverflowError for too much output.
+    Raises TimeoutExpired at ``deadline`` (monotonic clock), OverflowError for more than ``most``
+    bytes.
     """
     import selectors
     import subprocess
@@ -175,7 +219,7 @@ def _talk(
                 if not chunk:
                     waiting.unregister(key.fileobj)
                 key.data.extend(chunk)
-                if len(out) + len(err) > MAX_OUTPUT:
+                if len(out) + len(err) > most:
                     raise OverflowError
     return out, err
 
@@ -188,28 +232,56 @@ def _feed(fd: int, data: bytes) -> bytes:
         return b""
 
 
+def _await_end(process: subprocess.Popen[bytes], deadline: float) -> None:
+    """Wait for the end of a program without taking its pid away, which is its group's too.
+
+    Raises TimeoutExpired at ``deadline``.
+    """
+    import subprocess
+
+    delay = _FIRST_LOOK
+    while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise subprocess.TimeoutExpired(process.args, left)
+        time.sleep(min(delay, left))
+        delay = min(2 * delay, _LAST_LOOK)
+
+
 def _end(process: subprocess.Popen[bytes], user: pwd.struct_passwd | None) -> None:
-    """Kill what is left of the program, and do not wait for it if that fails.
+    """Kill what is left of the program and its group, and do not wait for it if that fails.
 
     Under systemd's hardening root may not kill another user's processes.
     """
-    if process.poll() is None:
-        import signal
-        import subprocess
+    import signal
+    import subprocess
 
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except PermissionError:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except PermissionError:
+        # The kernel says so of a program that has ended too: it is gone once it is waited for.
+        if process.poll() is None or _is_group(process.pid):
             _kill_as(user, process.pid)
-        except ProcessLookupError:
-            pass
-        try:
-            process.wait(_KILL_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
+    except ProcessLookupError:
+        pass
+    try:
+        process.wait(_KILL_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             stream.close()
+
+
+def _is_group(group: int) -> bool:
+    """Whether there is a process in process group ``group``."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _kill_as(user: pwd.struct_passwd | None, group: int) -> None:

@@ -118,15 +118,15 @@ def work_seconds(pid: int) -> float | None:
     return sum(known) if known else None
 
 
-def owner(pid: int) -> int | None:
-    """The uid that the process runs as; None if its real, effective and saved uid differ.
+def uid(pid: int) -> int | None:
+    """The uid that the process runs as; None unless all four of its uids are the same.
 
-    One that has another uid than it shows may be at work for someone else than its owner.
+    One whose real, effective, saved or filesystem uid differs may be at work for someone else than
+    it shows, and another user may have written its command line and its environment.
     """
-    found = re.search(
-        r"^Uid:\t(\d+)\t(\d+)\t(\d+)\t", read("/proc/%d/status" % pid, 1 << 14) or "", re.M
-    )
-    return int(found.group(1)) if found and len(set(found.groups())) == 1 else None
+    found = re.search(r"^Uid:((?:\t\d+){4})$", read("/proc/%d/status" % pid, 1 << 14) or "", re.M)
+    uids = set(found.group(1).split()) if found else set()
+    return int(uids.pop()) if len(uids) == 1 else None
 
 
 def pid_levels(pid: int) -> int | None:

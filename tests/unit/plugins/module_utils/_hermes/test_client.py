@@ -173,3 +173,26 @@ def test_version(gateway, init, info, version):
                 "def get_version_info(): return types.SimpleNamespace(base_version=%r)\n" % info
             )
     assert client.probe(gateway)["version"] == version
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("print('x' * 70000)", "printed more than 65536 bytes"),
+        ("print('{\"version\": ' + '7' * 60000 + '}')", "no usable answer"),
+        ("print('[' * 30000)", "no usable answer"),
+        ("print('{\"version\": NaN}')", "no usable answer"),
+    ],
+)
+def test_answer_beyond_all_limits(gateway, monkeypatch, answer, why):
+    """What a user's Python prints is read up to a limit, and costs no more time than that."""
+    monkeypatch.setattr(client, "_program", lambda: answer)
+    with pytest.raises(HermesError, match=why) as caught:
+        client.probe(gateway)
+    assert caught.value.broken
+
+
+def test_config_of_a_home_may_be_long(gateway, monkeypatch):
+    """Its text travels twice, before and after: that is no answer of a probe."""
+    monkeypatch.setattr(client, "_program", lambda: "print('{\"a\": \"' + 'x' * 2000000 + '\"}')")
+    assert len(client.ask(gateway, {"do": "edit"})["a"]) == 2000000

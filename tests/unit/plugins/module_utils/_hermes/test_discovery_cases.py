@@ -128,7 +128,7 @@ def world(tmp_path, monkeypatch):
     for name, key, missing in (
         ("argv", "argv", []),
         ("parent", "parent", 1),
-        ("owner", "uid", None),
+        ("uid", "uid", None),
         ("cgroup", "group", None),
         ("environ", "environ", {}),
     ):

@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, proc
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
 
 
@@ -97,7 +97,7 @@ def test_becomes_the_user_in_full():
 UNDER_HARDENING = """
 import os, pwd, sys
 sys.path.insert(0, sys.argv[1])
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, proc
 try:
     command.run(["sh", "-c", "echo $$ >&2; sleep 30"], user=pwd.getpwnam("nobody"), timeout=0.5)
 except command.RunError as exc:
@@ -124,3 +124,44 @@ def test_root_without_the_power_to_kill_does_not_wait_for_a_user(import_root):
     )
     assert done.stdout.decode().split("\n")[0] == "sh did not end within 0.5 s"
     assert time.monotonic() - start < 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("capability", ["", "-kill"])
+def test_what_a_program_leaves_in_its_group_is_killed(import_root, capability):
+    """Also by a root that may not kill other users' processes, as under systemd's hardening."""
+    code = LEAVES % command.system_python()
+    subprocess.run(
+        ["setpriv", *(["--bounding-set=" + capability] if capability else []), "--inh-caps=-all"]
+        + [sys.executable, "-c", code, import_root],
+        timeout=300,
+        check=True,
+    )
+    assert [pid for pid in proc.pids() if "left-in-group" in proc.argv(pid)] == []
+
+
+LEAVES = """
+import pwd, sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, proc
+done = command.run(
+    ["sh", "-c", "%s -c 'import time; time.sleep(600)' left-in-group >&- 2>&- & echo yes"],
+    user=pwd.getpwnam("nobody"),
+)
+assert (done.rc, done.out) == (0, "yes\\n")
+"""
+
+
+@pytest.mark.parametrize(("own", "prefix"), [("-900\n", ["choom", "-n", "0", "--"]), ("500\n", [])])
+def test_a_better_score_is_not_handed_on(monkeypatch, own, prefix):
+    """The watchdog is one of the last that the kernel kills: what it runs must not be."""
+    monkeypatch.setattr(proc, "read", lambda path, limit=0: own)
+    assert command.without_score(["systemctl", "x"]) == [*prefix, "systemctl", "x"]
+
+
+def test_program_that_gives_up_a_better_score():
+    """choom is there, and does what it is called for."""
+    if subprocess.run(["choom", "-n", "300", "true"], check=False).returncode != 0:
+        pytest.skip("choom does not work here")
+    done = command.run(["choom", "-n", "300", "--", "cat", "/proc/self/oom_score_adj"])
+    assert done.out == "300\n"

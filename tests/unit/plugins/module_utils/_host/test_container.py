@@ -99,7 +99,7 @@ def test_name_in_a_file_of_another_user(tmp_path, monkeypatch):
 
 def test_this_process_runs_in_none_of_its_own():
     assert container.of(os.getpid()) is None
-    assert proc.owner(os.getpid()) == os.getuid()
+    assert proc.uid(os.getpid()) == os.getuid()
     assert proc.pid_levels(os.getpid()) >= 1
     assert proc.cgroup(os.getpid()).startswith("/")
 
