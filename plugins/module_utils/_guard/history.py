@@ -15,6 +15,7 @@ import os
 import time
 
 from .._host import files
+from . import file_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,20 +40,36 @@ COLUMNS = (
     "version",
 )
 _WHOLE = COLUMNS[2:11]
+# Where a history goes that is none, or of a format that is not known here.
+_ASIDE = ".unreadable"
 # Three words of a user, 100 letters of up to 4 bytes each, and eleven numbers.
 _LONGEST = 2048
 
 
 def append(folder: str, row: dict[str, Any]) -> None:
-    """Add ``row`` (by column; None is unknown) to the history in ``folder``, made if missing."""
+    """Add ``row`` (by column; None is unknown) to the history in ``folder``, made if missing.
+
+    Another version of the program may have written more columns, or another order: they stay.
+    """
     os.makedirs(folder, mode=0o755, exist_ok=True)
     path = os.path.join(folder, NAME)
-    header = _header(path)
-    if header is None:
-        files.write_atomic(path, ",".join(COLUMNS) + "\n")
-    elif header != list(COLUMNS):
-        _rewrite(path, 0)
-    files.append_line(path, _line(row))
+    with file_lock.appending(folder):
+        header = _header(path)
+        if _is_complete(header):
+            files.append_line(path, _line(row, header))
+            return
+    with file_lock.rewriting(folder, file_lock.PATIENCE):
+        header = _header(path)
+        if header is None:
+            files.write_atomic(path, ",".join(COLUMNS) + "\n")
+        elif not _is_complete(header):
+            _rewrite(path, 0)
+        files.append_line(path, _line(row, _header(path)))
+
+
+def _is_complete(header: list[str] | None) -> bool:
+    """Whether the columns of a history are those of today, or these and others."""
+    return header is not None and len(set(header)) == len(header) and set(COLUMNS) <= set(header)
 
 
 def tail(folder: str, count: int) -> list[dict[str, Any]]:
@@ -98,7 +115,10 @@ def prune(folder: str, days: float, now: float | None = None) -> None:
     if last:
         now = min(now, last[0]["timestamp"] + 86400)
     if first is None or first["timestamp"] < now - (days + 1) * 86400:
-        _rewrite(path, now - days * 86400)
+        with file_lock.rewriting(folder, file_lock.MOMENT) as ours:
+            # If another check appends to it now, the next one prunes.
+            if ours:
+                _rewrite(path, now - days * 86400)
 
 
 def _header(path: str) -> list[str] | None:
@@ -139,23 +159,34 @@ def _row(header: Sequence[str], line: str) -> dict[str, Any] | None:
     )
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: dict[str, Any], header: Sequence[str] | None = None) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(
-        ["" if row.get(name) is None else row[name] for name in COLUMNS]
+        ["" if row.get(name) is None else row[name] for name in header or COLUMNS]
     )
     return text.getvalue()
 
 
 def _rewrite(path: str, since: float) -> None:
-    """Keep the samples from ``since`` on, under today's header; drop what cannot be read."""
+    """Keep the samples from ``since`` on; drop what cannot be read.
+
+    The columns become those of today, unless they are these and others. A file in which nothing
+    can be read is kept beside the new one: it may be of a newer version of the program.
+    """
     header = _header(path) or []
-    kept = [",".join(COLUMNS)]
+    whole = _is_complete(header)
+    kept = [",".join(header if whole else COLUMNS)]
+    readable = lines = 0
     with open(path, "rb") as handle:
         handle.readline()
         for raw in handle:
-            row = _row(header, _text(raw).rstrip("\r\n"))
+            lines += 1
+            text = _text(raw).rstrip("\r\n")
+            row = _row(header, text)
+            readable += row is not None
             if row and row["timestamp"] >= since:
                 row["timestamp"] = int(row["timestamp"])
-                kept.append(_line(row))
+                kept.append(text if whole else _line(row))
+    if lines and not readable:
+        os.rename(path, path + _ASIDE)
     files.write_atomic(path, "\n".join(kept) + "\n")

@@ -10,6 +10,7 @@ import os
 import time
 
 from .._host import files
+from . import file_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,9 +47,13 @@ def write(folder: str, event: str, code: str, reason: str, **figures: object) ->
             return dict(made, new=False)
     os.makedirs(folder, mode=0o755, exist_ok=True)
     path = os.path.join(folder, NAME)
-    files.append_line(path, json.dumps(made, sort_keys=True))
+    with file_lock.appending(folder):
+        files.append_line(path, json.dumps(made, sort_keys=True))
     if os.path.getsize(path) > _KEEP_BYTES:
-        _halve(path)
+        with file_lock.rewriting(folder, file_lock.MOMENT) as ours:
+            # If another process appends to it now, the next one halves it.
+            if ours and os.path.getsize(path) > _KEEP_BYTES:
+                _halve(path)
     return dict(made, new=True)
 
 

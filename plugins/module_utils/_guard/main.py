@@ -10,6 +10,8 @@ import os
 import sys
 
 if __name__ == "__main__":
+    # An operator may read what it writes, whatever the umask of the shell that it is typed in.
+    os.umask(0o022)
     # A check runs for a moment: the kernel takes back what it leaves, faster than a collector or an
     # orderly exit would.
     if sys.argv[1:2] == ["check"]:

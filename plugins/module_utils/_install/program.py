@@ -32,6 +32,7 @@ MODULES = (
     "_guard.cli",
     "_guard.config",
     "_guard.doctor",
+    "_guard.file_lock",
     "_guard.handover",
     "_guard.history",
     "_guard.last_seen",

@@ -4,10 +4,17 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import subprocess
+import sys
+import time
+
 import pytest
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import history
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import file_lock, history
 
 DAY = 86400
+NOW = 100 * DAY
 
 
 def row(timestamp, **more):
@@ -173,3 +180,101 @@ def test_tail_parses_no_more_lines_than_it_returns(folder, monkeypatch):
     assert times(folder, 2) == [48, 49]
     # The newline at the end leaves an empty line after it.
     assert len(parsed) == 3
+
+
+BESIDE = """
+import sys, time
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import history
+print("ready", flush=True)
+for place in range(40):
+    history.prune(sys.argv[1], 1900 - 40 * place, 2000 * 86400)
+    time.sleep(0.03)
+print("done")
+"""
+
+
+def test_no_sample_is_lost_while_another_check_prunes(folder, file):
+    """A check that an operator types runs beside the timer's."""
+    for day in range(2000):
+        line = history._line(row(day * DAY, pid=7))
+        with open(str(file), "a") as out:
+            out.write(line + "\n" if day else ",".join(history.COLUMNS) + "\n" + line + "\n")
+    with subprocess.Popen(
+        [sys.executable, "-c", BESIDE, str(folder)],
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout.readline() == "ready\n"
+        count = 0
+        while other.poll() is None or count < 100:
+            history.append(str(folder), row(2000 * DAY + count))
+            time.sleep(0.002)
+            count += 1
+        assert other.stdout.read() == "done\n"
+    kept = history.tail(str(folder), 10000)
+    assert [one["timestamp"] for one in kept if one["pid"] == 1] == [
+        2000 * DAY + place for place in range(count)
+    ]
+    # And it did prune.
+    assert kept[0]["timestamp"] > 1000 * DAY
+
+
+def test_two_checks_that_start_a_history_keep_both_samples(folder, monkeypatch):
+    """The second must not put a new file over the first one's."""
+    history.append(str(folder), row(1))
+    real = history._header
+    told = []
+
+    def first_none(path):
+        told.append(path)
+        return None if len(told) == 1 else real(path)
+
+    monkeypatch.setattr(history, "_header", first_none)
+    history.append(str(folder), row(2))
+    assert times(folder) == [1, 2]
+
+
+def test_a_lock_that_is_never_given_back_costs_no_sample(folder, monkeypatch):
+    """A process that was stopped holds it: the check must not hang."""
+    monkeypatch.setattr(file_lock, "PATIENCE", 0.1)
+    history.append(str(folder), row(NOW - 40 * DAY))
+    with file_lock.rewriting(str(folder), 0) as ours:
+        assert ours
+        history.append(str(folder), row(NOW))
+        history.append(str(folder), row(NOW + 1))
+        # Nothing is pruned meanwhile.
+        history.prune(str(folder), 30, NOW)
+    assert times(folder) == [NOW - 40 * DAY, NOW, NOW + 1]
+    history.prune(str(folder), 30, NOW)
+    assert times(folder) == [NOW, NOW + 1]
+
+
+def test_everyone_reads_the_history_and_only_root_can_lock_it(folder):
+    """Who can open a file can lock it, and hold up the check for good."""
+    history.append(str(folder), row(1))
+    assert stat.S_IMODE((folder / "memory.csv").stat().st_mode) == 0o644
+    assert stat.S_IMODE((folder / file_lock.NAME).stat().st_mode) == 0o600
+
+
+def test_columns_of_a_newer_version_stay(folder, file):
+    """A program that was taken back to an older version goes on with the same file."""
+    header = "format," + ",".join(reversed(history.COLUMNS)) + ",threads"
+    old = "2," + ",".join(["v", "m", "p"] + ["5"] * 9 + ["a", str(NOW - 40 * DAY)]) + ",12"
+    new = "2," + ",".join(["v", "m", "p"] + ["5"] * 9 + ["a", str(NOW - DAY)]) + ",13"
+    file.write_text("\n".join([header, old, new]) + "\n")
+    history.append(str(folder), row(NOW))
+    history.prune(str(folder), 30, NOW)
+    lines = file.read_text().splitlines()
+    assert lines[:2] == [header, new] and len(lines) == 3
+    found = history.tail(str(folder), 5)
+    assert [one["timestamp"] for one in found] == [NOW - DAY, NOW]
+    assert (found[0]["invocation_id"], found[1]["model"]) == ("a", 'x,"y')
+
+
+def test_a_history_that_cannot_be_read_is_kept_aside(folder, file):
+    text = "# format 9\n" + "\n".join("%d|x|y" % number for number in range(99)) + "\n"
+    file.write_text(text)
+    history.append(str(folder), row(1))
+    assert times(folder) == [1]
+    assert (folder / "memory.csv.unreadable").read_text() == text

@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import ledger
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import files
 
 
 @pytest.fixture
@@ -104,3 +107,39 @@ def test_restarts_are_found_behind_many_other_entries(folder):
     for number in range(500):
         write(folder, "refused", "cooldown", trigger=("timer", "operator")[number % 2])
     assert len(ledger.restarts_since(folder, 0)) == 1
+
+
+BESIDE = """
+import sys
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import ledger
+print("ready", flush=True)
+ledger.write(sys.argv[1], "restart", "restarted", "the other's")
+"""
+
+
+def test_no_entry_is_lost_while_another_process_halves_the_ledger(folder, monkeypatch):
+    """The check and a restart write to it at the same time."""
+    monkeypatch.setattr(ledger, "_KEEP_BYTES", 2000)
+    real, others = files.write_atomic, []
+
+    def slowly(path, data):
+        """What the other writes now is not in ``data``."""
+        others.append(
+            subprocess.Popen(
+                [sys.executable, "-c", BESIDE, folder],
+                env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        assert others[0].stdout.readline() == "ready\n"
+        time.sleep(0.5)
+        real(path, data)
+
+    monkeypatch.setattr(files, "write_atomic", slowly)
+    for number in range(100):
+        if not others:
+            ledger.write(folder, "restart", "restarted", str(number))
+    assert len(others) == 1 and others[0].wait(60) == 0
+    others[0].stdout.close()
+    assert ledger.read(folder, 1)[0]["reason"] == "the other's"
