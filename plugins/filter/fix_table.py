@@ -43,10 +43,12 @@ def _host(host: str, result: object) -> list[tuple[str, ...]]:
             )
     except _answers.NoAnswer as exc:
         return [_nothing(host, "-", exc)]
-    return [
+    rows = [
         _gateway(host, _answers.text(name, 100) or "-", changes[name])
-        for name in list(changes)[: _fleet.MAX_GATEWAYS]
+        for name in list(changes)[: _answers.MOST_GATEWAYS]
     ]
+    more = _answers.too_many(len(changes))
+    return [*rows, _nothing(host, "-", more)] if more else rows
 
 
 def _gateway(host: str, name: str, value: object) -> tuple[str, ...]:

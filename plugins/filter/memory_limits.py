@@ -10,16 +10,24 @@ from typing import Any
 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import memory_limit
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers
+
+_MEMORY = {"total_bytes": "number", "swap_total_bytes": "number"}
 
 
-def memory_limits(options: dict[str, Any], memory: dict[str, int]) -> dict[str, str]:
+def memory_limits(options: dict[str, Any], memory: object) -> dict[str, str]:
     """The directives by name; ``memory`` is what the guard module returned for that host.
 
-    Empty for wrong ``options``: the module is given the same, and says what is allowed.
+    Empty for wrong ``options``, which the module is given too and refuses with what is allowed, and
+    for a ``memory`` that is none.
     """
     try:
-        limits, _notes = memory_limit.amounts(options, {}, memory)
-    except GuardError:
+        known = _answers.typed(memory, _MEMORY)
+        host = {name: int(known[name] or 0) for name in _MEMORY}
+        if host["total_bytes"] <= 0:
+            return {}
+        limits, _notes = memory_limit.amounts(options, {}, host)
+    except (GuardError, _answers.NoAnswer):
         return {}
     return memory_limit.directives(limits)
 

@@ -6,33 +6,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from ansible.errors import AnsibleFilterError
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers
+
+_GATEWAY = {"name": "text", "mode": "text", "skipped_because": "text", "downtime_seconds": "number"}
+# More characters say nothing more, and a host has a line of them for each gateway.
+_MOST = 2000
 
 
-def restart_line(result: dict[str, Any], host: str) -> str:
+def restart_line(result: object, host: object) -> str:
     """The line of a host; ``result`` is what the module gateway_restart returned there."""
-    if not isinstance(result, dict):
-        raise AnsibleFilterError(
-            "restart_line takes the result of gateway_restart, not %s" % type(result).__name__
-        )
-    if result.get("skipped_because"):
-        return "%s: %s" % (host, result["skipped_because"])
-    return "%s: %s" % (
-        host,
-        "; ".join(_gateway(one) for one in result.get("restarts", [])) or "nothing to restart",
-    )
+    try:
+        said = _said(result)
+    except _answers.NoAnswer as exc:
+        said = str(exc)
+    return "%s: %s" % (_answers.text(host), said)
 
 
-def _gateway(one: dict[str, Any]) -> str:
+def _said(result: object) -> str:
+    skipped = _answers.text(_answers.mapping(result).get("skipped_because"))
+    if skipped:
+        return skipped
+    restarts = _answers.part(result, "restarts", list)
+    words = [_gateway(one) for one in restarts[: _answers.MOST_GATEWAYS]]
+    more = _answers.too_many(len(restarts))
+    if more:
+        words.append(str(more))
+    return _answers.text("; ".join(words), _MOST) or "nothing to restart"
+
+
+def _gateway(value: object) -> str:
+    try:
+        one = _answers.typed(value, _GATEWAY)
+        if not one["name"]:
+            raise _answers.NoAnswer(_answers.NONSENSE, "a gateway without a name")
+    except _answers.NoAnswer as exc:
+        return str(exc)
     if one["skipped_because"]:
         return "%s left alone, %s" % (one["name"], one["skipped_because"])
     if one["downtime_seconds"] is None:
         return "%s would be restarted" % one["name"]
     return "%s restarted (%s), down for %.1f s" % (
         one["name"],
-        one["mode"],
+        one["mode"] or "?",
         one["downtime_seconds"],
     )
 

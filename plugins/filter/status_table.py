@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -36,8 +36,6 @@ _WHY = 90
 # host's long words are in the lines of all.
 _NAME = 100
 _WORD = 30
-# A host has a handful; one that claims more must not bury the others.
-_MOST = 1000
 _GATEWAY = {
     "name": "text",
     "scope": "text",
@@ -54,15 +52,20 @@ _MEMORY = {"rss_bytes": "number"}
 _RESTART = {"time": "moment", "trigger": "text", "reason": "text"}
 
 
-def status_table(answers: dict[str, Any]) -> list[str]:
-    """The lines of a table; ``answers`` are the registered results of gateway_info by host name."""
-    if not isinstance(answers, dict):
+def status_table(answers: dict[str, Any] | Iterable[tuple[str, Any]]) -> list[str]:
+    """The lines of a table; ``answers`` are the registered results of gateway_info by host name.
+
+    They may be a list too, of pairs of host and result.
+    """
+    found = list(answers.items() if isinstance(answers, dict) else answers)
+    if any(not isinstance(one, (list, tuple)) or len(one) != 2 for one in found):
         raise AnsibleFilterError(
-            "status_table takes a dict from host name to result, not %s" % type(answers).__name__
+            "status_table takes a dict from host name to result, or a list of such pairs, not %s"
+            % type(answers).__name__
         )
     rows = []
-    for host in sorted(answers):
-        rows += _host(_answers.text(host), answers[host])
+    for host, result in sorted(found, key=lambda one: str(one[0])):
+        rows += _host(_answers.text(host), result)
     return _columns.lines(HEADER, rows)
 
 
@@ -72,7 +75,11 @@ def _host(host: str, result: object) -> list[tuple[str, ...]]:
         problem = _answers.typed(result, {"guard_problem": "text"})["guard_problem"]
         if problem:
             raise _answers.NoAnswer(_answers.SILENT, problem)
-        rows = [row for row in (_gateway(host, one) for one in gateways[:_MOST]) if row]
+        shown = gateways[: _answers.MOST_GATEWAYS]
+        rows = [row for row in (_gateway(host, one) for one in shown) if row]
+        more = _answers.too_many(len(gateways))
+        if more:
+            rows.append(_nothing(host, "-", more))
         if not rows:
             raise _answers.NoAnswer(
                 _answers.NOT_MANAGED, "hermes-guard manages no gateway on this host"

@@ -13,12 +13,13 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import di
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.display import DAY, HOUR, MB
 
 from . import _answers
-from ._answers import number, pair, text
+from ._answers import mapping, number, pair, sequence, text, texts
 
 SOON_HOURS = 24
 WEEK_HOURS = 168
 MAX_POINTS = 600
-MAX_GATEWAYS = 1000
+# OOM kills of a host: far more than it can have had in the 30 days that are asked for.
+MAX_KILLS = 1000
 # As _trend.analysis.STALE_HOURS: samples are taken every few minutes.
 STALE_HOURS = 2
 # Those that somebody must look at come first; in each group what is worse does.
@@ -47,14 +48,6 @@ WATCHED = ("suspected", "sawtooth")
 Row = Dict[str, Any]
 
 
-def _dict(value: object) -> dict[Any, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> Sequence[Any]:
-    return value if isinstance(value, (list, tuple)) else []
-
-
 def fleet(answers: Sequence[Sequence[Any]], now: float | None = None) -> dict[str, Any]:
     """The report of ``answers``, ready for JSON but for ``chart``.
 
@@ -64,7 +57,7 @@ def fleet(answers: Sequence[Sequence[Any]], now: float | None = None) -> dict[st
     rows = [
         row
         for host, trend, oom in answers
-        for row in _host(text(host), _dict(trend), _dict(oom), now)
+        for row in _host(text(host), mapping(trend), mapping(oom), now)
     ]
     rows.sort(key=_urgency)
     for place, row in enumerate(rows):
@@ -92,25 +85,28 @@ def _host(host: str, trend: dict[str, Any], oom: dict[str, Any], now: float) -> 
     except _answers.NoAnswer as exc:
         word = "unreachable" if trend.get("unreachable") else exc.word
         return [_blank(host, "silent", word, exc.why)]
-    kills = [_dict(kill) for kill in _list(oom.get("kills"))[:MAX_GATEWAYS]]
+    kills = [mapping(kill) for kill in sequence(oom.get("kills"))[:MAX_KILLS]]
     found = []
-    for name in list(trends)[:MAX_GATEWAYS]:
+    for name in list(trends)[: _answers.MOST_GATEWAYS]:
         own = [kill for kill in kills if kill.get("name") == name]
-        found.append(_gateway(host, str(name), _dict(trends[name]), own, now))
+        found.append(_gateway(host, text(name, 100), mapping(trends[name]), own, now))
     # It looks for every gateway, not for the configured ones only.
-    for name in sorted(_dict(oom.get("counters")), key=str)[:MAX_GATEWAYS]:
-        if name not in trends:
-            found.append(_bare(host, str(name)))
+    others = [name for name in mapping(oom.get("counters")) if name not in trends]
+    for name in sorted(others, key=str)[: _answers.MOST_GATEWAYS - len(found)]:
+        found.append(_bare(host, text(name, 100)))
     if not isinstance(oom.get("kills"), (list, tuple)):
         for row in found:
             row["advice"].append("its OOM kills are not known: %s" % text(oom.get("msg")))
+    more = _answers.too_many(len(trends) + len(others))
+    if more:
+        found.append(_blank(host, "silent", more.word, more.why))
     return found or [_blank(host, "none", "no gateway", "no Hermes gateway runs on this host")]
 
 
 def _bare(host: str, name: str) -> Row:
     """A gateway that is there and has no samples."""
     why = "it is not guarded, so there are no samples: run the playbook hermes_ops.gateway.site"
-    return dict(_blank(host, "unknown", "insufficient", why), gateway=text(name, 100))
+    return dict(_blank(host, "unknown", "insufficient", why), gateway=name or "?")
 
 
 def _blank(host: str, group: str, verdict: str, why: str) -> Row:
@@ -146,18 +142,20 @@ def _blank(host: str, group: str, verdict: str, why: str) -> Row:
 def _gateway(
     host: str, name: str, trend: dict[str, Any], kills: list[dict[str, Any]], now: float
 ) -> Row:
-    times = sorted(at for at in (number(kill.get("time")) for kill in kills) if at is not None)
-    verdict = trend.get("verdict")
-    until = number(trend.get("suspended_until"))
-    chart = _dict(trend.get("chart"))
+    known = [kill for kill in kills if _answers.moment(kill.get("time")) is not None]
+    times = sorted(kill["time"] for kill in known)
+    verdict = text(trend.get("verdict"))
+    until = _answers.moment(trend.get("suspended_until"))
+    chart = mapping(trend.get("chart"))
     # Of the last sample: when, provider, model, version.
-    identity = (list(_list((_list(chart.get("providers")) or [()])[-1])) + [None] * 4)[:4]
+    identity = (list(sequence((sequence(chart.get("providers")) or [()])[-1])) + [None] * 4)[:4]
     row = _blank(
         host, "", verdict if verdict in VERDICTS else "insufficient", text(trend.get("why"))
     )
     row.update(
         {
-            "gateway": text(name, 100),
+            # One without a name is a gateway all the same.
+            "gateway": name or "?",
             "slope_mb_per_hour": number(trend.get("slope_mb_per_hour")),
             "slope_ci": pair(trend.get("slope_ci")),
             "rss_mb": number(trend.get("rss_mb")),
@@ -166,16 +164,18 @@ def _gateway(
             "hours_to_limit_ci": _range(trend.get("hours_to_limit_ci")),
             "oom_kills_24h": len([at for at in times if at > now - DAY]),
             "recommended_restart_hours": number(trend.get("recommended_restart_hours")),
-            "advice": _texts(trend.get("advice") or trend.get("what_would_settle_it")),
+            "advice": texts(trend.get("advice") or trend.get("what_would_settle_it")),
             "observed_hours": number(trend.get("observed_hours")),
             "provider_switch": text(trend.get("provider_switch")),
-            "notes": _texts(trend.get("notes")),
+            "notes": texts(trend.get("notes")),
             "suspended_until": until if until is not None and until > now else None,
             "version": text(trend.get("version"), 40),
             "provider": text(identity[1], 100),
             "model": text(identity[2], 100),
-            "kills": [_kill(kill) for kill in kills if number(kill.get("time")) is not None],
-            "trend": {key: value for key, value in trend.items() if key != "chart"},
+            "kills": [_kill(kill) for kill in known],
+            "trend": _answers.passed_on(
+                {key: value for key, value in trend.items() if key != "chart"}
+            ),
             "chart": dict(chart, kills=times),
         }
     )
@@ -193,11 +193,6 @@ def _gateway(
     return row
 
 
-def _texts(value: object) -> list[str]:
-    found = [text(one) for one in (_list(value) or [value])[:10]]
-    return [one for one in found if one]
-
-
 def brief(row: Row) -> str:
     """What there is to say of ``row`` in a table: the advice, else the reason."""
     return text(row["advice"] or row["why"], 160)
@@ -205,7 +200,7 @@ def brief(row: Row) -> str:
 
 def _kill(kill: dict[str, Any]) -> dict[str, Any]:
     return {
-        "time": number(kill.get("time")),
+        "time": _answers.moment(kill.get("time")),
         "pid": number(kill.get("pid")),
         "comm": text(kill.get("comm"), 40),
         "rss_bytes": number(kill.get("rss_bytes")),
@@ -216,7 +211,7 @@ def _kill(kill: dict[str, Any]) -> dict[str, Any]:
 
 def _range(value: object) -> list[float | None] | None:
     """As pair, but the second one may be unknown: growth that may be none has no latest hour."""
-    found = [number(one) for one in _list(value)[:2]]
+    found = [number(one) for one in sequence(value)[:2]]
     return found if len(found) == 2 and found[0] is not None else None
 
 

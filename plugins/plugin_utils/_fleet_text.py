@@ -66,7 +66,9 @@ def as_json(report: dict[str, Any]) -> str:
         {key: value for key, value in row.items() if key not in ("chart", "id")}
         for row in report["rows"]
     ]
-    return json.dumps(dict(report, rows=rows), indent=1, sort_keys=True, default=str) + "\n"
+    text = json.dumps(dict(report, rows=rows), indent=1, sort_keys=True, allow_nan=False)
+    # The same to a parser, and no tag to a browser that takes the file for a page.
+    return text.replace("<", "\\u003c") + "\n"
 
 
 def as_csv(report: dict[str, Any]) -> str:
