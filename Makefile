@@ -53,13 +53,13 @@ scale: setup ## beyond one controller, on the lab: ansible-runner in slices, ans
 molecule: setup ## every scenario in extensions/molecule
 	@tests/tools/molecule
 
-soak: setup ## 1,000 messages through a real gateway with 10 restarts, by the arbiter, systemctl restart, reload, and none: an hour
+soak: setup ## 1,000 messages through a real gateway with 10 restarts, by the arbiter, systemctl restart, reload, and none: an hour; ARGS="--hermes 0.22.2" for that release
 	@tests/tools/soak --how all --messages 1000 --restarts 10 --rate 2 $(ARGS)
 
 soak-short: setup ## 100 messages and 2 restarts by the arbiter: nothing lost, nothing answered twice
 	@tests/tools/soak --messages 100 --restarts 2
 
-allocator: setup ## by how much a gateway grows, with and without hermes_session and hermes_allocator: 80 minutes; ARGS="--scale medium" 45
+allocator: setup ## by how much a gateway grows, with and without hermes_session and hermes_allocator: 80 minutes; ARGS="--scale medium" 45; ARGS="--hermes 0.22.2" for that release
 	@tests/tools/allocator $(ARGS)
 
 faults: setup ## what goes wrong on a host, on real gateways: a table of faults and what held, also in .build/faults.md; ARGS="-k kill" for a part

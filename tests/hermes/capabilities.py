@@ -26,7 +26,7 @@ BEAT_SECONDS = 33
 # For what is done on a machine that has other things to do.
 MARGIN_SECONDS = 10
 # How long requests go on after the patience, so that those of the first gateway are still open.
-OPEN_SECONDS = 20
+OPEN_SECONDS = 30
 
 
 class Capability(NamedTuple):

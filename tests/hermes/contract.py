@@ -184,6 +184,13 @@ class Contract:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(one, self.gateways))
 
+    def keep(self, gateway, key):
+        """Its ledger and the end of its log, for whoever looks for the cause."""
+        script = "cat /var/lib/hermes-guard/%s/ledger.jsonl; tail -n 300 %s/logs/gateway.log"
+        done = gateway.host.ssh(script % (gateway.name, gateway.home), check=False)
+        path = self.out / ("%s-%s.log" % (gateway, key))
+        path.write_text(done.stdout, encoding="utf-8")
+
     def outcomes(self, capability, wanted):
         """What came out of a check for each gateway of ``wanted`` {str: None or why not}."""
         started = time.monotonic()
@@ -211,7 +218,8 @@ class Contract:
         self.say("%s: %d s" % (capability.text, time.monotonic() - started))
         for gateway, problem in zip(wanted, found):
             if problem:
-                self.say("%s: not %s: %s" % (gateway, capability.key, problem[:400]))
+                self.say("%s: not %s: %s" % (gateway, capability.key, problem[:2000]))
+                self.keep(gateway, capability.key)
         return dict(zip(map(str, wanted), found))
 
 

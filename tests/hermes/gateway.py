@@ -137,13 +137,15 @@ class Gateway:
         return alive.returncode == 0 and state.get("gateway_state") == "running"
 
     def wait(self, what, true, seconds=PATIENCE_SECONDS, every=0.5):
-        """Until ``true()`` is, whose value is returned."""
+        """Until ``true()`` is, whose value is returned; if it is not, an error with what was told last."""
         deadline = time.monotonic() + seconds
         while True:
             value = true()
             if value:
                 return value
-            assert time.monotonic() < deadline, "waited %d s in vain for %s" % (seconds, what)
+            if time.monotonic() > deadline:
+                told = [(round(when - time.time()), *rest) for when, *rest in self.talk()["told"]]
+                raise AssertionError("waited %d s in vain for %s; told: %s" % (seconds, what, told))
             time.sleep(every)
 
     def ready(self):
@@ -197,9 +199,7 @@ class Gateway:
     def answered(self, number, seconds=PATIENCE_SECONDS):
         """Wait for the one answer to a message."""
         self.wait(
-            "the answer to msg-%d; told: %s" % (number, self.talk()["told"]),
-            lambda: str(number) in self.talk()["answered"],
-            seconds,
+            "the answer to msg-%d" % number, lambda: str(number) in self.talk()["answered"], seconds
         )
         assert self.talk()["answered"][str(number)] == 1, "it was answered twice"
 

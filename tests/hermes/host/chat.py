@@ -49,7 +49,7 @@ class Place:
 
     def said(self, recipient, content):
         """The gateway's messages, as they arrive."""
-        self.told.append((recipient, content))
+        self.told.append((time.time(), recipient, content))
         self.book.reply(recipient, content, time.monotonic(), self.signal.went_deaf())
 
 

@@ -20,7 +20,10 @@ NOTHING = "done: nothing"
 # What Hermes says to the sender of a message that it does not take: while the drain marker lies there, and while it shuts down.
 RECOVERED = "♻️ Recovered reply"
 REFUSAL = re.compile(
-    r"please resend|not accepting (?:another turn|new work)|please send it again", re.IGNORECASE
+    r"please resend|not accepting (?:another turn|new work)|please send it again"
+    # A release that comes without its texts says the names of them.
+    r"|^gateway\.busy\.(?:draining_maintenance|drain_rejected)",
+    re.IGNORECASE,
 )
 
 

@@ -4,7 +4,7 @@
 """By how much a real gateway grows, as Hermes comes and with the roles hermes_session and hermes_allocator: one JSON row a run.
 
 Each run has a fresh host of the lab; those of one load run at the same time, so what disturbs one disturbs all. The rows are appended to
-.build/allocator.jsonl; the last lines are docs/allocator.md's tables, made of all of its rows of the same scale.
+.build/allocator.jsonl; the last lines are docs/allocator.md's tables, made of all of its rows of the same release and scale.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ COLUMNS = {
 def measure(lab, setting, load, scale):
     """One run on a fresh host; its row (dict)."""
     session, allocator = SETTINGS[setting]
-    lab.do("up", soak.HOST)
+    lab.do("up", lab.host)
     subprocess.run(
         [
             "ansible-playbook",
@@ -92,12 +92,15 @@ def measure(lab, setting, load, scale):
             % (setting, "jemalloc" if row["jemalloc"] else "no jemalloc")
         )
     when = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M")
-    return {"setting": setting, "scale": scale, "when": when, **row}
+    return {"hermes": lab.hermes, "setting": setting, "scale": scale, "when": when, **row}
 
 
 def side_by_side(options, load):
     """Every setting at the same time; what was measured stays when one of them fails."""
-    labs = {setting: soak.Lab("%s-%s" % (options.prefix, setting)) for setting in options.settings}
+    labs = {
+        setting: soak.Lab("%s-%s" % (options.prefix, setting), options.hermes)
+        for setting in options.settings
+    }
     try:
         for lab in labs.values():
             lab.do("down")
@@ -147,6 +150,7 @@ def main():
         default=["default", "session", "allocator", "both"],
     )
     parser.add_argument("--loads", nargs="+", choices=list(COLUMNS), default=list(COLUMNS))
+    parser.add_argument("--hermes", choices=list(soak.HOSTS), default="0.19.0", help="the release")
     parser.add_argument("--prefix", default="hermes-allocator", metavar="NAME", help="of the lab")
     parser.add_argument(
         "--out", type=pathlib.Path, default=soak.TOP / ".build/allocator.jsonl", metavar="FILE"
@@ -159,7 +163,7 @@ def main():
     rows = [
         row
         for row in map(json.loads, options.out.read_text(encoding="utf-8").splitlines())
-        if row["scale"] == options.scale
+        if (row.get("hermes", "0.19.0"), row["scale"]) == (options.hermes, options.scale)
     ]
     for load in options.loads:
         print("\n" + "\n".join(table(rows, load)))

@@ -212,6 +212,7 @@ class Soak:
             "modes": dict(collections.Counter(entry["mode"] for entry in self.entries)),
             "arbiter_downtime_median_s": accounting.rounded(accounting.median(arbiters)),
             "rate": round(len(self.book.sent) / self.talked, 2),
+            "load_average": round(os.getloadavg()[2], 1),
             "seconds": round(time.monotonic() - START),
         }
 

@@ -27,11 +27,15 @@ import drive
 import growth
 import stubs
 
-# Hermes keeps an idle agent for an hour and looks every five minutes: nobody waits for that.
-SOONER = {
-    "\n_AGENT_CACHE_IDLE_TTL_SECS = 3600.0": "\n_AGENT_CACHE_IDLE_TTL_SECS = 60.0",
-    "def _session_expiry_watcher(self, interval: int = 300)": "def _session_expiry_watcher(self, interval: int = 15)",
-}
+# Hermes keeps an idle agent for an hour and looks every five minutes: nobody waits for that. The
+# files are of its package `gateway`, the second names those of 0.19 and of later releases.
+SOONER = (
+    (r"(?m)^(_AGENT_CACHE_IDLE_TTL_SECS = )(?:3600|60)\.0", r"\g<1>60.0"),
+    (
+        r"(def _session_(?:expiry|housekeeping)_watcher\(self, interval: int = )(?:300|15)\)",
+        r"\g<1>15)",
+    ),
+)
 # With that, every agent that has nothing to do is gone after 75 s; then the allocator has its time.
 EVICTION_SECONDS = 120
 DECAY_SECONDS = 30
@@ -41,13 +45,17 @@ WARM_UP = 0.25
 
 def hasten():
     """Have the Hermes of this host evict idle agents after a minute."""
-    path = pathlib.Path(importlib.util.find_spec("gateway").submodule_search_locations[0], "run.py")
-    content = path.read_text(encoding="utf-8")
-    for old, new in SOONER.items():
-        if old not in content and new not in content:
-            raise SystemExit("grow: %s of this version has no %r" % (path, old.strip()))
-        content = content.replace(old, new)
-    path.write_text(content, encoding="utf-8")
+    folder = pathlib.Path(importlib.util.find_spec("gateway").submodule_search_locations[0])
+    files = [folder / name for name in ("run.py", "run_watchers.py") if (folder / name).exists()]
+    for pattern, sooner in SOONER:
+        made = 0
+        for path in files:
+            content, count = re.subn(pattern, sooner, path.read_text(encoding="utf-8"))
+            if count:
+                path.write_text(content, encoding="utf-8")
+            made += count
+        if made != 1:
+            raise SystemExit("grow: %s of this version has %d of %r" % (folder, made, pattern))
 
 
 def evicted():

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Numbered messages through a real gateway of the lab, with restarts among them: one JSON line a run.
 
-Usage: soak.py [--keep] [--prefix NAME] [--how arbiter|restart|reload|none|all] [--messages N] [--restarts N] ... (see drive.py)
+Usage: soak.py [--keep] [--prefix NAME] [--hermes RELEASE] [--how arbiter|restart|reload|none|all] [--messages N] [--restarts N] ... (see drive.py)
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
-HOST = "alpha"
+# A host of the lab for each release.
+HOSTS = {"0.19.0": "alpha", "0.22.2": "zeta"}
 PLACE = "/opt/lab/load"
 FILES = ("accounting.py", "stubs.py", "drive.py")
 # The rest as the roles have it. A chat that is never quiet for a minute would have the restart wait for ten minutes only to go on as it does here.
@@ -33,10 +34,12 @@ python = /opt/hermes/venv/bin/python
 
 
 class Lab:
-    """A lab of its own, by its prefix."""
+    """A lab of its own, by its prefix, with one host."""
 
-    def __init__(self, prefix):
+    def __init__(self, prefix, hermes):
         self.prefix = prefix
+        self.hermes = hermes
+        self.host = HOSTS[hermes]
 
     def do(self, *words, **more):
         """Its command."""
@@ -46,7 +49,7 @@ class Lab:
 
     def put(self, content, path, mode="644"):
         """A file on the host."""
-        self.do("exec", HOST, "install", "-D", "-m", mode, "/dev/stdin", path, input=content)
+        self.do("exec", self.host, "install", "-D", "-m", mode, "/dev/stdin", path, input=content)
 
     def program(self, name, files, arguments):
         """Copy ``files`` of this folder to the host and run the one called ``name`` there; its JSON line, read."""
@@ -54,7 +57,7 @@ class Lab:
             self.put((pathlib.Path(__file__).parent / file).read_bytes(), "%s/%s" % (PLACE, file))
         command = [
             "exec",
-            HOST,
+            self.host,
             "/opt/hermes/venv/bin/python",
             "-B",
             "%s/%s" % (PLACE, name),
@@ -67,7 +70,7 @@ class Lab:
 
 def run(lab, arguments):
     """One run on a host that is up; its figures (dict)."""
-    program = TOP / ".build/soak/hermes-guard"
+    program = TOP / ".build/soak" / lab.prefix
     program.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([TOP / "tests/tools/link"], check=True)
     subprocess.run(
@@ -92,11 +95,12 @@ def main():
     )
     parser.add_argument("--keep", action="store_true", help="leave the lab host up")
     parser.add_argument("--prefix", default="hermes-soak", metavar="NAME", help="of the lab")
+    parser.add_argument("--hermes", choices=list(HOSTS), default="0.19.0", help="the release")
     parser.add_argument(
         "--how", choices=("arbiter", "restart", "reload", "none", "all"), default="arbiter"
     )
     options, rest = parser.parse_known_args()
-    lab = Lab(options.prefix)
+    lab = Lab(options.prefix, options.hermes)
     bad = []
     try:
         for how in (
@@ -105,9 +109,9 @@ def main():
             if not options.keep:
                 # Each run on a fresh host: the sessions of the last one would be in the next one's way.
                 lab.do("down")
-            lab.do("up", HOST)
+            lab.do("up", lab.host)
             figures = run(lab, ["--how", how] + rest)
-            print(json.dumps(figures), flush=True)
+            print(json.dumps({"hermes": options.hermes, **figures}), flush=True)
             if how in ("none", "arbiter") and (
                 figures["lost"] or figures["twice"] or figures["strange"]
             ):
