@@ -88,6 +88,7 @@ class Chat:
             "lengths": place.model.lengths,
             "answered": {number: len(times) for number, times in book.answers.items()},
             "refused": [number for number in book.refused if number not in book.answers],
+            "kept": book.kept(),
             "told": place.told[-6:],
         }
 

@@ -17,6 +17,8 @@ ANSWER = re.compile(r"\bdone:((?: msg-\d{1,6}\b)+)")
 BEGINNING = "x" * 60
 # The end of an answer where no message waits for one.
 NOTHING = "done: nothing"
+# What Hermes says to a sender whose last message it is still busy with.
+BUSY = "⚡ Interrupting current task"
 # What Hermes says to the sender of a message that it does not take: while the drain marker lies there, and while it shuts down.
 RECOVERED = "♻️ Recovered reply"
 REFUSAL = re.compile(
@@ -86,6 +88,10 @@ class Book:
         self.refused = {}
         self.torn = self.unasked = 0
         self.strange = []
+        # See `hold`: {sender: when it was last told BUSY}, what was kept, and what was sent for it.
+        self.busy = {}
+        self.held = set()
+        self.more = set()
 
     def send(self, number, sender, when):
         """``sender`` has sent message ``number``."""
@@ -98,10 +104,14 @@ class Book:
         """
         which = answered(content)
         for number in which:
+            if number in self.more:
+                continue
             if self.sent.get(number, (None,))[0] == sender:
                 self.answers.setdefault(number, []).append(when)
             else:
                 self.strange.append(number)
+        if content.startswith(BUSY):
+            self.busy[sender] = when
         self.torn += torn(content)
         self.unasked += unasked(content)
         if len(which) > 1:
@@ -116,6 +126,26 @@ class Book:
             ]
             if waiting:
                 self.refused[waiting[-1]] = when
+
+    def kept(self):
+        """The numbers that nothing has come for but the word that Hermes is busy.
+
+        A message that comes in the moment in which a turn of the same chat ends can be put behind
+        that turn when it is over. It is answered after the next message of its sender.
+        """
+        return [
+            number
+            for number in self.open()
+            if self.busy.get(self.sent[number][0], 0) > self.sent[number][1]
+        ]
+
+    def hold(self, first):
+        """What to send so that Hermes answers what it keeps: {number from ``first`` on: sender}."""
+        kept = self.kept()
+        self.held.update(kept)
+        found = dict(enumerate(dict.fromkeys(self.sent[number][0] for number in kept), first))
+        self.more.update(found)
+        return found
 
     def settled(self, number):
         """Whether the sender has had an answer or a refusal."""
@@ -163,6 +193,7 @@ class Book:
             "twice": sum(len(times) > 1 for times in self.answers.values()),
             "refused": sum(number not in self.answers for number in self.refused),
             "lost": len(self.open()),
+            "held": sum(number in self.answers for number in self.held),
             "torn": self.torn,
             "unasked": self.unasked,
             "strange": len(self.strange),

@@ -177,11 +177,19 @@ class Soak:
 
     async def settle(self):
         """Until every message is accounted for, or the gateway has been silent for long."""
+        await self.silence()
+        for number, sender in self.book.hold(self.options.messages + 1).items():
+            note("%s writes once more" % sender)
+            self.signal.receive(number, sender, accounting.text(number))
+        await self.silence()
+        # An answer that comes twice comes late.
+        await asyncio.sleep(self.options.delay + 5)
+
+    async def silence(self):
+        """Until every message is accounted for, or the gateway has said nothing for long."""
         self.said_at = time.monotonic()
         while self.book.open() and time.monotonic() < self.said_at + SILENCE_SECONDS:
             await asyncio.sleep(0.5)
-        # An answer that comes twice comes late.
-        await asyncio.sleep(self.options.delay + 5)
 
     def figures(self):
         """What the run showed."""

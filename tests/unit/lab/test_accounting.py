@@ -38,7 +38,17 @@ def figures(book):
     summary = book.summary()
     return {
         key: summary[key]
-        for key in ("answered", "merged", "twice", "refused", "lost", "strange", "torn", "unasked")
+        for key in (
+            "answered",
+            "merged",
+            "twice",
+            "refused",
+            "lost",
+            "held",
+            "strange",
+            "torn",
+            "unasked",
+        )
         if summary[key]
     }
 
@@ -72,6 +82,17 @@ def test_refusal_is_about_the_newest_message(book, word):
     # One more than there are messages changes nothing.
     book.reply("a", word, 7.0)
     assert figures(book) == {"refused": 2, "lost": 1}
+
+
+def test_what_hermes_holds_is_answered_after_the_next_message_of_its_sender(book):
+    assert book.hold(101) == {}
+    book.reply("a", accounting.BUSY + ". I'll respond to your message shortly.", 3.5)
+    # Sent at 1, 2 and 3 seconds; nobody told "b" anything.
+    book.send(4, "a", 4.0)
+    book.send(5, "b", 5.0)
+    assert book.hold(101) == {101: "a"}
+    book.reply("a", accounting.answer([1, 3, 101]), 9.0)
+    assert figures(book) == {"answered": 2, "merged": 3, "held": 2, "lost": 3}
 
 
 def test_refusal_that_the_next_process_delivers_is_about_a_message_of_the_last(book):
