@@ -28,9 +28,12 @@ if TYPE_CHECKING:
 IDLE_LOOK_SECONDS = 2
 # While it drains it refuses messages: a turn that takes longer is interrupted and taken up again.
 DRAIN_SECONDS = 120
-DRAIN_LOOK_SECONDS = 0.5
+DRAIN_LOOK_SECONDS = 0.2
 # A machine that is not loaded delivers the answer of the last turn in less.
 DELIVERY_SECONDS = 5
+# The same where Hermes says which answers it owes: what is not among them, such as a picture behind
+# an answer, has so long.
+RECORDED_SECONDS = 1
 # On a machine with too much to do, answers and the queue of what came in take longer. How long to
 # wait for the end of it.
 SETTLE_SECONDS = 60
@@ -186,7 +189,8 @@ class Restart:
 
         The count of turns falls before that, and what has come in and not begun is not in it.
         """
-        first = max(0.0, DELIVERY_SECONDS - LOOK_SECONDS)
+        rest = RECORDED_SECONDS if database.records(self.gateway) else DELIVERY_SECONDS
+        first = max(0.0, rest - LOOK_SECONDS)
         most = DELIVERY_SECONDS + SETTLE_SECONDS
         time.sleep(first)
         # Each look takes its own time.
@@ -194,14 +198,17 @@ class Restart:
             self.say("it is still busy, %s after its last turn" % display.span(most))
 
     def _is_settled(self) -> bool:
-        """Whether it wants little CPU time for LOOK_SECONDS and owes no answer."""
+        """Whether it wants little CPU time for LOOK_SECONDS, owes no answer and has no turn."""
         if self._has_ended():
             return False
         before = proc.work_seconds(self.pid)
         time.sleep(LOOK_SECONDS)
         after = proc.work_seconds(self.pid)
         wanted = 0 if before is None or after is None else after - before
-        return wanted < SETTLED_SHARE * LOOK_SECONDS and not database.owed(self.gateway)
+        if wanted >= SETTLED_SHARE * LOOK_SECONDS or database.owed(self.gateway):
+            return False
+        # One that waited behind another of the same sender may have begun.
+        return self._has_ended() or not state_file.runtime(self.gateway)["active_agents"]
 
     def begin(self) -> None:
         """Write the restart to the ledger before it happens.

@@ -78,6 +78,7 @@ _OWED = (
     "SELECT count(*) FROM delivery_obligations"
     " WHERE state IN ('pending', 'attempting') AND owner_pid = CAST(? AS INTEGER)"
 )
+_RECORDED = "SELECT count(*) FROM delivery_obligations WHERE owner_pid = CAST(? AS INTEGER)"
 _COLUMNS = "SELECT group_concat(name) FROM pragma_table_info('messages')"
 # Older releases wrote times as text. A message without a session counts as one of its own session.
 # To be filled in: "DISTINCT", the session, and one more condition.
@@ -113,6 +114,11 @@ def owed(gateway: Gateway) -> float | None:
     """How many answers the process still has to deliver; None if unknown."""
     counts = _numbers(gateway, _OWED, str(gateway.pid))
     return sum(counts) if counts else None
+
+
+def records(gateway: Gateway) -> bool:
+    """Whether the process writes down which answers it owes: it has done so before."""
+    return any(_numbers(gateway, _RECORDED, str(gateway.pid)))
 
 
 def activity(gateway: Gateway) -> dict[str, Any]:

@@ -181,6 +181,50 @@ def test_answers_that_are_owed_are_waited_for(systemd, settings, home, monkeypat
     assert asked == [1, 1, 0]
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_rest_is_short_if_hermes_says_which_answers_it_owes(
+    systemd, settings, home, monkeypatch, recorded
+):
+    """All that come meanwhile are refused. Before 0.19 nothing says that an answer is delivered."""
+    monkeypatch.setattr(restart, "DELIVERY_SECONDS", 2)
+    monkeypatch.setattr(restart, "RECORDED_SECONDS", 0.2)
+    systemd.add_gateway(home)
+    owner = systemd.pid() if recorded else 1
+    with contextlib.closing(sqlite3.connect(home / "state.db")) as base:
+        base.execute("CREATE TABLE delivery_obligations (owner_pid INTEGER, state TEXT)")
+        base.execute("INSERT INTO delivery_obligations VALUES (?, 'delivered')", [owner])
+        base.commit()
+    slept, real = [], time.sleep
+
+    def sleep(seconds):
+        slept.append(seconds)
+        real(seconds)
+
+    monkeypatch.setattr(restart.time, "sleep", sleep)
+    assert arbiter.restart(settings(), "it leaks")["mode"] == "drain"
+    assert (max(slept) > 1.5) is not recorded
+
+
+def test_turn_that_waited_behind_another_is_waited_for(systemd, settings, home, monkeypatch):
+    """Hermes begins it when the count of turns has been at 0 for a moment."""
+    monkeypatch.setattr(restart, "SETTLE_SECONDS", 30)
+    systemd.add_gateway(home)
+    turns = iter([0, 1, 1])
+    real = restart.state_file.runtime
+    asked = []
+
+    def runtime(gateway):
+        found = real(gateway)
+        if found["state"] == "draining":
+            asked.append(next(turns, 0))
+            found["active_agents"] = asked[-1]
+        return found
+
+    monkeypatch.setattr(restart.state_file, "runtime", runtime)
+    assert arbiter.restart(settings(), "it leaks")["mode"] == "drain"
+    assert asked[:4] == [0, 1, 1, 0]
+
+
 def test_gateway_that_goes_on_working_is_waited_for_so_long(systemd, settings, home, monkeypatch):
     monkeypatch.setattr(restart, "SETTLED_SHARE", 0.3)
     worked = iter(range(10000))
