@@ -18,15 +18,17 @@ BEGINNING = "x" * 60
 # The end of an answer where no message waits for one.
 NOTHING = "done: nothing"
 # What Hermes says to a sender whose last message it is still busy with.
-BUSY = "⚡ Interrupting current task"
+BUSY = ("⚡ Interrupting current task", "gateway.busy.ack")
 # What Hermes says to the sender of a message that it does not take: while the drain marker lies there, and while it shuts down.
 RECOVERED = "♻️ Recovered reply"
 REFUSAL = re.compile(
     r"please resend|not accepting (?:another turn|new work)|please send it again"
     # A release that comes without its texts says the names of them.
-    r"|^gateway\.busy\.(?:draining_maintenance|drain_rejected)",
+    r"|\bgateway\.busy\.(?:draining_maintenance|drain_rejected)",
     re.IGNORECASE,
 )
+# What it says only while it ends; from 0.22 on the next process delivers that too, without RECOVERED.
+ENDING = re.compile(r"is shutting down|is restarting|\bgateway\.busy\.drain_rejected")
 
 
 def text(number, words="how are you?"):
@@ -118,12 +120,12 @@ class Book:
             self.merged.update(which)
         if not which and REFUSAL.search(content):
             # It names no message: it is about the newest one that has had no word yet.
-            latest = deaf if content.startswith(RECOVERED) else float("inf")
-            waiting = [
-                number
-                for number, (who, at) in self.sent.items()
-                if who == sender and at <= latest and not self.settled(number)
-            ]
+            waiting = [one for one in self.open() if self.sent[one][0] == sender]
+            before = [one for one in waiting if self.sent[one][1] <= deaf]
+            if content.startswith(RECOVERED):
+                waiting = before
+            elif deaf < float("inf") and ENDING.search(content):
+                waiting = before or waiting
             if waiting:
                 self.refused[waiting[-1]] = when
 

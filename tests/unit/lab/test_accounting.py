@@ -86,7 +86,7 @@ def test_refusal_is_about_the_newest_message(book, word):
 
 def test_what_hermes_holds_is_answered_after_the_next_message_of_its_sender(book):
     assert book.hold(101) == {}
-    book.reply("a", accounting.BUSY + ". I'll respond to your message shortly.", 3.5)
+    book.reply("a", accounting.BUSY[0] + ". I'll respond to your message shortly.", 3.5)
     # Sent at 1, 2 and 3 seconds; nobody told "b" anything.
     book.send(4, "a", 4.0)
     book.send(5, "b", 5.0)
@@ -99,6 +99,15 @@ def test_refusal_that_the_next_process_delivers_is_about_a_message_of_the_last(b
     book.reply("a", RECOVERED + STOPPING, 9.0, deaf=2.5)
     book.reply("a", accounting.answer([3]), 10.0)
     assert (sorted(book.refused), sorted(book.answers), book.open()) == ([1], [3], [2])
+
+
+@pytest.mark.parametrize("word", [STOPPING, "gateway.busy.drain_rejected_new_work"])
+def test_refusal_of_the_last_process_that_the_next_one_delivers_without_a_mark(book, word):
+    """Hermes 0.22 does so if the last one had not begun to send it."""
+    book.reply("a", word, 5.0, 2.0)
+    assert (sorted(book.refused), book.open()) == ([1], [2, 3])
+    book.reply("a", word, 6.0, 2.0)
+    assert (sorted(book.refused), book.open()) == ([1, 3], [2])
 
 
 def test_refused_and_yet_answered_is_answered(book):
