@@ -85,7 +85,7 @@ options:
   secrets:
     description:
       - Values by the keys behind which they are written, as in C(key = value), in a file that has a
-        line C(key =).
+        line C(key =); or the whole content of a file whose O(files[].content) is C(@key@).
       - They are shown nowhere. Ansible logs O(files) on the host, so they must not be in there.
     type: dict
     default: {}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 
+from .._host.errors import SystemdError
 from . import handover, ledger, managed, policy
 from .restart import Restart
 
@@ -39,10 +40,17 @@ def restart(
     """
     os.makedirs(settings.folder, mode=0o755, exist_ok=True)
     with handover.locked(settings, LOCK_SECONDS) as ours:
+        if not ours and not os.path.isdir(settings.folder):
+            # Nothing is written: that would bring the directory back.
+            return ledger.entry("refused", "gone", "the guard was removed meanwhile")
         if not ours:
             busy = ("busy", "another restart of it is under way")
             return ledger.note(settings.folder, "refused", *busy, trigger=trigger, asked=reason)
-        gateway = managed.find(settings)
+        try:
+            gateway = managed.find(settings)
+        except SystemdError as exc:
+            why = ("unanswered", "systemd does not answer: %s" % exc)
+            return ledger.note(settings.folder, "refused", *why, trigger=trigger, asked=reason)
         asked = handover.take_request(settings, gateway) if trigger == "timer" else None
         if asked is not None:
             trigger, reason, emergency = "watchdog", asked["reason"], bool(asked.get("emergency"))

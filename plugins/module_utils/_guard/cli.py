@@ -38,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from . import config
 
     try:
-        return options.run(options, _chosen(options.gateway, config.load()))
+        every, options.faults = config.load_tolerantly()
+        if options.run not in (_run_check, _run_doctor, _Check.run):
+            for fault in options.faults:
+                sys.stderr.write("hermes-guard: %s\n" % fault)
+        return options.run(options, _chosen(options.gateway, every))
     except (GuardError, OSError) as exc:
         sys.stderr.write("hermes-guard: %s\n" % exc)
         return 1
@@ -96,6 +100,16 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_run_status, gateway=None)
     one = commands.add_parser("doctor", help="what is wrong with this host's set-up, one line each")
     one.set_defaults(run=_run_doctor, gateway=None)
+    one = commands.add_parser("notify", help="try the notify command")
+    one.add_argument("--test", action="store_true", required=True, help="send a test message")
+    one.add_argument("--gateway", metavar="NAME", help="that of this one only")
+    one.set_defaults(run=_run_notify)
+    one = commands.add_parser(
+        "identify",
+        help="ask the Hermes of gateways that have changed for version, provider and model, as"
+        " the unit hermes-guard-identity.service does",
+    )
+    one.set_defaults(run=_run_identify, gateway=None)
     return parser
 
 
@@ -158,10 +172,10 @@ def _chosen(name: str | None, every: dict[str, Settings]) -> list[Settings]:
     return choice.select("--gateway", [name], every.values(), "is not configured")
 
 
-def _run_check(_options: Any, every: list[Settings]) -> int:
-    from . import watchdog
+def _run_check(options: Any, every: list[Settings]) -> int:
+    from . import supervised
 
-    lines, good = watchdog.check(every)
+    lines, good = supervised.check(every, options.faults)
     for line in lines:
         _print(line)
     return 0 if good else 1
@@ -185,6 +199,8 @@ def _run_restart(options: Any, every: list[Settings]) -> int:
     # So that what must be undone is undone when a unit or a session ends in the middle of it.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: _leave(128 + received))
+    # Ctrl-Z: the gateway would refuse messages for as long as the restart is suspended.
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     trigger = "timer" if options.scheduled else "operator"
     entry = arbiter.restart(settings, options.reason, trigger, options.now, say)
     if options.json:
@@ -345,13 +361,32 @@ def _run_resume(_options: Any, every: list[Settings]) -> int:
     return 0
 
 
-def _run_doctor(_options: Any, every: list[Settings]) -> int:
+def _run_doctor(options: Any, every: list[Settings]) -> int:
     from . import doctor
 
-    found = doctor.problems(every)
+    found = options.faults + doctor.problems(every)
     for line in found + doctor.notes(every):
         _print(line)
     return 1 if found else 0
+
+
+def _run_notify(_options: Any, every: list[Settings]) -> int:
+    from . import notify
+
+    lines, good = notify.test(every)
+    for line in lines:
+        _print(line)
+    return 0 if good else 1
+
+
+def _run_identify(_options: Any, every: list[Settings]) -> int:
+    from . import identity
+
+    lines = identity.answer(every)
+    for line in lines:
+        _print(line)
+    # A Hermes that cannot be asked is its user's fault, and no reason for a unit that has failed.
+    return 0
 
 
 def _print(text: str) -> None:

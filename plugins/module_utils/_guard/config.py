@@ -195,13 +195,46 @@ def load(folder: str = FOLDER) -> dict[str, Settings]:
 
     SettingError if a file or a value is not right.
     """
-    parser = _parser()
+    return _load(_paths(folder))
+
+
+def load_tolerantly(folder: str = FOLDER) -> tuple[dict[str, Settings], list[str]]:
+    """As load, without the files that have a fault, and a sentence on each of these.
+
+    A wrong line in a file of the operator's must not end the watch of all gateways. SettingError
+    for guard.conf itself, without which there are none.
+    """
+    try:
+        return load(folder), []
+    except SettingError:
+        pass
+    right: list[str] = []
+    faults = []
     for path in _paths(folder):
+        try:
+            # With those before it, for a value holds for the sections of all of them.
+            _load([*right, path])
+        except SettingError as exc:
+            if not right:
+                raise
+            faults.append("%s is left out: %s" % (path, exc))
+        else:
+            right.append(path)
+    return _load(right), faults
+
+
+def _load(paths: list[str]) -> dict[str, Settings]:
+    parser = _parser()
+    for path in paths:
         try:
             with open(path, encoding="utf-8") as handle:
                 parser.read_file(handle)
         except FileNotFoundError:
             continue
+        except PermissionError as exc:
+            # What root alone may read, as it may hold a secret, changes nothing that others ask.
+            if os.geteuid() == 0:
+                raise SettingError("%s cannot be read: %s" % (path, exc)) from exc
         except (OSError, UnicodeDecodeError, configparser.Error) as exc:
             raise SettingError(
                 "%s cannot be read: %s" % (path, " ".join(str(exc).split()))

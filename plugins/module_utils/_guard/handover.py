@@ -21,7 +21,7 @@ from .._host.errors import FileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from .config import Settings
@@ -32,6 +32,9 @@ REQUEST = "request.json"
 # A request waits for the unit's start only: an older one was for a situation that has passed.
 REQUEST_SECONDS = 3600
 LOOK_SECONDS = 0.05
+# A restart has its marker for less than four minutes. One that is older is that of a restart which
+# was stopped (Ctrl-Z, SIGSTOP), and keeps the gateway from its work.
+ABANDONED_SECONDS = 600
 
 
 @contextlib.contextmanager
@@ -40,15 +43,34 @@ def locked(settings: Settings, patience: float = 0.0) -> Iterator[bool]:
 
     One process at a time holds it. The kernel frees it when that process ends.
     """
+    with locked_directory(settings.folder, patience) as ours:
+        yield ours
+
+
+@contextlib.contextmanager
+def locked_directory(folder: str, patience: float = 0.0) -> Iterator[bool]:
+    """As locked, by the state directory of the gateway; False also if that was removed."""
     fd = os.open(
-        os.path.join(settings.folder, LOCK),
-        os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
-        0o600,
+        os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
     )
     try:
-        yield waiting.wait_until(lambda: _lock(fd), patience, LOOK_SECONDS)
+        yield waiting.wait_until(lambda: _lock(fd), patience, LOOK_SECONDS) and _is_there(fd)
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def all_locked(folders: Iterable[str], patience: float = 0.0) -> Iterator[list[str]]:
+    """Hold the locks of all these state directories: the names of those that cannot be had.
+
+    Each may take ``patience`` seconds. Nothing restarts a gateway while its lock is held.
+    """
+    with contextlib.ExitStack() as held:
+        yield [
+            os.path.basename(folder)
+            for folder in folders
+            if not held.enter_context(locked_directory(folder, patience))
+        ]
 
 
 def _lock(fd: int) -> bool:
@@ -56,24 +78,53 @@ def _lock(fd: int) -> bool:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
+    with contextlib.suppress(OSError):
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, b"%d\n" % _boot_seconds(), 0)
     return True
+
+
+def _is_there(fd: int) -> bool:
+    """Whether the file has a name: the whole guard may have been removed meanwhile."""
+    return os.fstat(fd).st_nlink > 0
+
+
+def _boot_seconds() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def busy(settings: Settings) -> bool:
     """Whether a restart of the gateway is under way in some process."""
-    if not os.path.lexists(os.path.join(settings.folder, LOCK)):
-        return False
+    return busy_seconds(settings) is not None
+
+
+def busy_seconds(settings: Settings) -> float | None:
+    """For how long a restart of the gateway has been under way; None if there is none."""
+    path = os.path.join(settings.folder, LOCK)
+    if not os.path.lexists(path):
+        return None
     with locked(settings) as ours:
-        return not ours
+        if ours:
+            return None
+    try:
+        return max(0.0, _boot_seconds() - int(files.read_text(path) or ""))
+    except (FileError, ValueError):
+        return 0.0
 
 
 def clean(gateway: ManagedGateway | None) -> bool:
-    """Remove the drain marker that a killed restart left behind; True if there was one."""
-    if gateway is None or gateway.problem is not None or not drain.ours(gateway):
+    """Remove the drain marker that a killed restart left behind; True if there was one.
+
+    One that is too old is removed even if a restart is under way.
+    """
+    if gateway is None or gateway.problem is not None:
+        return False
+    seconds = drain.age(gateway)
+    if seconds is None:
         return False
     os.makedirs(gateway.settings.folder, mode=0o755, exist_ok=True)
     with locked(gateway.settings) as ours:
-        return ours and drain.remove(gateway)
+        return (ours or abs(seconds) >= ABANDONED_SECONDS) and drain.remove(gateway)
 
 
 def request(gateway: ManagedGateway, reason: str, emergency: bool = False) -> None:

@@ -43,6 +43,33 @@ def still(settings: Settings) -> ManagedGateway | None:
             return None
     except (RunError, OSError):
         return None
+    return _gateway(settings, account, known)
+
+
+def alive(settings: Settings) -> ManagedGateway | None:
+    """The gateway of the last check if its process goes on, even if its unit does not.
+
+    For when systemd does not answer: memory is memory all the same.
+    """
+    known = _known(settings)
+    try:
+        account = command.account(str(known.get("user")))
+    except RunError:
+        return None
+    pid, ticks = known.get("pid"), known.get("start_ticks")
+    if not isinstance(pid, int) or ticks is None or proc.start_ticks(pid) != ticks:
+        return None
+    if not _is_inside(settings, account, pid, known.get("control_group")):
+        return None
+    try:
+        return _gateway(settings, account, known)
+    except KeyError:
+        return None
+
+
+def _gateway(
+    settings: Settings, account: pwd.struct_passwd, known: dict[str, Any]
+) -> ManagedGateway:
     properties = {
         "InvocationID": known["invocation_id"],
         "ActiveState": "active",
@@ -50,8 +77,11 @@ def still(settings: Settings) -> ManagedGateway | None:
         "ControlGroup": known["control_group"],
     }
     gateway = Gateway(settings.name, settings.scope, account, settings.home, settings.unit)
-    gateway.set_state(properties, pid)
-    gateway.python = gateway.python or known["python"]
+    # Without the pid, so that the command line is not read: a user can make that hang.
+    gateway.set_state(properties)
+    gateway.pid = gateway.main_pid = known["pid"]
+    gateway.uptime_seconds = proc.uptime_seconds(known["pid"])
+    gateway.python = known["python"]
     return ManagedGateway(settings, gateway)
 
 
@@ -107,11 +137,7 @@ def _facts(
         else SYSTEM_RUNTIME
     )
     invocation = os.readlink(os.path.join(runtime, "systemd/units/invocation:" + settings.unit))
-    if not control_group or (":%s\n" % control_group) not in (
-        proc.read("/proc/%d/cgroup" % pid) or ""
-    ):
-        return None
-    if settings.scope == "user" and proc.uid(pid) != account.pw_uid:
+    if not _is_inside(settings, account, pid, control_group):
         return None
     return {
         "unit": settings.unit,
@@ -122,3 +148,13 @@ def _facts(
         "control_group": control_group,
         "python": python,
     }
+
+
+def _is_inside(
+    settings: Settings, account: pwd.struct_passwd, pid: int, control_group: str | None
+) -> bool:
+    """Whether the process is in the cgroup, and in user scope the user's own."""
+    lines = proc.read("/proc/%d/cgroup" % pid) or ""
+    if not control_group or (":%s\n" % control_group) not in lines:
+        return False
+    return settings.scope != "user" or proc.uid(pid) == account.pw_uid

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Above this share of the kernel's limit, waiting for a quiet moment risks the OOM killer, and so
 # does waiting for the next sample.
 EMERGENCY = 0.95
+# Above this share an open alarm is raised a second time.
+NEAR = 0.9
 # The same for the host: below this share of its RAM, the kernel may choose any process.
 AVAILABLE = 0.05
 # In the source of a limit of a user, or of all users: "MemoryMax of user-1000.slice".
@@ -42,18 +44,28 @@ def above_threshold(settings: Settings, row: dict[str, Any]) -> bool:
 
 def near_kernel_limit(gateway: Gateway, row: dict[str, Any]) -> bool:
     """Whether sample ``row`` is so near the kernel's limit that a restart must not wait."""
+    return _is_above(EMERGENCY, gateway, row)
+
+
+def is_near(gateway: Gateway, row: dict[str, Any]) -> bool:
+    """Whether sample ``row`` is above NEAR of the kernel's limit."""
+    return _is_above(NEAR, gateway, row)
+
+
+def _is_above(share: float, gateway: Gateway, row: dict[str, Any]) -> bool:
     # What is swapped out counts for none of these limits.
-    used = _resident(row)
+    used = resident(row)
     # Only a unit of a user's systemd can be below such a limit: for the others it is read once.
     least = cgroup_limit(gateway) if "/user" in (gateway.control_group or "") else None
     if least is not None and _OF_USER in least.source:
         # What the user's systemd runs is below that limit, and so are the workers.
         used += workers.memory_bytes(gateway)
     # 0: a host that does not say how much RAM it has.
-    return 0 < EMERGENCY * kernel_limit(gateway) < used
+    return 0 < share * kernel_limit(gateway) < used
 
 
-def _resident(row: dict[str, Any]) -> int:
+def resident(row: dict[str, Any]) -> int:
+    """The bytes of sample ``row`` that count against the kernel's limit."""
     return sampling.footprint(dict(row, swap_bytes=0))
 
 
@@ -62,7 +74,7 @@ def emergency(gateway: Gateway, row: dict[str, Any]) -> str | None:
     used = sampling.footprint(row)
     if near_kernel_limit(gateway, row):
         return "%s is above %d %% of the limit of %s" % (
-            display.megabytes(_resident(row)),
+            display.megabytes(resident(row)),
             round(100 * EMERGENCY),
             display.megabytes(kernel_limit(gateway)),
         )

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from .._hermes.gateway import Gateway
+from .._host import systemd
+from .._host.errors import SystemdError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +45,15 @@ def refresh(every: Iterable[Settings]) -> dict[str, ManagedGateway]:
     }
 
 
-def find(settings: Settings) -> ManagedGateway | None:
-    """The gateway of ``settings`` as it is now, or None if its unit is gone."""
-    return refresh([settings]).get(settings.name)
+def find(settings: Settings, timeout: float | None = None) -> ManagedGateway | None:
+    """The gateway of ``settings`` as it is now, or None if its unit is gone.
+
+    SystemdError if the systemd that runs it does not answer, in ``timeout`` seconds.
+    """
+    from .._hermes import discovery
+
+    seen = discovery.look([settings], systemd.TIMEOUT if timeout is None else timeout)
+    if settings.name in seen.silent:
+        raise SystemdError(seen.silent[settings.name])
+    found = seen.gateways.get(settings.name)
+    return None if found is None else ManagedGateway(settings, found)

@@ -5,41 +5,57 @@
 
 from __future__ import annotations
 
-from .._host import systemd
+from .._host import display, systemd
 from .._host.errors import SystemdError
-from . import handover, ledger, limits, managed, notify, policy
+from . import alarms, handover, ledger, limits, managed, policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .config import Settings
     from .managed import ManagedGateway
 
+# Seconds for an answer of systemd: the other gateways wait meanwhile.
+ANSWER_SECONDS = 10
+# A restart that is under way for so much longer than it may wait for a quiet moment hangs.
+STUCK_SECONDS = 1800
 
-def react(settings: Settings, row: dict[str, Any], code: str, reason: str) -> str | None:
+
+def react(seen: ManagedGateway, row: dict[str, Any], code: str, reason: str) -> str | None:
     """What was done about the gateway of sample ``row``, or None if that run of it is over.
 
-    ``code`` is a word for the ledger, ``reason`` a sentence for people.
+    ``seen`` is the gateway as it was sampled, ``code`` a word for the ledger, ``reason`` a sentence
+    for people. SystemdError, after an alert, if systemd cannot be asked for a restart.
     """
-    # What is done from here on is decided by systemd's word of this moment.
-    gateway = managed.find(settings)
-    if (
-        gateway is None
-        or gateway.problem
-        or gateway.pid != row["pid"]
-        or gateway.active_state != "active"
-    ):
-        return None
+    settings = seen.settings
     if settings.action == "alert":
-        return _alert(gateway, row, code, reason)
+        return alarms.alert(seen, row, code, reason)
+    if seen.problem:
+        text = "%s, but it is not restarted: %s" % (reason, seen.problem)
+        return alarms.alert(seen, row, "unsafe", text)
+    # What is done from here on is decided by systemd's word of this moment.
+    try:
+        gateway = managed.find(settings, ANSWER_SECONDS)
+    except SystemdError as exc:
+        text = "%s, and it cannot be restarted, as systemd does not answer: %s" % (reason, exc)
+        raise SystemdError(alarms.alert(seen, row, "unanswered", text)) from exc
+    if gateway is None or gateway.pid != row["pid"] or gateway.active_state != "active":
+        return None
+    # The home has just been looked at.
+    gateway.problem = None
+    return _restart(gateway, row, code, reason)
+
+
+def _restart(gateway: ManagedGateway, row: dict[str, Any], code: str, reason: str) -> str:
+    """Ask for a restart, unless the policy refuses it."""
+    settings = gateway.settings
     refused = policy.refusal(gateway, "watchdog")
     if refused is None:
         urgent = code == "frozen" or limits.emergency(gateway, row) is not None
         return _ask(gateway, row, reason, urgent)
     code, refusal = refused
     if code == "daily-cap":
-        return _alert(gateway, row, code, "%s; %s" % (reason, refusal))
+        return alarms.alert(gateway, row, code, "%s; %s" % (reason, refusal))
     ledger.write(
         settings.folder,
         "refused",
@@ -49,7 +65,10 @@ def react(settings: Settings, row: dict[str, Any], code: str, reason: str) -> st
         asked=reason,
         invocation_id=gateway.invocation_id,
     )
-    return "%s, but no restart: %s" % (reason, refusal)
+    text = "%s, but no restart: %s" % (reason, refusal)
+    if limits.is_near(gateway, row):
+        return alarms.alert(gateway, row, alarms.NEAR, text)
+    return text
 
 
 def _ask(gateway: ManagedGateway, row: dict[str, Any], reason: str, urgent: bool) -> str:
@@ -58,42 +77,23 @@ def _ask(gateway: ManagedGateway, row: dict[str, Any], reason: str, urgent: bool
     The other gateways are sampled while this one waits for a quiet moment.
     """
     settings = gateway.settings
-    waiting = handover.busy(settings)
-    if urgent or not waiting:
+    waiting = handover.busy_seconds(settings)
+    if urgent or waiting is None:
         try:
             handover.request(gateway, reason, urgent)
         except OSError:
             # A full disk: the arbiter then takes it for a scheduled restart, which is better than
             # none.
             pass
-    if waiting:
-        return "%s: a restart is under way" % reason
+    if waiting is not None:
+        if waiting < settings.wait_idle + STUCK_SECONDS:
+            return "%s: a restart is under way" % reason
+        text = "%s; a restart has been under way for %s, which is too long: was it stopped?"
+        return alarms.alert(gateway, row, "stuck", text % (reason, display.span(waiting)))
     try:
-        systemd.Manager().call("start", "--no-block", settings.restart_unit)
+        systemd.Manager(timeout=ANSWER_SECONDS).call("start", "--no-block", settings.restart_unit)
     except SystemdError as exc:
         text = "%s; the restart could not be asked for: %s" % (reason, exc)
-        return _alert(gateway, row, "no-unit", text)
-    notify.send(settings, "restart", reason, row)
+        return alarms.alert(gateway, row, "no-unit", text)
+    alarms.put(settings, "restart", code="asked", reason=reason, row=row)
     return "%s: a restart is asked for" % reason
-
-
-def _alert(gateway: ManagedGateway, row: dict[str, Any], code: str, reason: str) -> str:
-    """Raise the alarm once for each run of the gateway: when the ledger takes it as new."""
-    settings = gateway.settings
-    try:
-        entry = ledger.write(
-            settings.folder,
-            "alert",
-            code,
-            reason,
-            trigger="watchdog",
-            invocation_id=gateway.invocation_id,
-            before=row,
-        )
-    except OSError:
-        # Better told twice than not at all.
-        notify.send(settings, "alert", reason, row)
-        raise
-    if entry.get("new"):
-        notify.send(settings, "alert", reason, row)
-    return "ALERT: " + reason

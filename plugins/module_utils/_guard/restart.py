@@ -15,7 +15,7 @@ from .._hermes import version as versions
 from .._host import display, proc
 from .._host.errors import RunError, SystemdError
 from .._host.waiting import wait_until
-from . import handover, ledger, managed, notify, sampling
+from . import alarms, handover, identity, ledger, managed, sampling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ UP_SECONDS = 240
 UP_LOOK_SECONDS = 0.5
 # A Hermes that writes no state file is up when it has run for so long.
 SILENT_UP_SECONDS = 15
+# A restart that takes longer than all its waits together was stopped for a while (SIGSTOP): what
+# was decided before that is no reason any more. Seconds above those waits.
+SUSPENDED_SECONDS = 600
 # What Restart= must say so that systemd starts a process again that has ended with code 75.
 RESTARTING = ("always", "on-failure")
 DOWN = ("inactive", "failed")
@@ -88,7 +91,8 @@ class Restart:
         # The policy has refused a gateway without a process.
         self.pid = gateway.pid or 0
         self.started = proc.start_ticks(self.pid)
-        self.before = sampling.take(gateway)
+        self.before = self._sample()
+        self.begun = time.monotonic()
         self.waited = 0.0
         self.mode = "emergency" if self.emergency else "resume"
         self.drained = False
@@ -97,6 +101,13 @@ class Restart:
         self.went_down = 0.0
         self.after: ManagedGateway | None = None
         self.downtime: float | None = None
+
+    def _sample(self) -> dict[str, Any] | None:
+        """What the gateway uses now; its version, if no check knows it, by its own word."""
+        row = sampling.take(self.gateway)
+        if row is not None and row["version"] is None and identity.ask(self.gateway) is None:
+            row.update(identity.known(self.gateway))
+        return row
 
     def run(self) -> dict[str, Any]:
         """Restart the gateway and return the ledger's entry."""
@@ -116,12 +127,19 @@ class Restart:
         except (RunError, SystemdError) as exc:
             return self.finish("failed", "error", str(exc))
         finally:
-            drain.remove(self.gateway)
+            self._remove_marker()
         if changed is not None:
             return self.finish("refused", "changed", changed)
         if self.wait_up():
             return self.finish("restart", "restarted", self.reason)
         return self.second_try()
+
+    def _remove_marker(self) -> None:
+        try:
+            drain.remove(self.gateway)
+        except RunError as exc:
+            # The unit tries it again when it ends, and so does the next check.
+            self.say(str(exc))
 
     def wait_idle(self) -> None:
         """Until no turn runs and no message has come for a minute, ``wait_idle`` at most."""
@@ -153,7 +171,14 @@ class Restart:
 
     def changed(self) -> str | None:
         """Why the restart is not needed any more after a wait, or None."""
-        now = managed.find(self.settings)
+        waits = self.settings.wait_idle + DRAIN_SECONDS + DELIVERY_SECONDS + SETTLE_SECONDS
+        if time.monotonic() - self.begun > waits + SUSPENDED_SECONDS:
+            return "the restart itself was stopped for a while, so its reason may be gone"
+        try:
+            now = managed.find(self.settings)
+        except SystemdError:
+            # What systemd is told next shows whether it answers again.
+            return None
         if now is None or now.active_state != "active":
             return "it was stopped while the restart waited for a quiet moment"
         if now.invocation_id != self.gateway.invocation_id:
@@ -269,8 +294,15 @@ class Restart:
         """Whether systemd has sent the old process its signal, or it has ended."""
         if self._is_gone(0):
             return True
-        now = managed.find(self.settings)
+        now = self._look()
         return now is not None and now.sub_state not in ("", "running", "reload", "stop")
+
+    def _look(self) -> ManagedGateway | None:
+        """The gateway as it is now; None also while systemd does not answer."""
+        try:
+            return managed.find(self.settings)
+        except SystemdError:
+            return None
 
     def _has_ended(self) -> bool:
         return self.started is None or proc.start_ticks(self.pid) != self.started
@@ -293,11 +325,11 @@ class Restart:
         return wait_until(self._is_up, UP_SECONDS, UP_LOOK_SECONDS, unless=lambda: self.stays_down)
 
     def _is_up(self) -> bool:
-        now = managed.find(self.settings)
+        now = self._look()
         if now is not None and now.active_state in DOWN:
             # Between two jobs of systemd a unit is inactive for a moment as well.
             time.sleep(LOOK_SECONDS)
-            now = managed.find(self.settings)
+            now = self._look()
             self.stays_down = now is not None and now.active_state in DOWN
         if (
             now is None
@@ -322,7 +354,10 @@ class Restart:
 
         An operator's stop in between is left alone.
         """
-        now = managed.find(self.settings)
+        try:
+            now = managed.find(self.settings)
+        except SystemdError as exc:
+            return self.finish("failed", "not-up", "systemd does not answer any more: %s" % exc)
         if now is None or now.active_state == "inactive":
             return self.finish(
                 "failed",
@@ -368,6 +403,10 @@ class Restart:
                 new_pid=self.after.pid,
                 new_invocation_id=self.after.invocation_id,
             )
+        entry = ledger.note(self.settings.folder, event, code, reason, **figures)
         if event == "failed":
-            notify.send(self.settings, "failed", reason, self.before)
-        return ledger.note(self.settings.folder, event, code, reason, **figures)
+            alarms.put(self.settings, "failed", code, reason, self.before)
+            problem = alarms.deliver(self.settings, time.monotonic() + alarms.PATIENCE)
+            if problem is not None:
+                self.say(problem)
+        return entry

@@ -1,14 +1,22 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The watchdog's check: sample every gateway, and see whether one should be restarted."""
+"""The watchdog's check: sample every gateway, and see whether one should be restarted.
+
+It asks no Hermes, and touches a home only in the step HOME, so that whoever follows it can give
+that step up: see supervised.py.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import time
+
 from .._hermes import heartbeat
 from .._host import display
-from .._host.errors import RunError
-from . import handover, history, last_seen, limits, managed, sampling
+from .._host.errors import RunError, SystemdError
+from . import handover, history, home, identity, last_seen, limits, managed, progress, sampling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,70 +25,154 @@ if TYPE_CHECKING:
 
     from .config import Settings
     from .managed import ManagedGateway
+    from .progress import Progress
+
+    # A gateway whose beat has stopped, and its newest sample.
+    Suspect = tuple[ManagedGateway, dict[str, Any]]
+
+# Seconds for an answer of one systemd manager: all others wait meanwhile.
+ANSWER_SECONDS = 10
+# Seconds for the program that asks a socket of a user, and for all those of one user.
+WITNESS_SECONDS = 10
 
 
-def check(every: Collection[Settings]) -> tuple[list[str], bool]:
+def check(
+    every: Collection[Settings],
+    follow: Progress | None = None,
+    told: Collection[Settings] | None = None,
+) -> tuple[list[str], bool]:
     """Check ``every`` gateway: (a line for each thing done, whether all could be checked).
 
     A gateway that cannot be checked, because its history cannot be written for one, does not keep
-    the others from being checked.
+    the others from being checked. ``follow`` is told of each step. The alarms of those in ``told``
+    (None: of ``every``) are given to the notify command.
     """
-    now = {settings.name: last_seen.still(settings) for settings in every}
-    now.update(_ask_systemd([settings for settings in every if now[settings.name] is None]))
-    lines = []
-    ok = True
+    follow = follow or progress.Progress()
+    suspects: list[Suspect] = []
+    changed: list[tuple[ManagedGateway, Any]] = []
+    for gateway in _find(every, follow):
+        suspects += _guarded(gateway, follow, changed)
+        follow.step(progress.DONE, gateway.settings)
+    _look_again(suspects, follow)
+    if changed:
+        identity.request(changed)
+    _deliver(every if told is None else told, follow)
+    follow.step(progress.END)
+    return follow.lines, follow.good
+
+
+def _find(every: Collection[Settings], follow: Progress) -> list[ManagedGateway]:
+    """The gateways of ``every``, in their order, without those that do not run."""
+    found: dict[str, ManagedGateway] = {}
+    unknown: dict[str, list[Settings]] = {}
     for settings in every:
-        gateway = now[settings.name]
+        follow.step(progress.RUN, settings)
+        gateway = last_seen.still(settings)
         if gateway is None:
-            continue
-        try:
-            lines += ["%s: %s" % (settings.name, line) for line in _check_one(gateway)]
-        except Exception as exc:  # pylint: disable=broad-exception-caught
-            # Much of what is read is a user's, who may mean harm: the others are still watched.
-            lines.append("%s: cannot be checked: %s" % (settings.name, exc))
-            ok = False
-    return lines, ok
+            unknown.setdefault(progress.manager(settings), []).append(settings)
+        else:
+            found[settings.name] = gateway
+            _over(settings, ("gone", "silent"), "its unit is known again")
+    # The system's first: no user can make that one silent.
+    for user in sorted(unknown):
+        found.update(_ask(unknown[user], user, follow))
+    return [found[settings.name] for settings in every if settings.name in found]
 
 
-def _ask_systemd(every: Collection[Settings]) -> dict[str, ManagedGateway]:
-    found = managed.refresh(every)
-    for gateway in found.values():
-        last_seen.note(gateway)
+def _ask(group: list[Settings], user: str, follow: Progress) -> dict[str, ManagedGateway]:
+    """The gateways of ``group``, all of one systemd manager, as that manager describes them."""
+    # Not at the top: a check that has nothing to do asks systemd nothing.
+    from .._hermes import discovery
+
+    seen = discovery.Look({}, {one.name: "it did not answer in time" for one in group}, set())
+    if user not in follow.silent:
+        follow.step(progress.SYSTEMD, group[0])
+        seen = discovery.look(group, ANSWER_SECONDS)
+    found = {}
+    for settings in group:
+        if settings.name in seen.gateways:
+            gateway = managed.ManagedGateway(settings, seen.gateways[settings.name])
+            last_seen.note(gateway)
+            found[settings.name] = gateway
+            _over(settings, ("gone", "silent"), "its unit is known again")
+        elif settings.name in seen.silent:
+            why = seen.silent[settings.name]
+            _alert(settings, "silent", "the systemd that runs it does not answer: %s" % why, follow)
+            gateway_of_before = last_seen.alive(settings)
+            if gateway_of_before is not None:
+                found[settings.name] = gateway_of_before
+        elif settings.name not in seen.asleep:
+            text = "its unit %s is gone or was renamed: run the playbook again" % settings.unit
+            _alert(settings, "gone", text, follow)
     return found
 
 
-def _check_one(gateway: ManagedGateway) -> list[str]:
-    lines = []
-    kept = None
+def _guarded(
+    gateway: ManagedGateway, follow: Progress, changed: list[tuple[ManagedGateway, Any]]
+) -> list[Suspect]:
+    """Check one gateway, come what may; the gateway if its beat has stopped."""
+    settings = gateway.settings
     try:
-        if handover.clean(gateway):
-            lines.append("removed a drain marker that an interrupted restart had left")
-    except (RunError, OSError) as exc:
-        kept = exc
-    lines += _watch(gateway)
-    if kept is not None:
-        raise kept
-    return lines
+        return _check_one(gateway, follow, changed)
+    except SystemdError as exc:
+        follow.say(settings, str(exc), False)
+    except Exception as exc:  # pylint: disable=broad-exception-caught
+        # Much of what is read is a user's, who may mean harm: the others are still watched.
+        follow.say(settings, "cannot be checked: %s" % exc, False)
+    return []
 
 
-def _watch(gateway: ManagedGateway) -> list[str]:
-    """Sample, and decide; what was done."""
-    if gateway.problem or gateway.pid is None or gateway.active_state != "active":
-        return []
-    row = sampling.take(gateway)
+def _check_one(
+    gateway: ManagedGateway, follow: Progress, changed: list[tuple[ManagedGateway, Any]]
+) -> list[Suspect]:
+    settings = gateway.settings
+    follow.step(progress.SAMPLE, settings)
+    row = sampling.measured(gateway) if gateway.active_state == "active" else None
+    inside = _look_inside(gateway, follow)
+    follow.step(progress.DECIDE, settings)
     if row is None:
+        _clean(gateway, inside, follow)
         return []
+    sampling.complete(row, gateway, inside.said)
+    if not gateway.problem and identity.is_outdated(gateway, inside.stamps):
+        changed.append((gateway, inside.stamps))
     kept = None
     try:
-        history.append(gateway.settings.folder, row)
-        history.prune(gateway.settings.folder, gateway.settings.history_days)
+        history.append(settings.folder, row)
+        history.prune(settings.folder, settings.history_days)
     except OSError as exc:
         # A full disk is no reason to let the gateway run out of memory: decide first.
         kept = exc
-    done = _decide(gateway, row)
+    acted = _decide(gateway, row, follow)
+    # Last: it runs a program as the user.
+    _clean(gateway, inside, follow)
     if kept is not None:
         raise kept
-    return [done] if done else []
+    if settings.threshold is None or not inside.suspect:
+        _over(settings, ("frozen",), "its event loop runs again")
+        return []
+    return [] if acted and settings.action == "restart" else [(gateway, row)]
+
+
+def _look_inside(gateway: ManagedGateway, follow: Progress) -> home.Home:
+    """What the home says; nothing if an earlier look at it has not come to an end."""
+    if gateway.name in follow.hung:
+        gateway.problem = "its home %s does not answer" % gateway.settings.home
+        follow.say(gateway.settings, "%s: only its memory is watched" % gateway.problem)
+        return home.unknown()
+    follow.step(progress.HOME, gateway.settings)
+    return home.look(gateway)
+
+
+def _clean(gateway: ManagedGateway, inside: home.Home, follow: Progress) -> None:
+    if inside.marker_seconds is None:
+        return
+    try:
+        if handover.clean(gateway):
+            text = "removed a drain marker that an interrupted restart had left"
+            follow.say(gateway.settings, text)
+    except (RunError, OSError) as exc:
+        follow.say(gateway.settings, "cannot be checked: %s" % exc, False)
 
 
 def breached(gateway: ManagedGateway, row: dict[str, Any]) -> tuple[int, int]:
@@ -105,27 +197,32 @@ def _same_run(row: dict[str, Any], gateway: ManagedGateway) -> bool:
     return row["pid"] == gateway.pid
 
 
-def _decide(gateway: ManagedGateway, row: dict[str, Any]) -> str | None:
-    """What was done, or None."""
+def _decide(gateway: ManagedGateway, row: dict[str, Any], follow: Progress) -> bool:
+    """Whether anything was done."""
     if gateway.settings.threshold is None:
-        return None
+        return False
     why = _why(gateway, row)
     if why is None:
-        return None
+        _memory_is_over(gateway, row)
+        return False
+    return _react(gateway, row, why, follow)
+
+
+def _react(
+    gateway: ManagedGateway, row: dict[str, Any], why: tuple[str, str], follow: Progress
+) -> bool:
     # Seldom needed, by what is started up to 1,440 times a day.
     from . import reaction
 
-    return reaction.react(gateway.settings, row, *why)
+    done = reaction.react(gateway, row, *why)
+    if done is not None:
+        follow.say(gateway.settings, done)
+    return done is not None
 
 
 def _why(gateway: ManagedGateway, row: dict[str, Any]) -> tuple[str, str] | None:
     """Why the gateway should be restarted: (a word for the ledger, a sentence), or None."""
     settings = gateway.settings
-    silent = heartbeat.frozen(gateway)
-    if silent is not None:
-        return "frozen", "its event loop has stood still for %s: it answers nobody" % display.span(
-            silent
-        )
     # One sample is enough there, also if no others can be kept.
     emergency = limits.emergency(gateway, row)
     if emergency is not None:
@@ -148,3 +245,97 @@ def _why(gateway: ManagedGateway, row: dict[str, Any]) -> tuple[str, str] | None
             display.megabytes(row["swap_bytes"]),
         ),
     )
+
+
+def _look_again(suspects: list[Suspect], follow: Progress) -> None:
+    """Ask the second witness of those whose beat has stopped, after one wait for all of them."""
+    if suspects:
+        time.sleep(heartbeat.LOOK_AGAIN_SECONDS)
+    spent: dict[str, float] = {}
+    for gateway, row in suspects:
+        settings = gateway.settings
+        left = WITNESS_SECONDS - spent.get(settings.user, 0.0)
+        if left <= 0:
+            text = "whether it is frozen was not asked: the others of %s took too long"
+            follow.say(settings, text % settings.user)
+            continue
+        follow.step(progress.WITNESS, settings)
+        begun = time.monotonic()
+        try:
+            silent = heartbeat.confirmed(gateway, left)
+            if silent is not None:
+                text = "its event loop has stood still for %s: it answers nobody"
+                _react(gateway, row, ("frozen", text % display.span(silent)), follow)
+        except Exception as exc:  # pylint: disable=broad-exception-caught
+            # As in _guarded.
+            follow.say(settings, "cannot be checked: %s" % exc, False)
+        spent[settings.user] = spent.get(settings.user, 0.0) + time.monotonic() - begun
+
+
+def _alarms_of(settings: Settings) -> bool:
+    """Whether the gateway may have open alarms: most have none, and then nothing is imported."""
+    return os.path.exists(os.path.join(settings.folder, "alarms.json"))
+
+
+def _alert(settings: Settings, code: str, reason: str, follow: Progress) -> None:
+    from . import alarms
+
+    try:
+        alarms.alert_of(settings, code, reason)
+    except OSError as exc:
+        follow.say(settings, str(exc), False)
+    follow.say(settings, reason, False)
+
+
+def note_faults(every: Collection[Settings], faults: Collection[str]) -> None:
+    """Raise an alarm about files of the configuration that are left out, or call it off.
+
+    It is that of the first gateway, as it is about none of them.
+    """
+    for settings in every:
+        if not faults:
+            _over(settings, ("config",), "all files of the configuration are right")
+            continue
+        from . import alarms
+
+        with contextlib.suppress(OSError):
+            alarms.alert_of(settings, "config", "; ".join(faults))
+        return
+
+
+def _over(settings: Settings, codes: tuple[str, ...], reason: str) -> None:
+    if not _alarms_of(settings):
+        return
+    from . import alarms
+
+    alarms.settle(settings, codes, reason)
+
+
+def _memory_is_over(gateway: ManagedGateway, row: dict[str, Any]) -> None:
+    """Call off the alarms about memory if none of the last samples is above the threshold."""
+    settings = gateway.settings
+    if not _alarms_of(settings) or breached(gateway, row)[0]:
+        return
+    from . import alarms
+
+    codes = alarms.open_codes(settings).difference(alarms.OTHERS)
+    text = "%s is below the threshold of %s" % (
+        display.megabytes(sampling.footprint(row)),
+        display.megabytes(settings.threshold),
+    )
+    alarms.settle(settings, codes, text, row)
+
+
+def _deliver(every: Collection[Settings], follow: Progress) -> None:
+    """Have the notify command told what waits for it, also from earlier checks."""
+    waiting = [settings for settings in every if _alarms_of(settings)]
+    if not waiting:
+        return
+    from . import alarms
+
+    deadline = time.monotonic() + alarms.PATIENCE
+    for settings in waiting:
+        follow.step(progress.NOTIFY, settings)
+        line = alarms.deliver(settings, deadline)
+        if line is not None:
+            follow.say(settings, line, False)

@@ -39,8 +39,18 @@ if TYPE_CHECKING:
         gateways: list[Gateway]
         unresolved: list[Gateway]
         containers: list[Gateway]
+
+    class Look(NamedTuple):
+        """``gateways`` by name; why there is no answer about others, by name; and the names of
+        those that cannot run, as the systemd of their user does not. Any other is gone.
+        """
+
+        gateways: dict[str, Gateway]
+        silent: dict[str, str]
+        asleep: set[str]
 else:
     Survey = collections.namedtuple("Survey", "gateways unresolved containers")
+    Look = collections.namedtuple("Look", "gateways silent asleep")
 
 __all__ = [
     "NOT_HERE",
@@ -48,11 +58,13 @@ __all__ = [
     "SAFE_HOME",
     "SAFE_NAME",
     "Gateway",
+    "Look",
     "Survey",
     "find_gateways",
     "find_named",
     "home_problem",
     "in_containers",
+    "look",
     "manager_of",
     "of_manager",
     "of_unit_files",
@@ -136,7 +148,15 @@ def refresh(wanted: Iterable[Known]) -> dict[str, Gateway]:
     """The gateways of ``wanted`` as they are now, by name.
 
     One call to each systemd manager concerned. A gateway whose unit is gone, or whose manager does
-    not answer, is not in it: see standing.
+    not answer, is not in it: see look and standing.
+    """
+    return look(wanted).gateways
+
+
+def look(wanted: Iterable[Known], timeout: float = systemd.TIMEOUT) -> Look:
+    """The gateways of ``wanted`` as they are now, and those of which nothing is known.
+
+    One call to each systemd manager concerned, which has ``timeout`` seconds.
     """
     by_manager: dict[int | None, list[Known]] = {}
     for one in wanted:
@@ -147,13 +167,17 @@ def refresh(wanted: Iterable[Known]) -> dict[str, Gateway]:
             continue
         if one.unit:
             by_manager.setdefault(key, []).append(one)
-    found = {}
+    seen = Look({}, {}, set())
     for group in by_manager.values():
         units = {one.unit: one for one in group if one.unit}
+        manager = manager_of(group[0], timeout)
         try:
-            manager = manager_of(group[0])
             blocks = manager.show(list(units), PROPERTIES)
-        except SystemdError:
+        except SystemdError as exc:
+            if manager.user is not None and not systemd.has_manager(manager.user):
+                seen.asleep.update(one.name for one in group)
+            else:
+                seen.silent.update({one.name: str(exc) for one in group})
             continue
         for properties in blocks:
             known = units.get(properties.get("Id", ""))
@@ -161,8 +185,8 @@ def refresh(wanted: Iterable[Known]) -> dict[str, Gateway]:
                 continue
             gateway = from_unit(manager, properties, known)
             if gateway is not None:
-                found[known.name] = gateway
-    return found
+                seen.gateways[known.name] = gateway
+    return seen
 
 
 def standing(known: Known) -> str:
@@ -191,9 +215,9 @@ def _running_managers() -> set[int]:
     return {one.user.pw_uid for one in systemd.user_managers() if one.user is not None}
 
 
-def manager_of(gateway: Known) -> systemd.Manager:
+def manager_of(gateway: Known, timeout: float = systemd.TIMEOUT) -> systemd.Manager:
     """The systemd manager that runs ``gateway``."""
-    return systemd.Manager(None if gateway.scope == "system" else gateway.account)
+    return systemd.Manager(None if gateway.scope == "system" else gateway.account, timeout)
 
 
 def of_manager(

@@ -6,14 +6,15 @@
 Hermes 0.18.2 and later know it: whether the installed one does, it says itself, for its version may
 be unknown. A marker that is left behind wedges the gateway, so whoever writes
 it removes it again; what a killed arbiter left is removed by the unit's ExecStopPost and by the
-next check. It is written and removed as the gateway's user.
+next check. It is written and removed as the gateway's user, outside of the sandbox of our units.
 """
 
 from __future__ import annotations
 
 import os
+import time
 
-from .._host import command, files
+from .._host import confined, files
 from .._host.errors import FileError, RunError
 from . import client
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 NAME = ".drain_request.json"
 PRINCIPAL = "hermes-guard"
+# A home that takes longer to remove a file from is on a disk or a server that hangs.
+REMOVE_SECONDS = 10
 # Run by Hermes's own Python. If Hermes can, it does not announce the end of the process to the home
 # channel: the users who are concerned have had their answers.
 _WRITE = """
@@ -56,6 +59,18 @@ def ours(gateway: Gateway) -> bool:
     return content is not None and content.get("principal") == PRINCIPAL
 
 
+def age(gateway: Gateway) -> float | None:
+    """How many seconds ago our marker was written; None if the home has none.
+
+    By the wall clock, so a clock that was set makes it negative.
+    """
+    try:
+        written = os.lstat(os.path.join(gateway.home, NAME)).st_mtime
+    except OSError:
+        return None
+    return time.time() - written if ours(gateway) else None
+
+
 def foreign(gateway: Gateway) -> bool:
     """Whether someone else drains the gateway."""
     content = _marker(gateway)
@@ -73,7 +88,8 @@ def remove(gateway: Gateway) -> bool:
     """Remove our marker, if there is one; whether there was. RunError if it cannot be removed."""
     if not ours(gateway):
         return False
-    done = command.run(["rm", "-f", "--", os.path.join(gateway.home, NAME)], user=gateway.account)
+    path = os.path.join(gateway.home, NAME)
+    done = confined.run(["rm", "-f", "--", path], gateway.account, timeout=REMOVE_SECONDS)
     if done.rc != 0:
         raise RunError(
             "the drain marker in %s cannot be removed: %s" % (gateway.home, done.err.strip())

@@ -74,9 +74,25 @@ class Gateway:
         self.container: str | None = None
         self.conflict: str | None = None
         self.unresolved = False
-        self.problem = home_problem(self)
+        self._problem: str | None = None
+        self._looked_at = False
         self.main_pid: int | None = None
         self.set_state({})
+
+    @property
+    def problem(self) -> str | None:
+        """Why the gateway must not be touched, or None.
+
+        Looked up when it is asked for the first time: a home may be on a server that hangs.
+        """
+        if not self._looked_at:
+            self.problem = home_problem(self)
+        return self._problem
+
+    @problem.setter
+    def problem(self, reason: str | None) -> None:
+        self._problem = reason
+        self._looked_at = True
 
     def set_state(
         self, properties: Mapping[str, str], pid: int | None = None, argv: Sequence[str] = ()

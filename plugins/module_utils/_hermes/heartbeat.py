@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 
-from .._host import command, files, proc
+from .._host import command, confined, files, proc
 from .._host.errors import FileError, RunError
 
 TYPE_CHECKING = False
@@ -42,7 +42,8 @@ WITNESS_TIMEOUT = 30
 _ABSENT = object()
 # Run as the owner by the system's own Python: root's units may not connect to a user's socket. It
 # takes the directory of the beat, the pid of the gateway, and how often to ask the socket, each
-# time for how long. A quota has no other sign than a write that fails.
+# time for how long. A quota, or a disk that has become read-only, shows in a write that fails: in
+# the sandbox of the guard's own units every home is read-only.
 _WITNESS = r"""
 import os, socket, stat, sys, time
 directory, pid, tries, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
@@ -90,19 +91,31 @@ print(word())
 
 def frozen(gateway: Gateway) -> float | None:
     """For how many seconds the gateway's loop has not run, if that is too long; else None."""
-    # Without room for a beat, a loop that runs cannot say so: that is no reason for a restart.
-    if (silence(gateway) or 0) < FROZEN_SECONDS or not _room(gateway.home):
+    if not suspected(gateway):
         return None
-    # A machine or a container that was paused has not beaten either. Its loop runs now, and what
-    # was due comes at once.
     time.sleep(LOOK_AGAIN_SECONDS)
+    return confirmed(gateway)
+
+
+def suspected(gateway: Gateway) -> bool:
+    """Whether the beat has stopped for too long. That alone is no evidence: see confirmed."""
+    # Without room for a beat, a loop that runs cannot say so: that is no reason for a restart.
+    return (silence(gateway) or 0) >= FROZEN_SECONDS and _room(gateway.home)
+
+
+def confirmed(gateway: Gateway, timeout: float = WITNESS_TIMEOUT) -> float | None:
+    """As frozen, of a gateway that was suspected LOOK_AGAIN_SECONDS ago; ``timeout`` in seconds.
+
+    A machine or a container that was paused has not beaten either. Its loop runs now, and what was
+    due has come.
+    """
     silent = silence(gateway)
-    if silent is None or silent < FROZEN_SECONDS or not _witnessed(gateway):
+    if silent is None or silent < FROZEN_SECONDS or not _witnessed(gateway, timeout):
         return None
     return silent
 
 
-def _witnessed(gateway: Gateway) -> bool:
+def _witnessed(gateway: Gateway, timeout: float) -> bool:
     """Whether all else that can say so says as well that the loop does not run."""
     armed = (_beat(gateway) or {}).get("loop_tick_socket", _ABSENT)
     if armed is not _ABSENT and armed is not True:
@@ -115,10 +128,10 @@ def _witnessed(gateway: Gateway) -> bool:
         str(ANSWER_SECONDS),
     ]
     try:
-        done = command.run(
+        done = confined.run(
             [command.system_python(), "-IS", "-B", "-c", _WITNESS, *asked],
-            user=gateway.account,
-            timeout=WITNESS_TIMEOUT,
+            gateway.account,
+            timeout=timeout,
         )
     except RunError:
         # Unknown is no reason for a restart.
@@ -157,7 +170,5 @@ def _room(folder: str) -> bool:
     try:
         info = os.statvfs(folder)
     except OSError:
-        return False
-    if info.f_flag & os.ST_RDONLY:
         return False
     return info.f_bavail * info.f_frsize >= ROOM and (info.f_files == 0 or info.f_favail > 0)

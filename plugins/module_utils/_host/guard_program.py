@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 PROGRAM = "/usr/local/bin/hermes-guard"
 FOLDER = "/etc/hermes-guard"
 STATE = "/var/lib/hermes-guard"
+# Asks the Hermes of gateways that have changed, for the samples of the watchdog.
+IDENTITY_UNIT = "hermes-guard-identity.service"
+# What the notify command needs and nobody else may read.
+NOTIFY_SECRET = FOLDER + "/notify.secret"
 # In STATE: what the module hermes_config set, and what was there before. Not the guard's own.
 SESSION_RECORD = "hermes_config.json"
 # Seconds, as TimeoutStartSec of NAME-restart.service: waiting for a quiet moment, draining and two

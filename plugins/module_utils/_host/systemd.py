@@ -29,23 +29,29 @@ TIMEOUT = 30.0
 
 
 class Manager:
-    """The manager of scope "system" (``user`` None), or the one of a user, scope "user"."""
+    """The manager of scope "system" (``user`` None), or the one of a user, scope "user".
 
-    def __init__(self, user: pwd.struct_passwd | None = None) -> None:
+    ``timeout`` is how many seconds it has for an answer.
+    """
+
+    def __init__(self, user: pwd.struct_passwd | None = None, timeout: float = TIMEOUT) -> None:
         self.user = user
         self.scope = "system" if user is None else "user"
+        self.timeout = timeout
 
-    def systemctl(self, *arguments: str, timeout: float = TIMEOUT) -> command.Result:
+    def systemctl(self, *arguments: str, timeout: float | None = None) -> command.Result:
         """Run systemctl with ``arguments``; SystemdError if it cannot be run at all."""
         scope = [] if self.user is None else ["--user"]
         try:
             return command.run(
-                ["systemctl", *scope, "--no-pager", *arguments], user=self.user, timeout=timeout
+                ["systemctl", *scope, "--no-pager", *arguments],
+                user=self.user,
+                timeout=self.timeout if timeout is None else timeout,
             )
         except RunError as exc:
             raise SystemdError(str(exc)) from exc
 
-    def call(self, *arguments: str, timeout: float = TIMEOUT) -> command.Result:
+    def call(self, *arguments: str, timeout: float | None = None) -> command.Result:
         """As systemctl(), but SystemdError with its message if it fails."""
         done = self.systemctl(*arguments, timeout=timeout)
         if done.rc != 0:
@@ -123,6 +129,11 @@ def environment(value: str | None) -> dict[str, str]:
     except ValueError:
         return {}
     return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def has_manager(user: pwd.struct_passwd) -> bool:
+    """Whether the systemd of ``user`` runs."""
+    return os.path.exists(os.path.join(USER_RUNTIME, str(user.pw_uid), "systemd", "private"))
 
 
 def user_managers() -> list[Manager]:

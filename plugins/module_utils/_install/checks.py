@@ -56,7 +56,8 @@ def _check_calendars(events: object) -> None:
 def check_files(changes: dict[str, Change]) -> None:
     """SettingError for a configuration file of the guard with a wrong value in it."""
     for path, change in changes.items():
-        if change.after is not None and path.startswith(config.FOLDER + "/"):
+        configuration = path.startswith(config.FOLDER + "/") and path.endswith(".conf")
+        if change.after is not None and configuration:
             config.check_text(change.after.decode("utf-8"), path)
 
 

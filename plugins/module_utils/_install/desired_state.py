@@ -64,8 +64,16 @@ def drop_in_directory(gateway: discovery.Gateway) -> str | None:
 
 
 def _with_secrets(text: str, secrets: dict[str, Any]) -> str:
-    """``text`` with each secret behind its key, for which it has a line such as ``key =``."""
+    """``text`` with each secret behind its key, for which it has a line such as ``key =``.
+
+    A text that is "@key@" and nothing else becomes the secret, which may then have several lines.
+    """
     for key, value in secrets.items():
+        if text == "@%s@" % key:
+            return "%s\n" % str(value).rstrip("\n")
+    for key, value in secrets.items():
+        if "%s =" % key not in text:
+            continue
         line = "%s = %s" % (key, value)
         if any(letter in line for letter in "\r\n\0"):
             raise GuardError("%s has a line break in it; allowed: one line" % key)

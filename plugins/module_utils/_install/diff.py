@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .._guard import config
+from .._host import guard_program
 from .plan import Change
 
 # Readable by others: what is not may hold a secret of an earlier run.
@@ -17,6 +18,8 @@ def of_file(path: str, change: Change, hidden: tuple[str, ...] | None) -> dict[s
 
     ``hidden`` says how lines begin whose rest is secret, None if that is not known.
     """
+    if path == guard_program.NOTIFY_SECRET:
+        return _of_secret(path, change)
     old, new = _readable(path, change.before), _readable(path, change.after)
     same = not _secret_lines(old, hidden) or _secret_lines(old, hidden) == _secret_lines(
         new, hidden
@@ -29,6 +32,17 @@ def of_file(path: str, change: Change, hidden: tuple[str, ...] | None) -> dict[s
         "after_header": _header(path, change.after, change.mode_after),
         "before": _hide(old, hidden, "(hidden)"),
         "after": _hide(new, hidden, "(hidden)" if same else "(hidden, another one)"),
+    }
+
+
+def _of_secret(path: str, change: Change) -> dict[str, str]:
+    """The entry for a file that is a secret as a whole."""
+    after = "(hidden)\n" if change.before in (None, change.after) else "(hidden, another one)\n"
+    return {
+        "before_header": _header(path, change.before, change.mode_before),
+        "after_header": _header(path, change.after, change.mode_after),
+        "before": "" if change.before is None else "(hidden)\n",
+        "after": "" if change.after is None else after,
     }
 
 

@@ -28,6 +28,7 @@ from . import bytecode
 
 ENTRY = "_guard.main"
 MODULES = (
+    "_guard.alarms",
     "_guard.arbiter",
     "_guard.cli",
     "_guard.config",
@@ -35,6 +36,8 @@ MODULES = (
     "_guard.file_lock",
     "_guard.handover",
     "_guard.history",
+    "_guard.home",
+    "_guard.identity",
     "_guard.last_seen",
     "_guard.ledger",
     "_guard.limits",
@@ -42,10 +45,12 @@ MODULES = (
     "_guard.memory_trend",
     "_guard.notify",
     "_guard.policy",
+    "_guard.progress",
     "_guard.reaction",
     "_guard.restart",
     "_guard.sampling",
     "_guard.status",
+    "_guard.supervised",
     "_guard.suspension",
     "_guard.watchdog",
     "_hermes.agent_cache",

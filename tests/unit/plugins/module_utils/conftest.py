@@ -20,7 +20,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     restart,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, guard_program
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     systemd as systemd_module,
 )
@@ -79,6 +79,8 @@ class FakeSystemd:
         self.calls = []
         # The verbs that were asked for, those too that change nothing.
         self.asked = []
+        # How often the unit was started that asks the Hermes of gateways: no gateway is touched.
+        self.identity_asked = 0
         self.fails = set()
         # Timers that are active and have no next time.
         self.elapsed = set()
@@ -166,6 +168,9 @@ class FakeSystemd:
         ]
         verb, rest = words[0], words[1:]
         self.asked.append(verb)
+        if rest[-1:] == [guard_program.IDENTITY_UNIT] and verb == "start":
+            self.identity_asked += 1
+            return command.Result(0, "", "")
         if verb not in ("show", "list-unit-files", "list-timers", "--version"):
             self.calls.append(
                 " ".join([verb] + [word for word in rest if not word.startswith("--")])

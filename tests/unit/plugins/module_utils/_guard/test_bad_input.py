@@ -12,6 +12,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     config,
     gateway_info,
     history,
+    identity,
     status,
     watchdog,
 )
@@ -25,7 +26,7 @@ def host(systemd, tmp_path, monkeypatch):
     """Two gateways that run, of which tests spoil the second."""
     monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     monkeypatch.setattr(config.load, "__defaults__", (str(tmp_path / "etc"),))
-    monkeypatch.setattr(client.run_python, "__defaults__", (None, None, 1.0))
+    monkeypatch.setattr(client.run_python, "__defaults__", (None, None, 10.0))
     systemd.add_gateway(tmp_path / "good")
     systemd.add_gateway(tmp_path / "bad", unit=BAD + ".service")
     return systemd
@@ -40,6 +41,8 @@ def check(settings, host, tmp_path):
             settings(home=tmp_path / "good", threshold="1G"),
             settings(BAD + ".service", home=tmp_path / "bad", threshold="1G"),
         ]
+        watchdog.check(every)
+        identity.answer(every)
         lines, _all_right = watchdog.check(every)
         assert [line for line in lines if line.startswith(GOOD + ":")] == []
         assert history.tail(every[0].folder, 1)[0]["version"] == "0.19.0"
@@ -91,7 +94,7 @@ def lend(monkeypatch, python):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("exec sleep 60", "did not end within 1 s"),
+        ("exec sleep 60", "did not end within 10 s"),
         ("exec yes", "printed more than"),
         ("echo '{\"version\": '", "gave no usable answer"),
         ("echo '[1, 2]'", "gave no usable answer"),

@@ -66,15 +66,15 @@ def test_gateway_that_does_not_drain_is_told_to_restart_itself(
 def test_shell_above_a_gateway_gets_no_signal(systemd, settings, home, monkeypatch):
     """It would die of SIGUSR1, and systemd would then kill the turns that are under way."""
     monkeypatch.setattr(restart, "DRAIN_SECONDS", 0.3)
-    real = discovery.refresh
+    real = discovery.look
 
-    def refresh(wanted):
-        found = real(wanted)
-        for one in found.values():
+    def look(wanted, *more):
+        found = real(wanted, *more)
+        for one in found.gateways.values():
             one.main_pid = os.getppid() if one.pid else None
         return found
 
-    monkeypatch.setattr(discovery, "refresh", refresh)
+    monkeypatch.setattr(discovery, "look", look)
     home.mkdir()
     (home / "mode").write_text("busy")
     systemd.add_gateway(home)
@@ -94,8 +94,7 @@ def test_newer_gateway_that_does_not_drain_is_restarted_by_systemd(
     home.mkdir()
     (home / "mode").write_text("busy")
     if version is None:
-        unknown = {"provider": None, "model": None, "version": None}
-        monkeypatch.setattr(restart.sampling, "identity", lambda gateway: unknown)
+        monkeypatch.setattr(restart.identity, "ask", lambda gateway: "it does not answer")
     else:
         (home / "version").write_text(version)
     systemd.add_gateway(home)

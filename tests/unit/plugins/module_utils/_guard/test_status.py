@@ -16,6 +16,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     config,
     doctor,
     history,
+    identity,
     ledger,
     managed,
     sampling,
@@ -42,6 +43,7 @@ def timers(systemd, monkeypatch):
 def test_status_of_a_running_gateway(timers, settings, tmp_path):
     timers.add_gateway(tmp_path / "home")
     one = settings(threshold="1G")
+    assert identity.ask(managed.find(one)) is None
     ledger.write(one.folder, "restart", "restarted", "it leaked", trigger="watchdog")
     ledger.write(one.folder, "refused", "young", "too young", trigger="timer")
     answer = json.loads(json.dumps(status.status([one])))
@@ -197,7 +199,7 @@ def test_status_has_profiles_and_conflicts(timers, settings, tmp_path, capsys):
 
 
 def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(config.load, "__defaults__", (str(tmp_path / "etc"),))
+    monkeypatch.setattr(config.load_tolerantly, "__defaults__", (str(tmp_path / "etc"),))
     monkeypatch.setattr(signal, "signal", lambda *_arguments: None)
     timers.add_gateway(tmp_path / "home")
     (tmp_path / "etc").mkdir()

@@ -13,12 +13,14 @@ import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     handover,
     history,
+    identity,
     ledger,
     limits,
     managed,
     sampling,
     watchdog,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
 
@@ -160,8 +162,8 @@ def test_cooldown(systemd, settings, home, clock):
 NOTIFIER = """
 import json, os, sys
 with open(os.path.join(os.path.dirname(sys.argv[0]), "told"), "a") as out:
-    out.write(json.dumps([sys.argv[1:], dict(os.environ)]) + "\\n")
-sys.exit(1)
+    out.write(json.dumps([sys.argv[1:], dict(os.environ), json.load(sys.stdin)]) + "\\n")
+sys.exit(os.path.exists(os.path.join(os.path.dirname(sys.argv[0]), "fails")))
 """
 
 
@@ -214,7 +216,7 @@ def test_alert_only_and_what_the_command_is_told(
     one = settings(threshold="1M", breaches="1 of 1", action="alert", notify_command=command)
     lines, good = check(clock, one, count=2)
     assert (good, lines[0].partition(" ALERT")[1], systemd.calls) == (True, " ALERT", [])
-    arguments, environment = told()[0]
+    arguments, environment, said = told()[0]
     assert len(told()) == 1
     # No shell: what a shell would carry out arrives as words.
     assert arguments == ["$(touch %s/evil)" % tmp_path, ";", "touch", "%s/evil" % tmp_path]
@@ -232,13 +234,23 @@ def test_alert_only_and_what_the_command_is_told(
         "THRESHOLD_BYTES": str(1 << 20),
     }
     assert "above the threshold" in environment["HERMES_GUARD_REASON"]
+    same = ("event", "gateway", "reason", "bytes", "rss_bytes", "threshold_bytes", "host")
+    assert {name: str(said[name]) for name in same} == {
+        name: environment["HERMES_GUARD_" + name.upper()] for name in same
+    }
+    assert (said["code"], said["sample"]["pid"]) == ("threshold", systemd.pid())
 
 
 @pytest.mark.parametrize("command", ["/no/such/program", "'not closed", "false"])
 def test_notifier_that_fails_stops_nothing(systemd, settings, home, clock, command):
     systemd.add_gateway(home)
-    assert check(clock, settings(threshold="1M", breaches="1 of 1", notify_command=command))[1]
+    """And the check says so, without the words of the command, which may hold a token."""
+    lines, good = check(
+        clock, settings(threshold="1M", breaches="1 of 1", notify_command=command + " TOKEN")
+    )
     assert systemd.calls == [ASKED]
+    assert not good and "it is tried again at the next check" in lines[1]
+    assert "TOKEN" not in "".join(lines)
 
 
 def test_told_once_while_a_restart_waits(systemd, settings, home, clock, notifier):
@@ -348,14 +360,14 @@ def test_gateway_that_nobody_thought_of_does_not_end_the_check(
     systemd, settings, tmp_path, clock, monkeypatch
 ):
     one, other = two(systemd, settings, tmp_path)
-    real = sampling.take
+    real = sampling.measured
 
     def strange(gateway):
         if gateway.name == one.name:
             raise KeyError("strange")
         return real(gateway)
 
-    monkeypatch.setattr(sampling, "take", strange)
+    monkeypatch.setattr(sampling, "measured", strange)
     lines, good = check(clock, one, other)
     assert (good, len(lines), len(history.tail(other.folder, 9))) == (False, 1, 1)
 
@@ -400,7 +412,7 @@ def test_marker_that_cannot_be_removed_does_not_end_the_watch(
     monkeypatch.setattr(handover.drain, "remove", read_only)
     one = settings(threshold="1M", breaches="1 of 1")
     lines, good = check(clock, one)
-    assert not good and "the drain marker cannot be removed" in lines[0]
+    assert not good and "the drain marker cannot be removed" in lines[1]
     assert (len(history.tail(one.folder, 9)), systemd.calls) == (1, [ASKED])
 
 
@@ -424,16 +436,43 @@ def test_version_is_that_of_the_code_that_runs(systemd, settings, home, askable)
     assert sampling.take(gateway)["version"] == "0.22.2.post1"
 
 
-def test_identity_is_asked_once_a_life(systemd, settings, home, clock, monkeypatch):
+@pytest.fixture
+def asked(monkeypatch):
+    """The homes whose Hermes was asked."""
+    homes = []
+
+    def probe(gateway):
+        homes.append(gateway.home)
+        return {"version": "0.19.0", "provider": "p", "model": "m"}
+
+    monkeypatch.setattr(client, "probe", probe)
+    return homes
+
+
+def test_check_asks_no_hermes_and_has_a_unit_ask_once_a_run(systemd, settings, home, clock, asked):
     systemd.add_gateway(home)
-    asked = []
-    real = sampling.client.probe
-    monkeypatch.setattr(
-        sampling.client, "probe", lambda *arguments: asked.append(1) or real(*arguments)
-    )
+    check(clock, settings(), count=3)
+    assert (asked, systemd.identity_asked) == ([], 1)
+    # What is not known is not guessed.
+    assert {row["version"] for row in history.tail(settings().folder, 9)} == {None}
+    assert identity.answer([settings()]) == [] and len(asked) == 1
     check(clock, settings(), count=2)
-    assert len(asked) == 1
     assert history.tail(settings().folder, 1)[0]["version"] == "0.19.0"
     systemd._restart([UNIT])
-    check(clock, settings(), count=2)
-    assert len(asked) == 2
+    check(clock, settings())
+    # It may have been an upgrade.
+    assert history.tail(settings().folder, 1)[0]["version"] is None
+    assert (len(asked), systemd.identity_asked) == (1, 2)
+
+
+def test_configuration_that_changes_all_the_time_is_not_asked_for_all_the_time(
+    systemd, settings, home, clock, asked
+):
+    systemd.add_gateway(home)
+    for number in range(12):
+        (home / "config.yaml").write_text("a: %s" % ("x" * number))
+        check(clock, settings())
+        assert identity.answer([settings()]) == []
+    # Twelve checks are an hour, in which ten minutes are to be between two questions.
+    assert (len(asked), systemd.identity_asked) == (6, 6)
+    assert history.tail(settings().folder, 1)[0]["version"] == "0.19.0"

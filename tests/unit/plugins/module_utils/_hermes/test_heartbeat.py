@@ -20,7 +20,11 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     watchdog,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import heartbeat
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    command,
+    confined,
+    proc,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import RunError
 
 UNIT = "hermes-gateway.service"
@@ -112,19 +116,22 @@ def test_a_machine_that_was_paused(one, monkeypatch):
 def test_a_full_disk_stops_the_beat_and_not_the_loop(one, monkeypatch):
     beat(one.home, 400, one.pid)
     assert heartbeat.frozen(one)
-    for room in ({"f_bavail": 0}, {"f_favail": 0}, {"f_flag": os.ST_RDONLY}):
+    for room in ({"f_bavail": 0}, {"f_favail": 0}):
         info = {"f_bavail": 1 << 20, "f_frsize": 4096, "f_files": 1 << 20, "f_favail": 1 << 20}
-        info = {**info, "f_flag": 0, **room}
+        info = {**info, **room}
         monkeypatch.setattr(os, "statvfs", lambda path, info=info: SimpleNamespace(**info))
         assert heartbeat.frozen(one) is None
 
 
-def test_quota_stops_the_beat_and_not_the_loop(one, monkeypatch):
-    """Only a write shows it, for statvfs knows the disk's room and not the user's."""
+@pytest.mark.parametrize("fault", ["122, 'Disk quota exceeded'", "30, 'Read-only file system'"])
+def test_quota_or_read_only_disk_stops_the_beat_and_not_the_loop(one, monkeypatch, fault):
+    """Only a write shows it: statvfs knows the disk's room and not the user's, and in the sandbox
+    of the units every home is read-only.
+    """
     beat(one.home, 400, one.pid)
     assert heartbeat.frozen(one)
     assert os.listdir(os.path.join(one.home, "state")) == ["gateway.heartbeat"]
-    over = heartbeat._WITNESS.replace("os.fsync(fd)", "raise OSError(122, 'Disk quota exceeded')")
+    over = heartbeat._WITNESS.replace("os.fsync(fd)", "raise OSError(%s)" % fault)
     monkeypatch.setattr(heartbeat, "_WITNESS", over)
     assert heartbeat.frozen(one) is None
     assert os.listdir(os.path.join(one.home, "state")) == ["gateway.heartbeat"]
@@ -208,7 +215,7 @@ def test_witness_that_cannot_be_asked_is_no_evidence(one, monkeypatch, result):
             raise RunError("python3 did not end within 30 s")
         return result
 
-    monkeypatch.setattr(command, "run", run)
+    monkeypatch.setattr(confined, "run", run)
     assert heartbeat.frozen(one) is None
 
 

@@ -1,0 +1,196 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Alarms of one gateway: which are open, and which the notify command still has to take.
+
+An alarm is raised once, once more at 90 % of the limit, and called off when it is over. What the
+notify command does not take, by ending with 0, it gets again at the next check.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+
+from .._host import display, files
+from .._host.errors import FileError
+from . import ledger, limits, notify
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from typing import Any
+
+    from .config import Settings
+    from .managed import ManagedGateway
+
+NAME = "alarms.json"
+LOCK = "alarms.lock"
+# The code of the second alarm, which is the same for each first one.
+NEAR = "near-limit"
+# Alarms that are about something else than memory.
+OTHERS = ("frozen", "gone", "silent", "config")
+# Of one gateway. A notify command that never works must not fill the disk.
+MOST_WAITING = 20
+# Seconds for all that one check has to tell.
+PATIENCE = 60
+
+
+def alert(gateway: ManagedGateway, row: dict[str, Any] | None, code: str, reason: str) -> str:
+    """Raise an alarm about this run of the gateway, unless it is open: a line for the journal.
+
+    ``row`` is the newest sample, None if the alarm is about no memory.
+    """
+    settings = gateway.settings
+    _raise(settings, gateway.invocation_id, (code, reason), row, NEAR if code == "limit" else code)
+    if row is not None and code not in (*OTHERS, "limit") and limits.is_near(gateway, row):
+        text = "%s; %s is above %d %% of the limit of %s" % (
+            reason,
+            display.megabytes(limits.resident(row)),
+            round(100 * limits.NEAR),
+            display.megabytes(limits.kernel_limit(gateway)),
+        )
+        _raise(settings, gateway.invocation_id, (NEAR, text), row, NEAR)
+    return "ALERT: " + reason
+
+
+def alert_of(settings: Settings, code: str, reason: str) -> str:
+    """As alert, about a gateway of which nothing else is known."""
+    _raise(settings, None, (code, reason), None, code)
+    return "ALERT: " + reason
+
+
+def _raise(
+    settings: Settings,
+    run: str | None,
+    what: tuple[str, str],
+    row: dict[str, Any] | None,
+    opened: str,
+) -> None:
+    code, reason = what
+    entry = _entry("alert", code, reason, row)
+    try:
+        ledger.write(
+            settings.folder,
+            "alert",
+            code,
+            reason,
+            trigger="watchdog",
+            invocation_id=run,
+            **({} if row is None else {"before": row}),
+        )
+        with _state(settings) as state:
+            known = state["open"].get(opened)
+            if known is None or known.get("run") != run:
+                state["open"][opened] = {"run": run, "reason": reason}
+                state["waiting"].append(entry)
+    except OSError:
+        # Nothing can be kept on a full disk: better told twice than not at all.
+        notify.send(settings, entry)
+        raise
+
+
+def put(
+    settings: Settings, event: str, code: str, reason: str, row: dict[str, Any] | None = None
+) -> None:
+    """Have the notify command told of something that is no alarm."""
+    entry = _entry(event, code, reason, row)
+    try:
+        with _state(settings) as state:
+            state["waiting"].append(entry)
+    except OSError:
+        notify.send(settings, entry)
+
+
+def settle(settings: Settings, over: Collection[str], reason: str, row: Any = None) -> bool:
+    """Call off those of the open alarms that are ``over``, by their codes; whether there were any.
+
+    One that was never told is forgotten.
+    """
+    if not _is_open(settings, over):
+        return False
+    with _state(settings) as state:
+        codes = [code for code in state["open"] if code in over]
+        for code in codes:
+            alarm = state["open"].pop(code)
+            told = [one for one in state["waiting"] if _is(one, "alert", code)]
+            state["waiting"] = [one for one in state["waiting"] if one not in told]
+            if told or code == NEAR and len(codes) > 1:
+                continue
+            text = "%s; it was: %s" % (reason, alarm.get("reason"))
+            state["waiting"].append(_entry("resolved", code, text, row))
+            ledger.note(settings.folder, "resolved", code, text, trigger="watchdog")
+    return True
+
+
+def open_codes(settings: Settings) -> set[str]:
+    """The codes of the alarms that are open."""
+    return set(_read(settings)["open"])
+
+
+def _is_open(settings: Settings, codes: Collection[str]) -> bool:
+    return bool(open_codes(settings).intersection(codes))
+
+
+def _is(entry: Any, event: str, code: str) -> bool:
+    same = {code, "limit"} if code == NEAR else {code}
+    return entry.get("event") == event and entry.get("code") in same
+
+
+def deliver(settings: Settings, deadline: float) -> str | None:
+    """Give the notify command all that waits for it; a line for the journal if it does not work.
+
+    What is left at ``deadline`` (monotonic clock) waits on.
+    """
+    for entry in _read(settings)["waiting"]:
+        if time.monotonic() >= deadline:
+            return None
+        problem = notify.send(settings, entry)
+        if problem is not None:
+            return "the notify command %s; it is tried again at the next check" % problem
+        with contextlib.suppress(OSError), _state(settings) as state:
+            state["waiting"] = [one for one in state["waiting"] if one != entry]
+    return None
+
+
+def _entry(event: str, code: str, reason: str, row: dict[str, Any] | None) -> dict[str, Any]:
+    made = {"time": round(time.time(), 3), "event": event, "code": code, "reason": reason}
+    return dict(made, sample=row)
+
+
+def _read(settings: Settings) -> dict[str, Any]:
+    path = os.path.join(settings.folder, NAME)
+    try:
+        content = files.read_json(path, owners={0, os.geteuid()}) or {}
+    except FileError:
+        content = {}
+    opened, waiting = content.get("open"), content.get("waiting")
+    if not isinstance(opened, dict):
+        opened = {}
+    if not isinstance(waiting, list):
+        waiting = []
+    return {
+        "open": {code: one for code, one in opened.items() if isinstance(one, dict)},
+        "waiting": [one for one in waiting if isinstance(one, dict)],
+    }
+
+
+@contextlib.contextmanager
+def _state(settings: Settings) -> Iterator[dict[str, Any]]:
+    """What is kept, to be changed: a check and a restart may do so at the same time."""
+    os.makedirs(settings.folder, mode=0o755, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open(os.path.join(settings.folder, LOCK), flags, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        state = _read(settings)
+        yield state
+        state["waiting"] = state["waiting"][-MOST_WAITING:]
+        text = json.dumps(state, sort_keys=True) + "\n"
+        # A reason may quote what a home says.
+        files.write_atomic(os.path.join(settings.folder, NAME), text, 0o600)
+    finally:
+        os.close(fd)
