@@ -10,6 +10,7 @@ text from a host is never a template.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import os
 import re
@@ -20,6 +21,7 @@ import jinja2
 from . import _fleet, _plot
 
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "playbooks", "templates")
+NAME = "report.html.j2"
 # So many gateways have large charts, one below the other.
 FEW = 2
 _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.S)
@@ -27,9 +29,21 @@ _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.S)
 
 def html(report: dict[str, Any]) -> str:
     """The page of ``report``."""
-    loader = jinja2.FileSystemLoader(FOLDER)
+    frame = _plot.LARGE if report["gateways"] <= FEW else _plot.SMALL
+    environment = _environment()
+    return environment.get_template(NAME).render(
+        report=report,
+        groups=_fleet.GROUPS,
+        frame=frame,
+        plot=lambda row: _plot.plot(row, frame),
+        hashes=_hashes(environment),
+    )
+
+
+@functools.lru_cache(maxsize=None)
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -42,22 +56,17 @@ def html(report: dict[str, Any]) -> str:
         slope=_fleet.slope,
         brief=_fleet.brief,
     )
-    frame = _plot.LARGE if report["gateways"] <= FEW else _plot.SMALL
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        groups=_fleet.GROUPS,
-        frame=frame,
-        plot=lambda row: _plot.plot(row, frame),
-        hashes=_hashes(environment, loader),
-    )
+    return environment
 
 
-def _hashes(environment: jinja2.Environment, loader: jinja2.BaseLoader) -> dict[str, str]:
+def _hashes(environment: jinja2.Environment) -> dict[str, str]:
     """What the page's policy lets in: its own style and script, by their hashes.
 
     A text that got past the escaping would still not run.
     """
-    source = loader.get_source(environment, "report.html.j2")[0]
+    loader = environment.loader
+    assert loader is not None
+    source = loader.get_source(environment, NAME)[0]
     return {
         kind: "'sha256-%s'"
         % base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

@@ -206,6 +206,12 @@ def test_whatever_a_host_says_is_a_bounded_line():
     assert others and all(len(line) < 400 for line in others)
 
 
-def test_what_is_no_dictionary_of_answers():
+def test_answers_as_pairs():
+    pairs = [("b", answer(gateway())), ("a", answer(gateway()))]
+    assert status_table(pairs) == status_table(dict(pairs))
+
+
+@pytest.mark.parametrize("answers", [["x"], [("a", {}, {})]], ids=str)
+def test_what_is_no_dictionary_of_answers(answers):
     with pytest.raises(AnsibleFilterError, match="not list"):
-        status_table([])
+        status_table(answers)
