@@ -99,7 +99,9 @@ class Gateway:
     ) -> None:
         """Take over PROPERTIES of the unit, its process, and the command line that it starts."""
         self.profile = profile_of(argv, self.home)
-        commands = [launch.parse(proc.argv(pid)) if pid else None, launch.parse(argv)]
+        # The words of a process are those of whoever started it: of another's they say nothing.
+        words = proc.of_user(pid, self.uid, proc.argv) if pid else None
+        commands = [launch.parse(words or ()), launch.parse(argv)]
         self.python = next((one.python for one in commands if one and one.python), None)
         self.root = next((one.root for one in commands if one and one.root), None)
         self.pid = pid

@@ -63,9 +63,9 @@ def of(
 
 
 def environment_of_unit(
-    properties: Mapping[str, str], owners: set[int], pid: int | None
+    properties: Mapping[str, str], owners: set[int], live: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment that a unit gives its processes, that of the process ``pid`` on top.
+    """The environment that a unit gives its processes, ``live``, that of one of them, on top.
 
     An EnvironmentFile= counts only if it belongs to one of ``owners``: for a user's unit its path
     is that user's word, and root reads it.
@@ -73,7 +73,7 @@ def environment_of_unit(
     found = systemd.environment(properties.get("Environment"))
     for path in systemd.environment_files(properties.get("EnvironmentFiles")):
         found.update(read_environment(path, owners))
-    found.update(proc.environ(pid) if pid else {})
+    found.update(live)
     return found
 
 

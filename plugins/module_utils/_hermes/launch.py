@@ -92,7 +92,7 @@ def parse(argv: Sequence[str]) -> Launch | None:
     words = list(argv)
     if not words:
         return None
-    if re.match(_PYTHON, os.path.basename(words[0])):
+    if is_python(words[0]):
         return _of_python(words)
     return _of_program(words, None)
 
@@ -117,6 +117,11 @@ def is_gateway(argv: Sequence[str]) -> bool:
     """Whether ``argv`` is the command line of a gateway itself, beyond doubt."""
     launch = gateway(argv)
     return launch is not None and launch.certain
+
+
+def is_python(path: str) -> bool:
+    """Whether a program with this path is called as a Python is."""
+    return re.match(_PYTHON, os.path.basename(path)) is not None
 
 
 def _of_python(words: list[str]) -> Launch | None:

@@ -22,6 +22,9 @@ else:
     _Commands = dict
 
 
+ROOT = 0
+
+
 class Candidates(_Commands):
     """The commands of processes by pid.
 
@@ -67,9 +70,10 @@ def started_manually(
         if any(in_cgroup(pid, group) for group in groups) or container.of(pid) is not None:
             continue
         user = owner(pid)
-        if user is None:
+        environment = proc.of_user(pid, user.pw_uid, proc.environ) if user else None
+        if user is None or environment is None or not _is_believed(pid, user, command):
             continue
-        home = homes.of(user, proc.environ(pid), command, pid)
+        home = homes.of(user, environment, command, pid)
         if not command.certain and not homes.wrote_state(home, pid, user.pw_uid):
             # A chat has the title of a gateway too, and its shell above it.
             if len(proc.argv(pid)) > 1 or proc.parent(pid) != 1:
@@ -85,6 +89,23 @@ def started_manually(
         gateway.set_state({}, pid, proc.argv(pid))
         found.append(gateway)
     return found
+
+
+def _is_believed(pid: int, user: pwd.struct_passwd, command: launch.Launch) -> bool:
+    """Whether the user started the process that is the user's: of root's, it takes more to be sure.
+
+    Programs such as sudo are root's in full while they ask for a password, with a command line and
+    an environment from anyone. Their file is not a Python's.
+    """
+    if user.pw_uid != ROOT:
+        return True
+    program = proc.exe(pid)
+    if program is None or not launch.is_python(program):
+        return False
+    # Seldom needed.
+    from .._host import trust
+
+    return all(trust.why_not_way(path) is None for path in (program, command.python) if path)
 
 
 def in_containers(candidates: Mapping[int, launch.Launch]) -> list[Gateway]:

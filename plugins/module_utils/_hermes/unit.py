@@ -80,21 +80,22 @@ def from_unit(
         if pid is None:
             unclear = _is_likely(unit, words) and properties.get("Type") != "oneshot"
             return _unresolved(manager, properties, words) if unclear else None
-        if not likely and pid != main_pid and not _belongs(pid, unit, properties):
+        if not likely and pid != main_pid and not _belongs(manager, pid, properties):
             return None
+    if pid is None and main_pid is not None and _is_unclear(manager, properties, main_pid):
+        # Nothing in it is known to be a gateway: it may be about to become one, or a newer one.
+        pid = main_pid
     user = _user_of(manager, properties, pid, known)
     if user is None:
-        return _unresolved(manager, properties, words)
+        return _unresolved(manager, properties, words, pid)
     name = unit[: -len(".service")] + ("" if manager.user is None else "@" + user.pw_name)
     home = known.home if known is not None else None
     if home is None:
         owners = {user.pw_uid} if manager.user is not None else {user.pw_uid, 0}
-        environment = homes.environment_of_unit(properties, owners, pid)
-        live = candidates[pid] if pid else None
-        home = homes.of(user, environment, live or command, pid)
-    if pid is None and main_pid is not None and not wrapper.is_wrapper(proc.argv(main_pid)):
-        # Nothing in it is known to be a gateway: it may be about to become one, or a newer one.
-        pid = main_pid
+        live = proc.of_user(pid, user.pw_uid, proc.environ) if pid else None
+        environment = homes.environment_of_unit(properties, owners, live or {})
+        own = candidates.get(pid) if pid else None
+        home = homes.of(user, environment, own or command, pid)
     gateway = Gateway(name, manager.scope, user, os.path.normpath(home), unit)
     gateway.set_state(properties, pid, _argv(words, command))
     gateway.main_pid = main_pid
@@ -138,7 +139,7 @@ def _user_of(
     if named is None or named.pw_uid != 0:
         return named
     if pid is not None:
-        return owner(pid) or named
+        return owner(pid)
     # Stopped: it was another's when it was found.
     try:
         return known.account if known is not None else named
@@ -164,9 +165,15 @@ def _is_likely(unit: str, words: Sequence[str]) -> bool:
 
 
 def _unresolved(
-    manager: systemd.Manager, properties: Mapping[str, str], words: list[str]
+    manager: systemd.Manager,
+    properties: Mapping[str, str],
+    words: list[str],
+    nobodys: int | None = None,
 ) -> Gateway | None:
-    """A unit that looks like a gateway's, with the reason why it cannot be told."""
+    """A unit that looks like a gateway's, with the reason why it cannot be told.
+
+    ``nobodys`` is its process, if that belongs to no account.
+    """
     state = properties.get("LoadState", "loaded")
     if state in ("masked", "not-found"):
         return None
@@ -175,6 +182,12 @@ def _unresolved(
     user = manager.user or _account(named)
     if user is None:
         reason = "the user %r that it runs as does not exist" % named
+        user = no_account(named)
+    elif nobodys is not None:
+        reason = "its process %d runs as a user that does not exist (uid %s)" % (
+            nobodys,
+            proc.uid(nobodys),
+        )
         user = no_account(named)
     elif state != "loaded":
         reason = "systemd cannot load it: %s" % state
@@ -212,20 +225,31 @@ def _of_unit(
 ) -> list[int]:
     """Those of ``candidates`` that run in the unit, and on this host itself."""
     group = properties.get("ControlGroup", "")
-    # root's unit may have given its process another user; one of a user's may not: what a process
-    # calls its Python is run as the user of the unit.
+    return [
+        pid
+        for pid in candidates
+        if candidates.in_unit(pid, group, main_pid) and _is_own(manager, properties, pid)
+    ]
+
+
+def _is_own(manager: systemd.Manager, properties: Mapping[str, str], pid: int) -> bool:
+    """Whether a process in the unit is its user's, and runs on this host itself.
+
+    root's unit may have given its process another user; one of a user's may not: what a process
+    calls its Python is run as the user of the unit.
+    """
     user = manager.user or _account(properties.get("User") or "root")
-    wanted = user.pw_uid if user and (manager.user or user.pw_uid != 0) else None
-    found = []
-    for pid in candidates:
-        if not candidates.in_unit(pid, group, main_pid):
-            continue
-        uid = proc.uid(pid)
-        if uid is None or (wanted is not None and uid != wanted):
-            continue
-        if container.of(pid) is None:
-            found.append(pid)
-    return found
+    uid = proc.uid(pid)
+    if uid is None or user is None:
+        return False
+    if uid != user.pw_uid and (manager.user is not None or user.pw_uid != 0):
+        return False
+    return container.of(pid) is None
+
+
+def _is_unclear(manager: systemd.Manager, properties: Mapping[str, str], main_pid: int) -> bool:
+    """Whether the main process may be a gateway although its words are not those of one."""
+    return _is_own(manager, properties, main_pid) and not wrapper.is_wrapper(proc.argv(main_pid))
 
 
 def _own_process(
@@ -244,15 +268,18 @@ def _own_process(
     return min(tops) if tops else None
 
 
-def _belongs(pid: int, unit: str, properties: Mapping[str, str]) -> bool:
+def _belongs(manager: systemd.Manager, pid: int, properties: Mapping[str, str]) -> bool:
     """Whether a unit that nothing else says to be a gateway's started the process itself."""
     invocation = properties.get("InvocationID")
-    if not invocation or re.match(_HOSTS_OF_OTHERS, unit):
+    if not invocation or re.match(_HOSTS_OF_OTHERS, properties.get("Id", "")):
         return False
     # Someone has started it in a terminal that the unit offers, as an editor in a browser does.
     if proc.has_terminal(pid):
         return False
-    return proc.environ(pid).get("INVOCATION_ID") == invocation
+    # A mail server starts programs of users: one of those may claim that the unit is its own.
+    user = manager.user or _account(properties.get("User") or "root")
+    environment = proc.of_user(pid, user.pw_uid, proc.environ) if user else None
+    return (environment or {}).get("INVOCATION_ID") == invocation
 
 
 def of_unit_files(user: pwd.struct_passwd) -> list[Gateway]:

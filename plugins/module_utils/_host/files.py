@@ -4,19 +4,18 @@
 """Reading files that may be hostile, and writing files so that a fault leaves one that is whole.
 
 A process that runs as root reads files in users' homes. Such a file may be a symbolic link to
-/etc/shadow, a FIFO that never answers, or 5 GB long: it is opened without following a link in the
-last part of its path, without blocking, and read up to a limit. A link in an earlier part of the
-path cannot be used to read another user's secrets either, because the owner of what was opened is
-checked.
+/etc/shadow, a FIFO that never answers, or 5 GB long: it is opened without following a user's link
+anywhere on its way, without blocking, and read up to a limit. A hard link cannot be used to read
+another user's secrets either, because the owner of what was opened is checked.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 
+from . import json_text, way
 from .errors import FileError
 
 TYPE_CHECKING = False
@@ -81,7 +80,7 @@ def _open(path: str, owners: Collection[int] | None) -> int:
     Raises FileNotFoundError or NotADirectoryError if there is none, else FileError.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = way.open_file(path, os.O_RDONLY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as exc:
@@ -134,9 +133,8 @@ def read_json(
     if text is None:
         return None
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        # A thousand opening brackets are no ValueError.
+        value = json_text.loads(text)
+    except ValueError as exc:
         raise FileError("%s is not JSON: %s" % (path, exc)) from exc
     if not isinstance(value, dict):
         raise FileError("%s holds a JSON %s, not an object" % (path, type(value).__name__))

@@ -16,8 +16,10 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from typing import TypedDict
+    from collections.abc import Callable, Collection, Iterator
+    from typing import TypedDict, TypeVar
+
+    T = TypeVar("T")
 
     class Memory(TypedDict):
         """What one process uses; Linux says how much of it is anonymous since 4.5."""
@@ -127,6 +129,28 @@ def uid(pid: int) -> int | None:
     found = re.search(r"^Uid:((?:\t\d+){4})$", read("/proc/%d/status" % pid, 1 << 14) or "", re.M)
     uids = set(found.group(1).split()) if found else set()
     return int(uids.pop()) if len(uids) == 1 else None
+
+
+def of_user(pid: int, user: int, look: Callable[[int], T]) -> T | None:
+    """What ``look`` reads of a process that is the ``user``'s before and after; else None.
+
+    Its pid may become another process's meanwhile, or it may start a program of another user's.
+    """
+    start = start_ticks(pid)
+    if uid(pid) != user:
+        return None
+    found = look(pid)
+    return found if uid(pid) == user and start_ticks(pid) == start else None
+
+
+def exe(pid: int) -> str | None:
+    """The path of the program that the process runs; needs the right to trace the process."""
+    try:
+        path = os.readlink("/proc/%d/exe" % pid)
+    except OSError:
+        return None
+    # An upgrade has replaced it.
+    return path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
 
 
 def pid_levels(pid: int) -> int | None:

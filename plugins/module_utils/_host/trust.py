@@ -14,9 +14,11 @@ import os
 import re
 import stat
 
+from . import proc
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 ROOT = 0
 # A Hermes with all that it needs has some 40,000 files.
@@ -25,6 +27,8 @@ MAX_ENTRIES = 400000
 _MAX_LINKS = 40
 # Far above what a file has that adds directories to those of the library.
 _MAX_BYTES = 1 << 18
+# Bytes in a part of a path, on all file systems of Linux.
+_MAX_NAME = 255
 # What a system shares with other programs: of these prefixes only the library is looked at.
 _SHARED = ("/", "/usr", "/usr/local")
 # Here, so that a test can have files of other users without being root.
@@ -33,6 +37,8 @@ lstat = os.lstat
 # may be in a file system of someone else's own.
 _KERNEL = ("/proc", "/sys")
 _QUOTED_PATH = r"""["'](/[^"'\n]+)["']"""
+# How mountinfo writes a blank.
+_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class _Untrusted(Exception):
@@ -44,15 +50,24 @@ def why_not(python: str, trees: Iterable[str] = (), paths: Iterable[str] = ()) -
 
     ``trees`` are directories that it imports from as well, ``paths`` what it only reads.
     """
+    return _why_not(lambda look: look.all_of(python, trees), paths)
+
+
+def why_not_way(path: str) -> str | None:
+    """As why_not, of the file ``path`` and the directories above it alone."""
+    return _why_not(lambda look: None, [path])
+
+
+def _why_not(task: Callable[[_Look], None], paths: Iterable[str]) -> str | None:
     look = _Look()
     try:
-        look.all_of(python, trees)
+        task(look)
         for path in paths:
             look.way(path)
     except _Untrusted as exc:
         return str(exc)
     except OSError as exc:
-        return "%s cannot be read: %s" % (exc.filename or python, exc.strerror)
+        return "%s cannot be read: %s" % (exc.filename or "a file", exc.strerror)
     return None
 
 
@@ -62,6 +77,7 @@ class _Look:
     def __init__(self) -> None:
         self.seen: dict[str, os.stat_result] = {}
         self.trees: set[str] = set()
+        self.mounts = doubtful_mounts(proc.read("/proc/self/mountinfo") or "")
 
     def all_of(self, python: str, trees: Iterable[str]) -> None:
         """Raise _Untrusted, or OSError, unless root may run ``python``."""
@@ -89,7 +105,11 @@ class _Look:
         # python3 is Debian's directory of packages, which an environment of its own does not use.
         pattern = "python3.*" if alone else "python3*"
         for prefix in {base, "/usr"} if alone else {base, *_SHARED}:
-            yield from sorted(glob.glob("%s/lib*/%s" % (prefix.rstrip("/"), pattern)))
+            # Whoever can write these directories can still make the one that is imported from.
+            for library in [prefix, *sorted(glob.glob(prefix.rstrip("/") + "/lib*"))]:
+                place = self._way_if_there(library)
+                if place is not None:
+                    yield from sorted(glob.glob("%s/%s" % (place.rstrip("/"), pattern)))
 
     def entry(self, path: str) -> os.stat_result:
         """The lstat of ``path``; _Untrusted if someone else than root may change it."""
@@ -103,6 +123,8 @@ class _Look:
             # The bits of a link mean nothing. Those of a group are also those of an ACL's mask.
             if not stat.S_ISLNK(info.st_mode) and info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise _Untrusted("%s can be written by others than root" % path)
+            if path in self.mounts:
+                raise _Untrusted("%s %s" % (path, self.mounts[path]))
         return info
 
     def way(self, path: str) -> str:
@@ -133,20 +155,30 @@ class _Look:
         """Look at all that is below ``path``, and at what links in it point to."""
         left = [path]
         while left:
-            place = self.way(left.pop())
-            if place in self.trees or not stat.S_ISDIR(self.entry(place).st_mode):
+            place = self._way_if_there(left.pop())
+            if place is None or place in self.trees:
+                continue
+            if not stat.S_ISDIR(self.entry(place).st_mode):
                 continue
             self.trees.add(place)
             for name in os.listdir(place):
                 one = os.path.join(place, name)
                 info = self.entry(one)
-                if stat.S_ISDIR(info.st_mode):
+                if stat.S_ISDIR(info.st_mode) or stat.S_ISLNK(info.st_mode):
                     left.append(one)
-                elif stat.S_ISLNK(info.st_mode):
-                    # One that leads nowhere imports nothing.
-                    left += [one] if os.path.exists(one) else []
                 elif name.endswith(".pth") or name.startswith("__editable__"):
                     left += _added(place, one)
+
+    def _way_if_there(self, path: str) -> str | None:
+        """As way, but None if there is nothing: nobody but root can then make it.
+
+        What was passed until then has been looked at. Without that, what is not there when root
+        looks could be there, and someone else's, when it is run.
+        """
+        try:
+            return self.way(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def _added(place: str, path: str) -> list[str]:
@@ -156,8 +188,9 @@ def _added(place: str, path: str) -> list[str]:
     if path.endswith(".pth"):
         lines = [line.strip() for line in text.splitlines()]
         found += [line for line in lines if line and not line.startswith(("#", "import "))]
+    # No path has a zero byte, or is longer than the kernel takes.
     joined = [os.path.join(place, one) for one in found if "\0" not in one]
-    return [one for one in joined if os.path.exists(one)]
+    return [one for one in joined if max(map(len, os.fsencode(one).split(b"/"))) <= _MAX_NAME]
 
 
 def _text(path: str) -> str:
@@ -166,3 +199,30 @@ def _text(path: str) -> str:
     if len(text) > _MAX_BYTES:
         raise _Untrusted("%s is too long to look at" % path)
     return text
+
+
+def doubtful_mounts(table: str) -> dict[str, str]:
+    """The mount points of ``table``, /proc/PID/mountinfo, whose owners and modes say nothing.
+
+    By mount point, with the reason. A user may bring a disk that says that its files are root's:
+    that is why it is mounted nosuid. A FUSE of a user answers whatever that user wants.
+    """
+    found: dict[str, str] = {}
+    all_nosuid = False
+    for line in table.splitlines():
+        before, _separator, after = line.partition(" - ")
+        words, kind = before.split(" "), after.split(" ")
+        if len(words) < 6 or len(kind) < 3:
+            continue
+        point = _OCTAL.sub(lambda code: chr(int(code.group(1), 8)), words[4])
+        nosuid = "nosuid" in words[5].split(",")
+        # systemd mounts everything so for a unit with NoNewPrivileges=.
+        all_nosuid = nosuid if point == "/" else all_nosuid
+        # What was mounted there before is below it.
+        found.pop(point, None)
+        user = re.search(r"(?:^|,)user_id=(\d+)", kind[2])
+        if kind[0].startswith("fuse") and not (user and user.group(1) == "0"):
+            found[point] = "is a file system of a user"
+        elif nosuid and not all_nosuid:
+            found[point] = "is mounted nosuid, so what is on it is not trusted"
+    return found

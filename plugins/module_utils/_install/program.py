@@ -92,6 +92,7 @@ MODULES = (
     "_host.tree",
     "_host.trust",
     "_host.waiting",
+    "_host.way",
     "_trend.advice",
     "_trend.analysis",
     "_trend.chart",

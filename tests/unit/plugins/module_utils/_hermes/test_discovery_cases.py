@@ -11,6 +11,9 @@ import shutil
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import (
+    processes as processes_module,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     command,
     container,
@@ -117,6 +120,7 @@ class World:
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     made = World(tmp_path)
+    made.monkeypatch = monkeypatch
     processes = made.processes
     monkeypatch.setattr(discovery.pwd, "getpwnam", made.users.__getitem__)
     monkeypatch.setattr(discovery.pwd, "getpwall", lambda: list(made.users.values()))
@@ -137,6 +141,9 @@ def world(tmp_path, monkeypatch):
             name,
             lambda pid, key=key, missing=missing: processes.get(pid, {}).get(key, missing),
         )
+    monkeypatch.setattr(proc, "exe", lambda pid: processes.get(pid, {}).get("exe"))
+    # Whoever runs the tests, ada is not root.
+    monkeypatch.setattr(processes_module, "ROOT", -1)
     monkeypatch.setattr(container, "of", lambda pid: processes.get(pid, {}).get("inside"))
     monkeypatch.setattr(
         systemd_module.Manager,
@@ -353,6 +360,115 @@ def test_process_of_another_user_in_the_unit_of_a_user(world):
 def test_process_whose_uids_differ_is_nobodys_gateway(world):
     world.process(20, SCRIPT, uid=None)
     assert world.found() == []
+
+
+# ---------------------------------------------------------------------------- whose a process is
+
+
+RESOLVER = 4711
+THEIRS = ["/var/lib/resolver/p/python3", "-m", "hermes_cli.main"]
+
+
+@pytest.fixture
+def other_users(world):
+    """A host with root and two others, each with a uid of its own."""
+    for name, uid in (("root", 0), ("resolver", RESOLVER), ("ada", 1000)):
+        folder = str(world.root / name)
+        world.users[name] = pwd.struct_passwd((name, "x", uid, uid, "", folder, "/bin/sh"))
+    by_uid = {one.pw_uid: one for one in world.users.values()}
+    world.monkeypatch.setattr(discovery.pwd, "getpwuid", by_uid.__getitem__)
+    world.monkeypatch.setattr(processes_module, "ROOT", 0)
+    return world
+
+
+@pytest.mark.parametrize("words", [RUN, ["gateway", "status"], ["chat"]])
+def test_service_that_drops_its_privileges_itself(other_users, words):
+    """The unit has no User=, but its process is another's: what that says is never root's word."""
+    world = other_users
+    world.process(
+        20, [*THEIRS, *words], uid=RESOLVER, group=SYSTEM + "x.service", HERMES_HOME="/root"
+    )
+    world.unit("x.service", " ".join(MODULE), 20, user="")
+    one = world.only()
+    assert (one.user, one.pid) == ("resolver", 20)
+    # It would be run as that user, whose home /root is not.
+    assert one.problem is not None or one.home != "/root"
+
+
+@pytest.mark.parametrize("uid", [RESOLVER, None, 4712])
+def test_main_process_of_another_than_the_unit_says(other_users, uid):
+    """Also one whose uids differ, or without an account. 4712 is a container's, say."""
+    world = other_users
+    world.process(20, [*THEIRS, "chat"], uid=uid, group=SYSTEM + "x.service", HERMES_HOME="/root")
+    world.unit("x.service", " ".join(MODULE), 20, user="ada")
+    one = world.only()
+    assert (one.user, one.pid, one.python) == ("ada", None, PYTHON)
+    assert one.home == str(world.root / "ada/.hermes")
+
+
+def test_process_of_a_user_without_an_account_is_not_roots(other_users):
+    world = other_users
+    world.process(20, [*THEIRS, *RUN], uid=4712, group=SYSTEM + "x.service")
+    world.unit("x.service", " ".join(MODULE), 20, user="")
+    survey = discovery.survey()
+    assert survey.gateways == []
+    assert "4712" in survey.unresolved[0].problem
+
+
+def test_main_process_in_a_container(other_users):
+    """Root in there is not root here, and its paths are not those of this host."""
+    world = other_users
+    inside = container.Container("podman", "ab" * 32)
+    world.process(20, [*THEIRS, "chat"], uid=0, group=SYSTEM + "x.service", inside=inside)
+    world.unit("x.service", " ".join(MODULE), 20, user="")
+    assert (world.only().pid, world.only().python) == (None, PYTHON)
+
+
+def test_process_that_becomes_another_users_while_it_is_looked_at(other_users, monkeypatch):
+    """Its pid is given to another process, or it starts a program of another user's."""
+    world = other_users
+    world.process(20, MODULE, uid=1000, group=SYSTEM + "x.service")
+    world.unit("x.service", " ".join(MODULE), 20, user="ada")
+    real = proc.environ
+
+    def environ(pid):
+        world.processes[pid].update(argv=[*THEIRS, *RUN], uid=RESOLVER)
+        return dict(real(pid), HERMES_HOME="/home/mallory")
+
+    monkeypatch.setattr(proc, "environ", environ)
+    one = world.only()
+    assert (one.home, one.python) == (str(world.root / "ada/.hermes"), PYTHON)
+
+
+@pytest.mark.parametrize("program", ["/usr/bin/su", "/usr/bin/sudo", None])
+def test_set_uid_program_that_is_started_with_the_words_of_a_gateway(other_users, program):
+    """sudo is root's in full while it asks for a password; words and environment are anyone's."""
+    world = other_users
+    world.process(20, ["/home/m/p/python3", "/usr/bin/hermes", *RUN], uid=0, HERMES_HOME="/root")
+    world.processes[20]["exe"] = program
+    world.process(21, [PYTHON, "/usr/bin/hermes", *RUN], uid=None, HERMES_HOME="/root")
+    assert world.found() == []
+
+
+@pytest.mark.parametrize(
+    ("python", "found"), [("/usr/bin/python3", 1), ("/tmp/python3", 0), ("/no/such/python3", 0)]
+)
+def test_gateway_that_root_started_manually(other_users, tmp_path, python, found):
+    """Its Python, and the one that the command line names, are where only root can write."""
+    world = other_users
+    world.process(20, [python, "/usr/bin/hermes", *RUN], uid=0, HERMES_HOME=str(tmp_path))
+    world.processes[20]["exe"] = os.path.realpath("/usr/bin/python3")
+    assert len(world.found()) == found
+
+
+def test_program_of_a_user_that_a_service_of_root_started(other_users):
+    """A mail server does. That it knows the invocation of the unit does not make the unit its."""
+    world = other_users
+    group = SYSTEM + "postfix.service"
+    world.process(20, ["/usr/lib/postfix/master"], uid=0, group=group)
+    world.process(21, SCRIPT, parent=20, uid=1000, group=group, INVOCATION_ID="ab" * 16)
+    world.unit("postfix.service", "/usr/lib/postfix/master", 20, user="")
+    assert [one.scope for one in world.found()] == ["manual"]
 
 
 # -------------------------------------------------------------------------------------------- home

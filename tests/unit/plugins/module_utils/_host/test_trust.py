@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import tempfile
 
 import pytest
@@ -175,3 +176,92 @@ def test_pth_without_end(place, monkeypatch):
     monkeypatch.setattr(trust, "_MAX_BYTES", 100)
     place.write(place.packages + "/x.pth", "x" * 200)
     assert place.why_not().endswith("x.pth is too long to look at")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.pth", "%s\n"),
+        ("x.pth", "import sys; sys.path.insert(0, '%s')\n"),
+        ("__editable___app_finder.py", "MAPPING = {'app': '%s'}\n"),
+    ],
+)
+def test_what_a_file_adds_and_someone_may_make_next(place, name, text):
+    """It is not there when root looks, and is another user's when it is imported."""
+    folder = os.path.dirname(place.write("shared/notes", ""))
+    place.write(os.path.join(place.packages, name), text % (folder + "/app"))
+    assert place.why_not() is None
+    place.others[folder] = (0, REAL(folder).st_mode | 0o1002)
+    assert place.why_not() == "%s can be written by others than root" % folder
+    place.others[folder] = (1000, REAL(folder).st_mode)
+    assert place.why_not() == "%s belongs to uid 1000" % folder
+
+
+def test_link_to_what_someone_may_make_next(place):
+    folder = os.path.dirname(place.write("shared/notes", ""))
+    os.symlink(folder + "/app.py", place.packages + "/app.py")
+    assert place.why_not() is None
+    place.others[folder] = (1000, REAL(folder).st_mode)
+    assert place.why_not() == "%s belongs to uid 1000" % folder
+
+
+def test_words_that_are_no_path(place):
+    """An editable install's file has other texts in it too."""
+    text = "a = '/%s'\nb = '/a\0b'\nc = '/x/%%s'\n" % ("y" * 300)
+    place.write(place.packages + "/__editable___app_finder.py", text)
+    assert place.why_not() is None
+
+
+@pytest.mark.parametrize("name", ["lib", "lib64"])
+def test_library_of_the_system_that_someone_may_make_next(place, monkeypatch, name):
+    """On Debian the group staff could write /usr/local/lib, where python3.11 may not be yet."""
+    prefix = place.root + "/local"
+    os.makedirs(prefix + "/" + name)
+    monkeypatch.setattr(trust, "_SHARED", (place.base, prefix))
+    python = place.base + "/bin/python3.11"
+    assert trust.why_not(python) is None
+    place.others[prefix + "/" + name] = (0, REAL(prefix + "/" + name).st_mode | 0o020)
+    assert trust.why_not(python) == "%s/%s can be written by others than root" % (prefix, name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_access_control_list(place):
+    """What it lets others do is in the bits of the group, as its mask."""
+    path = place.root + "/src"
+    # acl(5): the owner, nobody by name, the group, the mask, others; each may do this much.
+    entries = [(1, 7, -1), (2, 7, 65534), (4, 5, -1), (16, 7, -1), (32, 5, -1)]
+    value = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *one) for one in entries)
+    try:
+        os.setxattr(path, "system.posix_acl_access", value)
+    except OSError:
+        pytest.skip("no ACL in this file system")
+    assert place.why_not(path) == "%s can be written by others than root" % path
+
+
+MOUNTS = """\
+20 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+21 20 8:2 / /home rw,nosuid,nodev - ext4 /dev/sda2 rw
+22 20 0:50 / /opt/a\\040b rw,nosuid,nodev shared:9 - fuse.sshfs h: rw,user_id=1000,group_id=0
+23 20 0:51 / /opt/win rw,relatime - fuseblk /dev/sdb1 rw,user_id=0,group_id=0,allow_other
+24 20 0:52 / /srv rw,relatime - fuse.x x rw,user_id=1000
+25 20 8:3 / /srv rw,relatime - ext4 /dev/sda3 rw
+26 20 8:9 / /media/ada/STICK rw,nosuid,nodev,relatime master:2 - ext4 /dev/sdc1 rw
+broken line
+"""
+
+
+def test_mounts_whose_owners_say_nothing():
+    """A stick that ada made elsewhere says that its files are root's; so may a FUSE of hers."""
+    found = trust.doubtful_mounts(MOUNTS)
+    assert sorted(found) == ["/home", "/media/ada/STICK", "/opt/a b"]
+    assert found["/opt/a b"] == "is a file system of a user"
+    assert "nosuid" in found["/home"]
+    # systemd mounts all nosuid for a unit that may not get new privileges.
+    sandbox = MOUNTS.replace("rw,relatime shared:1", "rw,nosuid,relatime shared:1")
+    assert sorted(trust.doubtful_mounts(sandbox)) == ["/opt/a b"]
+    assert trust.doubtful_mounts("") == {}
+
+
+def test_file_system_of_a_user(place, monkeypatch):
+    monkeypatch.setattr(trust, "doubtful_mounts", lambda table: {place.venv: "is a stick of ada"})
+    assert place.why_not() == "%s is a stick of ada" % place.venv

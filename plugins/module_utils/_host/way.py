@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way to a file, one directory at a time, so that no user's symbolic link leads astray.
+
+The kernel follows links in all parts of a path but the last one, whatever O_NOFOLLOW says. Here
+each directory is opened from the one above it. A link is followed only if root made it where nobody
+else can make one, as /home may be one to /data/home.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from .errors import FileError
+
+ROOT = 0
+# As the kernel counts: MAXSYMLINKS.
+_MAX_LINKS = 40
+_DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_file(path: str, flags: int) -> int:
+    """A descriptor of ``path``, opened with ``flags``; a link in its last part is never followed.
+
+    OSError as for open(2). FileError if a link is on the way that is not followed.
+    """
+    directory, name = os.path.split(path)
+    parent = open_directory(directory or ".")
+    try:
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    finally:
+        os.close(parent)
+
+
+def open_directory(path: str) -> int:
+    """A descriptor of directory ``path``, which may not be used to read what is in it."""
+    here = os.open("/" if path.startswith("/") else ".", _DIRECTORY)
+    try:
+        left = path.split("/")[::-1]
+        links = 0
+        while left:
+            name = left.pop()
+            if name in ("", "."):
+                continue
+            try:
+                there = _step(here, name)
+            except NotADirectoryError:
+                target = _link(here, name)
+                if target is None:
+                    raise
+                links += 1
+                if links > _MAX_LINKS:
+                    raise FileError("%s has too many links on its way" % path) from None
+                if target == "":
+                    raise FileError(
+                        "%s is not opened: %s on its way is a symbolic link, which is not followed"
+                        % (path, name)
+                    ) from None
+                left += target.split("/")[::-1]
+                if not target.startswith("/"):
+                    continue
+                there = os.open("/", _DIRECTORY)
+            os.close(here)
+            here = there
+    except BaseException:
+        os.close(here)
+        raise
+    return here
+
+
+def _step(here: int, name: str) -> int:
+    """Directory ``name`` in directory ``here``."""
+    try:
+        return os.open(name, os.O_RDONLY | _DIRECTORY, dir_fd=here)
+    except PermissionError:
+        # It may be passed without being read. What is not mounted yet would not be mounted so.
+        return os.open(name, os.O_PATH | _DIRECTORY, dir_fd=here)
+
+
+def _link(here: int, name: str) -> str | None:
+    """Where link ``name`` leads; "" if it is not to be followed, None if it is no link."""
+    info = os.stat(name, dir_fd=here, follow_symlinks=False)
+    if not stat.S_ISLNK(info.st_mode):
+        return None
+    place = os.fstat(here)
+    if info.st_uid != ROOT or place.st_uid != ROOT or place.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return ""
+    return os.readlink(name, dir_fd=here)
