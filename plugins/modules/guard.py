@@ -13,8 +13,9 @@ description:
     module's own sources, and its files, in one round trip, and verifies them.
   - Returns what the other roles of this collection must know of the host to make their files.
   - Files from an earlier run that are no longer requested are removed.
-  - On a host without a Hermes gateway nothing is installed, and what was installed earlier is
-    removed.
+  - On a host without a Hermes gateway nothing is installed. What was installed for a gateway is
+    removed if its unit is gone. If its unit exists and is not known to start a gateway, or if its
+    systemd does not answer, all of it stays; see RV(faults).
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -34,7 +35,7 @@ options:
     description:
       - The names of the gateways to manage, as M(hermes_ops.gateway.gateway_info) returns them.
       - If the list is empty, all gateways that systemd runs on the host, in system scope or user
-        scope.
+        scope, but of each user at most 20 in user scope.
     type: list
     elements: str
     default: []
@@ -144,6 +145,16 @@ memory:
 notes:
   description:
     - What of the desired state this host cannot do, or not yet. Each is given as a warning too.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+faults:
+  description:
+    - What of the managed gateways needs the operator, such as a unit that is not known to start a
+      gateway any more, or two gateways with the same name. All else has been done.
+    - The role fails for the host with these sentences at the end of the play. Each is in RV(notes)
+      too.
   returned: success
   type: list
   elements: str

@@ -14,8 +14,8 @@ description:
   - A role hands over the whole desired state. Files and units from an earlier run that are no
     longer requested are removed.
   - Installing or changing a timer starts neither its service nor a gateway.
-  - On a host without a Hermes gateway nothing is installed, and what was installed earlier is
-    removed.
+  - On a host without a Hermes gateway nothing is installed. What was installed for a gateway is
+    removed if its unit is gone.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -44,7 +44,7 @@ options:
     description:
       - The names of the gateways to manage, as M(hermes_ops.gateway.gateway_info) returns them.
       - If the list is empty, all gateways that systemd runs on the host, in system scope or user
-        scope.
+        scope, but of each user at most 20 in user scope.
     type: list
     elements: str
     default: []

@@ -87,6 +87,27 @@ HOSTS = {
 }
 
 
+def run(root, import_root, inventory):
+    """Run play.yml in ``root``: the exit code and what it printed."""
+    env = dict(
+        os.environ,
+        ANSIBLE_COLLECTIONS_PATH=import_root,
+        ANSIBLE_LOCAL_TEMP=str(root / "tmp"),
+        ANSIBLE_REMOTE_TEMP=str(root / "tmp"),
+        LC_ALL="C.UTF-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", inventory, "play.yml"],
+        cwd=str(root),
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        timeout=300,
+    )
+    return done.returncode, done.stdout.decode()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, import_root):
     """The directory of one run of Ansible: HOST.json has the files of each role by its name."""
@@ -137,24 +158,43 @@ def folder(tmp_path_factory, import_root):
         ],
     }
     (root / "play.yml").write_text(yaml.safe_dump([play]))
-    env = dict(
-        os.environ,
-        ANSIBLE_COLLECTIONS_PATH=import_root,
-        ANSIBLE_LOCAL_TEMP=str(root / "tmp"),
-        ANSIBLE_REMOTE_TEMP=str(root / "tmp"),
-        LC_ALL="C.UTF-8",
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.json", "play.yml"],
-        cwd=str(root),
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout.decode()
+    rc, text = run(root, import_root, "hosts.json")
+    assert rc == 0, text
     return root
+
+
+@pytest.mark.parametrize("faults", [[], ["hermes-gateway stays guarded as it was: it is masked"]])
+def test_role_fails_at_the_end_of_the_play(tmp_path, import_root, faults):
+    """What the other roles do for the host's other gateways is done before that."""
+    role = tmp_path / "roles/hermes_guard"
+    for kind in ("tasks", "handlers"):
+        (role / kind).mkdir(parents=True)
+        text = (ROLES / "hermes_guard" / kind / "main.yml").read_text()
+        tasks = yaml.safe_load(text)
+        for task in tasks:
+            if "hermes_ops.gateway.guard" in task:
+                del task["hermes_ops.gateway.guard"]
+                task["host_answer"] = {"file": str(tmp_path / "answer")}
+            task.pop("become", None)
+        (role / kind / "main.yml").write_text(yaml.safe_dump(tasks))
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library/host_answer.py").write_text(ANSWER)
+    (tmp_path / "answer").write_text(json.dumps({"gateways": [], "faults": faults}))
+    include = {"include_role": {"name": "hermes_guard", "public": True}}
+    play = {
+        "hosts": "all",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": sys.executable},
+        "tasks": [include, {"debug": {"msg": "the role of another component"}}],
+    }
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    rc, text = run(tmp_path, import_root, "localhost,")
+    assert "the role of another component" in text
+    if faults:
+        assert rc == 2 and faults[0] in text.partition("RUNNING HANDLER")[2]
+    else:
+        assert rc == 0 and "changed=0" in text
 
 
 @pytest.fixture

@@ -364,8 +364,9 @@ def _run_resume(_options: Any, every: list[Settings]) -> int:
 def _run_doctor(options: Any, every: list[Settings]) -> int:
     from . import doctor
 
-    found = options.faults + doctor.problems(every)
-    for line in found + doctor.notes(every):
+    found, notes = doctor.look(every)
+    found = options.faults + found
+    for line in found + notes:
         _print(line)
     return 1 if found else 0
 

@@ -41,6 +41,8 @@ KEYS = {
     "splay": ("hermes_restart_timer_splay", "15min", "time"),
     "wait_idle": ("hermes_restart_timer_wait_idle", "10min", "wait"),
 }
+# What a section says of where its gateway is.
+PLACE = ("unit", "scope", "user", "home", "python")
 SHORTEST_INTERVAL = 5
 # The unit that waits has two hours for all of a restart.
 LONGEST_WAIT = 3600
@@ -190,6 +192,20 @@ def section(gateway: Gateway) -> str:
     )
 
 
+def places(folder: str = FOLDER) -> dict[str, Settings]:
+    """Where the gateways that guard.conf names are, by name; all else has its default.
+
+    A wrong value of another setting, or in a file of an operator, hides none of them. SettingError
+    if guard.conf cannot be read or is not INI.
+    """
+    parser = _read([_paths(folder)[0]])
+    return {
+        name: Settings(name, {key: parser[name][key] for key in PLACE if key in parser[name]})
+        for name in parser.sections()
+        if SAFE_NAME.match(name)
+    }
+
+
 def load(folder: str = FOLDER) -> dict[str, Settings]:
     """The Settings of every configured gateway, by name.
 
@@ -224,6 +240,17 @@ def load_tolerantly(folder: str = FOLDER) -> tuple[dict[str, Settings], list[str
 
 
 def _load(paths: list[str]) -> dict[str, Settings]:
+    parser = _read(paths)
+    known: dict[tuple[str, str], Any] = {}
+    return {
+        name: Settings(name, dict(parser.items(name)), known)
+        for name in parser.sections()
+        if SAFE_NAME.match(name)
+    }
+
+
+def _read(paths: list[str]) -> configparser.ConfigParser:
+    """What ``paths`` say together; SettingError for one that cannot be read or is not INI."""
     parser = _parser()
     for path in paths:
         try:
@@ -239,12 +266,7 @@ def _load(paths: list[str]) -> dict[str, Settings]:
             raise SettingError(
                 "%s cannot be read: %s" % (path, " ".join(str(exc).split()))
             ) from exc
-    known: dict[tuple[str, str], Any] = {}
-    return {
-        name: Settings(name, dict(parser.items(name)), known)
-        for name in parser.sections()
-        if SAFE_NAME.match(name)
-    }
+    return parser
 
 
 def _paths(folder: str) -> list[str]:

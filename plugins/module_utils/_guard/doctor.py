@@ -29,8 +29,15 @@ SLOWED_SHARE = 0.95
 _RAISE = {"MemoryMax": "hermes_memory_limit_max", "MemoryHigh": "hermes_memory_limit_high"}
 
 
-def problems(every: Collection[Settings]) -> list[str]:
+def look(every: Collection[Settings]) -> tuple[list[str], list[str]]:
+    """The faults of this host, whose configured gateways are ``every``, and what is no fault."""
+    survey = discovery.survey()
+    return problems(every, survey), notes(every, survey)
+
+
+def problems(every: Collection[Settings], survey: discovery.Survey | None = None) -> list[str]:
     """The faults of this host, whose configured gateways are ``every``; empty if all is well."""
+    survey = survey or discovery.survey()
     found = []
     version = systemd.version()
     if version is None or version < OLDEST_SYSTEMD:
@@ -38,15 +45,9 @@ def problems(every: Collection[Settings]) -> list[str]:
             "systemd %s is older than %d, the oldest that this is made for"
             % (version, OLDEST_SYSTEMD)
         )
-    survey = discovery.survey()
     there = {gateway.name: gateway for gateway in survey.gateways}
     configured = {settings.name for settings in every}
     found += [_not_managed(there[name]) for name in sorted(set(there) - configured)]
-    found += [
-        "%s is not managed: %s" % (one.name, one.problem)
-        for one in [*survey.unresolved, *survey.containers]
-        if one.name not in configured
-    ]
     found += [
         "%s: %s" % (name, one.conflict) for name, one in sorted(there.items()) if one.conflict
     ]
@@ -65,11 +66,19 @@ def problems(every: Collection[Settings]) -> list[str]:
     return found + _timers(units)
 
 
-def notes(every: Collection[Settings]) -> list[str]:
+def notes(every: Collection[Settings], survey: discovery.Survey | None = None) -> list[str]:
     """What is no fault and yet should be known."""
+    survey = survey or discovery.survey()
     ends = [(settings.name, suspension.until(settings.folder)) for settings in every]
     found = [(name, suspension.sentence(end)) for name, end in ends if end is not None]
     found += [(settings.name, text) for settings in every for text in _as_root(settings)]
+    configured = {settings.name for settings in every}
+    # A unit of another program may have such a name, as hermes.service has.
+    found += [
+        (one.name, "it is not managed: %s" % one.problem)
+        for one in [*survey.unresolved, *survey.containers]
+        if one.name not in configured
+    ]
     return ["note: %s: %s" % pair for pair in found]
 
 
@@ -109,10 +118,17 @@ def _not_found(settings: Settings, reason: str | None) -> str:
     """What is wrong with a managed gateway that discovery does not find."""
     standing = discovery.standing(settings)
     if standing == "gone":
-        return "%s is no longer there: run the playbook again" % settings.unit
+        return (
+            "%s is no longer there: the next run of the playbook removes what protected it"
+            % settings.unit
+        )
     if standing == "unknown":
         return "the systemd that runs %s does not answer" % settings.unit
+    if standing == "hidden":
+        return "the home that has the file of %s cannot be seen" % settings.unit
     # To run the playbook again would change nothing: it stays managed, as it was configured.
+    if standing == "masked":
+        reason = "it is masked"
     return "%s is there, and %s; it stays managed as it was configured" % (
         settings.unit,
         reason or "its command is not known to start a gateway",

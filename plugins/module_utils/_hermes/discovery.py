@@ -133,15 +133,13 @@ def find_named(names: Collection[str] = ()) -> list[Gateway]:
 
 
 def without_unsafe(gateways: Collection[Gateway]) -> tuple[list[Gateway], list[Gateway]]:
-    """The gateways without those of users that must not be touched, and these.
+    """The gateways without those that must not be touched, and these.
 
-    Any user of a host can set up a unit in their own scope or start a process, and must not be able
-    to take the protection of the other gateways away by it. A unit in system scope is its
-    administrator's mistake: it stays, and is an error. So do all if there is no safe one.
+    Any user of a host can set up a unit in their own scope, start a process, or move the home of a
+    gateway away, and must not be able to take the protection of the other gateways away by it.
     """
-    unsafe = [one for one in gateways if one.scope != "system" and one.problem]
-    safe = [one for one in gateways if one not in unsafe]
-    return (safe, unsafe) if safe else (unsafe, [])
+    unsafe = [one for one in gateways if one.problem]
+    return [one for one in gateways if not one.problem], unsafe
 
 
 def refresh(wanted: Iterable[Known]) -> dict[str, Gateway]:
@@ -190,25 +188,47 @@ def look(wanted: Iterable[Known], timeout: float = systemd.TIMEOUT) -> Look:
 
 
 def standing(known: Known) -> str:
-    """Whether the unit of ``known`` "exists", is "gone", or is "unknown", as nobody answers."""
+    """Whether the unit of ``known`` "exists", is "masked" or "gone".
+
+    It is "unknown" if nobody answers, and "hidden" if the home that has its file cannot be seen, as
+    while a disk is not mounted.
+    """
     if not known.unit:
         return "unknown"
     try:
         manager = manager_of(known)
     except RunError:
-        # A user's units go with the user.
-        return "gone"
+        # A user's units go with the user. One who is only not found, as while a directory service
+        # does not answer, still has a manager.
+        return "unknown" if _owner_of(known.home) in _manager_uids() else "gone"
     if manager.user is not None and manager.user.pw_uid not in _running_managers():
         # It runs no unit, and its files say which there are.
-        return "exists" if unit_file.exists(manager.user, known.unit) else "gone"
+        if unit_file.seen(manager.user, known.unit):
+            return "exists"
+        return "gone" if unit_file.absent(manager.user) else "hidden"
     try:
         blocks = manager.show([known.unit], ("Id", "LoadState"))
     except SystemdError:
         return "unknown"
-    states = [one.get("LoadState") for one in blocks]
-    if not states:
-        return "unknown"
-    return "gone" if states == ["not-found"] else "exists"
+    state = blocks[0].get("LoadState") if blocks else None
+    if state == "not-found" and manager.user is not None and not os.path.isdir(manager.user.pw_dir):
+        return "hidden"
+    return {None: "unknown", "not-found": "gone", "masked": "masked"}.get(state, "exists")
+
+
+def _owner_of(home: str) -> int | None:
+    try:
+        return os.lstat(home).st_uid
+    except OSError:
+        return None
+
+
+def _manager_uids() -> set[int]:
+    """The uids whose own systemd runs, those without an account too."""
+    try:
+        return {int(name) for name in os.listdir(systemd.USER_RUNTIME) if name.isdigit()}
+    except OSError:
+        return set()
 
 
 def _running_managers() -> set[int]:

@@ -58,23 +58,29 @@ def properties(user: pwd.struct_passwd, unit: str) -> dict[str, str]:
     }
 
 
-def exists(user: pwd.struct_passwd, unit: str) -> bool:
-    """Whether there is a file of the unit, or whether that cannot be known."""
-    own = [os.path.join(user.pw_dir, directory) for directory in DIRECTORIES]
-    if any(os.path.lexists(os.path.join(one, unit)) for one in [*own, *HOST_DIRECTORIES]):
-        return True
-    # A home, or its folder of units, that is not mounted says nothing. What it is mounted on is an
-    # empty folder, and a home that is encrypted has other names in it.
-    if not any(os.path.isdir(one) for one in own):
-        return True
+def seen(user: pwd.struct_passwd, unit: str) -> bool:
+    """Whether there is a file of the unit."""
+    return any(os.path.lexists(os.path.join(one, unit)) for one in [*_own(user), *HOST_DIRECTORIES])
+
+
+def absent(user: pwd.struct_passwd) -> bool:
+    """Whether a unit of which no file is seen has none: whether the user's files can be seen."""
+    # A home, or its directory of units, that is not mounted says nothing. What it is mounted on is
+    # an empty directory, and a home that is encrypted has other names in it.
+    if not any(os.path.isdir(one) for one in _own(user)):
+        return False
     try:
         os.listdir(user.pw_dir)
-        for one in own:
+        for one in _own(user):
             if os.path.lexists(one):
                 os.listdir(one)
     except OSError:
-        return True
-    return False
+        return False
+    return True
+
+
+def _own(user: pwd.struct_passwd) -> list[str]:
+    return [os.path.join(user.pw_dir, directory) for directory in DIRECTORIES]
 
 
 def _drop_ins(path: str) -> list[str]:

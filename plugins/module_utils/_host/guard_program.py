@@ -24,6 +24,8 @@ IDENTITY_UNIT = "hermes-guard-identity.service"
 NOTIFY_SECRET = FOLDER + "/notify.secret"
 # In STATE: what the module hermes_config set, and what was there before. Not the guard's own.
 SESSION_RECORD = "hermes_config.json"
+# In STATE: the version of the layout of that directory.
+FORMAT = "format"
 # Seconds, as TimeoutStartSec of NAME-restart.service: waiting for a quiet moment, draining and two
 # starts have their own limits, far below it.
 RESTART_TIMEOUT = 7200

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._hermes import discovery
 from . import checks, diff, selection, transaction
 from . import plan as plans
 from .desired_state import DesiredState
@@ -15,11 +14,18 @@ from .desired_state import DesiredState
 NOT_HERE = "no Hermes gateway on this host"
 
 
-def select(parameters: dict[str, Any]) -> tuple[list[discovery.Gateway], list[str]]:
+def select(parameters: dict[str, Any]) -> selection.Selection:
     """The gateways that are to have the component, and notes for the operator."""
     if parameters["state"] == "absent":
-        return [], []
+        return selection.Selection([], [], [])
     return selection.select(parameters["gateways"])
+
+
+def skipped_because(parameters: dict[str, Any], chosen: selection.Selection) -> dict[str, str]:
+    """What the module returns of a host on which nothing is installed; else nothing."""
+    if parameters["state"] == "absent" or chosen.gateways:
+        return {}
+    return {"skipped_because": NOT_HERE + (" can be managed" if chosen.notes else "")}
 
 
 def plan(

@@ -28,7 +28,8 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
     if a step failed.
     """
     options = parameters["options"]
-    gateways, notes = change.select(parameters)
+    chosen = change.select(parameters)
+    gateways, notes = chosen.gateways, list(chosen.notes)
     desired = _desired(parameters["files"], gateways)
     plan = change.plan(manifest.BASE, desired, options, check_mode)
     clear = parameters["state"] == "absent" and bool(_own_state())
@@ -37,8 +38,7 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
         result["changed"] = True
         if not check_mode:
             _clear_state()
-    if parameters["state"] == "present" and not gateways:
-        result["skipped_because"] = change.NOT_HERE
+    result.update(change.skipped_because(parameters, chosen))
     recommended = None
     if options.get(EVERY) == "auto":
         try:
@@ -54,6 +54,7 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
         jemalloc=checks.has_jemalloc(),
         package_manager=_package_manager(),
         notes=notes,
+        faults=chosen.faults,
     )
 
 

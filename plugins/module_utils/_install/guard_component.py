@@ -28,7 +28,8 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
     if a step failed.
     """
     component, options = parameters["component"], parameters["options"]
-    gateways, notes = change.select(parameters)
+    chosen = change.select(parameters)
+    gateways, notes = chosen.gateways, list(chosen.notes)
     desired = _desired(parameters, bool(gateways))
     limits = None
     if component == "memory_limit" and gateways:
@@ -40,8 +41,7 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
         notes += _without_drop_in(gateways)
     if limits:
         notes += memory_limit.shortfalls(gateways, limits, not check_mode)
-    if parameters["state"] == "present" and not gateways:
-        result["skipped_because"] = change.NOT_HERE
+    result.update(change.skipped_because(parameters, chosen))
     needed = [gateway.name for gateway in gateways if _older_than_drop_ins(gateway, desired)]
     return dict(result, restart_needed=needed, notes=notes)
 

@@ -5,108 +5,113 @@
 
 from __future__ import annotations
 
-from .._guard import config
+from typing import TYPE_CHECKING, NamedTuple
+
 from .._hermes import discovery
-from .._host.errors import GuardError, SettingError
+from .._host.errors import GuardError
+from . import collisions, kept, share
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from .._guard import config
 
 OPTION = "hermes_guard_gateways"
 
 
-def select(names: list[str]) -> tuple[list[discovery.Gateway], list[str]]:
-    """The gateways to manage, sorted by name, and notes for the operator.
+class Selection(NamedTuple):
+    """The gateways to manage, sorted by name, notes for the operator, and faults.
 
-    GuardError for a name that does not exist, or for a home that is not safe. A gateway that is
-    managed stays so while its home is not safe, as when a disk is not mounted: check and arbiter
-    leave it alone until it is. It also stays if its unit is there and is not known to be a
-    gateway's, or if its systemd does not answer: only a unit that is gone loses its protection.
+    A fault is a sentence too, on a gateway that needs the operator: the run must fail for this
+    host, after everything else is done. Each fault is also a note.
+    """
+
+    gateways: list[discovery.Gateway]
+    notes: list[str]
+    faults: list[str]
+
+
+def select(names: list[str]) -> Selection:
+    """The gateways to manage: those with ``names``, or all.
+
+    GuardError for a name that does not exist, or for a gateway that is named and has a home that is
+    not safe. A gateway that is managed stays so while its home is not safe, as when a disk is not
+    mounted: check and arbiter leave it alone until it is. It also stays if its unit exists and is
+    not known to be a gateway's, or if its systemd does not answer.
     """
     survey = discovery.survey()
-    units = {gateway.name: gateway for gateway in survey.gateways if gateway.scope != "manual"}
-    known = _configured()
-    kept, loud = _keep_unknown(known, survey, units)
-    there = dict(units, **{gateway.name: gateway for gateway in kept})
-    for name in names:
-        if name not in there:
-            raise GuardError(_not_here(name, survey, there))
-    chosen = [units[name] for name in set(names) if name in units]
-    unsafe: list[discovery.Gateway] = []
+    managed = [one for one in survey.gateways if one.scope != "manual"]
+    known = kept.configured()
+    if not names:
+        kept.check_lost(known, {one.name for one in managed})
+    units, clashes = collisions.by_name(managed, known)
+    faults = [clashes[name] for name in sorted(clashes) if not names or name in names]
+    stay, gone = kept.missing(known, survey, units)
+    stay = [one for one in stay if not names or one.gateway.name in names]
+    _check_names(names, survey, {*units, *(one.gateway.name for one in stay)})
+    chosen, remarks = _usable([units[one] for one in units if not names or one in names], known)
     if names:
-        kept = [gateway for gateway in kept if gateway.name in names]
+        _check_named(names, chosen, units)
+        gone = []
     else:
-        chosen, unsafe = discovery.without_unsafe(list(units.values()))
-    for gateway in chosen:
-        if gateway.problem:
-            raise GuardError(
-                "%s: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user"
-                % (OPTION, gateway.name, gateway.problem)
-            )
-    left, remarks = _keep_managed(unsafe, known)
-    remarks = [loud[gateway.name] for gateway in kept] + remarks
-    remarks += [
-        "%s is left out: %s" % (one.name, one.problem)
-        for one in [*survey.unresolved, *survey.containers]
-        if one.name not in loud and not names
-    ]
-    return sorted(chosen + kept + left, key=lambda gateway: gateway.name), remarks
+        chosen, more = share.capped(chosen, known)
+        remarks += more + _left_out(survey, {one.gateway.name for one in stay})
+    chosen += [one.gateway for one in stay]
+    collisions.check_restart_units(chosen, [*managed, *survey.unresolved])
+    faults += [one.text for one in stay if one.is_fault]
+    notes = faults + [one.text for one in stay if not one.is_fault] + gone + share.lines(remarks)
+    return Selection(sorted(chosen, key=lambda gateway: gateway.name), notes, faults)
 
 
-def _not_here(name: str, survey: discovery.Survey, there: dict[str, discovery.Gateway]) -> str:
-    """Why a gateway that was named cannot be managed."""
-    why = "is no gateway of this host"
-    for one in [*survey.gateways, *survey.unresolved, *survey.containers]:
-        if one.name == name:
-            why = "is run by hand, so that nothing can restart it"
-            if one.scope != "manual":
-                why = "cannot be guarded: %s" % one.problem
-    allowed = ", ".join(sorted(there)) or "none, there is no gateway"
-    return "%s: %r %s; allowed here: %s" % (OPTION, name, why, allowed)
+def _usable(
+    gateways: list[discovery.Gateway], known: Mapping[str, config.Settings]
+) -> tuple[list[discovery.Gateway], list[share.Remark]]:
+    """The gateways that may be touched or are managed already, and a remark on each other one.
 
-
-def _keep_unknown(
-    known: dict[str, config.Settings], survey: discovery.Survey, units: dict[str, discovery.Gateway]
-) -> tuple[list[discovery.Gateway], dict[str, str]]:
-    """The managed gateways that were not found and whose units are not gone; why, by name."""
-    missing = [settings for name, settings in known.items() if name not in units]
-    now = discovery.refresh(missing)
-    reasons = {one.name: one.problem for one in survey.unresolved}
-    kept, notes = [], {}
-    for settings in missing:
-        standing = "exists" if settings.name in now else discovery.standing(settings)
-        if standing == "gone":
-            continue
-        gateway = now.get(settings.name) or _as_configured(settings)
-        gateway.home, gateway.python = settings.home, settings.python
-        why = reasons.get(settings.name) or "%s is not known to start a gateway" % settings.unit
-        if standing == "unknown":
-            why = "the systemd that runs %s does not answer" % settings.unit
-        notes[settings.name] = "%s stays guarded as it was: %s" % (settings.name, why)
-        kept.append(gateway)
-    return kept, notes
-
-
-def _as_configured(settings: config.Settings) -> discovery.Gateway:
-    return discovery.Gateway(
-        settings.name, settings.scope, settings.account, settings.home, settings.unit
-    )
-
-
-def _keep_managed(
-    unsafe: list[discovery.Gateway], known: dict[str, config.Settings]
-) -> tuple[list[discovery.Gateway], list[str]]:
-    """Those of ``unsafe`` that are managed already, as configured, and a note on each."""
-    kept, notes = [], []
+    One that is managed and must not be touched stays as it is configured.
+    """
+    chosen, unsafe = discovery.without_unsafe(gateways)
+    remarks = []
     for gateway in unsafe:
+        outcome = "is left out"
         if gateway.name in known:
-            gateway.home, gateway.python = known[gateway.name].home, known[gateway.name].python
-            kept.append(gateway)
-        outcome = "stays guarded as it was" if gateway.name in known else "is left out"
-        notes.append("%s %s: %s" % (gateway.name, outcome, gateway.problem))
-    return kept, notes
+            chosen.append(kept.as_configured(known[gateway.name], gateway))
+            outcome = "stays guarded as it was"
+        text = "%s %s: %s" % (gateway.name, outcome, gateway.problem)
+        remarks.append(share.Remark(gateway.user, text))
+    return chosen, remarks
 
 
-def _configured() -> dict[str, config.Settings]:
-    try:
-        return config.load(config.FOLDER)
-    except SettingError:
-        # It cannot be read, and is about to be written anew.
-        return {}
+def _left_out(survey: discovery.Survey, others: Collection[str]) -> list[share.Remark]:
+    """A remark on each unit that only looks like a gateway's and each gateway in a container."""
+    return [
+        share.Remark(one.user, "%s is left out: %s" % (one.name, one.problem))
+        for one in [*survey.unresolved, *survey.containers]
+        if one.name not in others
+    ]
+
+
+def _check_named(
+    names: list[str], chosen: list[discovery.Gateway], units: Mapping[str, discovery.Gateway]
+) -> None:
+    """GuardError for a gateway that was asked for and must not be touched."""
+    for name in sorted(set(names).intersection(units).difference(one.name for one in chosen)):
+        raise GuardError(
+            "%s: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user"
+            % (OPTION, name, units[name].problem)
+        )
+
+
+def _check_names(names: list[str], survey: discovery.Survey, present: Collection[str]) -> None:
+    """GuardError for a name that no gateway has that can be managed."""
+    for name in names:
+        if name in present:
+            continue
+        why = "is no gateway of this host"
+        for one in [*survey.gateways, *survey.unresolved, *survey.containers]:
+            if one.name == name:
+                why = "is run by hand, so that nothing can restart it"
+                if one.scope != "manual":
+                    why = "cannot be guarded: %s" % (one.problem or "its name is taken")
+        allowed = ", ".join(sorted(present)) or "none, there is no gateway"
+        raise GuardError("%s: %r %s; allowed here: %s" % (OPTION, name, why, allowed))

@@ -34,10 +34,27 @@ def test_managed_gateway_that_is_not_understood(host, settings):
 
 
 def test_unit_that_looks_like_a_gateways(host):
+    """Another program's hermes.service is no fault of this host: doctor must not end with 1."""
     host.units[GATEWAY]["ExecStart"] = FUTURE
-    found = doctor.problems([])
-    assert len(found) == 1 and "playbook" not in found[0]
-    assert found[0].startswith("hermes-gateway is not managed: hermes-gateway.service looks like")
+    found, notes = doctor.look([])
+    assert found == [] and len(notes) == 1 and "playbook" not in notes[0]
+    assert notes[0].startswith(
+        "note: hermes-gateway: it is not managed: hermes-gateway.service looks like"
+    )
+
+
+def test_managed_gateway_whose_unit_is_masked_or_gone(host, settings):
+    host.units[GATEWAY]["LoadState"] = "masked"
+    host.units[GATEWAY]["ExecStart"] = ""
+    assert doctor.problems([settings()])[0] == (
+        "hermes-gateway: hermes-gateway.service is there, and it is masked; it stays managed as it"
+        " was configured"
+    )
+    del host.units[GATEWAY]
+    assert doctor.problems([settings()])[0] == (
+        "hermes-gateway: hermes-gateway.service is no longer there: the next run of the playbook"
+        " removes what protected it"
+    )
 
 
 def test_two_gateways_on_one_home(host, settings, tmp_path):

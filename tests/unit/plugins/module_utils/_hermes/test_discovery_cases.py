@@ -698,7 +698,7 @@ def test_home_that_is_not_mounted_says_nothing_of_its_units(world, settings):
     """What it is mounted on is an empty folder; an encrypted home has other names in it."""
     shutil.rmtree(str(world.root / "ada/.hermes"))
     known = settings(unit="hermes-gateway.service", scope="user", user="ada")
-    assert discovery.standing(known) == "exists"
+    assert discovery.standing(known) == "hidden"
     (world.root / "ada/.config/systemd/user").mkdir(parents=True)
     assert discovery.standing(known) == "gone"
 

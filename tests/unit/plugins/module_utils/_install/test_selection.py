@@ -55,6 +55,8 @@ def test_upgrade_to_a_release_that_is_not_understood(host, guard, timer, systemd
         assert result["changed"] is False and "skipped_because" not in result
         if module is backend:
             assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
+            # The role fails for the host with these, at the end of the play.
+            assert result["faults"] == result["notes"]
         assert result["notes"][0].startswith(
             "hermes-gateway stays guarded as it was: hermes-gateway.service looks like the unit of "
             "a gateway, but its command '/opt/h/start' is not known to start a gateway"
@@ -62,7 +64,12 @@ def test_upgrade_to_a_release_that_is_not_understood(host, guard, timer, systemd
     assert contents(host) == before
     # The unit itself is gone, and systemd says so.
     del systemd.units[GATEWAY]
-    assert backend.apply(guard())["gateways"] == []
+    result = backend.apply(guard())
+    assert (result["gateways"], result["faults"]) == ([], [])
+    assert result["notes"] == [
+        "hermes-gateway: its unit hermes-gateway.service is gone from this host, so what protected"
+        " it is removed"
+    ]
 
 
 def test_one_of_two_is_not_understood(host, guard, systemd, tmp_path):
@@ -81,7 +88,8 @@ def test_one_of_two_is_not_understood(host, guard, systemd, tmp_path):
 def test_unit_that_looks_like_a_gateways_and_was_never_managed(host, guard, systemd):
     not_understood(systemd)
     result = backend.apply(guard())
-    assert (result["changed"], result["gateways"]) == (False, [])
+    # Nothing of it is ours, so that it is no fault of this host.
+    assert (result["changed"], result["gateways"], result["faults"]) == (False, [], [])
     assert result["notes"][0].startswith("hermes-gateway is left out: hermes-gateway.service looks")
     with pytest.raises(GuardError, match="'hermes-gateway' cannot be guarded: .* not known"):
         backend.apply(guard(gateways=["hermes-gateway"]))
@@ -108,15 +116,22 @@ def test_users_systemd_that_does_not_answer(host, guard, systemd, settings, monk
     real = systemd_module.Manager.systemctl
     monkeypatch.setattr(systemd_module.Manager, "systemctl", systemctl)
     monkeypatch.setattr(systemd_module, "user_managers", lambda: [systemd_module.Manager(me)])
-    gateways, notes = selection.select([])
+    gateways, notes, faults = selection.select([])
     assert [one.name for one in gateways] == ["hermes-gateway", "x@ada"]
-    assert notes == [
-        "x@ada stays guarded as it was: the systemd that runs x.service does not answer"
-    ]
+    assert (
+        notes
+        == faults
+        == ["x@ada stays guarded as it was: the systemd that runs x.service does not answer"]
+    )
     assert (gateways[1].unit, gateways[1].scope) == ("x.service", "user")
     assert gateways[1].home == str(tmp_path / "home")
     answers.append(systemd_module.command.Result(0, "Id=x.service\nLoadState=not-found\n", ""))
-    assert [one.name for one in selection.select([])[0]] == ["hermes-gateway"]
+    now = selection.select([])
+    assert [one.name for one in now.gateways] == ["hermes-gateway"]
+    assert (now.notes, now.faults) == (
+        ["x@ada: its unit x.service is gone from this host, so what protected it is removed"],
+        [],
+    )
 
 
 def test_gateway_in_a_container_is_left_out_with_a_note(host, guard, systemd, monkeypatch):
@@ -134,3 +149,103 @@ def test_gateway_in_a_container_is_left_out_with_a_note(host, guard, systemd, mo
     ]
     with pytest.raises(GuardError, match="'docker:0a1b' cannot be guarded: it runs in a container"):
         backend.apply(guard(gateways=["docker:0a1b"]))
+
+
+def configure(name, **place):
+    """Add a gateway to guard.conf, as if an earlier run had found it."""
+    lines = "".join("%s = %s\n" % pair for pair in place.items())
+    with open(os.path.join(config.FOLDER, "guard.conf"), "a", encoding="utf-8") as conf:
+        conf.write("\n[%s]\n%s" % (name, lines))
+
+
+def test_masked_unit_of_a_user_who_is_gone(host, guard, systemd):
+    """It once ended the module for the host with "there is no user"."""
+    backend.apply(guard())
+    configure("old", unit="old.service", user="no-such-user", home="/home/no-such-user/.hermes")
+    systemd.units["old.service"] = {"Id": "old.service", "LoadState": "masked"}
+    chosen = selection.select([])
+    assert [one.name for one in chosen.gateways] == ["hermes-gateway", "old"]
+    assert (chosen.gateways[1].user, chosen.gateways[1].home) == (
+        "no-such-user",
+        "/home/no-such-user/.hermes",
+    )
+    assert chosen.faults == ["old stays guarded as it was: old.service is masked"]
+
+
+def test_user_who_is_gone(host, guard, systemd, monkeypatch, tmp_path):
+    """A user's units go with the user; one whom no directory service knows just now still runs."""
+    backend.apply(guard())
+    home = tmp_path / "gone/.hermes"
+    home.mkdir(parents=True)
+    configure("x@gone", unit="x.service", scope="user", user="no-such-user", home=home)
+    chosen = selection.select([])
+    assert [one.name for one in chosen.gateways] == ["hermes-gateway"]
+    assert chosen.faults == [] and chosen.notes[0].startswith("x@gone: its unit x.service is gone")
+    (tmp_path / "run" / str(os.getuid())).mkdir(parents=True)
+    monkeypatch.setattr(systemd_module, "USER_RUNTIME", str(tmp_path / "run"))
+    chosen = selection.select([])
+    assert [one.name for one in chosen.gateways] == ["hermes-gateway", "x@gone"]
+    assert "does not answer" in chosen.faults[0]
+
+
+def test_home_with_the_units_is_away(host, guard, systemd, monkeypatch, tmp_path):
+    """Its user may have moved it: a warning, and no fault of the run."""
+    me = pwd.getpwuid(os.getuid())
+    account = pwd.struct_passwd(
+        (me.pw_name, "x", me.pw_uid, me.pw_gid, "", str(tmp_path / "away"), "/bin/sh")
+    )
+    backend.apply(guard())
+    configure("x@ada", unit="x.service", scope="user", user=me.pw_name, home="/home/ada/.hermes")
+    monkeypatch.setattr(config.Settings, "account", property(lambda settings: account))
+    chosen = selection.select([])
+    assert [one.name for one in chosen.gateways] == ["hermes-gateway", "x@ada"]
+    assert chosen.faults == []
+    assert chosen.notes == [
+        "x@ada stays guarded as it was: the home that has the file of x.service cannot be seen"
+    ]
+
+
+@pytest.mark.parametrize("named", [(), ("hermes-gateway",)])
+def test_home_of_a_system_gateway_is_away(host, guard, systemd, tmp_path, named):
+    """Its user decides that: it once failed the play for all gateways of the host."""
+    systemd.add_gateway(tmp_path / "b", unit="hermes-gateway-b.service", start=False)
+    names = [*named, "hermes-gateway-b"] if named else []
+    backend.apply(guard(gateways=names))
+    before = contents(host)
+    (tmp_path / "home").rename(tmp_path / "moved")
+    result = backend.apply(guard(gateways=names))
+    (tmp_path / "moved").rename(tmp_path / "home")
+    assert [one["name"] for one in result["gateways"]] == ["hermes-gateway", "hermes-gateway-b"]
+    assert (result["changed"], result["faults"], contents(host)) == (False, [], before)
+    assert result["notes"][0].startswith("hermes-gateway stays guarded as it was: the home ")
+
+
+@pytest.mark.parametrize("damage", ["[hermes-gateway\nunit", None])
+def test_guard_conf_that_does_not_name_a_managed_gateway(host, guard, systemd, damage):
+    """Nothing says then what it was: what protects it stays, and the operator decides."""
+    backend.apply(guard())
+    path = os.path.join(config.FOLDER, "guard.conf")
+    with open(path, "w", encoding="utf-8") as conf:
+        conf.write(damage or "")
+    if damage is None:
+        os.unlink(path)
+    # As long as it is found, the file is written anew.
+    assert backend.apply(guard(), True)["changed"]
+    not_understood(systemd)
+    before = contents(host)
+    with pytest.raises(GuardError, match="hermes-gateway is managed, was not found, and is not in"):
+        backend.apply(guard())
+    assert contents(host) == before
+
+
+def test_wrong_line_of_an_operator_hides_no_managed_gateway(host, guard, systemd):
+    """Then no gateway counted as managed, and one that was not understood lost all it had."""
+    backend.apply(guard())
+    not_understood(systemd)
+    folder = os.path.join(config.FOLDER, "guard.conf.d")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "zz-local.conf"), "w", encoding="utf-8") as conf:
+        conf.write("[hermes-gateway]\nthreshold = 2048Q\n")
+    result = backend.apply(guard())
+    assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
+    assert result["changed"] is False and len(result["faults"]) == 1

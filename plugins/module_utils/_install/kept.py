@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Managed gateways that were not found: what protects them stays, unless their units are gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .._guard import config
+from .._hermes import discovery, processes
+from .._host import guard_program
+from .._host.errors import GuardError, RunError, SettingError
+from . import manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+
+class Kept(NamedTuple):
+    """A gateway that stays managed as it was configured, and why it was not found.
+
+    ``is_fault``: the host's run must fail for it, once everything else is done.
+    """
+
+    gateway: discovery.Gateway
+    why: str
+    is_fault: bool
+
+    @property
+    def text(self) -> str:
+        """What the operator is told."""
+        return "%s stays guarded as it was: %s" % (self.gateway.name, self.why)
+
+
+def missing(
+    known: Mapping[str, config.Settings], survey: discovery.Survey, found: Collection[str]
+) -> tuple[list[Kept], list[str]]:
+    """Those of ``known`` that are not ``found`` and whose units are not gone; a note on the others.
+
+    A unit that exists and is not known to be a gateway's is a fault, and so is a systemd that does
+    not answer: what protects the gateway may be out of date. A home that cannot be seen is not: its
+    user may have moved it.
+    """
+    lost = [settings for name, settings in known.items() if name not in found]
+    now = discovery.refresh(lost)
+    reasons = {one.name: one.problem for one in survey.unresolved}
+    kept, gone = [], []
+    for settings in lost:
+        standing = discovery.standing(settings)
+        if standing == "gone":
+            gone.append(
+                "%s: its unit %s is gone from this host, so what protected it is removed"
+                % (settings.name, settings.unit)
+            )
+            continue
+        gateway = as_configured(settings, now.get(settings.name))
+        why = reasons.get(settings.name) if standing == "exists" else None
+        why = why or _WHY[standing] % settings.unit
+        kept.append(Kept(gateway, why, standing != "hidden"))
+    return kept, gone
+
+
+_WHY = {
+    "exists": "%s is not known to start a gateway",
+    "masked": "%s is masked",
+    "unknown": "the systemd that runs %s does not answer",
+    "hidden": "the home that has the file of %s cannot be seen",
+}
+
+
+def as_configured(
+    settings: config.Settings, now: discovery.Gateway | None = None
+) -> discovery.Gateway:
+    """The gateway of ``settings``, with its state if ``now`` is known."""
+    if now is None:
+        try:
+            account = settings.account
+        except RunError:
+            account = processes.no_account(settings.user)
+        now = discovery.Gateway(
+            settings.name, settings.scope, account, settings.home, settings.unit
+        )
+    now.home, now.python, now.user = settings.home, settings.python, settings.user
+    return now
+
+
+def configured() -> dict[str, config.Settings]:
+    """The gateways that guard.conf names, by name; none if it is damaged, see check_lost."""
+    try:
+        return config.places(config.FOLDER)
+    except SettingError:
+        # It is about to be written anew.
+        return {}
+
+
+def check_lost(known: Collection[str], found: Collection[str]) -> None:
+    """GuardError for a managed gateway that is neither ``found`` nor ``known`` from guard.conf.
+
+    As guard.conf is damaged or was removed, nothing says what its unit was.
+    """
+    for name in sorted(_installed_for().difference(found, known)):
+        if any(discovery.standing(one) != "gone" for one in _guesses(name)):
+            raise GuardError(
+                "%s is managed, was not found, and is not in %s/guard.conf any more: put that file"
+                " back, or name the gateways to guard in hermes_guard_gateways"
+                % (name, config.FOLDER)
+            )
+
+
+def _installed_for() -> set[str]:
+    """The names of the gateways for which an earlier run has installed the restart unit."""
+    suffix = guard_program.restart_unit("")
+    names = [path.rpartition("/")[2] for path in manifest.load(manifest.BASE).files]
+    return {name[: -len(suffix)] for name in names if name.endswith(suffix)}
+
+
+def _guesses(name: str) -> list[config.Settings]:
+    """The settings that a gateway called ``name`` may have had."""
+    unit, _at, user = name.rpartition("@")
+    found = [config.Settings(name, {"unit": name + ".service"})]
+    if unit:
+        place = {"unit": unit + ".service", "scope": "user", "user": user}
+        found.append(config.Settings(name, place))
+    return found
