@@ -175,12 +175,10 @@ class Book:
             word = min(self.answers.get(number, []) + [self.refused.get(number, float("inf"))])
             kind = "idle"
             for asked, deaf, again in restarts:
-                if sent < asked < word:
-                    kind = "in flight"
-                elif asked <= sent < deaf:
-                    kind = "closing"
-                elif deaf <= sent < again:
-                    kind = "down"
+                # The first that it saw: one that was lost has had no word at any later one either.
+                if sent < again and asked < word:
+                    kind = "in flight" if sent < asked else "closing" if sent < deaf else "down"
+                    break
             counts = found.setdefault(kind, {})
             counts[outcome] = counts.get(outcome, 0) + 1
         return found

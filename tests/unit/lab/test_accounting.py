@@ -200,3 +200,10 @@ def test_kinds():
         "closing": {"refused": 1},
         "down": {"answered": 1},
     }
+
+
+def test_lost_message_belongs_to_the_restart_at_which_it_came(book):
+    restarts = [(2.5, 3.5, 4.0), (10.0, 11.0, 12.0)]
+    book.reply("a", accounting.answer([1]), 2.0)
+    book.reply("b", accounting.answer([2]), 2.1)
+    assert book.kinds(restarts) == {"idle": {"answered": 2}, "closing": {"lost": 1}}
