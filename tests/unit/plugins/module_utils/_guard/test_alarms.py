@@ -1,0 +1,243 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Alarms: told until the notify command has taken them, again near the limit, and called off."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    alarms,
+    ledger,
+    limits,
+    managed,
+    notify,
+    watchdog,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SystemdError
+
+UNIT = "hermes-gateway.service"
+NOTIFIER = """
+import json, os, sys
+place = os.path.dirname(sys.argv[0])
+if os.path.exists(os.path.join(place, "fails")):
+    sys.exit(7)
+with open(os.path.join(place, "told"), "a") as out:
+    said = json.load(sys.stdin)
+    assert said["event"] == os.environ["HERMES_GUARD_EVENT"]
+    out.write(json.dumps([said["event"], said["code"], said["reason"]]) + "\\n")
+"""
+
+
+class Notifier:
+    """A notify command, and what it was told: (event, code) in order."""
+
+    def __init__(self, place, python):
+        self.place = place
+        (place / "notify.py").write_text(NOTIFIER)
+        self.command = "%s %s" % (python, place / "notify.py")
+
+    def works(self, works):
+        path = self.place / "fails"
+        if works:
+            path.unlink()
+        else:
+            path.touch()
+
+    @property
+    def all(self):
+        path = self.place / "told"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    @property
+    def told(self):
+        return [tuple(one[:2]) for one in self.all]
+
+
+@pytest.fixture
+def notifier(tmp_path, systemd):
+    return Notifier(tmp_path, systemd.python)
+
+
+@pytest.fixture
+def one(systemd, settings, home, notifier):
+    """A gateway whose watchdog only alerts."""
+    systemd.add_gateway(home)
+    return settings(
+        threshold="1M", breaches="1 of 1", action="alert", notify_command=notifier.command
+    )
+
+
+def test_alarm_that_the_notifier_does_not_take_is_told_again(one, notifier):
+    notifier.works(False)
+    for _number in range(2):
+        lines, good = watchdog.check([one])
+        assert not good
+        assert lines[1].endswith(
+            "the notify command ended with 7; it is tried again at the next check"
+        )
+    notifier.works(True)
+    for _number in range(2):
+        assert watchdog.check([one])[1]
+    assert notifier.told == [("alert", "threshold")]
+
+
+def test_second_alarm_near_the_limit_and_one_when_it_is_over(one, notifier, monkeypatch):
+    watchdog.check([one])
+    used = limits.resident(json.loads(json.dumps(alarms_row(one))))
+    # At 91 % of the limit, which is no emergency yet.
+    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: int(used / 0.91))
+    for _number in range(2):
+        watchdog.check([one])
+    # At 96 % it is one, of which the same alarm tells.
+    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: int(used / 0.96))
+    watchdog.check([one])
+    assert notifier.told == [("alert", "threshold"), ("alert", "near-limit")]
+    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: 1 << 60)
+    one.threshold = 1 << 40
+    for _number in range(2):
+        watchdog.check([one])
+    assert notifier.told[2:] == [("resolved", "threshold")]
+    assert alarms.open_codes(one) == set()
+    # And if it climbs again, it is an alarm again.
+    one.threshold = 1 << 20
+    watchdog.check([one])
+    assert notifier.told[3:] == [("alert", "threshold")]
+    assert [entry["event"] for entry in ledger.read(one.folder, 9)][-2:] != []
+
+
+def alarms_row(one):
+    gateway = managed.find(one)
+    return watchdog.sampling.take(gateway)
+
+
+def test_over_after_the_last_samples_only(one, notifier, settings):
+    """Memory that swings around the threshold is one alarm."""
+    one.breaches = (1, 3)
+    watchdog.check([one])
+    one.threshold = 1 << 40
+    past = watchdog.history.tail(one.folder, 1)[0]
+    one.threshold = 1 << 20
+    path = os.path.join(one.folder, "memory.csv")
+    for number in range(3):
+        row = dict(past, timestamp=past["timestamp"] + number + 1, tree_rss_bytes=1, rss_bytes=1)
+        watchdog.history.append(one.folder, dict(row, swap_bytes=0))
+        watchdog._memory_is_over(managed.find(one), dict(row, swap_bytes=0))
+        assert ("resolved", "threshold") not in notifier.told
+        assert bool(alarms.open_codes(one)) == (number < 2)
+    assert os.path.exists(path)
+
+
+def test_new_run_is_a_new_alarm(systemd, one, notifier):
+    watchdog.check([one])
+    systemd._restart([UNIT])
+    watchdog.check([one])
+    assert notifier.told == [("alert", "threshold")] * 2
+
+
+def test_systemd_that_does_not_answer_at_a_breach(systemd, one, notifier, monkeypatch):
+    """Silence is not "not there": nothing is restarted, and somebody is told."""
+    one.action = "restart"
+    assert watchdog.check([one])[1]
+    systemd.fails.add("show")
+    lines, good = watchdog.check([one])
+    assert not good and "does not answer" in lines[0]
+    assert ("alert", "silent") in notifier.told
+    systemd.fails.clear()
+    watchdog.check([one])
+    assert ("resolved", "silent") in notifier.told
+
+
+def test_breach_of_a_known_process_while_systemd_is_silent(systemd, one, notifier, monkeypatch):
+    one.action = "restart"
+    gateway = managed.find(one)
+    monkeypatch.setattr(watchdog.last_seen, "still", lambda settings: gateway)
+
+    def silent(*_arguments):
+        raise SystemdError("systemctl did not end within 10 s")
+
+    monkeypatch.setattr(managed, "find", silent)
+    lines, good = watchdog.check([one])
+    assert not good and "cannot be restarted, as systemd does not answer" in lines[0]
+    assert (systemd.calls, notifier.told) == ([], [("alert", "unanswered")])
+
+
+def test_unit_that_is_gone_or_renamed_is_said(systemd, one, notifier):
+    systemd.stop(UNIT)
+    systemd.units["other.service"] = systemd.units.pop(UNIT)
+    for _number in range(2):
+        lines, good = watchdog.check([one])
+        assert not good
+        assert lines == [
+            "hermes-gateway: its unit hermes-gateway.service is gone or was renamed: run the "
+            "playbook again"
+        ]
+    assert notifier.told == [("alert", "gone")]
+
+
+def test_restart_that_failed_is_told_until_it_is_taken(one, notifier):
+    notifier.works(False)
+    alarms.put(one, "failed", "not-up", "it did not come up")
+    assert "ended with 7" in alarms.deliver(one, time.monotonic() + 60)
+    notifier.works(True)
+    watchdog.check([one])
+    assert notifier.told[0] == ("failed", "not-up")
+
+
+def test_what_waits_does_not_grow_for_ever(one, notifier):
+    notifier.works(False)
+    for number in range(3 * alarms.MOST_WAITING):
+        alarms.put(one, "restart", "asked", "number %d" % number)
+    notifier.works(True)
+    alarms.deliver(one, time.monotonic() + 60)
+    assert len(notifier.told) == alarms.MOST_WAITING
+
+
+def test_alarm_that_was_never_told_is_not_called_off(one, notifier):
+    notifier.works(False)
+    watchdog.check([one])
+    notifier.works(True)
+    one.threshold = 1 << 40
+    watchdog.check([one])
+    assert notifier.told == []
+
+
+def test_record_is_roots_own(one):
+    watchdog.check([one])
+    path = os.path.join(one.folder, alarms.NAME)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    for text in ("", "[]", '{"open": 3, "waiting": {}}', '{"open": {"a": 1}, "waiting": [2]}'):
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        assert alarms.open_codes(one) == set() and alarms.deliver(one, time.monotonic() + 9) is None
+
+
+def test_command_is_tried(one, settings, notifier, capsys):
+    other = settings(unit="hermes-gateway-b.service", notify_command=notifier.command)
+    bare = settings(unit="hermes-gateway-c.service")
+    assert notify.test([one, other]) == (["hermes-gateway: the notify command ended with 0"], True)
+    assert notifier.told == [("test", "test")]
+    notifier.works(False)
+    lines, good = notify.test([one, bare])
+    assert (good, lines) == (
+        False,
+        [
+            "hermes-gateway: the notify command ended with 7",
+            "hermes-gateway-c: no notify command is set",
+        ],
+    )
+    assert notify.test([]) == (["no gateway is configured on this host"], False)
+
+
+def test_file_of_the_configuration_that_is_wrong_is_said_once(one, notifier):
+    for _number in range(2):
+        watchdog.note_faults([one], ["zz-local.conf is left out: line 3"])
+    watchdog._deliver([one], watchdog.progress.Progress())
+    assert notifier.told == [("alert", "config")]
+    watchdog.note_faults([one], [])
+    watchdog._deliver([one], watchdog.progress.Progress())
+    assert notifier.told[1:] == [("resolved", "config")]
