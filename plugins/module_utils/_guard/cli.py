@@ -364,7 +364,10 @@ def _run_resume(_options: Any, every: list[Settings]) -> int:
 def _run_doctor(options: Any, every: list[Settings]) -> int:
     from . import doctor
 
-    found, notes = doctor.look(every)
+    found = doctor.hung(every)
+    notes: list[str] = []
+    if not found:
+        found, notes = doctor.look(every)
     found = options.faults + found
     for line in found + notes:
         _print(line)

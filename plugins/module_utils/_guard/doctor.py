@@ -9,9 +9,9 @@ import os
 import time
 
 from .._hermes import agent_cache, client, discovery, drain
-from .._host import cgroup, display, systemd, timers
+from .._host import cgroup, display, proc, systemd, timers
 from .._host.errors import HermesError, RunError
-from . import config, history, limits, suspension
+from . import config, history, limits, supervised, suspension
 from .managed import ManagedGateway
 
 TYPE_CHECKING = False
@@ -69,6 +69,7 @@ def problems(every: Collection[Settings], survey: discovery.Survey | None = None
 def notes(every: Collection[Settings], survey: discovery.Survey | None = None) -> list[str]:
     """What is no fault and yet should be known."""
     survey = survey or discovery.survey()
+    shared = _sum_of_thresholds(every)
     ends = [(settings.name, suspension.until(settings.folder)) for settings in every]
     found = [(name, suspension.sentence(end)) for name, end in ends if end is not None]
     found += [(settings.name, text) for settings in every for text in _as_root(settings)]
@@ -79,7 +80,26 @@ def notes(every: Collection[Settings], survey: discovery.Survey | None = None) -
         for one in [*survey.unresolved, *survey.containers]
         if one.name not in configured
     ]
-    return ["note: %s: %s" % pair for pair in found]
+    return ["note: " + text for text in shared] + ["note: %s: %s" % pair for pair in found]
+
+
+def _sum_of_thresholds(every: Collection[Settings]) -> list[str]:
+    """Whether the gateways may together use up the RAM before the watchdog acts on one of them."""
+    sizes = [settings.threshold for settings in every if settings.threshold is not None]
+    total = proc.host_memory()["total_bytes"]
+    if len(sizes) < 2 or not total or sum(sizes) <= total:
+        return []
+    return [
+        "the thresholds of the %d gateways add up to %s, and this host has %s of RAM: the watchdog "
+        "acts as well if less than %d %% of it is available, but a lower hermes_watchdog_threshold "
+        "is better"
+        % (
+            len(sizes),
+            display.megabytes(sum(sizes)),
+            display.megabytes(total),
+            round(100 * limits.AVAILABLE),
+        )
+    ]
 
 
 def _as_root(settings: Settings) -> list[str]:
@@ -174,6 +194,14 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
             "%s, and no watchdog is set up meanwhile: run the role hermes_watchdog, or "
             "hermes-guard resume" % suspension.sentence(end)
         )
+    found += _held_up(settings)
+    total = proc.host_memory()["total_bytes"]
+    if settings.threshold is not None and 0 < total < settings.threshold:
+        found.append(
+            "the watchdog's threshold of %s is never reached: this host has %s of RAM; lower "
+            "hermes_watchdog_threshold"
+            % (display.megabytes(settings.threshold), display.megabytes(total))
+        )
     most = limits.cgroup_limit(gateway)
     if settings.threshold is not None and most is not None and most.bytes <= settings.threshold:
         found.append(
@@ -203,6 +231,33 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
             "hermes-mem-watchdog"
         )
     return found
+
+
+def hung(every: Collection[Settings]) -> list[str]:
+    """A line for each gateway whose home does not answer: all else would wait for it."""
+    found = [
+        "%s: its home %s does not answer: only its memory is watched, not whether it is frozen, "
+        "and it is not restarted" % (settings.name, settings.home)
+        for settings in supervised.hung_homes(every)
+    ]
+    return found + ["nothing else was looked at: it would wait for these homes"] if found else []
+
+
+def _held_up(settings: Settings) -> list[str]:
+    """Whether the gateway has held up one of the last checks."""
+    record = supervised.given_up(settings)
+    if record is None or not _is_recent(record.get("time"), settings):
+        return []
+    return [
+        "it holds up the checks of the watchdog, in the step %r: see journalctl -u "
+        "hermes-mem-watchdog" % str(record.get("stage"))[:20]
+    ]
+
+
+def _is_recent(moment: object, settings: Settings) -> bool:
+    if not isinstance(moment, (int, float)):
+        return False
+    return abs(time.time() - moment) <= 3 * settings.interval + 60
 
 
 def _eviction(gateway: ManagedGateway, kernel: int | None) -> list[str]:
@@ -242,7 +297,8 @@ def _is_slowed_down(gateway: ManagedGateway) -> bool:
     """Whether the kernel has slowed the gateway down at its MemoryHigh=, and it is there now."""
     memory = cgroup.memory(gateway.control_group)
     high = cgroup.own_limit(gateway.control_group)
-    used = memory["cgroup_bytes"]
+    # Without the page cache, which the kernel takes back without slowing anything down.
+    used = cgroup.resident(gateway.control_group)[0]
     if not memory["high_events"] or high is None or used is None:
         return False
     # Without memory.high, own_limit is memory.max, at which the count does not grow.

@@ -256,6 +256,29 @@ def given_up(settings: Settings) -> dict[str, Any] | None:
         return None
 
 
+def hung_homes(every: Collection[Settings]) -> list[Settings]:
+    """The gateways whose homes do not answer at this moment."""
+    return [one for one in every if not _answers(one.home)]
+
+
+def _answers(home: str) -> bool:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.listdir(home)
+        finally:
+            # A home that does not exist has answered too.
+            os._exit(0)
+    deadline = time.monotonic() + SECONDS[progress.HOME]
+    while not os.waitpid(pid, os.WNOHANG)[0]:
+        if time.monotonic() >= deadline:
+            os.kill(pid, signal.SIGKILL)
+            _reap(pid, False)
+            return False
+        time.sleep(0.005)
+    return True
+
+
 def _still_hangs(settings: Settings) -> bool:
     """Whether an earlier check waits for the home even now: another one would only join it."""
     if not os.path.exists(os.path.join(settings.folder, NAME)):

@@ -4,8 +4,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
+
 import pytest
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import doctor
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    doctor,
+    progress,
+    supervised,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
 
@@ -137,8 +145,57 @@ def test_order_in_which_memory_is_taken(
 def test_gateway_that_the_kernel_slows_down(host, settings, monkeypatch, events, used, slow):
     """It looks like one that has levelled off, and crawls."""
     memory = dict.fromkeys(cgroup.FIELDS)
-    memory.update(high_events=events, cgroup_bytes=used << 20)
+    # The page cache counts for memory.high, and is taken back at once.
+    memory.update(high_events=events, cgroup_bytes=200 << 20)
     monkeypatch.setattr(cgroup, "memory", lambda group: memory)
+    monkeypatch.setattr(cgroup, "resident", lambda group: (used << 20, 0))
     monkeypatch.setattr(cgroup, "own_limit", lambda group: 200 << 20)
     found = [one for one in doctor.problems([settings()]) if "slows it down" in one]
     assert bool(found) == slow
+
+
+def test_thresholds_of_several_gateways_together(settings, monkeypatch):
+    """Each is below the RAM, and all of them are not: it is good to know, and no fault."""
+    monkeypatch.setattr(
+        doctor.proc, "host_memory", lambda: {"total_bytes": 1 << 30, "available_bytes": 1 << 30}
+    )
+    every = [
+        settings(unit=name + ".service", threshold=size)
+        for name, size in (("a", "600M"), ("b", "500M"), ("c", ""))
+    ]
+    assert doctor._sum_of_thresholds(every) == [
+        "the thresholds of the 2 gateways add up to 1100 MB, and this host has 1024 MB of RAM: the "
+        "watchdog acts as well if less than 5 % of it is available, but a lower "
+        "hermes_watchdog_threshold is better"
+    ]
+    assert doctor._sum_of_thresholds(every[1:]) == []
+
+
+def test_threshold_above_the_ram(host, settings):
+    found = doctor.problems([settings(threshold="9000000M")])
+    assert [line for line in found if "is never reached: this host has" in line]
+
+
+def test_home_that_does_not_answer(settings, monkeypatch, tmp_path):
+    """All else that doctor looks at would wait for it too."""
+    monkeypatch.setitem(supervised.SECONDS, progress.HOME, 0.2)
+    real = os.listdir
+    monkeypatch.setattr(
+        supervised.os,
+        "listdir",
+        lambda path: time.sleep(60) if str(path).endswith("hangs") else real(path),
+    )
+    every = [settings(home=tmp_path / "hangs"), settings(unit="b.service", home=tmp_path / "no")]
+    assert doctor.hung(every[1:]) == []
+    lines = doctor.hung(every)
+    assert len(lines) == 2 and lines[0].startswith("hermes-gateway: its home ")
+
+
+def test_gateway_that_holds_up_the_checks(host, settings):
+    one = settings()
+    supervised._note(one, progress.SAMPLE, None)
+    assert [line for line in doctor.problems([one]) if "holds up the checks" in line]
+    record = dict(supervised.given_up(one), time=time.time() - 86400)
+    with open(os.path.join(one.folder, supervised.NAME), "w", encoding="utf-8") as out:
+        out.write(json.dumps(record))
+    assert not [line for line in doctor.problems([one]) if "holds up the checks" in line]
