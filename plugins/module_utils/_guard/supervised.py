@@ -218,7 +218,8 @@ def _give_up(state: _Check, stuck: int | None) -> bool:
         _leave_out(state, mine, text)
     elif stage == progress.HOME:
         state.hung.add(settings.name)
-        if len(state.hung.intersection(one.name for one in mine)) >= HUNG_HOMES:
+        all_of_user = {one.name for one in state.every if one.user == settings.user}
+        if len(state.hung & all_of_user) >= HUNG_HOMES:
             state.hung.update(one.name for one in mine)
     elif stage == progress.SYSTEMD:
         state.silent.add(progress.manager(settings))

@@ -142,3 +142,45 @@ def test_every_key_has_a_default_that_is_right():
 def test_option_of_a_role(option, value):
     with pytest.raises(SettingError, match=option):
         config.check_option(option, value)
+
+
+def test_file_with_a_fault_is_left_out_and_the_others_hold(folder):
+    write(folder, "guard.conf", "[one]\n[two]\n")
+    write(folder, "guard.conf.d/watchdog.conf", "[DEFAULT]\nthreshold = 50%\n")
+    write(folder, "guard.conf.d/x-text.conf", "no section\n")
+    write(folder, "guard.conf.d/y-value.conf", "[one]\nthreshold = 2048Q\ncooldown = 2h\n")
+    write(folder, "guard.conf.d/zz-local.conf", "[two]\naction = alert\n")
+    with pytest.raises(SettingError):
+        config.load(str(folder))
+    every, faults = config.load_tolerantly(str(folder))
+    assert (every["one"].threshold, every["one"].cooldown) == (2 * GB, 1800)
+    assert (every["two"].threshold, every["two"].action) == (2 * GB, "alert")
+    assert [fault.partition(" is left out: ")[0] for fault in faults] == [
+        str(folder / "guard.conf.d" / name) for name in ("x-text.conf", "y-value.conf")
+    ]
+    assert "2048Q" in faults[1]
+
+
+def test_without_guard_conf_itself_there_is_nothing_to_watch(folder):
+    write(folder, "guard.conf", "[one]\nthreshold = 2048Q\n")
+    with pytest.raises(SettingError):
+        config.load_tolerantly(str(folder))
+
+
+def test_what_only_root_may_read_is_left_out_for_others(folder, monkeypatch):
+    """`hermes-guard status` of an ordinary user: the notify command may hold a token."""
+    write(folder, "guard.conf", "[one]\n")
+    write(folder, "guard.conf.d/watchdog.conf", "[DEFAULT]\nthreshold = 50%\n")
+    write(folder, "guard.conf.d/watchdog-notify.conf", "[DEFAULT]\nnotify_command = a\n")
+
+    def guarded(path, **more):
+        if path.endswith("notify.conf"):
+            raise PermissionError(13, "Permission denied", path)
+        return open(path, **more)
+
+    monkeypatch.setattr(config, "open", guarded, raising=False)
+    monkeypatch.setattr(config.os, "geteuid", lambda: 1000)
+    one = config.load_tolerantly(str(folder))[0]["one"]
+    assert (one.threshold, one.notify_command) == (2 * GB, "")
+    monkeypatch.setattr(config.os, "geteuid", lambda: 0)
+    assert len(config.load_tolerantly(str(folder))[1]) == 1
