@@ -230,8 +230,11 @@ class Gateway:
         return str(number) in now["answered"] or number in now["refused"]
 
     def in_flight(self, delay):
-        """A turn that takes ``delay`` seconds; its number, once the model has been asked."""
-        turns = self.talk()["turns"]
+        """A turn that takes ``delay`` seconds; its number, once the model has been asked.
+
+        Hermes also asks the model for the title of an earlier chat: that is no turn.
+        """
+        turns = len(self.talk()["lengths"])
         number = self.send(delay)
-        self.wait("the turn to begin", lambda: self.talk()["turns"] > turns)
+        self.wait("the turn to begin", lambda: len(self.talk()["lengths"]) > turns)
         return number

@@ -84,7 +84,6 @@ class Chat:
         book = place.book
         return {
             "listening": place.signal.listening.is_set(),
-            "turns": place.model.turns,
             "lengths": place.model.lengths,
             "answered": {number: len(times) for number, times in book.answers.items()},
             "refused": [number for number in book.refused if number not in book.answers],
