@@ -23,8 +23,6 @@ MOST_SLOWER = 3
 BUSY_REQUESTS = 8
 # A beat comes every 30 s at most.
 BEAT_SECONDS = 33
-# For what is done on a machine that has other things to do.
-MARGIN_SECONDS = 10
 # How long requests go on after the patience, so that those of the first gateway are still open.
 OPEN_SECONDS = 30
 
@@ -260,8 +258,7 @@ def _all_threads_busy(contract):
         gateway.host.order(**order, count=BUSY_REQUESTS, delay=seconds)
 
     def look(gateway):
-        order = {"do": "open", "port": gateway.made.stub, "api": gateway.made.port}
-        gateway.open = gateway.host.order(**order)["open"]
+        gateway.open = gateway.requests()
 
     contract.each(begin)
     contract.sleep(contract.patience + BEAT_SECONDS)
@@ -280,10 +277,10 @@ def busy(gateway):
 
 def _frozen(contract):
     """All gateways that beat are stopped in the middle, for longer than the patience."""
-    # The requests of the check before this one are over then: beside them Hermes 0.22 took a minute to end.
-    contract.sleep(OPEN_SECONDS + MARGIN_SECONDS)
 
     def freeze(gateway):
+        # The requests of the check before this one are over then: beside them Hermes 0.22 took a minute to end.
+        gateway.wait("its requests to end", lambda: gateway.requests() == 0)
         gateway.forget()
         gateway.froze = gateway.pid
         gateway.sh("kill -STOP %d" % gateway.froze)

@@ -157,3 +157,7 @@ def _seconds(rows):
         if seen:
             words = ["%.1f s" % seen[key] if key in seen else "" for key in heads]
             yield "| %s | %s | %s |" % (release, way, " | ".join(words))
+    kept = ["%s (%d)" % (name, seen["kept"]) for name, seen in SECONDS.items() if "kept" in seen]
+    if kept:
+        yield ""
+        yield "Kept a message until its sender wrote again: %s." % ", ".join(kept)

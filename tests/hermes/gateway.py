@@ -229,6 +229,11 @@ class Gateway:
         now = self.talk()
         return str(number) in now["answered"] or number in now["refused"]
 
+    def requests(self):
+        """How many requests to its own interface have no answer yet."""
+        order = {"do": "open", "port": self.made.stub, "api": self.made.port}
+        return self.host.order(**order)["open"]
+
     def in_flight(self, delay):
         """A turn that takes ``delay`` seconds; its number, once the model has been asked.
 
