@@ -9,7 +9,7 @@ import os
 import shutil
 from typing import Any
 
-from .._guard import config
+from .._guard import config, handover
 from .._hermes import discovery
 from .._host import files, proc
 from .._host.errors import GuardError, host_faults
@@ -18,6 +18,8 @@ from . import plan as plans
 from .desired_state import DesiredState, File, drop_in_directory, of_files
 
 EVERY = "hermes_restart_timer_every"
+# Seconds for a restart whose unit has just been stopped to remove its drain marker.
+LOCK_SECONDS = 10
 
 
 @host_faults
@@ -107,11 +109,21 @@ def _own_state() -> list[str]:
 
 
 def _clear_state() -> None:
-    for path in _own_state():
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
+    """Remove the guard's own state. GuardError if a restart is under way, which needs it."""
+    own = _own_state()
+    locks = [path for path in own if os.path.lexists(os.path.join(path, handover.LOCK))]
+    with handover.all_locked(locks, LOCK_SECONDS) as busy:
+        if busy:
+            raise GuardError(
+                "a restart of %s is under way, and its drain marker must be removed by it; all but "
+                "%s is removed: run this again when the restart has ended"
+                % (", ".join(busy), config.STATE)
+            )
+        for path in own:
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
     files.remove_if_empty(config.STATE)
 
 

@@ -11,7 +11,7 @@ import shutil
 import stat
 
 import pytest
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, handover
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import files as files_module
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import timers, unit_files
@@ -22,6 +22,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
     checks,
+    diff,
     guard_component,
     memory_limit,
     per_gateway,
@@ -136,6 +137,44 @@ def test_removing_the_base_removes_the_others(host, guard, timer, watchdog, syst
     (host / "state/hermes-gateway/memory.csv").write_text("timestamp\n")
     assert apply(guard(state="absent"))["changed"]
     assert everything(host) == before
+
+
+def test_removing_beside_a_restart_waits_for_it_or_says_so(host, guard, systemd, monkeypatch):
+    """Nothing else would remove the drain marker of a restart that somebody typed."""
+    monkeypatch.setattr(base, "LOCK_SECONDS", 0.1)
+    before = everything(host)
+    apply(guard())
+    folder = host / "state/hermes-gateway"
+    folder.mkdir()
+    with handover.locked_directory(str(folder)):
+        with pytest.raises(GuardError, match="a restart of hermes-gateway is under way"):
+            apply(guard(state="absent"))
+        assert folder.exists()
+    assert apply(guard(state="absent"))["changed"]
+    assert everything(host) == before
+
+
+def test_secret_of_several_lines_is_never_shown(host, guard, watchdog, monkeypatch):
+    path = host / "etc/notify.secret"
+    monkeypatch.setattr(diff.guard_program, "NOTIFY_SECRET", str(path))
+
+    def wanted(secret):
+        parameters = watchdog()
+        if secret:
+            file = {"path": str(path), "content": "@notify_secret@", "mode": "0600"}
+            parameters["files"].append(file)
+        return dict(parameters, secrets={"notify_secret": secret})
+
+    apply(guard())
+    seen = [apply(wanted("header = A: tok-1\nurl = tok-2"))]
+    assert path.read_text() == "header = A: tok-1\nurl = tok-2\n"
+    assert path.stat().st_mode & 0o7777 == 0o600
+    assert apply(wanted("header = A: tok-1\nurl = tok-2"))["changed"] is False
+    seen += [apply(wanted("tok-3"), True), apply(wanted("tok-3")), apply(wanted(""))]
+    assert not path.exists()
+    assert "tok-" not in json.dumps(seen)
+    assert seen[0]["diff"][-1]["after"] == "(hidden)\n"
+    assert seen[1]["diff"][-1]["after"] == "(hidden, another one)\n"
 
 
 def test_last_gateway_is_gone(host, guard, timer, systemd):
