@@ -14,9 +14,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from typing import Sequence
+from typing import Callable, Sequence
 
-from . import redaction
+from . import people, redaction
 from .redaction import Redactor
 
 _LINE = re.compile(
@@ -77,7 +77,16 @@ _KEY = re.compile(
     r":(?=\S*[\d@!])\S+",
     re.I,
 )
-_HANDLE = re.compile(r"(?<![\w.@])@\w{3,}")
+_HANDLE = re.compile(r"(?<![\w.@])@\w[\w.-]*\w{2}")
+# Slack's ids of channels, users and teams.
+_SLACK = re.compile(r"\b[BCDGTUW](?=[A-Z0-9]*\d)[A-Z0-9]{8,11}\b")
+# What is behind these words is a name, also in small letters and of several words.
+_NAMED = re.compile(
+    r"\b((?:authenticated|logged in|signed in) as |workspace |contact request |"
+    r"in (?:channel|room|group|chat) )(\S.*?)(?=\s*(?:\Z|[,(]| in | on | at ))",
+    re.I,
+)
+_MESSAGE_FROM = re.compile(r"\b(message from )(?!unauthorized\b|the\b|an?\b)(\S+)( in )(\S+)", re.I)
 _NUMBER = re.compile(
     r"(?<![\w#/])(?<!\d\.)(?<!rss[ =:])(?<!pid[ =:])(?<!ytes[ =:])(?<!size[ =:])"
     r"(?<!otal[ =:])(?<!imit[ =:])(?<!peak[ =:])(?<!swap[ =:])(?<!anon[ =:])"
@@ -101,7 +110,14 @@ _PLAIN_VARIABLES = re.compile(
     r"FAULTHANDLER|PATH|HOME|OPTIMIZE)|GLIBC_TUNABLES)\Z"
 )
 _SECRET_DIRECTIVE = re.compile(
-    r"(?:Set|Load|Import)Credential|LogExtraFields|Environment(?!File)", re.I
+    r"(?:Set|Load|Import)Credential|LogExtraFields|(?:Condition|Assert)?Environment(?!File)|"
+    r"Description|X-",
+    re.I,
+)
+
+_INTERPRETER = re.compile(
+    r"(?:python|pypy|node|nodejs|bun|deno|npm|npx|pnpm|yarn|uvx?|pipx|(?:ba|da|z)?sh|perl|ruby|java)"
+    r"[\d.]*[td]*\Z"
 )
 
 
@@ -111,6 +127,8 @@ def log(redactor: Redactor, text: str) -> str:
     trace = False
     after_frame = False
     for line in redactor.without_keys(redaction.printable(text)).split("\n"):
+        # The patterns take time, and a user may write a line of megabytes.
+        line = redaction.cut(line)
         entry = _LINE.match(line)
         exception = _EXCEPTION.match(line) if trace else None
         framed = bool(trace and _FRAME.match(line))
@@ -159,6 +177,17 @@ def message(redactor: Redactor, text: str) -> str:
         lambda found: redactor.hidden(found.group(1).rstrip("'\"`\u201d\u00bb\u201c"), "message"),
         text,
     )
+    text = people.without_contacts(text, redactor.hashed)
+    text = _MESSAGE_FROM.sub(
+        lambda found: (
+            found.group(1)
+            + redactor.hashed(found.group(2))
+            + " in "
+            + redactor.hashed(found.group(4))
+        ),
+        text,
+    )
+    text = _NAMED.sub(lambda found: found.group(1) + redactor.hashed(found.group(2)), text)
     text = _WHO_FIELD.sub(
         lambda found: "%s=%s" % (found.group(1), redactor.hashed(found.group(2))), text
     )
@@ -170,7 +199,7 @@ def message(redactor: Redactor, text: str) -> str:
         lambda found: found.group(1) + redactor.hashed(found.group(2) + (found.group(3) or "")),
         text,
     )
-    for pattern in (_KEY, _HANDLE, _NUMBER):
+    for pattern in (_KEY, _HANDLE, _SLACK, _NUMBER):
         text = pattern.sub(lambda found: redactor.hashed(found.group()), text)
     return text
 
@@ -179,10 +208,13 @@ def _unquoted(literal: str) -> str:
     return re.sub(r"\\(.)", r"\1", literal[1:-1])
 
 
-def unit(redactor: Redactor, text: str) -> str:
+def unit(
+    redactor: Redactor, text: str, is_gateway: Callable[[list[str]], bool] = lambda argv: False
+) -> str:
     """What ``systemctl cat`` prints, with the values of variables and credentials removed.
 
-    Comments go too: they say as much as values do.
+    Comments and descriptions go too: they say as much as values do. Of commands only the program
+    is shown, unless ``is_gateway`` says that it is the gateway's own.
     """
     lines = []
     for line in re.sub(r"\\\n[ \t]*", " ", redaction.printable(text)).split("\n"):
@@ -195,13 +227,24 @@ def unit(redactor: Redactor, text: str) -> str:
             lines.append("%s=%s" % (directive, _variables(redactor, value)))
         elif separator and _SECRET_DIRECTIVE.match(directive):
             lines.append("%s=%s" % (directive, redactor.hidden(value)))
-        elif separator and directive.startswith("Exec"):
-            lines.append("%s=%s" % (directive, command(redactor, value.split())))
+        elif separator and directive.lower().startswith("exec"):
+            lines.append("%s=%s" % (directive, _exec(redactor, value.split(), is_gateway)))
         elif separator or re.match(r"\[\w[\w -]*\]\Z|\s*\Z", line):
             lines.append(line)
         else:
             lines.append(redactor.hidden(line))
     return redactor.text("\n".join(lines))
+
+
+def _exec(redactor: Redactor, words: list[str], is_gateway: Callable[[list[str]], bool]) -> str:
+    """The value of ExecStart= and the like: a gateway's whole, of others the program."""
+    if not words:
+        return ""
+    # What systemd.service(5) allows in front of the path.
+    program = words[0].lstrip("-@:+!|")
+    if is_gateway([program] + words[1:]):
+        return command(redactor, words)
+    return redactor.text(" ".join(words[:1] + ["..."] * (len(words) > 1)))
 
 
 def _variables(redactor: Redactor, value: str) -> str:
@@ -243,6 +286,8 @@ def command(redactor: Redactor, argv: Sequence[str], known: bool = True) -> str:
 
 def _script(argv: Sequence[str]) -> str:
     """The name of the script that an interpreter runs, such as a module; "" if there is none."""
+    if not _INTERPRETER.match(os.path.basename(argv[0])):
+        return ""
     runner = argv[1:2] and argv[1] in ("-m", "-y", "--yes", "exec", "run", "tool")
     rest = argv[2:] if runner else argv[1:]
     if not rest or not re.match(r"[@/.]?[A-Za-z][\w./@-]{1,200}\Z", rest[0]):

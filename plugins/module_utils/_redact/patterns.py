@@ -59,6 +59,8 @@ OTHERS = (
         True,
     ),
     ("jwt", r"\beyJ[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_=+/-]*){0,4}", True),
+    ("webhook", r"\bhooks?\.[\w.-]+/\S+|https?://[^\s\"'<>]{0,200}?/(?:web)?hooks?/\S+", False),
+    ("ntfy", r"\bntfy[\w.-]*/[\w-]+", False),
     ("discord", r"discord(?:app)?\.com/api/webhooks/\S+", False),
     ("telegram_token", r"(?:\bbot)?\b\d{6,12}:[0-9A-Za-z_-]{20,}", True),
     ("stripe", r"\b(?:sk|rk|pk)_(?:live|test)_[0-9A-Za-z]{6,}|\bwhsec_[0-9A-Za-z+/=]{6,}", True),

@@ -11,13 +11,12 @@ that lacks a word can be asked for it, a published key has to be replaced.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import os
 import re
 from typing import Collection, Iterable
 
 from .._host import display
-from . import patterns
+from . import patterns, people
 
 # Characters. No log line that helps is longer, and the patterns take time.
 LONGEST_LINE = 2000
@@ -35,7 +34,7 @@ _PEM = re.compile(
 )
 _HEADER = re.compile(
     r"((?:proxy-)?authorization|(?:set-)?cookie2?|"
-    r"x-[a-z-]*(?:key|token|auth|signature)[a-z-]*)([\"']?\s*[:=]\s*)(?=\S)[^\r\n]+",
+    r"x-[a-z-]*(?:key|token|auth|signature)[a-z-]*)([\"']?\s*[:=]\s*|[\"']\s*,\s*)(?=\S)[^\r\n]+",
     re.I,
 )
 _BEARER = re.compile(r"\b(bearer|basic|digest)(\s+)[A-Za-z0-9._~+/=-]{6,}", re.I)
@@ -46,21 +45,63 @@ _USERINFO = re.compile(
 _PERCENT_USERINFO = re.compile(r"(%3A%2F%2F)(?:(?!%2F)[^\s&]){1,300}?%40", re.I)
 _USER_OPTION = re.compile(r"((?:^|\s)(?:-u|--user|--proxy-user)[ =])[^\s:]{1,200}:\S+")
 _QUERY = re.compile(
-    r"([?&;][\w.-]*(?:key|token|secret|passw|pwd|auth|sig|signature|code|session|jwt|"
-    r"credential)[\w.-]*=)[^\s&;#\"'<>]+",
+    r"([?&;](?:[\w.-]*(?:key|token|secret|passw|pwd|auth|sig|signature|code|session|jwt|"
+    r"credential)[\w.-]*|p|pw|pin|otp)=)[^\s&;#\"'<>]+",
     re.I,
 )
 _NAME = (
     r"[\w.-]*(?:(?:api|access|account|private|session|signing|encryption)[_-]?key|secret|"
     r"token(?!s|_?(?:count|usage|limit|budget))|"
     r"pass(?![a-z])|passw|passphrase|passcode|pwd|"
-    r"credential|auth(?!or|en)|cookie|webhook[_-]?url|(?<![a-z])dsn(?![a-z]))[\w.-]*"
+    r"credential|auth(?!or|en)|cookie|webhook[_-]?url|"
+    r"(?<![a-z])(?:dsn|pw|pin|otp|psk|mnemonic)(?![a-z])|"
+    r"mot de passe|contrase\u00f1a|senha|wachtwoord|kennwort|has\u0142o|"
+    r"\u043f\u0430\u0440\u043e\u043b\u044c|\u5bc6[\u7801\u78bc]|"
+    r"\u30d1\u30b9\u30ef\u30fc\u30c9)[\w.-]*"
 )
 # An unquoted value goes to the end of its line: a password may hold spaces.
 _ASSIGNED = re.compile(
-    r"(?<![\w.-])(" + _NAME + r"\\*[\"']?\]?\s*(?:=>|:=|[:=])\s*|--?" + _NAME + r"[ \t]+)"
+    r"(?<![\w.-])("
+    + _NAME
+    + r"\\*[\"']?\]?\s*(?:=>|:=|[:=\uff1a])\s*|"
+    + _NAME
+    + r"[\"']\s*,\s*b?(?=[\"'])|"
+    r"--?" + _NAME + r"[ \t]+|(?:requirepass|masterauth)[ \t]+|"
+    r"with (?:the )?(?:password|passphrase|passcode|pin|secret|token|key)s?[ \t]+|"
+    r"(?:seed|recovery) (?:phrase|words?|key)(?: is|[:=])[ \t]*)"
     r"(\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|\S[^\r\n]*)",
     re.I,
+)
+# "your code is 482913", "482913 is your code".
+_CODE = re.compile(
+    r"\b((?:(?:one[- ]time|verification|security|log-?in|sign-?in|pairing|confirmation|access|sms|"
+    r"your|backup|recovery|authentication) (?:code|password|passcode|pin|token)s?|[tm]?otp|2fa|pin|"
+    r"(?<!exit )(?<!status )(?<!error )code(?= is \d{6}))\b(?: is| was| are)?[ :=]{1,3})"
+    r"(?=[\w-]*\d)[\w-]{4,12}\b|"
+    r"\b()\d{4,8}(?= is (?:your|the) (?:[\w-]+ )?(?:code|otp|pin|password)\b)",
+    re.I,
+)
+# Twelve words or more as a wallet has them, and none of those without which nothing is said.
+_WORD = (
+    r"(?!(?:the|and|for|not|was|has|are|with|from|been|than|your|its|were|does|could|which|but)\b)"
+    r"[a-z]{3,8}"
+)
+_WORDS = re.compile(r"(?<![\w'/.-])(?:%s ){11,}%s(?![\w'/.-])" % (_WORD, _WORD))
+# Keys and numbers of cards in groups. A maintainer needs no bytes of either.
+_GROUPS = re.compile(
+    r"(?<![\w:.-])(?:[0-9a-f]{2}(?:[ :-][0-9a-f]{2}){7,}|[0-9a-f]{4}(?:[ :-][0-9a-f]{4}){3,})"
+    r"(?![\w:-])",
+    re.I,
+)
+# host:port:database:user:password, and no address of a network card.
+_PGPASS = re.compile(
+    r"(?<![^\s\[(])(?!(?:[0-9a-fA-F]{1,4}:){3})"
+    r"([\w.*-]{1,253}:(?:\d{2,5}|\*):[^:\s]{1,63}:[^:\s]{1,63}:)\S+"
+)
+# Programs that take a password as an argument.
+_PROGRAM = re.compile(
+    r"\b((?:sshpass|mysql\w*|mariadb[\w-]*|redis-cli|smbclient|mosquitto_\w+|htpasswd|ldap\w+) )"
+    r"(?=[^\r\n]{0,200}-\w)[^\r\n]+"
 )
 # What such a name may be said to be without giving anything away: "token: not set", "api_key=None".
 _HARMLESS = re.compile(
@@ -75,11 +116,6 @@ _DONE = re.compile(r"[\"']?(?:\[[a-z_]+ removed\]|\[\d+ characters\]|#[0-9a-f]{8
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(r"[0-9a-fA-F]{32,}\Z")
 _UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.I)
-_MAIL = re.compile(
-    r"[\w.+-]{1,64}@(?![\w.-]+\.(?:service|slice|scope|timer)\b)[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}"
-)
-_PHONE = re.compile(r"\+\d[\d ()-]{5,17}\d(?![\w])")
-_ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
 
 class Redactor:
@@ -87,7 +123,7 @@ class Redactor:
 
     Names become short hashes, the same within one bundle and different in the next. ``keep`` are
     words that look random and are no secret, such as ids of systemd and names of models; ``homes``
-    are directories that are written as "~".
+    are directories that are written as "~", ``hosts`` are names of this machine.
     """
 
     def __init__(
@@ -95,6 +131,7 @@ class Redactor:
         keep: Iterable[str | None] = (),
         homes: Collection[str] = (),
         salt: bytes | None = None,
+        hosts: Iterable[str] = (),
     ) -> None:
         self.removed: dict[str, int] = {}
         self._keep = frozenset(
@@ -104,6 +141,7 @@ class Redactor:
             (home.rstrip("/") for home in homes if home.count("/") > 1), key=len, reverse=True
         )
         self._salt = os.urandom(16) if salt is None else salt
+        self._own_host = people.hosts_pattern([name for name in hosts if name not in self._keep])
 
     def text(self, text: str) -> str:
         """``text`` of any program without secrets, addresses of people and unprintable letters.
@@ -130,39 +168,34 @@ class Redactor:
 
     def people(self, line: str) -> str:
         """``line`` without addresses, numbers and ids of people."""
-        line = _MAIL.sub(lambda found: self.hashed(found.group()), line)
-        line = _UUID.sub(
+        line = people.without(line, self.hashed, self._own_host)
+        return _UUID.sub(
             lambda found: (
                 found.group() if found.group() in self._keep else self.hashed(found.group())
             ),
             line,
         )
-        line = _PHONE.sub(lambda found: self.hashed(found.group()), line)
-        return _ADDRESS.sub(self._host, line)
-
-    def _host(self, found: re.Match[str]) -> str:
-        try:
-            public = ipaddress.ip_address(found.group()).is_global
-        except ValueError:
-            public = False
-        return self.hashed(found.group()) if public else found.group()
 
     def _line(self, line: str) -> str:
-        if len(line) > LONGEST_LINE:
-            line = line[:LONGEST_LINE] + " [line cut]"
+        line = cut(line)
         line = self._sub("header", _HEADER, r"\1\2[header removed]", line)
         line = self._sub("header", _BEARER, r"\1\2[header removed]", line)
         line = self._sub("url", _USERINFO, r"\1[user removed]@", line)
         line = self._sub("url", _PERCENT_USERINFO, r"\1[user removed]%40", line)
         line = self._sub("url", _USER_OPTION, r"\1[user removed]", line)
         line = self._sub("url", _QUERY, r"\1[url removed]", line)
+        line = self._sub("command", _PROGRAM, r"\1[command removed]", line)
+        line = self._sub("assignment", _PGPASS, r"\1[assignment removed]", line)
         line = _ASSIGNED.sub(self._assigned, line)
         for kind, pattern in _RULES:
             line = self._sub(kind, pattern, "[%s removed]" % kind, line)
-        line = _RUN.sub(self._random, self.people(line))
+        line = self._sub("code", _CODE, r"\1[code removed]", line)
+        line = self._sub("words", _WORDS, "[words removed]", line)
         for home in self._homes:
             line = re.sub(re.escape(home) + r"(?![\w.-])", "~", line)
-        return line
+        line = people.without_homes(self.people(line))
+        line = _GROUPS.sub(self._groups, line)
+        return _RUN.sub(self._random, line)
 
     def _assigned(self, found: re.Match[str]) -> str:
         value = found.group(2)
@@ -170,6 +203,14 @@ class Redactor:
             return found.group()
         self._count("assignment")
         return found.group(1) + "[assignment removed]"
+
+    def _groups(self, found: re.Match[str]) -> str:
+        """Digits in groups of two are a list of numbers."""
+        groups = found.group()
+        if groups[2] in " :-" and not re.search("[a-f]", groups, re.I):
+            return groups
+        self._count("random")
+        return "[random removed]"
 
     def _random(self, found: re.Match[str]) -> str:
         run = found.group()
@@ -188,6 +229,11 @@ class Redactor:
     def _count(self, kind: str, count: int = 1) -> None:
         if count:
             self.removed[kind] = self.removed.get(kind, 0) + count
+
+
+def cut(line: str) -> str:
+    """``line``, or the start of one that is too long."""
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 11] + " [line cut]"
 
 
 def printable(text: str) -> str:

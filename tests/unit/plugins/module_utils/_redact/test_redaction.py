@@ -488,8 +488,8 @@ def test_ids_of_systemd_are_kept():
 
 def test_homes_are_written_short():
     assert (
-        redaction.Redactor(homes=["/home/ada", "/"]).text("/home/ada/.hermes and /home/adam")
-        == "~/.hermes and /home/adam"
+        redaction.Redactor(homes=["/srv/ada", "/"]).text("/srv/ada/.hermes and /srv/adam")
+        == "~/.hermes and /srv/adam"
     )
 
 
