@@ -14,8 +14,8 @@ description:
     verdict, OOM kills, the last 200 lines of C(gateway.log), the unit, the kernel's figures, and
     what C(hermes --version), C(hermes dump) and C(hermes doctor) say - and a text in Markdown that
     is ready for the tracker.
-  - Secrets, the texts of messages and the names of people are removed on the host, by the rules of
-    detect-secrets, by rules of this collection and by Hermes's own redaction. C(config.yaml),
+  - Secrets, the texts of messages, and the names of people and machines are removed on the host, by
+    the rules of detect-secrets, by rules of this collection and by Hermes's own redaction. C(config.yaml),
     C(.env), C(auth.json) and C(state.db) are never taken, and C(hermes debug share) is never
     called.
   - Read the text before you post it. No rule knows every secret.
@@ -27,7 +27,8 @@ options:
   dest:
     description:
       - The folder on the host that the bundle is written to. It is made for root alone where it is
-        missing, and must otherwise be one that nobody else can write to.
+        missing, and must otherwise be one that nobody else can write to. No other user may be able
+        to put another folder in its place.
     type: path
     required: true
   names:
@@ -50,7 +51,8 @@ attributes:
 notes:
   - Run it as root. What belongs to a gateway's owner is read as that owner.
   - It takes up to two minutes a gateway, most of it for C(hermes doctor), which asks services on
-    the network.
+    the network. A Hermes that does not answer its first question is asked no other, and the
+    programs of one user take three minutes at most.
 seealso:
   - module: hermes_ops.gateway.gateway_info
   - module: hermes_ops.gateway.oom_info

@@ -18,10 +18,20 @@ from .._host.errors import GuardError
 def prepare(folder: str) -> None:
     """Make directory ``folder`` for root alone.
 
-    Raises GuardError if it is there and someone else could put a file or a link into it.
+    Raises GuardError if it is there and someone else could put a file or a link into it, or could
+    put another directory in its place.
     """
+    why = _unsafe_way(os.path.dirname(os.path.abspath(folder)))
+    if why:
+        raise GuardError("dest: %s: %s" % (folder, why))
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        # Also those above it that are missing: what os.makedirs makes of them depends on the umask.
+        path, missing = os.path.abspath(folder), []
+        while not os.path.lexists(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for path in reversed(missing):
+            os.mkdir(path, 0o700)
         info = os.lstat(folder)
     except OSError as exc:
         raise GuardError("dest: %s cannot be made: %s" % (folder, exc.strerror)) from exc
@@ -32,6 +42,26 @@ def prepare(folder: str) -> None:
             "dest: %s belongs to uid %d with mode %04o; allowed: a folder that nobody but uid %d"
             " can write to" % (folder, info.st_uid, stat.S_IMODE(info.st_mode), os.geteuid())
         )
+
+
+def _unsafe_way(folder: str) -> str | None:
+    """Why someone else than root and us could lead ``folder`` elsewhere, or None."""
+    for path in (folder, os.path.realpath(folder)):
+        while True:
+            try:
+                info = os.lstat(path)
+            except OSError:
+                info = None
+            if info is not None and info.st_uid not in (0, os.geteuid()):
+                return "%s belongs to uid %d" % (path, info.st_uid)
+            # In a sticky directory, such as /tmp, nobody renames what belongs to another.
+            if info is not None and stat.S_ISDIR(info.st_mode) and info.st_mode & 0o022:
+                if not info.st_mode & stat.S_ISVTX:
+                    return "%s can be written by others" % path
+            if path == "/":
+                break
+            path = os.path.dirname(path)
+    return None
 
 
 def write(path: str, texts: dict[str, str]) -> None:

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import os
 import platform
-from typing import Any, Callable, NamedTuple
+from functools import partial
+from typing import Any, Callable, NamedTuple, TypeVar
 
 from .._guard import config, history, memory_trend
-from .._hermes import client, database, discovery, state_file, workers
+from .._hermes import database, discovery, launch, state_file, workers
 from .._hermes.discovery import Gateway
 from .._host import cgroup, display, files, proc, systemd, tree
 from .._host.errors import FileError, HermesError, RunError, SettingError, SystemdError
 from .._oom import oom_info
 from .._redact import gateway_log
 from .._redact.redaction import Redactor
+from .asking import Asking
 
 # A week of kills, and of earlier runs.
 HOURS = 168
@@ -91,6 +93,32 @@ _CGROUP_FILES = (
 )
 
 
+# What is unknown of a gateway of which nothing can be read.
+_UNKNOWN: dict[str, Any] = {
+    "activity": dict.fromkeys(
+        (
+            "messages",
+            "messages_per_hour",
+            "busiest_hour",
+            "active_sessions",
+            "active_sessions_last_hour",
+        )
+    ),
+    "channels": [],
+    "memory": {},
+    "model": None,
+    "provider": None,
+    "restarts": None,
+    "state": "unknown",
+    "uptime_seconds": None,
+    "verdict": {},
+    "version": None,
+}
+_NO_KILLS: dict[str, Any] = {"kills": [], "counters": {}, "lives": [], "notes": []}
+
+T = TypeVar("T")
+
+
 class Raw(NamedTuple):
     """A file of the bundle before redaction.
 
@@ -135,25 +163,49 @@ class Evidence(NamedTuple):
     notes: list[str]
 
 
-def collect(gateway: Gateway) -> Evidence:
+def collect(gateway: Gateway, asking: Asking) -> Evidence:
     """Everything about ``gateway``. What cannot be read costs its own part and is a note."""
-    rows, notes = _history(gateway)
-    oom = oom_info.find([gateway], HOURS)
-    evidence = Evidence(gateway, rows, oom, [], {"oom_kills": len(oom["kills"])}, notes)
-    evidence.notes.extend(oom["notes"])
-    for collector in (verdict, busyness, log, unit, kernel, processes, programs, present):
-        found = collector(gateway)
+    notes: list[str] = []
+    none: list[dict[str, Any]] = []
+    rows = _tried("the history", partial(_history, gateway, notes), none, notes)
+    oom = _tried("the OOM kills", partial(oom_info.find, [gateway], HOURS), dict(_NO_KILLS), notes)
+    notes.extend(oom["notes"])
+    facts = dict(_UNKNOWN, name=gateway.name, unit=gateway.unit, scope=gateway.scope)
+    evidence = Evidence(gateway, rows, oom, [], facts, notes)
+    for name, collector in (
+        ("the verdict", partial(verdict, gateway)),
+        ("the log", partial(log, gateway)),
+        ("the unit", partial(unit, gateway)),
+        ("the kernel's figures", partial(kernel, gateway)),
+        ("the processes", partial(processes, gateway)),
+        ("Hermes's programs", partial(programs, gateway, asking)),
+        ("the gateway's state", partial(present, gateway, asking)),
+        ("its database", partial(busyness, gateway, asking)),
+    ):
+        found = _tried(name, collector, Found([], {}, []), notes)
         evidence.files.extend(found.files)
         evidence.facts.update(found.facts)
-        evidence.notes.extend(found.notes)
+        notes.extend(found.notes)
+    evidence.facts["oom_kills"] = len(oom["kills"])
     return evidence
 
 
-def _history(gateway: Gateway) -> tuple[list[dict[str, Any]], list[str]]:
+def _tried(name: str, part: Callable[[], T], instead: T, notes: list[str]) -> T:
+    """What ``part`` returns; ``instead``, and a note, if it fails in a way that is not foreseen."""
     try:
-        return history.tail(os.path.join(config.STATE, gateway.name), _HISTORY_SAMPLES), []
+        return part()
+    except Exception as exc:  # pylint: disable=broad-exception-caught
+        # Much of what is read is a user's, who may mean harm: the rest is still wanted.
+        notes.append("%s cannot be read: %s: %s" % (name, type(exc).__name__, str(exc)[:200]))
+        return instead
+
+
+def _history(gateway: Gateway, notes: list[str]) -> list[dict[str, Any]]:
+    try:
+        return history.tail(os.path.join(config.STATE, gateway.name), _HISTORY_SAMPLES)
     except OSError as exc:
-        return [], ["the history cannot be read: %s" % exc.strerror]
+        notes.append("the history cannot be read: %s" % exc.strerror)
+        return []
 
 
 def verdict(gateway: Gateway) -> Found:
@@ -181,9 +233,12 @@ def _settings_of(gateway: Gateway) -> config.Settings:
     return config.Settings(gateway.name, section)
 
 
-def busyness(gateway: Gateway) -> Found:
+def busyness(gateway: Gateway, asking: Asking) -> Found:
     """How much the gateway has to do."""
-    counted = database.activity(gateway)
+    try:
+        counted = asking.timed(partial(database.activity, gateway))
+    except RunError as exc:
+        return Found([], {}, ["state.db: %s" % exc])
     note = counted.pop("note")
     return Found([], {"activity": counted}, [note] if note else [])
 
@@ -225,10 +280,14 @@ def unit(gateway: Gateway) -> Found:
         state = "\n".join(sorted(shown[:_MAX_LETTERS].splitlines())) + "\n"
         found.files.append(Raw("unit-state.txt", state, Redactor.text))
         text = manager.systemctl("cat", "--", gateway.unit).out[:_MAX_LETTERS]
-        found.files.append(Raw("unit.txt", text, gateway_log.unit))
+        found.files.append(Raw("unit.txt", text, _unit_text))
     except SystemdError as exc:
         found.notes.append("systemd cannot be asked about the unit: %s" % exc)
     return found
+
+
+def _unit_text(redactor: Redactor, text: str) -> str:
+    return gateway_log.unit(redactor, text, lambda argv: launch.gateway(argv) is not None)
 
 
 def kernel(gateway: Gateway) -> Found:
@@ -282,7 +341,7 @@ def _process_table(redactor: Redactor, listed: list[Process]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def programs(gateway: Gateway) -> Found:
+def programs(gateway: Gateway, asking: Asking) -> Found:
     """What ``hermes --version``, ``hermes dump`` and ``hermes doctor`` print."""
     found = Found([], {}, [])
     if not gateway.python:
@@ -298,7 +357,7 @@ def programs(gateway: Gateway) -> Found:
     ):
         arguments = ["-m", "hermes_cli.main", argument]
         try:
-            done = client.run_python(gateway, arguments, env=_PROGRAM_ENVIRONMENT, timeout=timeout)
+            done = asking.run(gateway, arguments, timeout, env=_PROGRAM_ENVIRONMENT)
         except RunError as exc:
             found.notes.append("hermes %s: %s" % (argument, exc))
             continue
@@ -309,7 +368,7 @@ def programs(gateway: Gateway) -> Found:
     return found
 
 
-def present(gateway: Gateway) -> Found:
+def present(gateway: Gateway, asking: Asking) -> Found:
     """What the gateway is now: its Hermes, its state and its memory."""
     hermes: dict[str, Any] = {"version": None, "provider": None, "model": None, "channels": []}
     notes = []
@@ -317,7 +376,7 @@ def present(gateway: Gateway) -> Found:
         notes.append(gateway.problem)
     elif gateway.python:
         try:
-            asked = client.probe(gateway)
+            asked = asking.probe(gateway)
             hermes = {name: asked[name] for name in hermes}
         except HermesError as exc:
             notes.append("its Hermes cannot be asked: %s" % exc)

@@ -15,6 +15,7 @@ from .._hermes import discovery
 from .._hermes.discovery import Gateway
 from .._host.errors import SettingError
 from . import archive, collectors, issue, layout, redaction_pass
+from .asking import Asking
 
 
 def bundle(dest: str, names: list[str], check_mode: bool) -> dict[str, Any]:
@@ -37,16 +38,33 @@ def bundle(dest: str, names: list[str], check_mode: bool) -> dict[str, Any]:
 
 
 def collect(gateways: list[Gateway]) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """The texts of the bundle by name, a directory for each gateway, and the summaries."""
+    """The texts of the bundle by name, a directory for each gateway, and the summaries.
+
+    A gateway of which nothing can be had is a summary with its name and a note.
+    """
     files: dict[str, str] = {}
     summaries = []
     host = collectors.host()
+    askings: dict[str, Asking] = {}
     for gateway in gateways:
-        evidence = collectors.collect(gateway)
-        evidence.facts.update(host=host, collected=issue.moment(time.time()))
-        redactor = redaction_pass.redactor_for(evidence)
-        redacted = redaction_pass.redact(evidence, redactor)
-        own, summary = layout.lay_out(evidence, redacted, redactor)
+        asking = askings.setdefault(gateway.user, Asking())
+        try:
+            own, summary = _one(gateway, host, asking)
+        except Exception as exc:  # pylint: disable=broad-exception-caught
+            # Much of what is read is a user's, who may mean harm: the others are still wanted.
+            why = "nothing of it can be collected: %s" % type(exc).__name__
+            own, summary = {}, {"name": gateway.name, "notes": [why]}
         files.update(("%s/%s" % (gateway.name, name), text) for name, text in own.items())
         summaries.append(summary)
     return files, summaries
+
+
+def _one(
+    gateway: Gateway, host: dict[str, Any], asking: Asking
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """The texts of the bundle about ``gateway`` by name, and its summary."""
+    evidence = collectors.collect(gateway, asking)
+    evidence.facts.update(host=host, collected=issue.moment(time.time()))
+    redactor = redaction_pass.redactor_for(evidence)
+    redacted = redaction_pass.redact(evidence, redactor, asking)
+    return layout.lay_out(evidence, redacted, redactor)

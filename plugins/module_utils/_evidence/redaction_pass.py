@@ -9,14 +9,15 @@ through the redaction of the Hermes that is installed.
 
 from __future__ import annotations
 
+import platform
 from typing import Any, NamedTuple
 
-from .._hermes import client
 from .._hermes.discovery import Gateway
 from .._host.errors import RunError
 from .._redact.redaction import Redactor
 from . import chart
-from .collectors import Evidence, Raw
+from .asking import Asking
+from .collectors import Evidence
 
 # memory.csv is for a graph, and has that many lines at most.
 CSV_ROWS = 1000
@@ -28,6 +29,10 @@ sys.stdout.write(redact(sys.stdin.read(), force=True))
 """
 # Seconds.
 _TIMEOUT = 30.0
+# Names of machines that are words of every bundle.
+_COMMON = frozenset(
+    " agent debian fedora gateway hermes host localhost python raspberrypi server ubuntu".split(" ")
+)
 # The columns of the history that are texts.
 _TEXTS = ("provider", "model", "version")
 
@@ -52,14 +57,32 @@ def redactor_for(evidence: Evidence) -> Redactor:
     # Ids of systemd are random and no secret; the history and the log are read together by them.
     words = [row[name] for row in evidence.rows for name in ("invocation_id", "model")]
     return Redactor(
-        keep=[gateway.invocation_id, gateway.name] + words, homes=[gateway.account.pw_dir]
+        keep=[gateway.invocation_id, gateway.name] + words,
+        homes=[gateway.account.pw_dir],
+        hosts=_own_names(platform.node()),
     )
 
 
-def redact(evidence: Evidence, redactor: Redactor) -> Redacted:
+def _own_names(node: str) -> list[str]:
+    """The names of this machine, whole and short, unless they say nothing, as "hermes" does."""
+    return [name for name in {node, node.partition(".")[0]} if name.lower() not in _COMMON]
+
+
+def redact(evidence: Evidence, redactor: Redactor, asking: Asking) -> Redacted:
     """Everything in ``evidence``; facts have a new key, ``notes``."""
     notes = list(evidence.notes)
-    files = {raw.name: _text(raw, evidence.gateway, redactor, notes) for raw in evidence.files}
+    files = {raw.name: raw.redact(redactor, raw.content) for raw in evidence.files}
+    names = [raw.name for raw in evidence.files if raw.by_hermes and files[raw.name].strip()]
+    if names and evidence.gateway.python:
+        try:
+            texts = _by_hermes([files[name] for name in names], evidence.gateway, asking)
+            # It is a user's program: what it says is as hostile as what it was given.
+            files.update((name, redactor.text(text)) for name, text in zip(names, texts))
+        except RunError as exc:
+            notes.append(
+                "Hermes's own redaction was not to be had (%s); the collection's was used alone"
+                % str(exc)[:200]
+            )
     return Redacted(
         name=redactor.text(evidence.gateway.name),
         files=files,
@@ -69,33 +92,23 @@ def redact(evidence: Evidence, redactor: Redactor) -> Redacted:
     )
 
 
-def _text(raw: Raw, gateway: Gateway, redactor: Redactor, notes: list[str]) -> str:
-    """The text of ``raw``; a note is added if Hermes's own redaction does not work."""
-    text = raw.redact(redactor, raw.content)
-    if not raw.by_hermes or not gateway.python or not text.strip():
-        return text
-    try:
-        return _by_hermes(text, gateway, redactor)
-    except RunError as exc:
-        note = (
-            "Hermes's own redaction was not to be had (%s); the collection's was used alone"
-            % str(exc)[:200]
-        )
-        if note not in notes:
-            notes.append(note)
-        return text
+def _by_hermes(texts: list[str], gateway: Gateway, asking: Asking) -> list[str]:
+    """``texts`` after the redaction of the Hermes that is installed; RunError if it does not work.
 
-
-def _by_hermes(text: str, gateway: Gateway, redactor: Redactor) -> str:
-    """``text`` after the redaction of the Hermes that is installed; RunError if it does not work.
-
-    That one may know of keys that are newer than the rules of this collection.
+    That one may know of keys that are newer than the rules of this collection. It is asked once,
+    about all of them: importing Hermes takes seconds.
     """
-    done = client.run_python(gateway, ["-c", HERMES_REDACT], stdin=text, timeout=_TIMEOUT)
-    if done.rc != 0 or done.out.count("\n") != text.count("\n"):
+    whole = "\n".join(texts)
+    done = asking.run(gateway, ["-c", HERMES_REDACT], _TIMEOUT, stdin=whole)
+    if done.rc != 0 or done.out.count("\n") != whole.count("\n"):
         raise RunError("exit code %d" % done.rc)
-    # It is a user's program: what it says is as hostile as what it was given.
-    return redactor.text(done.out)
+    lines = done.out.split("\n")
+    found = []
+    for text in texts:
+        count = text.count("\n") + 1
+        found.append("\n".join(lines[:count]))
+        lines = lines[count:]
+    return found
 
 
 def _row(row: dict[str, Any], redactor: Redactor) -> dict[str, Any]:

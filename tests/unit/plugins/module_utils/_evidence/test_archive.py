@@ -34,9 +34,47 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path):
     tmp_path.chmod(0o777)
     with pytest.raises(GuardError, match="dest: .* mode 0777; allowed"):
         archive.prepare(str(tmp_path))
+    tmp_path.chmod(0o755)
     (tmp_path / "link").symlink_to("/etc")
     with pytest.raises(GuardError, match="not a folder"):
         archive.prepare(str(tmp_path / "link"))
     (tmp_path / "file").touch()
-    with pytest.raises(GuardError, match="cannot be made"):
+    with pytest.raises(GuardError, match="not a folder"):
         archive.prepare(str(tmp_path / "file"))
+    with pytest.raises(GuardError, match="cannot be made"):
+        archive.prepare(str(tmp_path / "file/out"))
+
+
+def test_a_folder_that_someone_else_can_lead_elsewhere_is_refused(tmp_path, monkeypatch):
+    """Root writes the bundle: nobody may put a link in the place of a directory above it."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(GuardError, match="dest: .*open can be written by others"):
+        archive.prepare(str(tmp_path / "open/out"))
+    (tmp_path / "link").symlink_to(str(tmp_path / "open"))
+    with pytest.raises(GuardError, match="dest: .*open can be written by others"):
+        archive.prepare(str(tmp_path / "link/out"))
+    assert os.listdir(str(tmp_path / "open")) == []
+    (tmp_path / "open").chmod(0o1777)
+    archive.prepare(str(tmp_path / "open/out"))
+    real = os.lstat
+
+    def others(path):
+        """The home of another user."""
+        info = list(real(path))
+        info[stat.ST_UID] = 1002 if path == str(tmp_path / "open") else info[stat.ST_UID]
+        return os.stat_result(info)
+
+    monkeypatch.setattr(os, "lstat", others)
+    with pytest.raises(GuardError, match="dest: .*open belongs to uid 1002"):
+        archive.prepare(str(tmp_path / "open/out"))
+
+
+def test_every_folder_that_is_made_is_for_root_alone(tmp_path):
+    before = os.umask(0)
+    try:
+        archive.prepare(str(tmp_path / "a/b/c"))
+    finally:
+        os.umask(before)
+    for name in ("a", "a/b", "a/b/c"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o700

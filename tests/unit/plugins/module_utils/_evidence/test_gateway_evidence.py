@@ -19,12 +19,13 @@ from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import (
+    collectors,
     gateway_evidence,
     redaction_pass,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, history
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, confined
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
     RunError,
     SettingError,
@@ -117,6 +118,9 @@ def host(tmp_path, monkeypatch):
         active_state="active",
         control_group="",
         problem=None,
+        # A gateway of this kind becomes a managed one.
+        _looked_at=True,
+        _problem=None,
         uptime_seconds=60.0,
         start_time=time.time() - 60,
     )
@@ -149,6 +153,11 @@ def host(tmp_path, monkeypatch):
         return real(argv, user, env, stdin, timeout)
 
     monkeypatch.setattr(command, "run", run)
+    monkeypatch.setattr(
+        confined,
+        "run_within",
+        lambda argv, user, env, stdin, limits: run(argv, user, env, stdin, limits.seconds),
+    )
     monkeypatch.setattr(config, "STATE", str(tmp_path / "state"))
     monkeypatch.setattr(config, "FOLDER", str(tmp_path / "etc"))
     monkeypatch.setattr(
@@ -352,3 +361,63 @@ def test_no_bundle_in_check_mode_or_without_a_gateway(tmp_path, monkeypatch):
 def test_a_bundle_needs_an_absolute_path():
     with pytest.raises(SettingError, match="dest: 'here' is no absolute path"):
         gateway_evidence.bundle("here", [], True)
+
+
+def test_a_python_that_never_answers_is_asked_once(host, monkeypatch):
+    """It cost 30 s for each of two programs, 90 s for the third, and 30 s for each text."""
+    asked = []
+
+    def run_python(gateway, arguments, timeout=30.0, **_more):
+        asked.append(timeout)
+        raise RunError("python did not end within %g s" % timeout)
+
+    monkeypatch.setattr(client, "run_python", run_python)
+    monkeypatch.setattr(client, "probe", lambda gateway: run_python(gateway, []))
+    files, summaries = gateway_evidence.collect([host.gateway])
+    assert asked == [15.0]
+    assert "hermes-gateway/gateway.log" in files and summaries[0]["version"] is None
+    notes = summaries[0]["notes"]
+    assert "hermes --version: python did not end within 15 s" in notes
+    assert "hermes doctor: not asked, because the first question was not answered" in notes
+    for kind in planted.PLANTED:
+        planted.assert_gone(kind, "".join(files.values()))
+
+
+def test_texts_are_redacted_by_hermes_in_one_go(host):
+    host.redact = lambda text: text
+    gateway_evidence.collect([host.gateway])
+    asked = [argv for argv, _user, _timeout in host.calls if redaction_pass.HERMES_REDACT in argv]
+    assert len(asked) == 1
+
+
+def test_a_part_that_fails_as_nobody_thought_costs_itself(host, monkeypatch):
+    def fails(*_args):
+        raise OverflowError("a number of a user")
+
+    for module, name in ((collectors.oom_info, "find"), (collectors.database, "activity")):
+        monkeypatch.setattr(module, name, fails)
+    monkeypatch.setattr(collectors, "verdict", fails)
+    files, summaries = gateway_evidence.collect([host.gateway])
+    notes = summaries[0]["notes"]
+    assert "the OOM kills cannot be read: OverflowError: a number of a user" in notes
+    assert "the verdict cannot be read: OverflowError: a number of a user" in notes
+    assert "Ready to go" in files["hermes-gateway/gateway.log"]
+    assert "OverflowError" in files["hermes-gateway/issue.md"]
+
+
+def test_a_gateway_that_fails_as_nobody_thought_costs_itself(host, monkeypatch):
+    other = SimpleNamespace(**dict(vars(host.gateway), name="other"))
+    real = redaction_pass.redactor_for
+
+    def fails(evidence):
+        if evidence.gateway is other:
+            raise RecursionError
+        return real(evidence)
+
+    monkeypatch.setattr(redaction_pass, "redactor_for", fails)
+    files, summaries = gateway_evidence.collect([other, host.gateway])
+    assert summaries[0] == {
+        "name": "other",
+        "notes": ["nothing of it can be collected: RecursionError"],
+    }
+    assert "hermes-gateway/issue.md" in files
