@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -21,6 +22,8 @@ import invariants
 import paths
 from fleet import Fleet
 from machine import PLACE, PROGRAM, RESTING, WATCHDOG, Host
+from shared import HOSTILE, Shared
+from shared import NAME as SHARED
 
 HOSTS = ("alpha", "delta", "epsilon")
 SHEBANG = "#!/usr/bin/python3 -ISB\n"
@@ -31,6 +34,9 @@ def pytest_addoption(parser):
     """Beside pytest's own."""
     parser.addoption("--keep", action="store_true", help="leave the lab up")
     parser.addoption("--prefix", default="hermes-faults", help="of the lab")
+    parser.addoption(
+        "--minutes", type=int, default=3, help="for how long one user does all that a user can"
+    )
 
 
 def pytest_configure(config):
@@ -177,3 +183,42 @@ def _quiet(host):
     before = invariants.begin(host)
     yield host
     invariants.hold(host, before)
+
+
+@pytest.fixture(scope="session")
+def own_lab(request):
+    """own_lab(HOST): a context with a lab of its own for a host, which no playbook of the other tests meets."""
+
+    @contextlib.contextmanager
+    def up(name):
+        engine.install(["ssh", "ssh-keygen"])
+        prefix = "%s-%s" % (request.config.getoption("--prefix"), name)
+        fleet = Fleet(engine.find(), prefix, None)
+        with paths.locked("prefix-" + prefix):
+            fleet.up([name])
+        try:
+            yield fleet
+        finally:
+            if not request.config.getoption("--keep"):
+                with paths.locked("prefix-" + prefix):
+                    fleet.down(fleet.members())
+
+    return up
+
+
+@pytest.fixture(scope="session")
+def shared(own_lab):
+    """The host that several users share."""
+    with own_lab(SHARED) as fleet:
+        host = Shared(fleet, SHARED)
+        host.prepare()
+        yield host
+
+
+@pytest.fixture
+def mallory(shared):
+    """That host for a test in which one of its users does harm; afterwards the others must still be sampled."""
+    shared.configure()
+    yield shared
+    shared.gone(HOSTILE)
+    shared.check()

@@ -121,6 +121,15 @@ HOSTS = {
         # With alpha, three hosts of one kind: what a restart in batches needs.
         Host("delta", "bookworm", "0.19.0", (Gateway("system", "hermes"),)),
         Host("epsilon", "bookworm", "0.19.0", (Gateway("system", "hermes"),)),
+        # Several users share it, one of whom means harm: tests/faults makes their gateways.
+        Host("eta", "bookworm", "0.19.0"),
+        # The same, with ten gateways for each of five users.
+        Host(
+            "theta",
+            "bookworm",
+            "0.19.0",
+            (Gateway("system", "good"), Gateway("user", "ada", port=8643)),
+        ),
         # Beside the others in the demo.
         Host("zeta", "bookworm", "0.22.2", (Gateway("system", "hermes"),)),
         *map(contract, RELEASES),

@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What does not answer, and what is installed and does not work: someone must be told."""
+
+from __future__ import annotations
+
+import pytest
+from machine import WATCHDOG
+
+# systemd on a host that swaps: no answer in time.
+DEAF = "#!/bin/sh\necho 'Failed to connect to bus: Connection timed out' >&2\nexit 1\n"
+TOLD, ENDS = "/var/lib/hermes-guard/told", "/var/lib/hermes-guard/notifier-ends-with"
+NOTIFIER = "#!/bin/sh\necho $HERMES_GUARD_EVENT $HERMES_GUARD_GATEWAY >> %s\nexit $(cat %s)\n" % (
+    TOLD,
+    ENDS,
+)
+
+
+@pytest.fixture
+def told(shared):
+    """A notify command that notes each call, and ends as the test says."""
+    shared.put("/opt/lab/notify", NOTIFIER, "755")
+    shared.put(ENDS, "0")
+    shared.sh("rm -f %s /var/lib/hermes-guard/*/ledger.jsonl" % TOLD)
+    yield shared
+    shared.sh("rm -f %s %s /var/lib/hermes-guard/*/ledger.jsonl" % (TOLD, ENDS))
+    shared.configure()
+
+
+def _told(host):
+    """How many times somebody was told of the gateway in system scope."""
+    lines = host.sh("cat %s 2>/dev/null || true" % TOLD).splitlines()
+    return len([line for line in lines if line.split()[1:] == ["hermes-gateway"]])
+
+
+@pytest.mark.fault("hostile: systemd cannot be asked, and a gateway is above its threshold")
+@pytest.mark.parametrize("known", [True, False], ids=["seen-before", "never-seen"])
+def test_systemd_that_does_not_answer(told, known):
+    """The check says so and fails; above the threshold there is an alert."""
+    told.configure()
+    told.check()
+    told.configure(
+        notify_command="/opt/lab/notify", threshold="1M", breaches="1 of 1", startup_grace="1s"
+    )
+    if not known:
+        told.sh("rm -f /var/lib/hermes-guard/*/life.json")
+    told.put("/opt/lab/deaf", DEAF, "755")
+    told.sh("mount --bind /opt/lab/deaf /usr/bin/systemctl")
+    try:
+        done = told.run("hermes-guard", "check", check=False)
+    finally:
+        told.run("umount", "/usr/bin/systemctl")
+    assert done.returncode == 1
+    assert "hermes-gateway:" in done.stdout + done.stderr
+    assert not known or _told(told) == 1
+
+
+@pytest.mark.fault("hostile: a notifier that fails")
+def test_notifier_that_fails(told):
+    """An alarm counts as sent only if the notifier ended with 0; then it is sent once."""
+    told.configure(
+        notify_command="/opt/lab/notify", action="alert", threshold="1M", breaches="1 of 1"
+    )
+    told.put(ENDS, "7")
+    for number in (1, 2):
+        told.run("hermes-guard", "check", check=False)
+        assert _told(told) == number
+    told.put(ENDS, "0")
+    for _number in range(2):
+        told.run("hermes-guard", "check", check=False)
+        assert _told(told) == 3
+
+
+@pytest.mark.fault("hostile: the Python that the installed program is started with does not work")
+def test_python_that_does_not_work(shared):
+    """The run fails and names it: a watchdog that cannot start protects nobody."""
+    shared.sh("cp -P /usr/bin/python3 /opt/lab/python3; ln -sf /bin/false /usr/bin/python3")
+    try:
+        said = shared.site("-e", "ansible_python_interpreter=/usr/bin/python3.11", right=False)
+    finally:
+        shared.sh("cp -P --remove-destination /opt/lab/python3 /usr/bin/python3")
+    assert "/usr/bin/python3" in said
+    shared.site()
+
+
+@pytest.mark.fault("hostile: the watchdog's unit fails before it starts")
+def test_unit_that_fails(shared):
+    """Every run of the playbook looks at what became of the last check."""
+    place = "/etc/systemd/system/%s.d/" % WATCHDOG
+    shared.put(place + "lab.conf", "[Service]\nReadWritePaths=/does/not/exist\n")
+    shared.sh("systemctl daemon-reload; systemctl start %s || true" % WATCHDOG)
+    try:
+        said = shared.site(right=False)
+    finally:
+        shared.sh("rm -r %s; systemctl daemon-reload; systemctl reset-failed" % place)
+    assert WATCHDOG in said
+    shared.site()
+
+
+@pytest.mark.fault("hostile: a threshold above the memory that there is")
+def test_threshold_that_is_never_reached(shared):
+    """It is refused before anything is changed."""
+    said = shared.site("-e", "hermes_watchdog_threshold=900G", right=False)
+    assert "900G" in said
+
+
+@pytest.mark.fault("hostile: eight forked children that share 60 MB")
+def test_memory_that_is_shared(shared):
+    """It counts once."""
+    more = "LAB_MEGABYTES=60 LAB_CHILDREN=8"
+    shared.gateway("good", scope="system", environment=more)
+    try:
+        shared.check()
+        row = shared.sh("tail -n 1 /var/lib/hermes-guard/hermes-gateway/memory.csv").split(",")
+        assert 60 << 20 < int(row[7]) < 160 << 20, row
+    finally:
+        shared.gateway("good", scope="system")
