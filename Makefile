@@ -9,7 +9,7 @@ TEST := $(CHECK) units-others sanity-newest execution-environment budget scale s
 GUARD_SOURCES := $(wildcard plugins/module_utils/*/*.py)
 
 comma := ,
-.PHONY: help setup setup-every demo test check $(subst $(comma), ,$(TEST)) bench soak hermes allocator lab lab-down lock clean
+.PHONY: help setup setup-every demo test check $(subst $(comma), ,$(TEST)) bench soak hostile-hour hermes allocator lab lab-down lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -64,6 +64,9 @@ allocator: setup ## by how much a gateway grows, with and without hermes_session
 
 faults: setup ## what goes wrong on a host, on real gateways: a table of faults and what held, also in .build/faults.md; ARGS="-k kill" for a part
 	@tests/tools/faults $(ARGS)
+
+hostile-hour: setup ## 50 gateways of five users, one of whom does all that a user can for an hour: the others have every sample
+	@tests/tools/faults -k hostile_many --minutes 60 $(ARGS)
 
 hermes: setup ## every release of Hermes in every way to install it: a table of what holds, also in .build/hermes.md; VERSIONS="0.22.2 ..." WAYS="system user ..." for a part
 	@tests/tools/hermes $(ARGS)

@@ -11,15 +11,27 @@ import pytest
 from machine import WATCHDOG
 from shared import HERE, HOSTILE, Shared
 
-# Two of theirs are real: those of the lab's table.
 INNOCENT_USERS = ("good", "ada", "bob", "eve")
+# One gateway of each of these is a real Hermes: see the lab's table.
+REAL = ("good", "ada")
 EACH = 10
 STARTS = "/var/lib/hermes-guard/starts"
 NOTE_STARTS = "[Service]\nExecStartPre=/bin/sh -c 'date +%%%%s >> %s'\n" % STARTS
 # An interval of a minute, the ten seconds that systemd may be late, and as many for a busy machine.
 LONGEST_GAP = 80
 OFTEN = ("--tags", "watchdog", "-e", "hermes_watchdog_interval=1min")
-HOMES = "for n in 0 1 2 3 4 5 6 7 8 9; do mkdir g$n; echo '# mine' > g$n/config.yaml; done"
+COPIES = """
+cd .config/systemd/user
+for n in 1 2 3 4 5 6 7 8 9; do sed s,/g0,/g$n, hermes-g0.service > hermes-g$n.service; done
+systemctl --user daemon-reload
+for n in 1 2 3 4 5 6 7 8 9; do systemctl --user restart hermes-g$n.service; done
+"""
+NOT_THE_FIRST = """
+systemctl --user stop hermes-g0.service
+rm .config/systemd/user/hermes-g0.service
+systemctl --user daemon-reload
+"""
+HOMES = "for n in 0 1 2 3 4 5 6 7 8 9; do mkdir -p g$n; echo '# mine' > g$n/config.yaml; done"
 
 
 @pytest.fixture(scope="module")
@@ -31,21 +43,16 @@ def many(own_lab):
         for user in (*INNOCENT_USERS, HOSTILE):
             host.user(user)
             host.as_user(user, HOMES)
-        for user in INNOCENT_USERS:
-            for number in range(EACH):
-                if (user, number) not in (("good", 0), ("ada", 0)):
-                    host.gateway(user, "hermes-g%d" % number, environment=_home(user, number))
         python = host.liar("honest")
-        for number in range(EACH):
-            more = _home(HOSTILE, number)
-            host.gateway(HOSTILE, "hermes-g%d" % number, python=python, environment=more)
+        for user in (*INNOCENT_USERS, HOSTILE):
+            more = {"python": python} if user == HOSTILE else {}
+            host.gateway(user, "hermes-g0", environment="HERMES_HOME=/home/%s/g0" % user, **more)
+            host.as_user(user, COPIES)
+            if user in REAL:
+                host.as_user(user, NOT_THE_FIRST)
         host.put("/etc/systemd/system/%s.d/lab.conf" % WATCHDOG, NOTE_STARTS)
         host.site(*OFTEN)
         yield host
-
-
-def _home(user, number):
-    return "HERMES_HOME=/home/%s/g%d" % (user, number)
 
 
 @pytest.mark.fault(
