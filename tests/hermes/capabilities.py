@@ -23,6 +23,8 @@ MOST_SLOWER = 3
 BUSY_REQUESTS = 8
 # A beat comes every 30 s at most.
 BEAT_SECONDS = 33
+# The ways whose command says nothing of Hermes: only their processes show what they are.
+UNKNOWN = ("script", "runner")
 # How long requests go on after the patience, so that those of the first gateway are still open.
 OPEN_SECONDS = 30
 
@@ -315,9 +317,13 @@ def stopped(gateway):
     info = gateway.info
     try:
         assert info, "gateway_info does not list it"
-        known = info["state"], info["pid"], info["home"], info["user"], info["problem"]
-        expected = "stopped", None, gateway.home, gateway.made.user, None
+        known = info["state"], info["pid"], info["home"], info["user"], info["managed"]
+        expected = "stopped", None, gateway.home, gateway.made.user, True
         assert known == expected, (known, expected)
+        if gateway.way in UNKNOWN:
+            assert "is not known to start a gateway" in info["problem"], info["problem"]
+        else:
+            assert info["problem"] is None, info["problem"]
         gateway.forget()
         entry, _asked = gateway.restart("--now")
         assert (entry["event"], entry["code"]) == ("refused", "stopped"), entry
