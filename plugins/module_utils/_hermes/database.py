@@ -16,7 +16,7 @@ import re
 import time
 from collections import namedtuple
 
-from .._host import command, display
+from .._host import command, confined, display, json_text
 from .._host.errors import HermesError, RunError
 from . import state_file
 
@@ -34,6 +34,8 @@ Answer = namedtuple("Answer", "rows note missing")
 Counts = namedtuple("Counts", "hourly sessions of_last_hour")
 
 HOURS = 24
+# Bytes: a few numbers and a note for each profile.
+MAX_ANSWER = 64 << 10
 # Seconds. The arbiter waits for an answer; a table of years is counted for a report.
 TIMEOUT = 10
 COUNT_TIMEOUT = 30
@@ -258,16 +260,17 @@ def _ask(gateway: Gateway, asked: list[tuple[str, list[Any]]], timeout: int) -> 
     if not asked:
         return []
     try:
-        done = command.run(
+        done = confined.run_within(
             [command.system_python(), "-IS", "-B", "-c", _ASK, str(timeout - _LAST_WORD)],
-            user=gateway.account,
-            stdin=json.dumps(asked),
-            timeout=timeout,
+            gateway.account,
+            None,
+            json.dumps(asked),
+            command.Limits(timeout, MAX_ANSWER),
         )
-        answers = json.loads(done.out) if done.rc == 0 else None
+        answers = json_text.loads(done.out) if done.rc == 0 else None
     except RunError as exc:
         raise HermesError("cannot be read: %s" % exc) from exc
-    except (ValueError, RecursionError) as exc:
+    except ValueError as exc:
         raise HermesError("gave no usable answer") from exc
     if done.rc != 0:
         raise HermesError("cannot be read: exit code %d" % done.rc)

@@ -13,13 +13,15 @@ from __future__ import annotations
 import collections
 import os
 import pwd
+import re
+import time
 
 from .._host import systemd
 from .._host.errors import RunError, SystemdError
 from . import state_file, unit_file
 from .gateway import OWN_UNITS, SAFE_HOME, SAFE_NAME, Gateway, home_problem, own_unit, profile_of
 from .processes import candidates_of, in_containers, started_manually
-from .unit import PROPERTIES, from_unit, of_unit_files
+from .unit import PROPERTIES, USERS_UNIT, from_unit, of_unit_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,6 +79,11 @@ __all__ = [
     "without_unsafe",
 ]
 
+# Seconds for one answer of a user's manager, which may never come; for those of all users together;
+# and for one answer after that. A manager that works takes a tenth of a second.
+USER_SECONDS = 10.0
+USERS_SECONDS = 60.0
+HASTY_SECONDS = 1.0
 # How choice.select ends its sentence on a name that was asked for.
 NOT_HERE = "is no gateway on this host"
 
@@ -90,15 +97,19 @@ def survey() -> Survey:
     candidates = candidates_of()
     found = of_manager(systemd.Manager(), candidates)
     managed = set()
+    spent = 0.0
     for manager in systemd.user_managers():
         if manager.user is None:
             continue
         managed.add(manager.user.pw_uid)
+        manager.timeout = USER_SECONDS if spent < USERS_SECONDS else HASTY_SECONDS
+        start = time.monotonic()
         try:
-            found += of_manager(manager, candidates)
+            found += of_manager(manager, candidates.of_user(manager.user.pw_uid))
         except SystemdError:
             # A user's manager that does not answer must not hide the gateways of all others.
             found += of_unit_files(manager.user)
+        spent += time.monotonic() - start
     for user in pwd.getpwall():
         if user.pw_uid not in managed:
             found += of_unit_files(user)
@@ -247,11 +258,22 @@ def of_manager(
     # A glob in `show` matches loaded units only, and one that is stopped and disabled is not
     # loaded.
     names = [name for name in manager.unit_files(OWN_UNITS) if "@." not in name]
+    if manager.user is not None:
+        # A user may have any number of them.
+        names = sorted(names, key=_rank)[: unit_file.MAX_UNITS]
     blocks = manager.show(["*.service", *names], PROPERTIES)
     seen = {properties.get("Id"): properties for properties in blocks}
+    if manager.user is not None:
+        kept = sorted(seen.items(), key=lambda one: (one[1].get("MainPID") == "0", _rank(one[0])))
+        seen = dict(kept[: unit_file.MAX_UNITS])
     candidates = candidates_of() if candidates is None else candidates
     found = [from_unit(manager, properties, candidates=candidates) for properties in seen.values()]
     return [gateway for gateway in found if gateway is not None]
+
+
+def _rank(unit: str | None) -> tuple[bool, str]:
+    """Where a unit is in the order in which those of a user are looked at: Hermes's own first."""
+    return not re.match(USERS_UNIT, unit or ""), unit or ""
 
 
 def _note_conflicts(gateways: Collection[Gateway]) -> None:

@@ -141,6 +141,11 @@ def home_problem(gateway: Gateway) -> str | None:
         )
     if not SAFE_NAME.match(gateway.name):
         return "the name %r has characters that no unit name should have" % gateway.name
+    if gateway.unit and gateway.unit.endswith("-.service"):
+        return (
+            "the name of its unit %s ends in '-': what is written for it would count for all units "
+            "whose names begin with it" % gateway.unit
+        )
     if gateway.home.startswith("~"):
         return (
             "the home %r is not an absolute path: systemd does not expand characters such as ~"

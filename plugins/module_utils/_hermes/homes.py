@@ -62,6 +62,14 @@ def of(
     return home if command and command.root and environment.get("INVOCATION_ID") else sticky
 
 
+def resolved(home: str) -> str:
+    """The real path of a home: a user may keep ~/.hermes on another disk, by a link.
+
+    From then on no link of a user's is followed: see way. What is not an absolute path stays so.
+    """
+    return os.path.realpath(home) if home.startswith("/") else os.path.normpath(home)
+
+
 def environment_of_unit(
     properties: Mapping[str, str], owners: set[int], live: Mapping[str, str]
 ) -> dict[str, str]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 
 from .._host import container, proc
@@ -23,6 +22,11 @@ else:
 
 
 ROOT = 0
+# Of one user, by pid: any user may start processes with the words of a gateway, and each of them
+# costs time.
+MAX_OF_USER = 200
+# Of those, what is listed as started manually.
+MAX_MANUAL = 20
 
 
 class Candidates(_Commands):
@@ -33,7 +37,23 @@ class Candidates(_Commands):
 
     def __init__(self, found: Mapping[int, launch.Launch]) -> None:
         super().__init__(found)
+        self._uids = {pid: proc.uid(pid) for pid in found}
         self._places: dict[int, tuple[str, frozenset[int]]] = {}
+
+    def of_user(self, uid: int) -> Candidates:
+        """Those that are the user's."""
+        return Candidates({pid: self[pid] for pid in self if self._uids[pid] == uid})
+
+    def bounded(self) -> Candidates:
+        """The first MAX_OF_USER of each user."""
+        counts: dict[int | None, int] = {}
+        kept = {}
+        for pid in self:
+            uid = self._uids[pid]
+            counts[uid] = counts.get(uid, 0) + 1
+            if counts[uid] <= MAX_OF_USER:
+                kept[pid] = self[pid]
+        return Candidates(kept)
 
     def in_unit(self, pid: int, group: str, main_pid: int | None) -> bool:
         """Whether the process is in the cgroup, or ``main_pid`` or below it."""
@@ -46,13 +66,16 @@ class Candidates(_Commands):
 
 
 def candidates_of(pids: Iterable[int] | None = None) -> Candidates:
-    """The processes, of ``pids`` or all, whose command lines are a gateway's or may be one."""
+    """The processes, of ``pids`` or all, whose command lines are a gateway's or may be one.
+
+    Of one user, MAX_OF_USER at most.
+    """
     found = {}
     for pid in proc.pids() if pids is None else pids:
         command = launch.gateway(proc.argv(pid))
         if command is not None:
             found[pid] = command
-    return Candidates(found)
+    return Candidates(found).bounded()
 
 
 def started_manually(
@@ -62,10 +85,12 @@ def started_manually(
     names = {gateway.name for gateway in known}
     taken = {pid for one in known for pid in (one.pid, one.main_pid) if pid}
     groups = [one.control_group for one in known if one.pid and one.control_group]
-    found = []
+    found: list[Gateway] = []
+    above = taken | set(candidates)
+    counts: dict[int, int] = {}
     for pid, command in candidates.items():
         # A child that a gateway forked has its parent's command line.
-        if pid in taken or proc.has_ancestor(pid, taken | set(candidates)):
+        if pid in taken or proc.has_ancestor(pid, above):
             continue
         if any(in_cgroup(pid, group) for group in groups) or container.of(pid) is not None:
             continue
@@ -85,7 +110,10 @@ def started_manually(
         if name in names:
             name += "-%d" % pid
         names.add(name)
-        gateway = Gateway(name, "manual", user, os.path.normpath(home))
+        counts[user.pw_uid] = counts.get(user.pw_uid, 0) + 1
+        if counts[user.pw_uid] > MAX_MANUAL:
+            continue
+        gateway = Gateway(name, "manual", user, homes.resolved(home))
         gateway.set_state({}, pid, proc.argv(pid))
         found.append(gateway)
     return found
@@ -111,9 +139,10 @@ def _is_believed(pid: int, user: pwd.struct_passwd, command: launch.Launch) -> b
 def in_containers(candidates: Mapping[int, launch.Launch]) -> list[Gateway]:
     """The gateways in containers: none of their paths is one of this host."""
     found: list[Gateway] = []
+    above = set(candidates)
     for pid, command in candidates.items():
         place = container.of(pid) if command.certain else None
-        if place is None or proc.has_ancestor(pid, set(candidates)):
+        if place is None or proc.has_ancestor(pid, above):
             continue
         given = container.given_name(place)
         short = given[:12] if given == place.name else given

@@ -39,7 +39,7 @@ PROPERTIES = (
 )
 # Compiled when they are used, which in a check that has nothing to do they are not.
 SAFE_UNIT = r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z"
-_USERS_UNIT = r"hermes-gateway(?:-(%s))?\.service\Z" % launch.PROFILE
+USERS_UNIT = r"hermes-gateway(?:-(%s))?\.service\Z" % launch.PROFILE
 # Names that Hermes, and the guides of operators, give to the unit of a gateway.
 _LIKELY = r"hermes(?:-(?:agent|gateway)[A-Za-z0-9:_.@\\-]*)?\.service\Z"
 # Units whose cgroup may hold a gateway that they know nothing of: to restart one of these because
@@ -89,14 +89,15 @@ def from_unit(
     if user is None:
         return _unresolved(manager, properties, words, pid)
     name = unit[: -len(".service")] + ("" if manager.user is None else "@" + user.pw_name)
-    home = known.home if known is not None else None
-    if home is None:
+    if known is not None:
+        home = os.path.normpath(known.home)
+    else:
         owners = {user.pw_uid} if manager.user is not None else {user.pw_uid, 0}
         live = proc.of_user(pid, user.pw_uid, proc.environ) if pid else None
         environment = homes.environment_of_unit(properties, owners, live or {})
         own = candidates.get(pid) if pid else None
-        home = homes.of(user, environment, own or command, pid)
-    gateway = Gateway(name, manager.scope, user, os.path.normpath(home), unit)
+        home = homes.resolved(homes.of(user, environment, own or command, pid))
+    gateway = Gateway(name, manager.scope, user, home, unit)
     gateway.set_state(properties, pid, _argv(words, command))
     gateway.main_pid = main_pid
     return gateway
@@ -286,7 +287,7 @@ def of_unit_files(user: pwd.struct_passwd) -> list[Gateway]:
     """The gateways in user scope of a user whose own systemd does not run: they are stopped."""
     found = []
     names = unit_file.names(user)
-    own = [name for name in names if re.match(_USERS_UNIT, name)]
+    own = [name for name in names if re.match(USERS_UNIT, name)]
     for unit in (own + [name for name in names if name not in own])[: unit_file.MAX_UNITS]:
         gateway = from_file(user, unit)
         if gateway is not None:
@@ -301,7 +302,7 @@ def from_file(user: pwd.struct_passwd, unit: str) -> Gateway | None:
     properties = unit_file.properties(user, unit)
     words = [word for word in properties["ExecStart"].split("\0") if word]
     command = _command(unit, properties, words)
-    own = re.match(_USERS_UNIT, unit)
+    own = re.match(USERS_UNIT, unit)
     if command is None and (words or not own):
         return None
     argv = _argv(words, command)
@@ -312,7 +313,7 @@ def from_file(user: pwd.struct_passwd, unit: str) -> Gateway | None:
     for path in properties["EnvironmentFile"].split("\n"):
         if path.startswith("/"):
             environment.update(homes.read_environment(path, {user.pw_uid}))
-    home = os.path.normpath(homes.of(user, environment, command, None))
+    home = homes.resolved(homes.of(user, environment, command, None))
     gateway = Gateway(unit[: -len(".service")] + "@" + user.pw_name, "user", user, home, unit)
     gateway.set_state({}, None, argv)
     return gateway

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 
@@ -21,6 +22,7 @@ DIRECTORIES = (DIRECTORY, ".local/share/systemd/user")
 HOST_DIRECTORIES = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
 # A user can have any number of files, and root reads them.
 MAX_UNITS = 200
+MAX_ENTRIES = 5000
 _MAX_BYTES = 1 << 16
 # The prefixes of a command line that say how it is started, not what.
 _PREFIXES = "@-:+!|"
@@ -28,11 +30,8 @@ _PREFIXES = "@-:+!|"
 
 def names(user: pwd.struct_passwd) -> list[str]:
     """The names of the service units among the user's own unit files."""
-    try:
-        found = os.listdir(os.path.join(user.pw_dir, DIRECTORY))
-    except OSError:
-        return []
-    return sorted(name for name in found if name.endswith(".service"))
+    found = _entries(os.path.join(user.pw_dir, DIRECTORY))
+    return [name for name in found if name.endswith(".service")]
 
 
 def properties(user: pwd.struct_passwd, unit: str) -> dict[str, str]:
@@ -84,13 +83,17 @@ def _own(user: pwd.struct_passwd) -> list[str]:
 
 
 def _drop_ins(path: str) -> list[str]:
+    found = _entries(path + ".d")[:MAX_UNITS]
+    return [os.path.join(path + ".d", one) for one in found if one.endswith(".conf")]
+
+
+def _entries(directory: str) -> list[str]:
+    """The names in a directory, sorted; of a directory with more than MAX_ENTRIES, some of them."""
     try:
-        found = os.listdir(path + ".d")
+        with os.scandir(directory) as found:
+            return sorted(one.name for one in itertools.islice(found, MAX_ENTRIES))
     except OSError:
         return []
-    return [
-        os.path.join(path + ".d", one) for one in sorted(found)[:MAX_UNITS] if one[-5:] == ".conf"
-    ]
 
 
 def _assignments(path: str, user: pwd.struct_passwd) -> list[tuple[str, str]]:

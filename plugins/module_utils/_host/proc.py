@@ -29,6 +29,10 @@ if TYPE_CHECKING:
         swap_bytes: int
 
 
+# Far more than a gateway has above it: a user may start thousands of processes, one by the other.
+_MAX_ANCESTORS = 100
+
+
 def read(path: str, limit: int = 1 << 20) -> str | None:
     """The first ``limit`` bytes of a kernel file."""
     # A check reads some hundred of them: os.read takes half of the time of a file object.
@@ -75,7 +79,9 @@ def has_ancestor(pid: int, others: Collection[int]) -> bool:
 def ancestors(pid: int) -> Iterator[int]:
     """What started the process, what started that, and so on, but for init."""
     ancestor = parent(pid)
-    while ancestor and ancestor > 1:
+    for _generation in range(_MAX_ANCESTORS):
+        if not ancestor or ancestor <= 1:
+            return
         yield ancestor
         ancestor = parent(ancestor)
 

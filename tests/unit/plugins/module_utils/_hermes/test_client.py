@@ -83,7 +83,7 @@ def test_python_that_root_must_not_run(gateway, monkeypatch):
     asked = []
     monkeypatch.setattr(client, "ROOT", gateway.uid)
     monkeypatch.setattr(trust, "why_not", lambda *what: asked.append(what) or "/x belongs to uid 1")
-    monkeypatch.setattr(client.command, "run", lambda *_words, **_more: pytest.fail("it was run"))
+    monkeypatch.setattr(client.confined, "run_within", lambda *_what: pytest.fail("it was run"))
     for call in (lambda: client.probe(gateway), lambda: client.ask(gateway, {"do": "edit"})):
         with pytest.raises(HermesError, match="runs as root, so its Python is not asked: /x bel"):
             call()

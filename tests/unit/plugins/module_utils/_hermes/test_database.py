@@ -15,7 +15,7 @@ import pytest
 sqlite3 = pytest.importorskip("sqlite3")
 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import database, discovery
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, confined
 
 ME = pwd.getpwuid(os.getuid())
 
@@ -154,7 +154,7 @@ def test_an_answer_of_rubbish_is_none(tmp_path, monkeypatch):
         '[{"rows": [["timestamp,role,session_id"]]}, {}]',
     ):
         monkeypatch.setattr(
-            command, "run", lambda argv, out=out, **rest: command.Result(0, out, "")
+            confined, "run_within", lambda *asked, out=out: command.Result(0, out, "")
         )
         found = count(tmp_path)
         assert all(value is None for key, value in found.items() if key != "note")
@@ -162,7 +162,9 @@ def test_an_answer_of_rubbish_is_none(tmp_path, monkeypatch):
 
 def test_counts_that_are_none(tmp_path, monkeypatch):
     answers = ['[{"rows": [["timestamp,role,session_id"]]}]', '[{"rows": [["many"], [true, -1]]}]']
-    monkeypatch.setattr(command, "run", lambda argv, **rest: command.Result(0, answers.pop(0), ""))
+    monkeypatch.setattr(
+        confined, "run_within", lambda *asked: command.Result(0, answers.pop(0), "")
+    )
     found = count(tmp_path)
     assert set(found.values()) == {None} and answers == []
 
@@ -185,11 +187,11 @@ def test_without_sessions(tmp_path):
 def test_a_query_is_given_up_shortly_before_the_child_is_killed(tmp_path, monkeypatch):
     seen = []
 
-    def run(argv, timeout, **rest):
-        seen.append((timeout, float(argv[-1])))
+    def run(argv, user, env, stdin, limits):
+        seen.append((limits.seconds, float(argv[-1])))
         return command.Result(0, "{}", "")
 
-    monkeypatch.setattr(command, "run", run)
+    monkeypatch.setattr(confined, "run_within", run)
     gateway = process(tmp_path)
     database.seconds_since_message(gateway)
     database.activity(gateway)

@@ -8,6 +8,7 @@ import json
 import os
 import pwd
 import shutil
+import time
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
@@ -713,3 +714,114 @@ def test_each_process_is_looked_at_once_whatever_the_number_of_units(world, monk
     monkeypatch.setattr(proc, "cgroup", lambda pid: asked.append(pid) or USERS + "other.service")
     assert len(world.found()) == 20
     assert len(asked) < 5 * 20
+
+
+# ------------------------------------------------------------------------ what one user can cost
+
+
+def test_system_unit_and_user_unit_of_one_name(world):
+    """The instance of a template for ada, and ada's own: both are there, to be told apart."""
+    world.unit("hermes-gateway@ada.service", " ".join(MODULE), user="hermes")
+    world.unit("hermes-gateway.service", " ".join(MODULE), scope="ada")
+    found = world.found()
+    assert [one.name for one in found] == ["hermes-gateway@ada"] * 2
+    assert sorted(one.scope for one in found) == ["system", "user"]
+    assert len(discovery.find_named(["hermes-gateway@ada"])) == 2
+
+
+@pytest.mark.parametrize("scope", [None, "ada"])
+def test_unit_whose_name_ends_in_a_dash(world, scope):
+    """Its drop-ins would count for all units of all users whose names begin with "hermes-"."""
+    world.unit("hermes-.service", " ".join(MODULE), scope=scope)
+    world.unit("hermes-gateway-x.service", " ".join(MODULE), scope=scope)
+    by_unit = {one.unit: one for one in world.found()}
+    assert "its unit hermes-.service ends in '-'" in by_unit["hermes-.service"].problem
+    assert by_unit["hermes-gateway-x.service"].problem is None
+    if scope:
+        safe, unsafe = discovery.without_unsafe(list(by_unit.values()))
+        assert [one.unit for one in unsafe] == ["hermes-.service"] and len(safe) == 1
+
+
+def test_thousands_of_processes_of_one_user(other_users):
+    """Those of the others are found, and the time is that of a few hundred."""
+    world = other_users
+    for pid in range(100, 5100):
+        world.process(pid, MODULE, uid=RESOLVER, parent=pid - 1)
+    world.process(6000, MODULE, uid=1000)
+    world.process(6001, MODULE, uid=1000, group=SYSTEM + "x.service")
+    world.unit("x.service", " ".join(MODULE), 6001)
+    for number in range(200):
+        world.unit("other%d.service" % number, "/bin/x", 7000 + number, user="root")
+    start = time.process_time()
+    found = [one for one in world.found() if one.user == "ada"]
+    assert sorted(one.pid for one in found) == [6000, 6001]
+    assert time.process_time() - start < 5
+
+
+def test_processes_of_one_user_side_by_side(other_users):
+    for pid in range(100, 1100):
+        other_users.process(pid, MODULE, uid=RESOLVER)
+    other_users.process(6000, MODULE, uid=1000)
+    found = other_users.found()
+    assert len([one for one in found if one.user == "resolver"]) == processes_module.MAX_MANUAL
+    assert [one.pid for one in found if one.user == "ada"] == [6000]
+
+
+def test_thousands_of_units_of_one_user(world):
+    """Those that Hermes makes come first, then those that run."""
+    for number in range(3000):
+        world.unit("a%04d.service" % number, " ".join(MODULE), scope="ada")
+    world.process(20, MODULE, group=USERS + "x.service")
+    world.unit("x.service", " ".join(MODULE), 20, scope="ada")
+    world.unit("hermes-gateway.service", " ".join(MODULE), scope="ada")
+    found = [one.unit for one in world.found()]
+    assert len(found) == 200
+    assert {"x.service", "hermes-gateway.service"} < set(found)
+
+
+def test_thousands_of_unit_files_of_one_user(world):
+    folder = world.root / "ada/.config/systemd/user"
+    folder.mkdir(parents=True)
+    for number in range(1500):
+        (folder / ("hermes-m%04d.service" % number)).write_text("[Service]\nExecStart=/bin/x\n")
+    (folder / "hermes-gateway.service").write_text("[Service]\n")
+    start = time.process_time()
+    assert [one.unit for one in world.found()] == ["hermes-gateway.service"]
+    assert time.process_time() - start < 5
+
+
+def test_managers_of_users_that_never_answer(world, monkeypatch):
+    """The first ones have their time; all together do not keep the host from being looked at."""
+    asked = []
+    clock = [0.0]
+    monkeypatch.setattr(discovery.time, "monotonic", lambda: clock[0])
+
+    def systemctl(manager, *words):
+        if manager.user is None or manager.user.pw_name == "ada":
+            return World.systemctl(world, manager, *words)
+        asked.append(manager.timeout)
+        clock[0] += manager.timeout
+        raise SystemdError("did not end")
+
+    monkeypatch.setattr(world, "systemctl", systemctl)
+    users = [pwd.struct_passwd(("m%d" % uid, "x", uid, uid, "", "/x", "")) for uid in range(50)]
+    managers = [systemd_module.Manager(user) for user in [*users, world.users["ada"]]]
+    monkeypatch.setattr(systemd_module, "user_managers", lambda: managers)
+    world.unit("hermes-gateway.service", " ".join(MODULE), scope="ada")
+    assert [one.name for one in world.found()] == ["hermes-gateway@ada"]
+    assert asked == [10.0] * 6 + [1.0] * 44
+
+
+# --------------------------------------------------------------------------------------- the home
+
+
+def test_home_that_is_a_link_of_its_user_is_looked_up_once(world):
+    """From then on its real path counts, and no link on the way to it."""
+    disk = world.root / "disk"
+    (world.root / "ada/.hermes").rmdir()
+    disk.mkdir()
+    (world.root / "ada/.hermes").symlink_to(str(disk))
+    world.process(20, MODULE, uid=ME)
+    world.unit("hermes-gateway.service", " ".join(MODULE), scope="ada")
+    assert {one.home for one in world.found()} == {str(disk)}
+    assert [one.problem for one in world.found()] == [None, None]
