@@ -35,9 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run_samples(options)
     # Each command imports what it needs: a check that runs every minute does not pay for the
     # others.
-    from . import config
+    from . import config, state_format
 
     try:
+        state_format.check()
         every, options.faults = config.load_tolerantly()
         if options.run not in (_run_check, _run_doctor, _Check.run):
             for fault in options.faults:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from .config import Settings
 
-OLDEST_SYSTEMD = 247
 # What is reclaimed at memory.high comes back at once, so the usage stays just below it.
 SLOWED_SHARE = 0.95
 
@@ -40,10 +39,10 @@ def problems(every: Collection[Settings], survey: discovery.Survey | None = None
     survey = survey or discovery.survey()
     found = []
     version = systemd.version()
-    if version is None or version < OLDEST_SYSTEMD:
+    if version is None or version < systemd.OLDEST:
         found.append(
             "systemd %s is older than %d, the oldest that this is made for"
-            % (version, OLDEST_SYSTEMD)
+            % (version, systemd.OLDEST)
         )
     there = {gateway.name: gateway for gateway in survey.gateways}
     configured = {settings.name for settings in every}

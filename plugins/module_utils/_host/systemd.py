@@ -22,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# The oldest version that this is made for: that of Debian 11.
+OLDEST = 247
 # A directory of each user who is logged in or lingers, by uid.
 USER_RUNTIME = "/run/user"
 # Seconds for one answer of a manager. A busy host takes some; what needs longer is hung.

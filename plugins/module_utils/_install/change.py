@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import checks, diff, selection, transaction
+from .._guard import config
+from .._host import systemd
+from .._host.errors import SystemdError
+from . import checks, diff, selection, transaction, works
 from . import plan as plans
 from .desired_state import DesiredState
 
@@ -18,7 +21,18 @@ def select(parameters: dict[str, Any]) -> selection.Selection:
     """The gateways that are to have the component, and notes for the operator."""
     if parameters["state"] == "absent":
         return selection.Selection([], [], [])
-    return selection.select(parameters["gateways"])
+    try:
+        return selection.select(parameters["gateways"])
+    except SystemdError as exc:
+        # On a host without it, that it cannot be asked is not what has to be said.
+        if systemd.version() is None:
+            works.check_systemd()
+        raise exc
+
+
+def options(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The variables to check: none if all is to go, which it does whatever they are."""
+    return {} if parameters["state"] == "absent" else parameters["options"]
 
 
 def skipped_because(parameters: dict[str, Any], chosen: selection.Selection) -> dict[str, str]:
@@ -35,6 +49,8 @@ def plan(
     made = plans.make(component, desired)
     checks.check_options(options)
     checks.check_files(made.changes)
+    if desired.files and not made.empty:
+        works.check_systemd()
     if not check_mode:
         plans.check_program(component, desired)
         checks.check_library(desired)
@@ -52,11 +68,13 @@ def carry_out(plan: plans.Plan, check_mode: bool) -> dict[str, Any]:
             for path, change in sorted(plan.changes.items())
         ],
         "next_elapse": {},
+        "notes": list(plan.notes),
     }
     if packages:
         result["diff"].append(diff.of_packages(packages))
     if not check_mode:
         result["next_elapse"] = _next_elapse(plan)
+    result["notes"] += works.check_watchdog(plan, check_mode)
     return result
 
 
@@ -66,4 +84,6 @@ def _next_elapse(plan: plans.Plan) -> dict[str, int | None]:
     if not plan.empty:
         transaction.carry_out(plan)
         live = transaction.verified(plan)
+        if config.PROGRAM in plan.desired.files:
+            works.check_program()
     return {unit: live.next_elapse[unit] for unit in plan.desired.units if unit.endswith(".timer")}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _STATE = ("installed", "code", config.SESSION_RECORD, guard_program.FORMAT)
 _SECTION = ("DEFAULT",)
 # The unit of such a gateway would be a unit of this collection.
-_UNITS = ("hermes-mem-watchdog", "hermes-pull")
+_UNITS = ("hermes-mem-watchdog", "hermes-guard-identity", "hermes-pull")
 TAKEN = frozenset(_STATE + _SECTION + _UNITS)
 
 

@@ -14,6 +14,8 @@ from .._host.errors import GuardError
 
 # A unit of all gateways of a user, or of the host.
 SLICE = ".slice"
+# The permissions of group and others.
+OTHERS = 0o077
 
 
 class File(NamedTuple):
@@ -43,8 +45,12 @@ def of_files(
     for one in listed:
         path = one["path"]
         _check_drop_in(path)
-        content = _with_secrets(one["content"], secrets).encode("utf-8")
-        file = File(content, _permissions(path, one["mode"]))
+        content = _with_secrets(one["content"], secrets)
+        file = File(content.encode("utf-8"), _permissions(path, one["mode"]))
+        if content != one["content"] and file.mode & OTHERS:
+            raise GuardError(
+                "files: %s has a secret in it and the mode %04o; allowed: 0600" % (path, file.mode)
+            )
         if found.setdefault(path, file) != file:
             raise GuardError(
                 "two gateways of this host would share the file %s: name those to guard in"

@@ -9,17 +9,18 @@ import os
 import shutil
 from typing import Any
 
-from .._guard import config, handover
+from .._guard import config, handover, state_format
 from .._hermes import discovery
-from .._host import files, proc
+from .._host import files, guard_program, proc, systemd
 from .._host.errors import GuardError, host_faults
-from . import change, checks, manifest, per_gateway, program
+from . import change, checks, collisions, lock, manifest, per_gateway, program, transaction
 from . import plan as plans
 from .desired_state import DesiredState, File, drop_in_directory, of_files
 
 EVERY = "hermes_restart_timer_every"
-# Seconds for a restart whose unit has just been stopped to remove its drain marker.
-LOCK_SECONDS = 10
+# How long a removal waits for the restart of a gateway that an operator has typed. Longer than the
+# pause that a drained gateway gets; one that waits for a quiet moment may take an hour.
+LOCK_SECONDS = 60
 
 
 @host_faults
@@ -29,17 +30,24 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
     GuardError before anything is changed if the input is wrong, and after everything was put back
     if a step failed.
     """
-    options = parameters["options"]
+    with lock.alone(check_mode):
+        return _apply(parameters, check_mode)
+
+
+def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    options = change.options(parameters)
     chosen = change.select(parameters)
-    gateways, notes = chosen.gateways, list(chosen.notes)
+    gateways = chosen.gateways
+    if gateways:
+        state_format.check()
+        checks.check_threshold(options, gateways)
     desired = _desired(parameters["files"], gateways)
     plan = change.plan(manifest.BASE, desired, options, check_mode)
-    clear = parameters["state"] == "absent" and bool(_own_state())
-    result = change.carry_out(plan, check_mode)
-    if clear:
-        result["changed"] = True
-        if not check_mode:
-            _clear_state()
+    if parameters["state"] == "absent":
+        result = _remove(plan, check_mode)
+    else:
+        result = change.carry_out(plan, check_mode)
+    notes = chosen.notes + result["notes"]
     result.update(change.skipped_because(parameters, chosen))
     recommended = None
     if options.get(EVERY) == "auto":
@@ -60,13 +68,49 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
     )
 
 
+def _remove(plan: plans.Plan, check_mode: bool) -> dict[str, Any]:
+    """Take away all that is installed, and the state; GuardError if a restart is under way."""
+    clear = bool(_own_state())
+    if check_mode:
+        return dict(change.carry_out(plan, True), changed=clear or not plan.empty)
+    with handover.all_locked(_gateway_directories()) as busy:
+        units = [guard_program.restart_unit(name) for name in busy]
+        if units:
+            # The unit ends its restart in order, and takes its drain marker with it.
+            systemd.Manager().systemctl("stop", "--", *units, timeout=transaction.STOP_SECONDS)
+    with handover.all_locked(_gateway_directories(), LOCK_SECONDS) as busy:
+        if busy:
+            raise GuardError(
+                "nothing is removed while a restart of %s is under way: wait until it has ended"
+                % ", ".join(sorted(busy))
+            )
+        result = change.carry_out(plan, False)
+        if clear:
+            result["changed"] = True
+            _clear_state()
+    return result
+
+
+def _gateway_directories() -> list[str]:
+    """The state directories of gateways: each has a lock."""
+    return [
+        path
+        for path in _own_state()
+        if path != config.STATE
+        and os.path.isdir(path)
+        and not os.path.islink(path)
+        and os.path.basename(path) not in collisions.TAKEN
+    ]
+
+
 def _desired(listed: list[dict[str, str]], gateways: list[discovery.Gateway]) -> DesiredState:
     """The program, and ``listed`` files with what belongs to each gateway filled in."""
     if not gateways:
         return DesiredState({}, [])
     built = program.installed(plans.present(config.PROGRAM)[0])
     rest = of_files(per_gateway.filled(listed, gateways))
-    return DesiredState(dict(rest.files, **{config.PROGRAM: File(built, 0o755)}), [])
+    own = {config.PROGRAM: File(built, 0o755), state_format.path(): File(state_format.TEXT, 0o644)}
+    return DesiredState(dict(rest.files, **own), [])
 
 
 def _described(
@@ -109,21 +153,12 @@ def _own_state() -> list[str]:
 
 
 def _clear_state() -> None:
-    """Remove the guard's own state. GuardError if a restart is under way, which needs it."""
-    own = _own_state()
-    locks = [path for path in own if os.path.lexists(os.path.join(path, handover.LOCK))]
-    with handover.all_locked(locks, LOCK_SECONDS) as busy:
-        if busy:
-            raise GuardError(
-                "a restart of %s is under way, and its drain marker must be removed by it; all but "
-                "%s is removed: run this again when the restart has ended"
-                % (", ".join(busy), config.STATE)
-            )
-        for path in own:
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)
+    """Remove the guard's own state; the locks of all gateways are held meanwhile."""
+    for path in _own_state():
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
     files.remove_if_empty(config.STATE)
 
 

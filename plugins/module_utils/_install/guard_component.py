@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .._guard import config
+from .._guard import config, state_format
 from .._hermes import discovery
 from .._host import proc
 from .._host.errors import host_faults
-from . import change, memory_limit
+from . import change, lock, memory_limit
 from .desired_state import DesiredState, drop_in_directory, of_files
 
 THRESHOLD = "hermes_watchdog_threshold"
@@ -27,9 +27,16 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
     GuardError before anything is changed if the input is wrong, and after everything was put back
     if a step failed.
     """
-    component, options = parameters["component"], parameters["options"]
+    with lock.alone(check_mode):
+        return _apply(parameters, check_mode)
+
+
+def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    component, options = parameters["component"], change.options(parameters)
     chosen = change.select(parameters)
     gateways, notes = chosen.gateways, list(chosen.notes)
+    if gateways:
+        state_format.check()
     desired = _desired(parameters, bool(gateways))
     limits = None
     if component == "memory_limit" and gateways:
@@ -37,6 +44,7 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
         notes += remarks
     plan = change.plan(component, desired, options, check_mode)
     result = change.carry_out(plan, check_mode)
+    notes += result["notes"]
     if component in DROP_INS:
         notes += _without_drop_in(gateways)
     if limits:

@@ -16,9 +16,14 @@ from typing import NamedTuple
 from .._guard import config
 from .._host import files
 from .._host.errors import FileError, GuardError
+from . import leftovers
 
 # The component that has the program, which the units of the others run.
 BASE = "guard"
+# The components, those too of which a lost manifest no longer says that they are installed.
+COMPONENTS = ("allocator", "memory_limit", "restart_timer", "watchdog")
+# How the program begins: an archive behind its first line.
+_PROGRAM = b"#!/usr/bin/python3 -ISB\nPK"
 
 
 class Manifest(NamedTuple):
@@ -43,6 +48,15 @@ def load(component: str) -> Manifest:
     return Manifest(*([str(item) for item in content.get(key) or []] for key in Manifest._fields))
 
 
+def of_marks(component: str) -> Manifest:
+    """What an earlier run installed, by the marks of the files themselves."""
+    found = leftovers.marked(component)
+    if component == BASE and leftovers.first_bytes(config.PROGRAM).startswith(_PROGRAM):
+        found.append(config.PROGRAM)
+    timers = [os.path.basename(one) for one in found if one.endswith(".timer")]
+    return Manifest(found, timers, [])
+
+
 def merged(manifests: list[Manifest]) -> Manifest:
     """One manifest of all that ``manifests`` hold."""
     return Manifest(*([item for part in parts for item in part] for parts in zip(*manifests)))
@@ -63,10 +77,10 @@ def forget(component: str) -> None:
 
 
 def components() -> list[str]:
-    """The components that are installed, the base last: the units of the others run its program."""
+    """The components that may be installed, the base last: the others run its program."""
     try:
         names = os.listdir(os.path.dirname(path(BASE)))
     except OSError:
         names = []
-    found = sorted(name[: -len(".json")] for name in names if name.endswith(".json"))
-    return [name for name in found if name != BASE] + [BASE]
+    found = {name[: -len(".json")] for name in names if name.endswith(".json")}
+    return sorted(found.union(COMPONENTS).difference([BASE])) + [BASE]

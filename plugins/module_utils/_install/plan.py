@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .._guard import config
 from .._host import files, systemd, timers, unit_files
 from .._host.errors import GuardError
-from . import manifest
+from . import leftovers, manifest
 from .desired_state import DesiredState
 
 # Every file that this collection writes says so in its first line.
@@ -19,6 +19,8 @@ MARK = b"hermes_ops.gateway"
 # The program with its compiled files takes half a MB, and nothing else comes near it.
 MAX_BYTES = 4 << 20
 PROPERTIES = ["Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload"]
+# How a service last ended, and when it was started before that: see works.py.
+PROPERTIES += ["Result", "ExecMainStatus", "InactiveExitTimestampMonotonic"]
 
 
 class Change(NamedTuple):
@@ -56,7 +58,8 @@ class Plan(NamedTuple):
     ``components`` is the component, or all of them if the base goes and the others with it.
     ``to_start`` are units to enable and start, ``to_restart`` active timers that never fire,
     ``obsolete`` units that are no longer requested, ``to_reload`` the systemd managers that must
-    read their files again.
+    read their files again, ``temporary`` files that a killed run has left. ``notes`` are sentences
+    on what is left because it is not ours any more.
     """
 
     component: str
@@ -69,12 +72,14 @@ class Plan(NamedTuple):
     to_restart: list[str]
     obsolete: list[str]
     to_reload: list[systemd.Manager]
+    temporary: list[str]
+    notes: list[str]
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
         differs = self.changes or self.to_start or self.to_restart or self.obsolete
-        return not (differs or self.to_reload or self.abandoned)
+        return not (differs or self.to_reload or self.temporary or self.abandoned)
 
     @property
     def abandoned(self) -> bool:
@@ -89,10 +94,12 @@ def make(component: str, desired: DesiredState) -> Plan:
     # The others do not work without the base: they go with it, also when the last gateway has gone.
     whole = component == manifest.BASE and not desired.files
     components = manifest.components() if whole else [component]
-    installed = manifest.merged([manifest.load(name) for name in components])
-    changes = _changes(desired, set(installed.files))
+    installed = manifest.merged([_installed(name, desired) for name in components])
+    notes: list[str] = []
+    changes = _changes(desired, set(installed.files), notes)
     _check_writable(changes)
     obsolete = [unit for unit in installed.units if unit not in desired.units]
+    paths = {*installed.files, *desired.files, *map(manifest.path, components)}
     own = {unit_files.unit(path) for path in desired.files if unit_files.scope(path) == "system"}
     live = look(sorted(own.union(desired.units, obsolete)), desired.units)
     elapsed = [
@@ -113,7 +120,20 @@ def make(component: str, desired: DesiredState) -> Plan:
         elapsed,
         obsolete,
         unit_files.to_reload(changes, desired.files, live.units),
+        leftovers.temporary(paths),
+        notes,
     )
+
+
+def _installed(component: str, desired: DesiredState) -> manifest.Manifest:
+    """What an earlier run installed; GuardError if that is not known, unless all of it is to go."""
+    if desired.files:
+        return manifest.load(component)
+    marked = manifest.of_marks(component)
+    try:
+        return manifest.merged([manifest.load(component), marked])
+    except GuardError:
+        return marked
 
 
 def look(units: list[str], wanted: list[str]) -> Live:
@@ -130,8 +150,11 @@ def present(path: str) -> tuple[bytes | None, int | None]:
     return content, None if content is None else os.stat(path).st_mode & 0o7777
 
 
-def _changes(desired: DesiredState, owned: set[str]) -> dict[str, Change]:
-    """What differs, by path; ``owned`` are the files of an earlier run."""
+def _changes(desired: DesiredState, owned: set[str], notes: list[str]) -> dict[str, Change]:
+    """What differs, by path; ``owned`` are the files of an earlier run.
+
+    ``notes`` gets a sentence on each of these that is to go and is not ours any more.
+    """
     changes = {}
     for path, file in desired.files.items():
         before, mode_before = present(path)
@@ -142,10 +165,12 @@ def _changes(desired: DesiredState, owned: set[str]) -> dict[str, Change]:
             )
         if before != file.content or mode_before != file.mode:
             changes[path] = Change(before, mode_before, file.content, file.mode)
-    for path in owned.difference(desired.files):
-        before, mode_before = present(path)
-        if before is not None:
-            changes[path] = Change(before, mode_before, None, None)
+    for path in sorted(owned.difference(desired.files)):
+        before, reason = leftovers.read(path, MAX_BYTES)
+        if reason is not None:
+            notes.append(reason)
+        elif before is not None:
+            changes[path] = Change(before, os.stat(path).st_mode & 0o7777, None, None)
     return changes
 
 

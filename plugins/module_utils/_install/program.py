@@ -49,6 +49,7 @@ MODULES = (
     "_guard.reaction",
     "_guard.restart",
     "_guard.sampling",
+    "_guard.state_format",
     "_guard.status",
     "_guard.supervised",
     "_guard.suspension",
@@ -111,6 +112,7 @@ MODULES = (
     "_trend.verdict_rules",
 )
 INTERPRETER = "/usr/bin/python3"
+NEEDS_PYTHON = "hermes-guard needs Python 3.8 or newer as %s" % INTERPRETER
 # Isolated and without site: a check must not pay for, or be changed by, what is in site-packages.
 SHEBANG = b"#!" + INTERPRETER.encode() + b" -ISB\n"
 
@@ -156,9 +158,15 @@ def _is_interpreter() -> bool:
 
 def _interpreter(code: str, stdin: str = "") -> str:
     """What INTERPRETER prints when it runs ``code``."""
-    done = command.run([INTERPRETER, "-ISB", "-c", code], stdin=stdin, timeout=120)
+    try:
+        done = command.run([INTERPRETER, "-ISB", "-c", code], stdin=stdin, timeout=120)
+    except RunError as exc:
+        raise RunError("%s: %s" % (exc, NEEDS_PYTHON)) from exc
     if done.rc != 0:
-        raise RunError("%s cannot compile the program: %s" % (INTERPRETER, done.err.strip()[-300:]))
+        raise RunError(
+            "%s cannot compile the program: %s: %s"
+            % (INTERPRETER, done.err.strip()[-300:], NEEDS_PYTHON)
+        )
     return done.out
 
 

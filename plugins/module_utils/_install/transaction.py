@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from .._host import files, systemd, unit_files
-from .._host.errors import GuardError
+from .._host.errors import GuardError, SystemdError
 from . import manifest
 from .plan import Change, Live, Plan, look
 
@@ -27,6 +27,8 @@ def carry_out(plan: Plan) -> None:
         made,
     )
     manifest.save(plan.component, everything)
+    for path in plan.temporary:
+        files.remove(path)
     _stop(manager, plan.obsolete + _removed_services(plan.changes))
     done: list[str] = []
     try:
@@ -90,8 +92,16 @@ def _stop(manager: systemd.Manager, units: list[str]) -> None:
         if unit.endswith(".timer"):
             manager.systemctl("disable", "--now", "--", unit)
         else:
-            manager.systemctl("stop", "--", unit, timeout=STOP_SECONDS)
+            _stop_service(manager, unit)
         manager.systemctl("reset-failed", "--", unit)
+
+
+def _stop_service(manager: systemd.Manager, unit: str) -> None:
+    """Stop a service; kill one that does not end."""
+    try:
+        manager.systemctl("stop", "--", unit, timeout=STOP_SECONDS)
+    except SystemdError:
+        manager.systemctl("kill", "--signal=KILL", "--", unit)
 
 
 def _removed_services(changes: dict[str, Change]) -> list[str]:

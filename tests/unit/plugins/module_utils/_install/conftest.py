@@ -12,10 +12,15 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     proc,
     unit_files,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    systemd as systemd_module,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
+    lock,
     memory_limit,
     program,
+    works,
 )
 
 MARK = "# hermes_ops.gateway\n"
@@ -55,6 +60,9 @@ def host(tmp_path, systemd, monkeypatch, built):
     # Those of the machine that the tests run on are not of this host.
     monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     monkeypatch.setattr(program, "installed", lambda present: built)
+    monkeypatch.setattr(lock, "PATH", str(root / "bin/.lock"))
+    monkeypatch.setattr(works, "LOOK", str(tmp_path / "look.env"))
+    monkeypatch.setattr(systemd_module, "version", lambda: 252)
     systemd.add_gateway(tmp_path / "home")
     return root
 

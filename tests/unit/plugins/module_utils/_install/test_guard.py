@@ -862,3 +862,55 @@ def test_one_answer_of_systemd_serves_a_run_that_changes_nothing(host, guard, ti
     assert systemd.asked.count("list-timers") == 1
     # Discovery, and the units of the component.
     assert systemd.asked.count("show") == 2
+
+
+@pytest.mark.parametrize(
+    ("threshold", "what"), [("1001M", "the RAM of this host is 1000 MB"), ("999M", None)]
+)
+def test_threshold_that_is_never_reached(host, guard, systemd, ram, threshold, what):
+    parameters = guard(options={"hermes_watchdog_threshold": threshold})
+    if what is None:
+        assert apply(parameters)["changed"]
+    else:
+        refused(parameters, host, systemd, "hermes_watchdog_threshold", threshold, what, "allowed")
+
+
+def test_threshold_above_the_limit_of_a_gateway(host, guard, systemd, ram, monkeypatch):
+    """The kernel would act before the watchdog; unless this play sets another limit."""
+    limit = checks.cgroup.Limit(600 << 20, "MemoryMax")
+    monkeypatch.setattr(checks.limits, "cgroup_limit", lambda gateway: limit)
+    options = {"hermes_watchdog_threshold": "70%"}
+    refused(guard(options=options), host, systemd, "MemoryMax of hermes-gateway", "700 MB")
+    assert apply(guard(options=dict(options, hermes_memory_limit_max="80%")))["changed"]
+
+
+@pytest.mark.parametrize(
+    "home", ["@NOTIFY_COMMAND@", "@notify_secret@", "@CALENDAR@", "@NAME@", "{{ x }}", "a%b", "a b"]
+)
+def test_home_that_looks_like_a_token(host, guard, watchdog, systemd, tmp_path, home):
+    """One such home once had the notify token in a unit that all may read, or ended the module."""
+    systemd.add_gateway(tmp_path / home, unit="hermes-not.service", start=False)
+    systemd.units["hermes-not.service"]["Environment"] = '"HERMES_HOME=%s"' % (tmp_path / home)
+    result = apply(guard())
+    known = [one for one in result["gateways"] if one["name"] == "hermes-not"]
+    if "%" in home:
+        assert known == []
+        return
+    assert known[0]["home"] == str(tmp_path / home)
+    assert config.load(str(host / "etc"))["hermes-not"].home == str(tmp_path / home)
+    parameters = watchdog()
+    unit = str(host / "units/hermes-mem-watchdog.service")
+    content = (
+        "# hermes_ops.gateway\nReadWritePaths=%s\n@notify_command@ notify_command = x\n" % home
+    )
+    parameters["files"].append({"path": unit, "content": content, "mode": "0644"})
+    apply(parameters, True)
+    apply(parameters)
+    assert "tok-1" not in open(unit).read()
+
+
+def test_secret_in_a_file_that_others_may_read(host, guard, watchdog, systemd):
+    apply(guard())
+    parameters = watchdog()
+    parameters["files"][0]["mode"] = "0644"
+    refused(parameters, host, systemd, "watchdog.conf has a secret", "0644", "allowed: 0600")

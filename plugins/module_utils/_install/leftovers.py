@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of ours that no manifest names: of a run that was killed, or of a lost manifest."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from typing import TYPE_CHECKING
+
+from .._guard import config
+from .._host import files, unit_files
+from .._host.errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# How files.write_atomic calls what it has not renamed yet.
+_TEMPORARY = r"\.(.+)\.[0-9]+\.tmp\Z"
+# The first line of each file that a role installs.
+_MARK = "# Managed by hermes_ops.gateway, role hermes_%s:"
+_LINE_BYTES = 200
+# The first two levels of a directory of units: units and drop-ins.
+_PATTERNS = ("*", "*.d/*", "system/*", "system/*.d/*", "user/*", "user/*.d/*")
+
+
+def temporary(paths: Iterable[str]) -> list[str]:
+    """What an earlier run that was killed has left of writing one of ``paths``."""
+    names: dict[str, set[str]] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        names.setdefault(folder, set()).add(name)
+    found = []
+    for folder, known in names.items():
+        try:
+            there = os.listdir(folder)
+        except OSError:
+            continue
+        for name in there:
+            match = re.match(_TEMPORARY, name)
+            if match and match.group(1) in known:
+                found.append(os.path.join(folder, name))
+    return sorted(found)
+
+
+def marked(component: str) -> list[str]:
+    """The files that say in their first line that ``component`` installed them."""
+    mark = (_MARK % component).encode()
+    candidates = [path for pattern in _PATTERNS for path in glob.glob(unit_files.FOLDER + pattern)]
+    candidates += glob.glob(config.FOLDER + "/*.conf") + glob.glob(config.FOLDER + "/*/*.conf")
+    return sorted(path for path in set(candidates) if first_bytes(path).startswith(mark))
+
+
+def first_bytes(path: str) -> bytes:
+    """The beginning of a file; empty for what is no file."""
+    if not os.path.isfile(path) or os.path.islink(path):
+        return b""
+    try:
+        with open(path, "rb") as handle:
+            return handle.read(_LINE_BYTES)
+    except OSError:
+        return b""
+
+
+def why_not_ours(path: str, content: bytes) -> str | None:
+    """Why a file at a path of ours must not be removed; None if it may."""
+    if not path.endswith(".service") or b"hermes_ops.gateway" in content:
+        return None
+    # A damaged file goes, a unit that someone else has put there does not.
+    if re.search(rb"^ExecStart=", content, re.M) and config.PROGRAM.encode() not in content:
+        return "%s is the unit of another program now, and is left" % path
+    return None
+
+
+def read(path: str, max_bytes: int) -> tuple[bytes | None, str | None]:
+    """The content of a file of ours that is to be removed, and why it must not be."""
+    try:
+        content = files.read_bytes(path, owners={0, os.geteuid()}, max_bytes=max_bytes)
+    except FileError as exc:
+        return None, "%s, and is left" % exc
+    return content, None if content is None else why_not_ours(path, content)

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether what is installed works on this host: systemd, the program, and the watchdog's unit."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from .._guard import config, watchdog
+from .._host import command, files, systemd, timers
+from .._host.errors import GuardError, RunError
+from .plan import PROPERTIES, Plan
+from .program import NEEDS_PYTHON
+
+CHECK = timers.WATCHDOG[: -len(".timer")] + ".service"
+# The variables of one check that decides nothing: see watchdog.LOOK_UNTIL.
+LOOK = "/run/hermes-guard-look.env"
+# Seconds that a first check may take. It is given up at 240, and the timer starts the next one.
+CHECK_SECONDS = 60
+# Exit codes that systemd gives a process which it cannot start: systemd.exec(5).
+_OWN_CODES = range(200, 250)
+_STEPS = {
+    203: "EXEC",
+    218: "CAPABILITIES",
+    226: "NAMESPACE",
+    228: "SECCOMP",
+    238: "STATE_DIRECTORY",
+}
+
+
+def check_systemd() -> None:
+    """GuardError if this host has no systemd, or one that is too old."""
+    version = systemd.version()
+    if version is None or version < systemd.OLDEST:
+        raise GuardError(
+            "this host has %s: systemd %d or newer is needed"
+            % ("no systemd" if version is None else "systemd %d" % version, systemd.OLDEST)
+        )
+
+
+def check_program() -> None:
+    """GuardError if the installed program does not run."""
+    try:
+        done = command.run([config.PROGRAM, "--version"])
+    except RunError as exc:
+        raise GuardError("%s: %s" % (exc, NEEDS_PYTHON)) from exc
+    if done.rc != 0:
+        why = (done.err.strip().splitlines() or ["it ended with %d" % done.rc])[-1][:300]
+        raise GuardError(
+            "%s is installed and does not run: %s: %s" % (config.PROGRAM, why, NEEDS_PYTHON)
+        )
+
+
+def check_watchdog(plan: Plan, check_mode: bool) -> list[str]:
+    """Notes on the last check. GuardError if the unit cannot run the program at all.
+
+    A check is run if none has since something was installed. It takes a sample of each gateway and
+    decides nothing: a playbook restarts no gateway.
+    """
+    if not any(os.path.basename(path) == CHECK for path in plan.desired.files):
+        return []
+    block = _block() if plan.changes else plan.live.units.get(CHECK, {})
+    if not check_mode and _is_outdated(block, plan):
+        _run_check()
+        block = _block()
+    return _verdict(block)
+
+
+def _block() -> dict[str, str]:
+    blocks = systemd.Manager().show([CHECK], PROPERTIES)
+    return blocks[0] if blocks else {}
+
+
+def _is_outdated(block: dict[str, str], plan: Plan) -> bool:
+    """Whether something that is installed is newer than the last check, if there was one."""
+    word = block.get("InactiveExitTimestampMonotonic", "")
+    started = int(word) / 1e6 if word.isdigit() else 0
+    if not started:
+        return True
+    ago = time.clock_gettime(time.CLOCK_MONOTONIC) - started
+    paths = [config.PROGRAM, os.path.join(config.FOLDER, "guard.conf"), *plan.desired.files]
+    return max(os.stat(path).st_mtime for path in paths) > time.time() - ago
+
+
+def _run_check() -> None:
+    """Run one check through its unit."""
+    until = time.time() + CHECK_SECONDS
+    files.write_atomic(LOOK, "%s=%d\n" % (watchdog.LOOK_UNTIL, until), 0o600)
+    try:
+        systemd.Manager().systemctl("start", "--", CHECK, timeout=CHECK_SECONDS)
+    except GuardError:
+        # It still runs: what came of it is seen in the next run of the playbook.
+        pass
+    finally:
+        files.remove(LOOK)
+
+
+def _verdict(block: dict[str, str]) -> list[str]:
+    """A note on a check that failed. GuardError if it could not be started."""
+    result, word = block.get("Result") or "success", block.get("ExecMainStatus", "")
+    if result == "success" or block.get("ActiveState") in ("active", "activating"):
+        return []
+    status = int(word) if word.isdigit() else 0
+    if result == "resources" or (result == "exit-code" and status in _OWN_CODES):
+        raise GuardError(
+            "%s is installed and cannot run: systemd fails with %s before it starts the program%s;"
+            " this host must allow what the unit asks for: see journalctl -u %s"
+            % (CHECK, _STEPS.get(status, "%s %d" % (result, status)), _reason(), CHECK)
+        )
+    # What the check itself complains of, which may be a user's doing, is no fault of this run.
+    check_program()
+    outcome = "exit code %d" % status if result == "exit-code" else result
+    return ["the last check of %s failed (%s): see journalctl -u %s" % (CHECK, outcome, CHECK)]
+
+
+def _reason() -> str:
+    """What systemd said last about the unit, to end a sentence."""
+    argv = ["journalctl", "--unit", CHECK, "--priority=err", "--lines=1", "--output=cat"]
+    try:
+        done = command.run([*argv, "--no-pager", "--quiet"])
+    except RunError:
+        return ""
+    return ": " + done.out.strip()[:300] if done.out.strip() else ""
