@@ -15,9 +15,9 @@ description:
     what C(hermes --version), C(hermes dump) and C(hermes doctor) say - and a text in Markdown that
     is ready for the tracker.
   - Secrets, the texts of messages, and the names of people and machines are removed on the host, by
-    the rules of detect-secrets, by rules of this collection and by Hermes's own redaction. C(config.yaml),
-    C(.env), C(auth.json) and C(state.db) are never taken, and C(hermes debug share) is never
-    called.
+    the rules of detect-secrets, by rules of this collection and by Hermes's own redaction.
+    C(config.yaml), C(.env), C(auth.json) and C(state.db) are never taken, and C(hermes debug share)
+    is never called.
   - Read the text before you post it. No rule knows every secret.
 author:
   - Hermes Ops (@hermes-ops)

@@ -63,10 +63,9 @@ _NAME = (
 _ASSIGNED = re.compile(
     r"(?<![\w.-])("
     + _NAME
-    + r"\\*[\"']?\]?\s*(?:=>|:=|[:=\uff1a])\s*|"
+    + r"(?:\\*[\"']?\]?\s*(?:=>|:=|[:=\uff1a])\s*|[\"']\s*,\s*b?(?=[\"']))|--?"
     + _NAME
-    + r"[\"']\s*,\s*b?(?=[\"'])|"
-    r"--?" + _NAME + r"[ \t]+|(?:requirepass|masterauth)[ \t]+|"
+    + r"[ \t]+|(?:requirepass|masterauth)[ \t]+|"
     r"with (?:the )?(?:password|passphrase|passcode|pin|secret|token|key)s?[ \t]+|"
     r"(?:seed|recovery) (?:phrase|words?|key)(?: is|[:=])[ \t]*)"
     r"(\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|\S[^\r\n]*)",
