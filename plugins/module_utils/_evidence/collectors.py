@@ -163,12 +163,38 @@ class Evidence(NamedTuple):
     notes: list[str]
 
 
-def collect(gateway: Gateway, asking: Asking) -> Evidence:
-    """Everything about ``gateway``. What cannot be read costs its own part and is a note."""
+def kills(gateways: list[Gateway]) -> dict[str, dict[str, Any]]:
+    """The answer of oom_info about each of ``gateways``, by name, each without the others.
+
+    The kernel's log and the journal are searched once for all of them.
+    """
+    failed: list[str] = []
+    whole = _tried("the OOM kills", partial(oom_info.find, gateways, HOURS), _NO_KILLS, failed)
+    names = {gateway.name for gateway in gateways}
+    return {
+        name: {
+            "kills": [kill for kill in whole["kills"] if kill["name"] == name],
+            "counters": {one: found for one, found in whole["counters"].items() if one == name},
+            "lives": [run for run in whole["lives"] if run["name"] == name],
+            # What is said of another's gateway is not for this one's bug report.
+            "notes": [
+                note
+                for note in whole["notes"] + failed
+                if name in note or not any(other in note for other in names)
+            ],
+        }
+        for name in names
+    }
+
+
+def collect(gateway: Gateway, asking: Asking, oom: dict[str, Any]) -> Evidence:
+    """Everything about ``gateway``, with what kills() found of it.
+
+    What cannot be read costs its own part and is a note.
+    """
     notes: list[str] = []
     none: list[dict[str, Any]] = []
     rows = _tried("the history", partial(_history, gateway, notes), none, notes)
-    oom = _tried("the OOM kills", partial(oom_info.find, [gateway], HOURS), dict(_NO_KILLS), notes)
     notes.extend(oom["notes"])
     facts = dict(_UNKNOWN, name=gateway.name, unit=gateway.unit, scope=gateway.scope)
     evidence = Evidence(gateway, rows, oom, [], facts, notes)

@@ -45,11 +45,13 @@ def collect(gateways: list[Gateway]) -> tuple[dict[str, str], list[dict[str, Any
     files: dict[str, str] = {}
     summaries = []
     host = collectors.host()
+    kills = collectors.kills(gateways)
     askings: dict[str, Asking] = {}
     for gateway in gateways:
         asking = askings.setdefault(gateway.user, Asking())
         try:
-            own, summary = _one(gateway, host, asking)
+            evidence = collectors.collect(gateway, asking, kills[gateway.name])
+            own, summary = _one(evidence, host, asking)
         except Exception as exc:  # pylint: disable=broad-exception-caught
             # Much of what is read is a user's, who may mean harm: the others are still wanted.
             why = "nothing of it can be collected: %s" % type(exc).__name__
@@ -60,10 +62,9 @@ def collect(gateways: list[Gateway]) -> tuple[dict[str, str], list[dict[str, Any
 
 
 def _one(
-    gateway: Gateway, host: dict[str, Any], asking: Asking
+    evidence: collectors.Evidence, host: dict[str, Any], asking: Asking
 ) -> tuple[dict[str, str], dict[str, Any]]:
-    """The texts of the bundle about ``gateway`` by name, and its summary."""
-    evidence = collectors.collect(gateway, asking)
+    """The texts of the bundle about a gateway by name, and its summary."""
     evidence.facts.update(host=host, collected=issue.moment(time.time()))
     redactor = redaction_pass.redactor_for(evidence)
     redacted = redaction_pass.redact(evidence, redactor, asking)

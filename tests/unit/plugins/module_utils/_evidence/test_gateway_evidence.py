@@ -421,3 +421,34 @@ def test_a_gateway_that_fails_as_nobody_thought_costs_itself(host, monkeypatch):
         "notes": ["nothing of it can be collected: RecursionError"],
     }
     assert "hermes-gateway/issue.md" in files
+
+
+def test_the_journal_is_searched_once_for_all_gateways(host, monkeypatch):
+    """And nothing of one gateway is in the bundle of another."""
+    other = SimpleNamespace(**dict(vars(host.gateway), name="other@eve"))
+    asked = []
+
+    def find(gateways, hours):
+        asked.append([gateway.name for gateway in gateways])
+        kills = [
+            {
+                "name": one,
+                "time": 1.0,
+                "pid": 7,
+                "comm": "x",
+                "rss_bytes": 1,
+                "scope": None,
+                "source": "kernel",
+            }
+            for one in ("other@eve", "other@eve", "hermes-gateway")
+        ]
+        notes = ["the journal about other@eve cannot be read: too long", "no kernel messages"]
+        return {"kills": kills, "counters": {"other@eve": {}}, "lives": [], "notes": notes}
+
+    monkeypatch.setattr(collectors.oom_info, "find", find)
+    files, summaries = gateway_evidence.collect([host.gateway, other])
+    assert asked == [["hermes-gateway", "other@eve"]]
+    assert [one["oom_kills"] for one in summaries] == [1, 2]
+    assert "too long" in str(summaries[1]["notes"]) and "too long" not in str(summaries[0]["notes"])
+    assert all("no kernel messages" in one["notes"] for one in summaries)
+    assert "other@eve" not in files["hermes-gateway/oom.json"]
