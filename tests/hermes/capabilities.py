@@ -201,7 +201,7 @@ def turn(gateway):
     entry, asked = gateway.restart()
     assert (entry["event"], entry["mode"]) == ("restart", "resume"), entry
     gateway.seen["turn"] = gateway.began(entry["new_pid"]) - asked
-    gateway.answered(number)
+    gateway.taken_up(number)
     _renewed(gateway, pid, entry)
 
 
@@ -233,7 +233,7 @@ def emergency(gateway):
     assert gateway.urgent, "the turn did not begin"
     pid, number, entry = gateway.urgent
     assert (entry["event"], entry["mode"]) == ("restart", "emergency"), entry
-    gateway.answered(number)
+    gateway.taken_up(number)
     _renewed(gateway, pid, entry)
     seconds, most = gateway.seen["emergency"], EMERGENCY_SECONDS * gateway.slower
     assert seconds <= most, "a new process after %.1f s, more than %.1f s" % (seconds, most)

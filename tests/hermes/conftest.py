@@ -157,7 +157,11 @@ def _seconds(rows):
         if seen:
             words = ["%.1f s" % seen[key] if key in seen else "" for key in heads]
             yield "| %s | %s | %s |" % (release, way, " | ".join(words))
-    kept = ["%s (%d)" % (name, seen["kept"]) for name, seen in SECONDS.items() if "kept" in seen]
-    if kept:
-        yield ""
-        yield "Kept a message until its sender wrote again: %s." % ", ".join(kept)
+    for key, text in (
+        ("kept", "Kept a message until its sender wrote again"),
+        ("again", "Told the sender to send an interrupted turn again"),
+    ):
+        names = ["%s (%d)" % (name, seen[key]) for name, seen in SECONDS.items() if key in seen]
+        if names:
+            yield ""
+            yield "%s: %s." % (text, ", ".join(names))

@@ -23,6 +23,8 @@ BUSY = ("⚡ Interrupting current task", "gateway.busy.ack")
 RECOVERED = "♻️ Recovered reply"
 REFUSAL = re.compile(
     r"please resend|not accepting (?:another turn|new work)|please send it again"
+    # Of a turn that was interrupted, from 0.22 on.
+    r"|your request was not processed"
     # A release that comes without its texts says the names of them.
     r"|\bgateway\.busy\.(?:draining_maintenance|drain_rejected)",
     re.IGNORECASE,

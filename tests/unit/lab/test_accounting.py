@@ -20,6 +20,7 @@ DRAINING = "⏳ This agent is draining for a maintenance action and isn't accept
 RESTARTING = "⏳ Gateway is restarting and is not accepting another turn right now."
 STOPPING = "⏳ Gateway is shutting down and is not accepting new work right now."
 # The texts of 0.22.2 are not in the package that the lab has.
+INTERRUPTED = "Your request was not processed. Send it again if you still want me to carry it out."
 NAMELESS = "gateway.busy.draining_maintenance"
 RECOVERED = (
     "♻️ Recovered reply — the gateway restarted during delivery, so this may be a duplicate:\n\n"
@@ -73,7 +74,7 @@ def test_answer_to_somebody_else_is_strange(book):
     assert figures(book) == {"merged": 2, "strange": 2, "lost": 3}
 
 
-@pytest.mark.parametrize("word", [DRAINING, RESTARTING, STOPPING, NAMELESS])
+@pytest.mark.parametrize("word", [DRAINING, RESTARTING, STOPPING, NAMELESS, INTERRUPTED])
 def test_refusal_is_about_the_newest_message(book, word):
     book.reply("a", word, 5.0)
     assert (sorted(book.refused), book.open()) == ([3], [1, 2])
