@@ -15,7 +15,8 @@ description:
   - The arbiter waits for a quiet moment, drains where the installed Hermes can, and sends one
     signal. It refuses for a gateway that an operator stopped, one that is starting, and one that
     was restarted in the last ten minutes. A refusal is no failure.
-  - It is a failure where a gateway does not come up again.
+  - It is a failure where a gateway does not come up again. Those of the host that run the same
+    Hermes or belong to the same user are then left as they are, and the others are restarted.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:

@@ -17,8 +17,11 @@ description:
     which keys it reads and sets those. Up to Hermes 0.19 these are
     C(compression.hygiene_hard_message_limit) and C(compression.enabled).
   - A gateway's home is only ever touched as its owner, by Hermes's own Python.
-  - After writing, each Hermes is asked what is in effect. It is an error where that is not what was
-    asked.
+  - After writing, each Hermes is asked what is in effect. If that is not what was asked, it is an
+    error for a gateway that is named in O(gateways), and else a warning.
+  - What a gateway's user decides on costs no other gateway anything. One that cannot be asked or
+    set, or whose Python gives an answer of the wrong form, is left out with a warning, unless it is
+    named in O(gateways).
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -96,7 +99,8 @@ options:
       - V(absent) takes back what this module has set, in every file, and brings back what was there
         before. Where any of O(session_max_messages), O(auto_compress), O(cache_memory) and
         O(settings) are given only what they set is taken back, whatever their values. A key that
-        somebody else has changed since stays as it is.
+        somebody else has changed since stays as it is. What cannot be taken back, because the user
+        or the virtual environment of a home is gone, is a warning and is forgotten.
     type: str
     choices: [present, absent]
     default: present

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from .._hermes import client, discovery, state_file, workers
-from .._host import cgroup, choice, display, proc, tree
+from .._hermes.patience import Patience
+from .._host import cgroup, choice, proc, tree
 from .._host.errors import GuardError, HermesError, host_faults
 from . import config, status
 
@@ -30,9 +30,6 @@ _MEMORY = (
     "limit_bytes",
     "high_events",
 )
-# Seconds for the Hermes of one user, that of all their gateways together. A user can start any
-# number of them, and one that does not answer takes client.TIMEOUT.
-PATIENCE = 300
 
 
 def collect(names: list[str]) -> dict[str, Any]:
@@ -53,10 +50,10 @@ def collect(names: list[str]) -> dict[str, Any]:
     seen.update((one.name, one.scope) for one in missing)
     found += [one for one in survey.unresolved if (one.name, one.scope) not in seen]
     managed = {(one.name, one.scope): known[one.name] for one in configured}
-    spent: dict[str, float] = {}
+    patience = Patience()
     return {
         "gateways": [
-            _describe(one, managed.get((one.name, one.scope)), problem is None, spent)
+            _describe(one, managed.get((one.name, one.scope)), problem is None, patience)
             for one in choice.select("names", names, found, discovery.NOT_HERE)
         ],
         "host": proc.host_memory(),
@@ -95,12 +92,12 @@ def _describe(
     one: discovery.Gateway | config.Settings,
     known: dict[str, Any] | None,
     certain: bool,
-    spent: dict[str, float],
+    patience: Patience,
 ) -> dict[str, Any]:
     """All that is returned of one gateway.
 
     ``known`` is what the guard knows of one that it manages. If it is None, the guard does not
-    manage it, or that is not ``certain``. ``spent`` is as for _ask.
+    manage it, or that is not ``certain``.
     """
     answer: dict[str, Any] = {
         "name": one.name,
@@ -130,11 +127,16 @@ def _describe(
     answer.update(dict.fromkeys(status.KNOWN))
     answer.update(known or {})
     if isinstance(one, discovery.Gateway):
-        answer.update(_live(one, spent))
+        try:
+            answer.update(_live(one, patience))
+        except Exception as exc:  # pylint: disable=broad-exception-caught
+            # Its files and its processes are a user's. The others are the rest of the answer.
+            answer["state"] = "unknown"
+            answer["problem"] = "it cannot be read: %s" % (exc or type(exc).__name__)
     return answer
 
 
-def _live(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]:
+def _live(gateway: discovery.Gateway, patience: Patience) -> dict[str, Any]:
     """What systemd, the process and Hermes say of a gateway whose unit or process exists."""
     # The home of a gateway in a container is no path of this host.
     inside = gateway.scope == "container"
@@ -158,7 +160,8 @@ def _live(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]
         answer["workers"] = [one._asdict() for one in workers.of(gateway)]
     if gateway.problem is None and gateway.python:
         try:
-            hermes = _ask(gateway, spent)
+            with patience.with_user(gateway.user):
+                hermes = client.probe(gateway)
         except HermesError as exc:
             answer["problem"] = "its Hermes cannot be asked: %s" % exc
         else:
@@ -175,23 +178,6 @@ def _state(gateway: discovery.Gateway, said: str | None) -> str:
     if gateway.unresolved:
         return "unknown"
     return (said or "running") if gateway.pid else "stopped"
-
-
-def _ask(gateway: discovery.Gateway, spent: dict[str, float]) -> dict[str, Any]:
-    """The answer of client.probe; HermesError if there is none.
-
-    ``spent`` is how many seconds the Hermes of each user has taken so far.
-    """
-    if spent.get(gateway.user, 0.0) >= PATIENCE:
-        raise HermesError(
-            "those of the other gateways of %s took %s" % (gateway.user, display.span(PATIENCE))
-        )
-    start = time.monotonic()
-    try:
-        return client.probe(gateway)
-    finally:
-        took = time.monotonic() - start
-        spent[gateway.user] = spent.get(gateway.user, 0.0) + took
 
 
 def _memory(pid: int, control_group: str) -> dict[str, int | None]:
@@ -221,6 +207,7 @@ def _by_psutil(pid: int) -> dict[str, int]:
         # Needs the right to trace the process, which comes with root.
         full = process.memory_full_info()
         memory.update(pss_bytes=full.pss, uss_bytes=full.uss, swap_bytes=full.swap)
-    except (psutil.AccessDenied, psutil.NoSuchProcess):
+    except (psutil.Error, OSError):
+        # It has ended, or is not ours to look at.
         pass
     return memory

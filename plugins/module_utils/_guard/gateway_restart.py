@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from .._host import choice, guard_program
-from .._host.errors import host_faults
+from .._host.errors import GuardError, host_faults
 from . import config, managed, policy
 
 TYPE_CHECKING = False
@@ -63,22 +63,30 @@ def _predicted(chosen: list[Settings]) -> list[dict[str, Any]]:
 def _one_by_one(chosen: list[Settings], reason: str, emergency: bool) -> list[dict[str, Any]]:
     """What the arbiter said of each.
 
-    If one does not come up, what is wrong is most likely wrong with the others: they are left as
-    they are.
+    If one does not come up, what is wrong is most likely wrong with those that run the same Hermes
+    or belong to the same user: they are left as they are. The others are not its user's to stop.
     """
     entries: list[dict[str, Any]] = []
+    down: list[Settings] = []
     for settings in chosen:
-        failed = [one.name for one, entry in zip(chosen, entries) if entry["event"] == "failed"]
-        if failed:
-            entries.append(
-                {
-                    "event": "refused",
-                    "reason": "%s did not come up, so this one was left alone" % failed[0],
-                }
-            )
-        else:
+        same = [one.name for one in down if _same(one, settings)]
+        if same:
+            why = "%s did not come up, so this one was left alone" % same[0]
+            entries.append({"event": "refused", "reason": why})
+            continue
+        try:
             entries.append(guard_program.restart(settings.name, reason, emergency))
+        except GuardError as exc:
+            # No answer, which says nothing of the others. The module fails at its end all the same.
+            entries.append({"event": "failed", "reason": str(exc)})
+            continue
+        if entries[-1]["event"] == "failed":
+            down.append(settings)
     return entries
+
+
+def _same(one: Settings, other: Settings) -> bool:
+    return one.user == other.user or (one.python is not None and one.python == other.python)
 
 
 def _answer(settings: Settings, entry: dict[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,31 @@ def of_gateways(every: list[config.Settings], points: int = 0) -> dict[str, dict
     With up to ``points`` of its history for a chart.
     """
     now = managed.refresh(every)
-    return {settings.name: _one(settings, now.get(settings.name), points) for settings in every}
+    return {
+        settings.name: _one_or_why(settings, now.get(settings.name), points) for settings in every
+    }
+
+
+def _one_or_why(
+    settings: config.Settings, gateway: ManagedGateway | None, points: int
+) -> dict[str, Any]:
+    """As _one; for what cannot be judged a verdict of no samples, with the reason in its notes."""
+    try:
+        return _one(settings, gateway, points)
+    except Exception as exc:  # pylint: disable=broad-exception-caught
+        # Its state and its journal are a user's. The others are the rest of the answer.
+        series = samples.of_rows([])
+        series.notes.append(_why(exc))
+        answer = analysis.trend(series, settings.threshold, time.time(), None, known_leaks.known)
+        answer["running"] = gateway is not None and gateway.pid is not None
+        answer["suspended_until"] = None
+        if points:
+            answer["chart"] = chart.thin(series, points)
+        return answer
+
+
+def _why(exc: Exception) -> str:
+    return "it cannot be judged: %s" % (exc or type(exc).__name__)
 
 
 def recommended_cadences(names: list[str]) -> dict[str, str | None]:
@@ -125,7 +149,14 @@ def of_change(
 
     ``since`` is in epoch seconds, or None for the last change of the version.
     """
-    return {settings.name: comparison.compare(_read(settings)[0], since) for settings in every}
+    return {settings.name: _change(settings, since) for settings in every}
+
+
+def _change(settings: config.Settings, since: float | None) -> dict[str, Any]:
+    try:
+        return comparison.compare(_read(settings)[0], since)
+    except Exception as exc:  # pylint: disable=broad-exception-caught
+        return dict(comparison.compare(samples.of_rows([]), since), why=_why(exc))
 
 
 def _read(settings: config.Settings) -> tuple[samples.Series, str | None]:

@@ -13,7 +13,7 @@ from typing import Any
 from .._hermes import agent_cache, discovery
 from .._hermes.discovery import Gateway
 from .._host import cgroup, display, guard_program, proc, quantity
-from .._host.errors import SettingError
+from .._host.errors import GuardError, SettingError
 from .installed import Installed
 from .options import AUTO, CACHE, Asked
 
@@ -47,7 +47,8 @@ def _least(gateways: list[Gateway], thresholds: dict[str, int]) -> int:
     """The least budget that any of the gateways should have: the managed file is that of all."""
     total = proc.host_memory()["total_bytes"]
     budgets = []
-    for gateway in gateways:
+    # One that a user started is not to decide on the budget of those that the guard looks after.
+    for gateway in [one for one in gateways if thresholds.get(one.name)] or gateways:
         threshold = thresholds.get(gateway.name)
         most = total if threshold else min(_limit(gateway) or total, total)
         budgets.append(agent_cache.advised(threshold, most))
@@ -62,9 +63,15 @@ def _limit(gateway: Gateway) -> int | None:
     if gateway.pid is not None or gateway.unit is None:
         limit = cgroup.limit(gateway.control_group)
         return limit.bytes if limit else None
-    blocks = discovery.manager_of(gateway).show([gateway.unit], ("Id", "MemoryMax", "MemoryHigh"))
-    words = [one.get(name, "") for one in blocks for name in ("MemoryMax", "MemoryHigh")]
-    sizes = [int(word) for word in words if word.isdigit()]
+    names = ("MemoryMax", "MemoryHigh")
+    try:
+        blocks = discovery.manager_of(gateway).show([gateway.unit], ("Id", *names))
+    except GuardError:
+        # The manager of one user: the budget of the others does not wait for it.
+        return None
+    words = [one.get(name, "") for one in blocks for name in names]
+    # As many digits as a 64-bit number has, at most.
+    sizes = [int(word) for word in words if word.isascii() and word.isdecimal() and len(word) < 20]
     return min((size for size in sizes if 0 < size < cgroup.NO_LIMIT), default=None)
 
 

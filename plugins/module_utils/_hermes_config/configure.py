@@ -10,15 +10,17 @@ files.
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._hermes import discovery
 from .._hermes.discovery import Gateway
+from .._hermes.patience import Patience
 from .._host import choice, guard_program
 from .._host.errors import GuardError, host_faults
 from . import cache, managed_file, options, restarts
 from .diff import diff
 from .effect import restart_required, verify
+from .faults import Faults
 from .installed import Installed
 from .options import Asked
 from .plan import Plan, Planned, absent, present
@@ -44,17 +46,22 @@ def configure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if not params["gateways"]:
         gateways, unsafe = discovery.without_unsafe(gateways)
         left_out = ["%s is left out: %s" % (one.name, one.problem) for one in unsafe]
+    faults = Faults(bool(params["gateways"]))
     if params["state"] == "absent":
-        planned = absent(wanted, _homes(params["gateways"], gateways), gateways, record)
+        homes = _homes(params["gateways"], gateways)
+        planned = absent(wanted, homes, gateways, record, faults)
     elif gateways or params["gateways"]:
-        planned = _present(wanted, gateways, params, record, check_mode)
+        planned = _present(_Task(wanted, params, record, check_mode), gateways, faults)
     else:
         return dict(
             _result(Planned([], [], left_out), [], []),
             skipped_because="no Hermes gateway on this host",
         )
     planned.warnings.extend(left_out)
-    return _follow(planned, record, params["restart"], check_mode)
+    planned.warnings.extend(record.warnings)
+    result = _follow(planned, record, params["restart"], faults, check_mode)
+    result["warnings"] = planned.warnings + faults.warnings
+    return result
 
 
 def _homes(names: list[str], gateways: list[Gateway]) -> set[str] | None:
@@ -68,41 +75,40 @@ def _chosen(names: list[str], gateways: list[Gateway]) -> list[Gateway]:
     return choice.select("gateways", names, gateways, "is not on this host")
 
 
-def _present(
-    wanted: list[Asked],
-    gateways: list[Gateway],
-    params: dict[str, Any],
-    record: Record,
-    check_mode: bool,
-) -> Planned:
-    keys = sorted({key for ask in wanted for key in ask.keys})
+class _Task(NamedTuple):
+    """What the module is to do: ``wanted`` is what its ``params`` ask for."""
+
+    wanted: list[Asked]
+    params: dict[str, Any]
+    record: Record
+    check_mode: bool
+
+
+def _present(task: _Task, gateways: list[Gateway], faults: Faults) -> Planned:
+    params, record = task.params, task.record
+    keys = sorted({key for ask in task.wanted for key in ask.keys})
     installed: list[Installed] = []
-    failed: list[GuardError] = []
     of_root: list[str] = []
+    patience = Patience()
     for gateway in _chosen(params["gateways"], gateways):
-        try:
-            one = Installed(gateway, keys)
-        except GuardError as exc:
-            # A user whose Hermes is broken does not keep those of others from being set.
-            if params["gateways"] or gateway.scope == "system":
-                raise
-            failed.append(exc)
-            continue
-        if one.problem and gateway.uid == managed_file.ROOT and params["scope"] == "home":
-            # Only its own Python edits a home. The rest of the host is set all the same.
-            of_root.append("left out: gateway %s: %s" % (gateway.name, one.problem))
-        else:
-            installed.append(one)
-    if failed and not installed:
-        raise failed[0]
-    wanted = cache.resolved(wanted, installed, params, check_mode)
-    planned = present(wanted, installed, params["scope"], record)
-    planned.warnings.extend("left out: %s" % exc for exc in failed)
+        with faults.of_one():
+            one = Installed(gateway, keys, patience)
+            if one.problem and gateway.uid == managed_file.ROOT and params["scope"] == "home":
+                # Only its own Python edits a home. The rest of the host is set all the same.
+                of_root.append("left out: gateway %s: %s" % (gateway.name, one.problem))
+            elif one.problem and not one.broken and params["gateways"]:
+                raise GuardError("gateway %s: %s" % (gateway.name, one.problem))
+            else:
+                installed.append(one)
+    wanted = cache.resolved(task.wanted, installed, params, task.check_mode)
+    planned = present(wanted, installed, params["scope"], record, faults)
     planned.warnings.extend(of_root)
     return planned
 
 
-def _follow(planned: Planned, record: Record, mode: str, check_mode: bool) -> dict[str, Any]:
+def _follow(
+    planned: Planned, record: Record, mode: str, faults: Faults, check_mode: bool
+) -> dict[str, Any]:
     """Do what is ``planned``, unless in check mode; ``mode`` is that of the restart."""
     changed = [plan for plan in planned.plans if plan.changed]
     if changed or record.changed():
@@ -121,11 +127,12 @@ def _follow(planned: Planned, record: Record, mode: str, check_mode: bool) -> di
     result["restart_required"] = bool(late)
     result["gateways"] = [{"name": name, "restart_required": needs[name]} for name in sorted(needs)]
     if not check_mode:
-        _carry_out(planned.plans, record)
+        _carry_out(planned.plans, record, faults)
         for name in result["restarted"]:
-            restarts.ask_for(name, mode)
+            with faults.of_one("%s"):
+                restarts.ask_for(name, mode)
     elif not changed:
-        verify(planned.plans)
+        verify(planned.plans, faults)
     return result
 
 
@@ -142,7 +149,7 @@ def _result(planned: Planned, changed: list[Plan], restarted: list[str]) -> dict
     }
 
 
-def _carry_out(plans: list[Plan], record: Record) -> None:
+def _carry_out(plans: list[Plan], record: Record, faults: Faults) -> None:
     """Write the files, and verify that it is in effect.
 
     What is set is noted before it is written, what is taken back is forgotten after: a fault in
@@ -153,12 +160,19 @@ def _carry_out(plans: list[Plan], record: Record) -> None:
         record.note(plan)
     record.save()
     for plan in changed:
-        plan.write(record)
+        if plan.owner is None:
+            plan.write(record)
+        else:
+            with faults.of_one("not changed: %s"):
+                plan.write(record)
     for plan in plans:
         record.forget(plan)
     record.save()
     for plan in changed:
         for one in plan.gateways:
-            if one.keys:
-                one.ask()
-    verify(plans)
+            if one.keys and one.info is not None:
+                with faults.of_one("not verified: %s"):
+                    one.ask()
+                    if one.problem:
+                        raise GuardError("gateway %s: %s" % (one.gateway.name, one.problem))
+    verify(plans, faults)

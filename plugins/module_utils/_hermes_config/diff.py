@@ -8,8 +8,13 @@ from __future__ import annotations
 import difflib
 import re
 
+from .._host import display
 from .plan import Plan
 
+# Lines that change, and characters of one of them. A file has up to a million lines, which no diff
+# ends with in time, and what is set is a few.
+MAX_LINES = 200
+MAX_LINE = 500
 SECRET_IN_LINE = re.compile(
     r"((?:keys?|token|secret\w*|passw\w*|credentials?|authorization|private\w*)[\"']?\s*:\s*)"
     r"[^\s,}][^,}\r\n]*",
@@ -22,20 +27,39 @@ def diff(plan: Plan) -> dict[str, str]:
 
     Of a file that is not all ours, only the lines that change: so no secret is near.
     """
-    before, after = plan.before, plan.after
+    old, new = plan.before.splitlines(True), plan.after.splitlines(True)
     if not plan.ours:
-        old, new = before.splitlines(True), after.splitlines(True)
-        matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-        blocks = [block for block in matcher.get_opcodes() if block[0] != "equal"]
-        before = "".join("".join(old[block[1] : block[2]]) for block in blocks)
-        after = "".join("".join(new[block[3] : block[4]]) for block in blocks)
+        old, new = _changed(old, new)
     return {
         "before_header": plan.path,
         "after_header": plan.path,
-        "before": _mask(before),
-        "after": _mask(after),
+        "before": _shown(old),
+        "after": _shown(new),
     }
 
 
-def _mask(text: str) -> str:
-    return SECRET_IN_LINE.sub(r"\1********", text)
+def _changed(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
+    """The lines of ``old`` and of ``new`` that the other does not have in the same place."""
+    start = 0
+    while start < min(len(old), len(new)) and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    old, new = old[start : len(old) - end], new[start : len(new) - end]
+    if max(len(old), len(new)) > MAX_LINES:
+        return old, new
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    blocks = [block for block in matcher.get_opcodes() if block[0] != "equal"]
+    return (
+        [line for block in blocks for line in old[block[1] : block[2]]],
+        [line for block in blocks for line in new[block[3] : block[4]]],
+    )
+
+
+def _shown(lines: list[str]) -> str:
+    if len(lines) > MAX_LINES:
+        return "(not shown: %d lines)\n" % len(lines)
+    # A home's owner writes what an operator sees in a terminal.
+    printable = [display.printable(line, MAX_LINE, keep="\t\r\n") for line in lines]
+    return SECRET_IN_LINE.sub(r"\1********", "".join(printable))

@@ -10,19 +10,25 @@ import os
 from typing import Any
 
 from .._hermes import yaml_edit
+from .._host import display
 from .._host.errors import GuardError
+from .faults import Faults
 from .installed import Installed
 from .options import ARTICLE_KEYS
 from .plan import Plan
 
+# Characters of the value that a gateway's Hermes has in effect, by its own word.
+MAX_SHOWN = 200
 
-def verify(plans: list[Plan]) -> None:
-    """GuardError if a gateway has something else in effect than what was asked."""
+
+def verify(plans: list[Plan], faults: Faults) -> None:
+    """A fault of each gateway that has something else in effect than what was asked."""
     for plan in plans:
         for one in plan.gateways:
-            for change in plan.changes:
-                if one.info is not None and "value" in change:
-                    _verify(plan, one, one.info, change)
+            with faults.of_one("not in effect: %s"):
+                for change in plan.changes:
+                    if one.info is not None and "value" in change:
+                        _verify(plan, one, one.info, change)
 
 
 def _verify(plan: Plan, one: Installed, info: dict[str, Any], change: dict[str, Any]) -> None:
@@ -37,7 +43,7 @@ def _verify(plan: Plan, one: Installed, info: dict[str, Any], change: dict[str, 
         % (
             one.gateway.name,
             change["key"],
-            json.dumps(found),
+            display.printable(json.dumps(found), MAX_SHOWN),
             json.dumps(value),
             plan.path,
             "%s/config.yaml, which wins" % where if where else "not in use",

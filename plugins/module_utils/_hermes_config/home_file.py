@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from .._hermes import client
 from .._host.errors import GuardError, HermesError
+from . import answer
 
 if TYPE_CHECKING:
     from .._hermes.discovery import Gateway
     from .plan import Plan
     from .record import LastOwner
 
-# What the answer must hold, and of which type.
-ANSWER = {"before": str, "after": str, "undo": dict, "existed": bool, "digest": str}
-
 
 def preview(plan: Plan, owner: Gateway | LastOwner) -> None:
     """Find out what the changes of ``plan`` do to the file. Nothing is written."""
-    answer = _edit(plan, owner, {})
-    plan.before, plan.after, plan.undo = answer["before"], answer["after"], answer["undo"]
-    plan.existed, plan.digest = answer["existed"], answer["digest"]
+    edit = _edit(plan, owner, {})
+    plan.before, plan.after, plan.undo = edit.before, edit.after, edit.undo
+    plan.existed, plan.digest = edit.existed, edit.digest
 
 
 def write(plan: Plan, owner: Gateway | LastOwner, created: bool) -> None:
@@ -31,23 +29,15 @@ def write(plan: Plan, owner: Gateway | LastOwner, created: bool) -> None:
     _edit(plan, owner, {"write": plan.digest, "created": created})
 
 
-def _edit(plan: Plan, owner: Gateway | LastOwner, how: dict[str, Any]) -> dict[str, Any]:
+def _edit(plan: Plan, owner: Gateway | LastOwner, how: dict[str, Any]) -> answer.Edit:
     try:
-        answer = client.ask(owner, dict(how, do="edit", changes=plan.changes))
+        given = client.ask(owner, dict(how, do="edit", changes=plan.changes))
     except HermesError as exc:
         raise GuardError("gateway %s: %s" % (owner.name, exc) if owner.name else str(exc)) from exc
-    if not _usable(answer):
+    try:
+        return answer.edit(given, plan.changes)
+    except answer.BadAnswer as exc:
         raise GuardError(
-            "%s: the Python %s of the gateway's user gave an answer of the wrong form"
-            % (plan.path, owner.python)
-        )
-    return answer
-
-
-def _usable(answer: dict[str, Any]) -> bool:
-    return all(isinstance(answer.get(name), kind) for name, kind in ANSWER.items()) and all(
-        isinstance(undo, dict)
-        and isinstance(undo.get("before"), dict)
-        and isinstance(undo.get("after"), dict)
-        for undo in answer["undo"].values()
-    )
+            "%s: the Python %s of the gateway's user gave an answer of the wrong form: %s"
+            % (plan.path, owner.python, exc)
+        ) from exc

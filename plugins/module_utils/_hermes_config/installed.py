@@ -10,6 +10,7 @@ from typing import Any, Iterable
 
 from .._hermes import client
 from .._hermes.discovery import Gateway
+from .._hermes.patience import Patience
 from .._host import proc
 from .._host.errors import GuardError, HermesError
 from . import managed_file
@@ -19,35 +20,39 @@ from .options import Asked
 class Installed:
     """A gateway and what its Hermes says.
 
-    ``info`` is the answer of client.probe, or None if its Python is broken: ``problem`` then says
-    how. ``managed_dir`` is the managed scope that its unit names, if it names one.
+    ``info`` is the answer of client.probe, or None if there is none: ``problem`` then says why, and
+    ``broken`` whether its Python does not work. ``managed_dir`` is the managed scope that its unit
+    names, if it names one.
     """
 
-    def __init__(self, gateway: Gateway, keys: list[str]) -> None:
+    def __init__(self, gateway: Gateway, keys: list[str], patience: Patience) -> None:
         self.gateway = gateway
         self.managed_dir = managed_file.directory_of_unit(gateway)
         self.keys = keys
+        self.patience = patience
         self.info: dict[str, Any] | None = None
         self.problem: str | None = None
+        self.broken = False
         self.ask()
 
     def ask(self) -> None:
-        """Ask about the keys, anew; GuardError if the gateway must not or cannot be configured."""
+        """Ask about the keys, anew; GuardError if the gateway must not be configured."""
         gateway = self.gateway
         if gateway.problem:
             raise GuardError("gateway %s: %s" % (gateway.name, gateway.problem))
-        if gateway.python is None:
+        self.info = self.problem = None
+        self.broken = gateway.python is None
+        if self.broken:
             self.problem = "the Python that runs it is not known"
             return
         seen_dir = self.managed_dir or (
             proc.environ(gateway.pid).get("HERMES_MANAGED_DIR") if gateway.pid else None
         )
         try:
-            self.info = client.probe(gateway, self.keys, managed_dir=seen_dir)
+            with self.patience.with_user(gateway.user):
+                self.info = client.probe(gateway, self.keys, managed_dir=seen_dir)
         except HermesError as exc:
-            if not exc.broken:
-                raise GuardError("gateway %s: %s" % (gateway.name, exc)) from exc
-            self.problem = str(exc)
+            self.problem, self.broken = str(exc), exc.broken
 
     @property
     def knows_managed_scope(self) -> bool:
@@ -82,33 +87,35 @@ class Installed:
 
 
 class Lookup:
-    """The Installed of gateways, each asked at most once."""
+    """The Installed of gateways, each asked at most once.
+
+    One that must not be configured is not among them: what was set is taken back all the same.
+    """
 
     def __init__(self, gateways: list[Gateway], keys: Iterable[str]) -> None:
         self.gateways = gateways
         self.keys = sorted(keys)
-        self.known: dict[str, Installed] = {}
+        self.patience = Patience()
+        self.known: dict[int, Installed | None] = {}
 
-    def _installed(self, gateway: Gateway) -> Installed:
-        if gateway.name not in self.known:
-            self.known[gateway.name] = Installed(gateway, self.keys)
-        return self.known[gateway.name]
+    def _installed(self, gateway: Gateway) -> Installed | None:
+        if id(gateway) not in self.known:
+            try:
+                self.known[id(gateway)] = Installed(gateway, self.keys, self.patience)
+            except GuardError:
+                self.known[id(gateway)] = None
+        return self.known[id(gateway)]
 
     def of_home(self, home: str) -> list[Installed]:
         """Those with this home."""
-        return [self._installed(gateway) for gateway in self.gateways if gateway.home == home]
+        found = (self._installed(gateway) for gateway in self.gateways if gateway.home == home)
+        return [one for one in found if one is not None]
 
     def of_managed(self, path: str) -> list[Installed]:
-        """Those that read the managed file ``path``.
-
-        One that cannot be asked must not keep that from being removed.
-        """
-        found = []
-        for gateway in self.gateways:
-            try:
-                one = self._installed(gateway)
-            except GuardError:
-                continue
-            if one.knows_managed_scope and path == one.managed_path:
-                found.append(one)
-        return found
+        """Those that read the managed file ``path``."""
+        found = map(self._installed, self.gateways)
+        return [
+            one
+            for one in found
+            if one is not None and one.knows_managed_scope and path == one.managed_path
+        ]

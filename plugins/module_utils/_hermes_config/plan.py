@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any, Iterable, NamedTuple
 
 from .._hermes.discovery import Gateway
 from .._host.errors import GuardError
 from . import home_file, managed_file
+from .faults import Faults
 from .installed import Installed, Lookup
 from .options import Asked
 from .record import LastOwner, Record, undo_change
@@ -21,7 +23,8 @@ class Plan:
 
     ``owner`` is the gateway whose home it is in, None for a managed file; ``gateways`` are those
     that read it. ``changes`` are those of yaml_edit.edit and ``undo`` is what it returned;
-    ``options`` are the module's options by key. ``ours`` says that only this module wrote the file.
+    ``options`` are the module's options by key. ``ours`` says that only this module wrote the file,
+    ``previewed`` that it is known what the changes do.
     """
 
     def __init__(self, path: str, owner: Gateway | LastOwner | None) -> None:
@@ -32,7 +35,7 @@ class Plan:
         self.options: dict[str, str] = {}
         self.before = self.after = ""
         self.undo: dict[str, dict[str, Any]] = {}
-        self.existed = self.ours = False
+        self.existed = self.ours = self.previewed = False
         self.digest: str | None = None
 
     @property
@@ -46,6 +49,7 @@ class Plan:
             managed_file.preview(self, record)
         else:
             home_file.preview(self, self.owner)
+        self.previewed = True
 
     def write(self, record: Record) -> None:
         """Make the file what it is to be."""
@@ -82,20 +86,30 @@ class Planned(NamedTuple):
     warnings: list[str]
 
 
-def present(wanted: list[Asked], installed: list[Installed], scope: str, record: Record) -> Planned:
+def present(
+    wanted: list[Asked], installed: list[Installed], scope: str, record: Record, faults: Faults
+) -> Planned:
     """The plans of setting what is asked."""
     plans: dict[str, Plan] = {}
     planned = Planned([], [], [])
     for one in installed:
-        plan = _plan_for(one, scope, plans, planned.warnings)
-        for ask in wanted:
-            _add(plan, one, ask, planned)
+        with faults.of_one():
+            plan = _plan_for(one, scope, plans, planned.warnings)
+            for ask in wanted:
+                _add(plan, one, ask, planned)
     given = {ask.option for ask in wanted} - {"settings"}
     for plan in plans.values():
         _take_back_others(plan, given, record)
-        plan.preview(record)
-        planned.plans.append(plan)
-        planned.applied.extend(plan.applied())
+        if plan.owner is None:
+            # Root's own file, that of all.
+            plan.preview(record)
+        else:
+            with faults.of_one():
+                record.check_room(plan, planned.plans)
+                plan.preview(record)
+        if plan.previewed:
+            planned.plans.append(plan)
+            planned.applied.extend(plan.applied())
     return planned
 
 
@@ -159,11 +173,16 @@ def _take_back_others(plan: Plan, given: set[str], record: Record) -> None:
 
 
 def absent(
-    wanted: list[Asked], homes: set[str] | None, gateways: list[Gateway], record: Record
+    wanted: list[Asked],
+    homes: set[str] | None,
+    gateways: list[Gateway],
+    record: Record,
+    faults: Faults,
 ) -> Planned:
     """The plans of taking back what was set: all of it, or what is ``wanted``, in ``homes``.
 
-    ``homes`` is None for all files, the managed ones included.
+    ``homes`` is None for all files, the managed ones included. What is in a home and cannot be
+    taken back is forgotten: its owner decides on it, or is gone.
     """
     planned = Planned([], [], [])
     keys = {key for entry in record.files.values() for key in entry["keys"]}
@@ -185,10 +204,30 @@ def absent(
         plan = _plan_of_record(path, entry, lookup)
         plan.changes = changes
         plan.options = {key: kept["option"] for key, kept in entry["keys"].items()}
-        plan.preview(record)
+        if plan.owner is None:
+            plan.preview(record)
+        else:
+            with faults.of_one("what was set in %s stays there and is forgotten: %%s" % path):
+                _preview_at_home(plan, plan.owner, record)
+        if not plan.previewed:
+            record.forget(plan)
+            continue
         planned.plans.append(plan)
         planned.applied.extend(plan.applied())
     return planned
+
+
+def _preview_at_home(plan: Plan, owner: Gateway | LastOwner, record: Record) -> None:
+    """As Plan.preview; by the host's own Python if that of the gateway cannot do it."""
+    try:
+        plan.preview(record)
+    except GuardError as exc:
+        # It needs PyYAML, and the user; what it says if it has one of them not is no news.
+        plan.owner = LastOwner(owner.home, owner.user, sys.executable)
+        try:
+            plan.preview(record)
+        except GuardError:
+            raise exc from None
 
 
 def _named(key: str, option: str, wanted: list[Asked]) -> bool:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._hermes import yaml_edit
 from .._host import files, guard_program
-from . import managed_file
+from .._host.errors import FileError, GuardError
+from . import answer, managed_file
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -29,18 +30,64 @@ class LastOwner(NamedTuple):
     name: None = None
 
 
+# Far above what MAX_HOMES of a thousand users need: a larger one is not of this module.
+MAX_BYTES = 32 << 20
+# Homes of one user. Each is a gateway, or was one when it was set.
+MAX_HOMES = 40
+# What is put behind the name of a record that cannot be read.
+DAMAGED = ".damaged"
+
+
 class Record:
-    """``files``: by the path of each file that was changed, what was set there by key."""
+    """``files``: by the path of each file that was changed, what was set there by key.
+
+    ``warnings`` say what of it cannot be used. That is forgotten, and is no reason to stop: the
+    part of one user must not keep what was set for the others from being taken back.
+    """
 
     def __init__(self) -> None:
         self.path = os.path.join(guard_program.STATE, guard_program.SESSION_RECORD)
-        content = files.read_json(self.path, owners={managed_file.ROOT}) or {}
-        self.files: dict[str, dict[str, Any]] = content.get("files", {})
-        self.saved = _dump(self.files)
+        self.warnings: list[str] = []
+        self.damaged = False
+        content = self._read()
+        self.saved = _dump(content)
+        self.files: dict[str, dict[str, Any]] = {}
+        for path, entry in content.items():
+            checked = _checked(path, entry, self.warnings)
+            if checked is not None:
+                self.files[path] = checked
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content = files.read_json(self.path, {managed_file.ROOT}, MAX_BYTES) or {}
+            found = content.get("files", {})
+            if not isinstance(found, dict):
+                raise FileError("%s has no files in it" % self.path)
+        except FileError as exc:
+            self.damaged = True
+            self.warnings.append(
+                "%s; it is kept as %s%s, and what was set before is no longer taken back"
+                % (exc, self.path, DAMAGED)
+            )
+            return {}
+        return found
 
     def keys(self, path: str) -> dict[str, dict[str, Any]]:
         """What was set in the file ``path``, by key."""
         return self.files.get(path, {}).get("keys", {})
+
+    def check_room(self, plan: Plan, others: list[Plan]) -> None:
+        """GuardError if one user had too many homes with ``plan`` and the ``others``."""
+        if plan.owner is None or plan.path in self.files:
+            return
+        user = plan.owner.user
+        kept = {path for path, entry in self.files.items() if entry["user"] == user}
+        kept.update(one.path for one in others if one.owner and one.owner.user == user)
+        if len(kept) >= MAX_HOMES:
+            raise GuardError(
+                "%s: %d homes of %s are set already, and more are not kept"
+                % (plan.path, MAX_HOMES, user)
+            )
 
     def note(self, plan: Plan) -> None:
         """Take over what ``plan`` is going to set, with what undoes it."""
@@ -75,12 +122,15 @@ class Record:
 
     def changed(self) -> bool:
         """Whether there is something to save."""
-        return _dump(self.files) != self.saved
+        return self.damaged or _dump(self.files) != self.saved
 
     def save(self) -> None:
         """Write the record; an empty one goes, with its directory if nothing else is in it."""
         if not self.changed():
             return
+        if self.damaged:
+            os.replace(self.path, self.path + DAMAGED)
+            self.damaged = False
         self.saved = _dump(self.files)
         if self.files:
             os.makedirs(guard_program.STATE, mode=0o755, exist_ok=True)
@@ -88,6 +138,44 @@ class Record:
         else:
             files.remove(self.path)
             files.remove_if_empty(guard_program.STATE)
+
+
+# The entries of a file and of a key, and their types.
+_FILE = {
+    "home": (str, type(None)),
+    "user": (str, type(None)),
+    "python": (str, type(None)),
+    "text": (str, type(None)),
+    "keys": (dict,),
+    "created": (bool,),
+    "made_dir": (bool,),
+}
+
+
+def _checked(path: str, entry: object, warnings: list[str]) -> dict[str, Any] | None:
+    """The ``entry`` of the file ``path`` as far as it can be used, None if it cannot be.
+
+    ``warnings`` are those of what cannot.
+    """
+    known = dict(entry, text=entry.get("text")) if isinstance(entry, dict) else {}
+    usable = all(isinstance(known.get(name), kinds) for name, kinds in _FILE.items())
+    if not usable or bool(known["home"]) != bool(known["user"]):
+        warnings.append("the record of %s is damaged: what was set there stays" % path)
+        return None
+    keys = {}
+    for key, kept in known["keys"].items():
+        if not (isinstance(kept, dict) and "was" in kept and isinstance(kept.get("option"), str)):
+            warnings.append("the record of %s in %s is damaged: it stays there" % (key, path))
+            continue
+        how = answer.how_to_undo(kept, key)
+        if how is None or (known["home"] and len(how.get("raw", "")) > answer.MAX_RAW):
+            warnings.append(
+                "the record of %s in %s is damaged: it can be removed from there, and what was"
+                " there before it cannot be brought back" % (key, path)
+            )
+            how = {}
+        keys[key] = dict(how, was=kept["was"], option=kept["option"])
+    return dict(known, keys=keys) if keys else None
 
 
 def undo_change(key: str, kept: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,14 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     ledger,
     status,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import (
+    client,
+    discovery,
+    patience,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
+    GuardError,
     HermesError,
     SettingError,
 )
@@ -174,7 +179,7 @@ def test_gateways_of_one_user_take_so_much_time_and_no_more(host, tmp_path, monk
         raise HermesError("it did not end within 30 s", broken=True)
 
     monkeypatch.setattr(client, "probe", probe)
-    monkeypatch.setattr(gateway_info.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(patience.time, "monotonic", lambda: clock[0])
     account = discovery.find_gateways()[0].account
     many = [
         discovery.Gateway("hung-%03d" % place, "manual", account, str(tmp_path / "home"))
@@ -184,11 +189,28 @@ def test_gateways_of_one_user_take_so_much_time_and_no_more(host, tmp_path, monk
         gateway.set_state({}, None, ["/usr/bin/python3", "-m", "hermes_cli.main", "gateway"])
     monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: many)
     found = collect()[1]
-    assert clock[0] <= gateway_info.PATIENCE + client.TIMEOUT
-    assert len(found) == 201 and len(asked) == gateway_info.PATIENCE / client.TIMEOUT
+    assert clock[0] <= patience.SECONDS + client.TIMEOUT
+    assert len(found) == 201 and len(asked) == patience.SECONDS / client.TIMEOUT
     problem = found["hung-199"]["problem"]
     assert problem.startswith("its Hermes cannot be asked: those of the other gateways of ")
-    assert problem.endswith(" took 5 min")
+    assert problem.endswith(" took 2 min")
+
+
+@pytest.mark.parametrize("fault", [GuardError("no"), OSError(5, "I/O error"), ValueError()])
+def test_fault_of_one_gateway_costs_no_other_its_answer(host, tmp_path, monkeypatch, fault):
+    host.add_gateway(tmp_path / "other", unit="hermes-gateway-other.service")
+    of = gateway_info.workers.of
+
+    def broken(gateway):
+        if gateway.name == NAME:
+            raise fault
+        return of(gateway)
+
+    monkeypatch.setattr(gateway_info.workers, "of", broken)
+    found = collect()[1]
+    assert found[NAME]["state"] == "unknown"
+    assert found[NAME]["problem"] == "it cannot be read: %s" % (fault or "ValueError")
+    assert found["hermes-gateway-other"]["state"] == "running"
 
 
 def test_unit_that_looks_like_a_gateways_is_reported_with_the_reason(host):

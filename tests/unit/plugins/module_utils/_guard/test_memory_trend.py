@@ -116,3 +116,26 @@ def test_configuration_that_cannot_be_listed(configured, tmp_path, monkeypatch):
     with pytest.raises(GuardError) as raised:
         memory_trend.collect([])
     assert str(raised.value) == "%s: Permission denied" % (tmp_path / "etc/guard.conf.d")
+
+
+def test_fault_of_one_gateway_costs_no_other_its_verdict(configured, monkeypatch):
+    """What is read of a gateway is a user's: its process, its state file, its journal."""
+    one = config.load()["hermes-gateway"]
+    other = type(one).__new__(type(one))
+    vars(other).update(vars(one), name="other")
+    read = memory_trend._read
+
+    def broken(settings):
+        if settings.name == "other":
+            raise ValueError("no sense in it")
+        return read(settings)
+
+    monkeypatch.setattr(memory_trend, "_read", broken)
+    answer = memory_trend.of_gateways([other, one], points=10)
+    assert answer["hermes-gateway"]["samples"] == 4
+    assert answer["other"]["verdict"] == "insufficient" and "chart" in answer["other"]
+    assert "it cannot be judged: no sense in it" in answer["other"]["notes"]
+    assert set(answer["other"]) == set(answer["hermes-gateway"])
+    changes = memory_trend.of_change([other, one])
+    assert changes["hermes-gateway"]["result"] == "not_enough_yet"
+    assert changes["other"]["why"] == "it cannot be judged: no sense in it"

@@ -69,7 +69,9 @@ def test_a_user_cannot_keep_the_others_from_being_configured(host, scope):
     assert host.run(scope=scope, **BOTH)["changed"] is False
     assert host.run(state="absent")["changed"] is True
     assert open(mallory.config, encoding="utf-8").read() == "b: 2\n"
-    # In system scope it is the administrator's, and an error.
+    # In system scope as well: it is the user's home all the same. Named by the operator it is an
+    # error.
     mallory.scope = "system"
+    assert host.run(scope=scope, **BOTH)["changed"] is True
     with pytest.raises(GuardError, match="belongs to uid 0"):
-        host.run(scope=scope, **BOTH)
+        host.run(scope=scope, gateways=[mallory.name], **BOTH)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 import pytest
@@ -40,9 +41,13 @@ def test_what_is_in_effect_is_verified(host):
     assert os.path.exists(os.path.join(elsewhere, "config.yaml")) and not os.path.exists(
         host.managed
     )
-    with pytest.raises(
-        GuardError,
-        match=r"is 50 in effect, not 70 as set in .*home-hermes-gateway/config.yaml; "
-        r".*elsewhere.*wins",
-    ):
-        host.run(scope="home", session_max_messages=70)
+    why = (
+        r"gateway hermes-gateway: compression.hygiene_hard_message_limit is 50 in effect, not 70 as "
+        r"set in .*home-hermes-gateway/config.yaml; .*elsewhere.*wins"
+    )
+    with pytest.raises(GuardError, match=why):
+        host.run(scope="home", gateways=["hermes-gateway"], session_max_messages=70)
+    # What is in effect is the word of a user's program: if the gateway is not named, a warning.
+    for check in (False, True):
+        warnings = host.run(check, scope="home", session_max_messages=70)["warnings"]
+        assert len(warnings) == 1 and re.match("not in effect: " + why, warnings[0])

@@ -57,15 +57,23 @@ def test_home_without_a_file(host):
 def test_bad_homes(host, scope):
     one = host.gateway(text="a: 1\nb: [\n")
     before = host.listing()
+    named = {"scope": scope, "gateways": [one.name]}
     with pytest.raises(
         GuardError, match=r"hermes-gateway: .*/config.yaml, line 3: this is not YAML"
     ):
-        host.run(scope=scope, **BOTH)
+        host.run(**named, **BOTH)
     assert host.listing() == before
+    # One that is not named costs nobody else anything, and the managed scope holds for it too.
+    other = host.gateway("hermes-gateway-other", text="a: 1\n")
+    done = host.run(scope=scope, **BOTH)
+    assert "line 3: this is not YAML" in done["warnings"][0] and len(done["warnings"]) == 1
+    assert host.run(scope=scope, **BOTH)["changed"] is False
+    assert "50" in host.read(host.file if scope == "managed" else other.config)
+    host.run(state="absent")
     os.unlink(one.config)
     os.symlink("/etc/hostname", one.config)
     with pytest.raises(GuardError, match="symbolic link"):
-        host.run(scope=scope, **BOTH)
+        host.run(**named, **BOTH)
     os.unlink(one.config)
     one.problem = "the home /x belongs to uid 0, but the gateway runs as ada (uid 1000)"
     with pytest.raises(GuardError, match="belongs to uid 0"):

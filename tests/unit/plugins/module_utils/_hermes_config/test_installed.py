@@ -22,7 +22,11 @@ def test_a_broken_hermes_is_no_reason_to_leave_the_others(host):
     done = host.run(**BOTH)
     assert "could not be asked" in done["warnings"][0] and os.path.exists(host.file)
     with pytest.raises(GuardError, match="/bin/false gave no usable answer"):
-        host.run(scope="home", **BOTH)
+        host.run(scope="home", gateways=["hermes-gateway-broken"], **BOTH)
+    other = host.gateway("hermes-gateway-other")
+    done = host.run(scope="home", **BOTH)
+    assert "/bin/false gave no usable answer" in done["warnings"][0]
+    assert "50" in host.read(other.config)
 
 
 def test_a_hostile_python_gets_nowhere(host):

@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long the Hermes of one user may take, that of all their gateways together.
+
+A user can have many gateways, and one that does not answer takes client.TIMEOUT.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from .._host import display
+from .._host.errors import HermesError
+
+# Seconds. One that works answers within a second or two, and within ten on a busy machine.
+SECONDS = 120.0
+
+
+class Patience:
+    """The time that is left for each user."""
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
+        self._spent: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def with_user(self, user: str) -> Iterator[None]:
+        """Count what is done inside as time of ``user``; HermesError if there is none left."""
+        if self._spent.get(user, 0.0) >= self.seconds:
+            raise HermesError(
+                "those of the other gateways of %s took %s" % (user, display.span(self.seconds)),
+                broken=True,
+            )
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._spent[user] = self._spent.get(user, 0.0) + time.monotonic() - start
