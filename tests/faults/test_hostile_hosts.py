@@ -8,10 +8,13 @@ It needs no host: the interpreter of each is a program on this machine that prin
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import stat
 import subprocess
+from typing import NamedTuple
 
 import pytest
 
@@ -56,13 +59,22 @@ ODD = {
 }
 # ansible-playbook's exit code: some hosts failed.
 FAILED = 2
+# Far above what a playbook takes that waits for nothing.
+PLAY_SECONDS = 240
+
+
+class Done(NamedTuple):
+    """How a playbook ended, and what it said."""
+
+    returncode: int
+    stdout: str
 
 
 @pytest.fixture
 def run(tmp_path):
     """run(PLAYBOOK, ANSWERS, ARGUMENT...): what a playbook says of hosts with these answers by name, in a directory of its own."""
 
-    def play(name, answers, *arguments, seconds=120):
+    def play(name, answers, *arguments):
         hosts = {}
         for host, answer in answers.items():
             path = tmp_path / ("python-" + host)
@@ -78,7 +90,7 @@ def run(tmp_path):
         operators = {"hermes_restart_pause": 1}
         everything = {"all": {"hosts": hosts, "vars": operators}}
         inventory.write_text(json.dumps(everything), encoding="utf-8")
-        return subprocess.run(
+        process = subprocess.Popen(
             ["ansible-playbook", "hermes_ops.gateway." + name, "-i", str(inventory), *arguments],
             cwd=tmp_path,
             env=dict(os.environ, PWD=str(tmp_path), HOME=str(tmp_path)),
@@ -86,9 +98,16 @@ def run(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=seconds,
-            check=False,
+            start_new_session=True,
         )
+        with process:
+            try:
+                said = process.communicate(timeout=PLAY_SECONDS)[0]
+            finally:
+                # One that pauses has children that pause as well.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        return Done(process.returncode, said)
 
     return play
 

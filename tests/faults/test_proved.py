@@ -44,6 +44,25 @@ PROVED = {
     "a gateway that does not come up: one more try and no loop": [
         "_guard/test_restart.py::test_one_more_try_and_no_loop"
     ],
+    "hostile: one sample near a limit, of a container or of all users, is enough": [
+        "_guard/test_watchdog.py::test_one_sample_near_the_limit_is_an_emergency",
+        "_guard/test_watchdog.py::test_host_without_memory_is_an_emergency",
+        "_guard/test_limits.py::test_kernel_limit_is_the_cgroups_or_all_ram",
+    ],
+    "hostile: a home that goes read-only is no frozen gateway": [
+        "_hermes/test_heartbeat.py::test_a_full_disk_stops_the_beat_and_not_the_loop",
+        "_hermes/test_heartbeat.py::test_quota_stops_the_beat_and_not_the_loop",
+    ],
+    "hostile: a second alarm at 90 % of the limit, and one when it is over": [
+        "_guard/test_alarms.py::test_second_alarm_near_the_limit_and_one_when_it_is_over"
+    ],
+    "hostile: Ctrl-Z on a restart": [
+        "_guard/test_abandoned.py::test_ctrl_z_does_not_suspend_a_restart",
+        "_guard/test_abandoned.py::test_old_marker_is_removed_whoever_has_the_lock",
+    ],
+    "hostile: two controllers, and a removal beside a restart": [
+        "_guard/test_abandoned.py::test_restart_that_waited_for_the_lock_of_a_guard_that_is_removed"
+    ],
     "power loss in the middle of a line of history or ledger": [
         "_guard/test_history.py::test_torn_last_line",
         "_host/test_files.py::test_append_closes_a_torn_line",
