@@ -66,8 +66,8 @@ def rows(path, queries, more=""):
 def rows_of_any(path, queries):
     try:
         return rows(path, queries)
-    except sqlite3.OperationalError:
-        if os.path.exists(path + "-wal"):
+    except sqlite3.OperationalError as exc:
+        if "locked" in str(exc) or os.path.exists(path + "-wal"):
             raise
         return rows(path, queries, "&immutable=1")
 def answer(path, queries):
