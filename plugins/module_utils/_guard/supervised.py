@@ -1,19 +1,18 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The check in a process of its own, which is given up where a gateway or its user holds it up.
+"""The check in a thread of its own, which is given up where a gateway or its user holds it up.
 
 A home on a server that does not answer, a command line that cannot be read, a systemd that does not
-answer: each costs its own gateway, and the others are checked all the same. The kernel lets nobody
-leave such a wait but a process that is killed, so the check is one, and another goes on from there.
+answer: each costs its own gateway, and the others are checked all the same, by another thread that
+goes on from there. What still waits ends with the program, which does not wait for it.
 """
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
-import select
-import signal
 import time
 
 from .._host import files, proc
@@ -22,7 +21,7 @@ from . import history, progress, watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from typing import Any
 
     from .config import Settings
@@ -40,26 +39,34 @@ CHECK_SECONDS = 240
 _FREE = (progress.WITNESS, progress.NOTIFY)
 # Homes of one user that did not answer: the others are then not looked at in this check.
 HUNG_HOMES = 2
-_CHUNK = 1 << 16
+# Between two looks at how far the check has come; most end before the first.
+LOOK_SECONDS = 0.5
+
+
+class _GivenUpError(SystemExit):
+    """Ends a thread that has come to its next step after all."""
 
 
 class _Reporting(progress.Progress):
-    """Sends each step and each line to the process that waits for it."""
+    """Tells the thread that waits of each step and each line, until that has given it up."""
 
-    def __init__(self, pipe: int, hung: Collection[str], silent: Collection[str]) -> None:
-        super().__init__(hung, silent)
-        self.pipe = pipe
+    def __init__(self, state: _Check) -> None:
+        super().__init__(frozenset(state.hung), frozenset(state.silent))
+        self.state = state
+        self.given_up = False
 
     def step(self, stage: str, settings: Settings | None = None) -> None:
-        self._send([stage, settings.name if settings else None])
+        self._check()
+        self.state.begin(stage, settings.name if settings else "")
 
     def say(self, settings: Settings, line: str, good: bool = True) -> None:
-        self._send(["line", settings.name, line, good])
+        self._check()
+        self.state.lines.append("%s: %s" % (settings.name, line))
+        self.state.good = self.state.good and good
 
-    def _send(self, message: list[Any]) -> None:
-        data = json.dumps(message).encode() + b"\n"
-        while data:
-            data = data[os.write(self.pipe, data) :]
+    def _check(self) -> None:
+        if self.given_up:
+            raise _GivenUpError
 
 
 class _Check:
@@ -78,13 +85,13 @@ class _Check:
         self.stage, self.name, self.since = progress.RUN, "", time.monotonic()
         self.deadline = self.since + CHECK_SECONDS
 
-    def begin(self, stage: str, name: str | None) -> None:
+    def begin(self, stage: str, name: str) -> None:
         """The next step begins: what the last one took is its user's."""
         now = time.monotonic()
         if self.name and self.stage not in _FREE:
             user = self.settings[self.name].user
             self.spent[user] = self.spent.get(user, 0.0) + now - self.since
-        self.stage, self.name, self.since = stage, name or "", now
+        self.stage, self.name, self.since = stage, name, now
         if stage == progress.DONE:
             self.left = [one for one in self.left if one.name != name]
 
@@ -125,97 +132,51 @@ def _last_turn(settings: Settings) -> float:
 
 
 def _run(state: _Check) -> bool:
-    """Whether the check has come to its end; if not, another process must go on from here."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        _work(state, writer)
-    os.close(writer)
-    ended = False
-    try:
-        ended = _follow(state, reader)
-    finally:
-        os.close(reader)
-        if not ended:
-            os.kill(pid, signal.SIGKILL)
-    gone = _reap(pid, ended)
-    return ended or _give_up(state, None if gone else pid)
-
-
-def _work(state: _Check, writer: int) -> None:
-    """Be the process that checks; this does not return."""
-    status = 1
-    try:
-        watchdog.check(state.left, _Reporting(writer, state.hung, state.silent), state.every)
-        status = 0
-    except Exception:  # pylint: disable=broad-exception-caught
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        # Not as a Python ends: the files that are open are the other process's too.
-        os._exit(status)
-
-
-def _follow(state: _Check, reader: int) -> bool:
-    """Read what the process says, to its end; False if it ends before, or takes too long."""
-    state.begin(progress.RUN, None)
-    rest = b""
-    while state.stage != progress.END:
+    """Whether the check has come to its end; if not, another thread must go on from here."""
+    state.begin(progress.RUN, "")
+    follow = _Reporting(state)
+    ended = _start(lambda: watchdog.check(state.left, follow, state.every))
+    left = state.patience()
+    while left > 0:
+        # The next step may have less time than this one.
+        if ended.acquire(timeout=min(left, LOOK_SECONDS)):
+            # An error that nobody thought of has ended it as well.
+            return state.stage == progress.END or _give_up(state)
         left = state.patience()
-        if left <= 0 or not select.select([reader], [], [], left)[0]:
-            return False
-        chunk = os.read(reader, _CHUNK)
-        if not chunk:
-            return False
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            _take(state, json.loads(line))
-    return True
+    follow.given_up = True
+    return _give_up(state)
 
 
-def _take(state: _Check, message: list[Any]) -> None:
-    if message[0] != "line":
-        state.begin(*message)
-        return
-    _word, name, text, good = message
-    state.lines.append("%s: %s" % (name, text))
-    state.good = state.good and good
+def _start(work: Callable[[], object]) -> Any:
+    """Do ``work`` in a thread; a lock that is free when it has ended."""
+    ended = _thread.allocate_lock()
+    ended.acquire()
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            ended.release()
+
+    _thread.start_new_thread(run, ())
+    return ended
 
 
-def _reap(pid: int, ended: bool) -> bool:
-    """Whether the process is gone: what waits for a broken disk cannot be killed at once."""
-    deadline = time.monotonic() + 1
-    while True:
-        if os.waitpid(pid, 0 if ended else os.WNOHANG)[0]:
-            return True
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.01)
-
-
-def _give_up(state: _Check, stuck: int | None) -> bool:
-    """Take note of what held the check up; whether there is nothing left to check.
-
-    ``stuck`` is the pid of the process, if it cannot even be killed.
-    """
+def _give_up(state: _Check) -> bool:
+    """Take note of what held the check up; whether there is nothing left to check."""
     stage, settings = state.stage, state.settings.get(state.name)
-    state.begin(progress.RUN, None)
+    state.begin(progress.RUN, "")
     over = stage == progress.NOTIFY or time.monotonic() >= state.deadline
     if settings is None or over:
         state.good = False
         names = ", ".join(one.name for one in state.left) or "none"
         state.lines.append("the check was ended before its end; not checked: %s" % names)
         return True
-    _note(settings, stage, stuck)
+    _note(settings, stage)
     mine = [one for one in state.left if one.user == settings.user]
     if state.spent.get(settings.user, 0.0) >= USER_SECONDS:
-        text = "not checked: the gateways of %s took longer than %d s" % (
-            settings.user,
-            USER_SECONDS,
-        )
-        _leave_out(state, mine, text)
+        text = "not checked: the gateways of %s took longer than %d s"
+        _leave_out(state, mine, text % (settings.user, USER_SECONDS))
     elif stage == progress.HOME:
         state.hung.add(settings.name)
         all_of_user = {one.name for one in state.every if one.user == settings.user}
@@ -235,13 +196,9 @@ def _leave_out(state: _Check, which: list[Settings], text: str) -> None:
     state.left = [one for one in state.left if one not in which]
 
 
-def _note(settings: Settings, stage: str, stuck: int | None) -> None:
-    record = {
-        "time": time.time(),
-        "stage": stage,
-        "pid": stuck,
-        "start_ticks": proc.start_ticks(stuck) if stuck else None,
-    }
+def _note(settings: Settings, stage: str) -> None:
+    pid = os.getpid()
+    record = {"time": time.time(), "stage": stage, "pid": pid, "start_ticks": proc.start_ticks(pid)}
     try:
         os.makedirs(settings.folder, mode=0o755, exist_ok=True)
         files.write_atomic(os.path.join(settings.folder, NAME), json.dumps(record) + "\n")
@@ -259,29 +216,22 @@ def given_up(settings: Settings) -> dict[str, Any] | None:
 
 def hung_homes(every: Collection[Settings]) -> list[Settings]:
     """The gateways whose homes do not answer at this moment."""
-    return [one for one in every if not _answers(one.home)]
+    import functools
 
-
-def _answers(home: str) -> bool:
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.listdir(home)
-        finally:
-            # A home that does not exist has answered too.
-            os._exit(0)
+    looks = [(one, _start(functools.partial(os.path.isdir, one.home))) for one in every]
     deadline = time.monotonic() + SECONDS[progress.HOME]
-    while not os.waitpid(pid, os.WNOHANG)[0]:
-        if time.monotonic() >= deadline:
-            os.kill(pid, signal.SIGKILL)
-            _reap(pid, False)
-            return False
-        time.sleep(0.005)
-    return True
+    return [
+        one
+        for one, ended in looks
+        if not ended.acquire(timeout=max(0.0, deadline - time.monotonic()))
+    ]
 
 
 def _still_hangs(settings: Settings) -> bool:
-    """Whether an earlier check waits for the home even now: another one would only join it."""
+    """Whether an earlier check waits for the home even now: another one would only join it.
+
+    Nothing can end a process that waits for a broken disk.
+    """
     if not os.path.exists(os.path.join(settings.folder, NAME)):
         return False
     record = given_up(settings) or {}

@@ -14,9 +14,8 @@ from __future__ import annotations
 import os
 import time
 
-from .._host import confined, files
+from .._host import files
 from .._host.errors import FileError, RunError
-from . import client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +43,9 @@ def write(gateway: Gateway) -> bool:
 
     False too if that did not work: an older Hermes has no such code.
     """
+    # Not at the top, like confined below: a check that has nothing to do needs neither.
+    from . import client
+
     if foreign(gateway):
         return False
     try:
@@ -88,6 +90,8 @@ def remove(gateway: Gateway) -> bool:
     """Remove our marker, if there is one; whether there was. RunError if it cannot be removed."""
     if not ours(gateway):
         return False
+    from .._host import confined
+
     path = os.path.join(gateway.home, NAME)
     done = confined.run(["rm", "-f", "--", path], gateway.account, timeout=REMOVE_SECONDS)
     if done.rc != 0:

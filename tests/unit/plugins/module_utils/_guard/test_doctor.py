@@ -179,11 +179,11 @@ def test_threshold_above_the_ram(host, settings):
 def test_home_that_does_not_answer(settings, monkeypatch, tmp_path):
     """All else that doctor looks at would wait for it too."""
     monkeypatch.setitem(supervised.SECONDS, progress.HOME, 0.2)
-    real = os.listdir
+    real = os.path.isdir
     monkeypatch.setattr(
-        supervised.os,
-        "listdir",
-        lambda path: time.sleep(60) if str(path).endswith("hangs") else real(path),
+        supervised.os.path,
+        "isdir",
+        lambda path: time.sleep(5) if str(path).endswith("hangs") else real(path),
     )
     every = [settings(home=tmp_path / "hangs"), settings(unit="b.service", home=tmp_path / "no")]
     assert doctor.hung(every[1:]) == []
@@ -193,7 +193,7 @@ def test_home_that_does_not_answer(settings, monkeypatch, tmp_path):
 
 def test_gateway_that_holds_up_the_checks(host, settings):
     one = settings()
-    supervised._note(one, progress.SAMPLE, None)
+    supervised._note(one, progress.SAMPLE)
     assert [line for line in doctor.problems([one]) if "holds up the checks" in line]
     record = dict(supervised.given_up(one), time=time.time() - 86400)
     with open(os.path.join(one.folder, supervised.NAME), "w", encoding="utf-8") as out:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 
 import pytest
@@ -69,7 +70,7 @@ def test_third_home_of_a_user_is_not_waited_for(three, monkeypatch):
     monkeypatch.setattr(home_module, "look", hang(*NAMES))
     lines, _good = supervised.check(three)
     assert len(lines) == 3
-    assert [agents(one) for one in three] == [[None]] * 3
+    assert [agents(one) for one in three] == [[None]] * 3, lines
     assert supervised.given_up(three[2]) is None
 
 
@@ -90,6 +91,7 @@ def test_systemd_that_hangs_is_not_asked_twice(three, monkeypatch):
         with open(asked, "a", encoding="utf-8") as out:
             out.write("%d\n" % len(wanted))
         time.sleep(60)
+        raise SystemExit
 
     monkeypatch.setattr(discovery, "look", look)
     monkeypatch.setitem(supervised.SECONDS, progress.SYSTEMD, 3)
@@ -108,7 +110,7 @@ def test_step_that_does_not_end_costs_one_gateway(three, monkeypatch):
             time.sleep(60)
         return real(gateway)
 
-    monkeypatch.setattr(supervised, "OTHER_SECONDS", 1)
+    monkeypatch.setattr(supervised, "OTHER_SECONDS", 5)
     monkeypatch.setattr(watchdog.sampling, "measured", measured)
     lines, good = supervised.check(three)
     assert (good, lines) == (
@@ -118,13 +120,32 @@ def test_step_that_does_not_end_costs_one_gateway(three, monkeypatch):
     assert [len(agents(one)) for one in three] == [0, 1, 1]
 
 
-def test_process_that_is_killed_is_gone_on_from(three, monkeypatch):
-    """As the kernel does if memory runs out."""
-    monkeypatch.setattr(
-        home_module, "look", lambda gateway: os.kill(os.getpid(), 9) or home_module.unknown()
-    )
+def test_error_that_nobody_thought_of_is_gone_on_from(three, monkeypatch):
+    def strange(gateway):
+        raise SystemExit("strange")
+
+    monkeypatch.setattr(home_module, "look", strange)
     lines, _good = supervised.check(three)
     assert len(lines) == 3 and [agents(one) for one in three] == [[None]] * 3
+
+
+def test_thread_that_goes_on_after_all_does_nothing(three, monkeypatch):
+    """Its gateway has been checked by another one meanwhile."""
+    real = home_module.look
+    going_on, gone = threading.Event(), threading.Event()
+
+    def look(gateway):
+        if gateway.name == NAMES[0]:
+            going_on.wait(60)
+            threading.Timer(0.5, gone.set).start()
+        return real(gateway)
+
+    monkeypatch.setattr(home_module, "look", look)
+    supervised.check(three)
+    before = [agents(one) for one in three]
+    going_on.set()
+    assert gone.wait(60)
+    assert [agents(one) for one in three] == before == [[None], [0], [0]]
 
 
 def test_budget_of_a_user(three, monkeypatch):
@@ -158,15 +179,13 @@ def test_longest_unsampled_first_also_if_it_is_given_up_each_time(three):
         os.utime(path, (time.time() - ago, time.time() - ago))
     ordered = sorted(three, key=supervised._last_turn)
     assert ordered == [second, third, first]
-    supervised._note(second, progress.SAMPLE, None)
+    supervised._note(second, progress.SAMPLE)
     assert sorted(three, key=supervised._last_turn) == [third, first, second]
 
 
-def test_check_that_still_waits_for_a_home_is_not_joined_by_another(three, monkeypatch):
+def test_check_that_still_waits_for_a_home_is_not_joined_by_another(three):
     """Nothing can end a process that waits for a broken disk; there must not be one more each time."""
-    looked = []
-    supervised._note(three[0], progress.HOME, os.getppid())
-    monkeypatch.setattr(supervised.os, "fork", lambda: looked.append(1) or 1 / 0)
+    supervised._note(three[0], progress.HOME)
     assert supervised._Check(three).hung == {NAMES[0]}
     record = dict(supervised.given_up(three[0]), start_ticks=1)
     with open(os.path.join(three[0].folder, supervised.NAME), "w", encoding="utf-8") as out:
