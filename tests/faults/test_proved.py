@@ -39,7 +39,7 @@ PROVED = {
     "Hermes upgraded from 0.18.2 to 0.19.0 in the middle of a week's history": [
         "_trend/test_analysis.py::test_an_upgrade_in_the_middle_of_a_week",
         "_trend/test_comparison.py::test_the_last_of_two_upgrades_counts",
-        "_guard/test_watchdog.py::test_identity_is_asked_once_a_life",
+        "_guard/test_watchdog.py::test_check_asks_no_hermes_and_has_a_unit_ask_once_a_run",
     ],
     "a gateway that does not come up: one more try and no loop": [
         "_guard/test_restart.py::test_one_more_try_and_no_loop"
