@@ -31,6 +31,6 @@ def red(_way, release, key):
     numbers = [int(part) for part in release.split(".")]
     if key == "activity" and numbers < [0, 19, 0]:
         return "before 0.19.0 Hermes deletes from its database what a compression has summarised"
-    if key == "emergency" and numbers < [0, 18, 2]:
+    if key in ("turn", "emergency") and numbers < [0, 18, 2]:
         return "before 0.18.2 Hermes itself waits 180 s for turns, on SIGUSR1 and on SIGTERM"
     return None
