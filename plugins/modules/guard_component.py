@@ -13,7 +13,9 @@ description:
     trip, and verifies them.
   - A role hands over the whole desired state. Files and units from an earlier run that are no
     longer requested are removed.
-  - Installing or changing a timer starts neither its service nor a gateway.
+  - Installing or changing a timer starts neither its service nor a gateway. The component
+    V(watchdog) has one check run through its unit, if none has run since the last change. It takes
+    a sample of each gateway and decides nothing.
   - On a host without a Hermes gateway nothing is installed. What was installed for a gateway is
     removed if its unit is gone.
 author:

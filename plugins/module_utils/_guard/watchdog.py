@@ -14,7 +14,7 @@ import os
 import time
 
 from .._hermes import heartbeat
-from .._host import display
+from .._host import display, guard_program
 from .._host.errors import RunError, SystemdError
 from . import handover, history, home, identity, last_seen, limits, managed, progress, sampling
 
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 # Seconds for an answer of one systemd manager: all others wait meanwhile.
 ANSWER_SECONDS = 10
-# In the environment: until this time (epoch) a check takes samples and decides nothing. The check
-# that is run when something was installed has it.
-LOOK_UNTIL = "HERMES_GUARD_LOOK_UNTIL"
 # Seconds for the program that asks a socket of a user, and for all those of one user.
 WITNESS_SECONDS = 10
 
@@ -226,7 +223,7 @@ def _react(
 
 
 def _only_looks() -> bool:
-    until = os.environ.get(LOOK_UNTIL, "")
+    until = os.environ.get(guard_program.LOOK_UNTIL, "")
     return until.isdigit() and time.time() < int(until)
 
 

@@ -24,6 +24,11 @@ IDENTITY_UNIT = "hermes-guard-identity.service"
 NOTIFY_SECRET = FOLDER + "/notify.secret"
 # In STATE: what the module hermes_config set, and what was there before. Not the guard's own.
 SESSION_RECORD = "hermes_config.json"
+# Why a host cannot run the program.
+NEEDS_PYTHON = "hermes-guard needs Python 3.8 or newer as /usr/bin/python3"
+# In the environment: until this time (epoch) a check takes samples and decides nothing. The check
+# that is run when something was installed has it.
+LOOK_UNTIL = "HERMES_GUARD_LOOK_UNTIL"
 # In STATE: the version of the layout of that directory.
 FORMAT = "format"
 # Seconds, as TimeoutStartSec of NAME-restart.service: waiting for a quiet moment, draining and two

@@ -11,9 +11,8 @@ import os
 import re
 from typing import Any
 
-from .._guard import config, limits
-from .._hermes import discovery
-from .._host import cgroup, display, proc, timers
+from .._guard import config
+from .._host import proc, timers
 from .._host.errors import GuardError, SettingError
 from . import manifest, memory_limit
 from .desired_state import DesiredState
@@ -23,7 +22,6 @@ PSUTIL_PACKAGE = "python3-psutil"
 JEMALLOC, JEMALLOC_PACKAGE = "libjemalloc.so.2", "libjemalloc2"
 # Where the dynamic loader finds a library by its name alone, on Debian and on Red Hat systems.
 LIBRARIES = ("/usr/lib/*-linux-*", "/usr/lib64", "/usr/lib", "/usr/local/lib")
-THRESHOLD = "hermes_watchdog_threshold"
 CALENDARS = "hermes_restart_timer_at"
 
 
@@ -36,32 +34,6 @@ def check_options(options: dict[str, Any]) -> None:
             memory_limit.amount(option, value, proc.host_memory()["total_bytes"])
         else:
             config.check_option(option, value)
-
-
-def check_threshold(options: dict[str, Any], gateways: list[discovery.Gateway]) -> None:
-    """SettingError for a threshold of the watchdog's that is never reached on this host.
-
-    A limit that a user has set on a unit of their own is that user's business: doctor reports it.
-    """
-    text = options.get(THRESHOLD)
-    size = config.value_of("threshold", text, None) if text is not None else None
-    if size is None:
-        return
-    container = cgroup.limit("/")
-    most = [(proc.host_memory()["total_bytes"], "the RAM of this host")]
-    most += [(container.bytes, "the limit of the container that this host is")] if container else []
-    if not options.get(memory_limit.MAX):
-        for gateway in gateways:
-            limit = limits.cgroup_limit(gateway) if gateway.scope == "system" else None
-            if limit is not None:
-                most.append((limit.bytes - 1, "%s of %s" % (limit.source, gateway.name)))
-    least, what = min((one for one in most if one[0] > 0), default=(size, ""))
-    if size > least:
-        raise SettingError(
-            "%s: %s is %s on this host, and %s is %s: the watchdog would never act; allowed: less"
-            " than that"
-            % (THRESHOLD, text, display.megabytes(size), what, display.megabytes(least))
-        )
 
 
 def _check_calendars(events: object) -> None:

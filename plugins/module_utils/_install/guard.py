@@ -13,7 +13,17 @@ from .._guard import config, handover, state_format
 from .._hermes import discovery
 from .._host import files, guard_program, proc, systemd
 from .._host.errors import GuardError, host_faults
-from . import change, checks, collisions, lock, manifest, per_gateway, program, transaction
+from . import (
+    change,
+    checks,
+    collisions,
+    lock,
+    manifest,
+    per_gateway,
+    program,
+    threshold,
+    transaction,
+)
 from . import plan as plans
 from .desired_state import DesiredState, File, drop_in_directory, of_files
 
@@ -40,7 +50,7 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     gateways = chosen.gateways
     if gateways:
         state_format.check()
-        checks.check_threshold(options, gateways)
+        threshold.check_threshold(options, gateways)
     desired = _desired(parameters["files"], gateways)
     plan = change.plan(manifest.BASE, desired, options, check_mode)
     if parameters["state"] == "absent":

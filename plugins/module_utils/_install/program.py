@@ -21,7 +21,7 @@ import sys
 import zipfile
 import zlib
 
-from .._host import command
+from .._host import command, guard_program
 from .._host.errors import RunError
 from .._host.sources import source
 from . import bytecode
@@ -112,7 +112,6 @@ MODULES = (
     "_trend.verdict_rules",
 )
 INTERPRETER = "/usr/bin/python3"
-NEEDS_PYTHON = "hermes-guard needs Python 3.8 or newer as %s" % INTERPRETER
 # Isolated and without site: a check must not pay for, or be changed by, what is in site-packages.
 SHEBANG = b"#!" + INTERPRETER.encode() + b" -ISB\n"
 
@@ -161,11 +160,11 @@ def _interpreter(code: str, stdin: str = "") -> str:
     try:
         done = command.run([INTERPRETER, "-ISB", "-c", code], stdin=stdin, timeout=120)
     except RunError as exc:
-        raise RunError("%s: %s" % (exc, NEEDS_PYTHON)) from exc
+        raise RunError("%s: %s" % (exc, guard_program.NEEDS_PYTHON)) from exc
     if done.rc != 0:
         raise RunError(
             "%s cannot compile the program: %s: %s"
-            % (INTERPRETER, done.err.strip()[-300:], NEEDS_PYTHON)
+            % (INTERPRETER, done.err.strip()[-300:], guard_program.NEEDS_PYTHON)
         )
     return done.out
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import time
 
-from .._guard import config, watchdog
-from .._host import command, files, systemd, timers
+from .._guard import config
+from .._host import command, files, guard_program, systemd, timers
 from .._host.errors import GuardError, RunError
 from .plan import PROPERTIES, Plan
-from .program import NEEDS_PYTHON
 
 CHECK = timers.WATCHDOG[: -len(".timer")] + ".service"
-# The variables of one check that decides nothing: see watchdog.LOOK_UNTIL.
+# The variables of one check that decides nothing: see guard_program.LOOK_UNTIL.
 LOOK = "/run/hermes-guard-look.env"
 # Seconds that a first check may take. It is given up at 240, and the timer starts the next one.
 CHECK_SECONDS = 60
@@ -45,11 +44,12 @@ def check_program() -> None:
     try:
         done = command.run([config.PROGRAM, "--version"])
     except RunError as exc:
-        raise GuardError("%s: %s" % (exc, NEEDS_PYTHON)) from exc
+        raise GuardError("%s: %s" % (exc, guard_program.NEEDS_PYTHON)) from exc
     if done.rc != 0:
         why = (done.err.strip().splitlines() or ["it ended with %d" % done.rc])[-1][:300]
         raise GuardError(
-            "%s is installed and does not run: %s: %s" % (config.PROGRAM, why, NEEDS_PYTHON)
+            "%s is installed and does not run: %s: %s"
+            % (config.PROGRAM, why, guard_program.NEEDS_PYTHON)
         )
 
 
@@ -87,7 +87,7 @@ def _is_outdated(block: dict[str, str], plan: Plan) -> bool:
 def _run_check() -> None:
     """Run one check through its unit."""
     until = time.time() + CHECK_SECONDS
-    files.write_atomic(LOOK, "%s=%d\n" % (watchdog.LOOK_UNTIL, until), 0o600)
+    files.write_atomic(LOOK, "%s=%d\n" % (guard_program.LOOK_UNTIL, until), 0o600)
     try:
         systemd.Manager().systemctl("start", "--", CHECK, timeout=CHECK_SECONDS)
     except GuardError:

@@ -28,6 +28,9 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import
     per_gateway,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard as base
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
+    threshold as threshold_module,
+)
 
 MARK = "# hermes_ops.gateway\n"
 GATEWAY = "hermes-gateway.service"
@@ -877,8 +880,8 @@ def test_threshold_that_is_never_reached(host, guard, systemd, ram, threshold, w
 
 def test_threshold_above_the_limit_of_a_gateway(host, guard, systemd, ram, monkeypatch):
     """The kernel would act before the watchdog; unless this play sets another limit."""
-    limit = checks.cgroup.Limit(600 << 20, "MemoryMax")
-    monkeypatch.setattr(checks.limits, "cgroup_limit", lambda gateway: limit)
+    limit = threshold_module.cgroup.Limit(600 << 20, "MemoryMax")
+    monkeypatch.setattr(threshold_module.limits, "cgroup_limit", lambda gateway: limit)
     options = {"hermes_watchdog_threshold": "70%"}
     refused(guard(options=options), host, systemd, "MemoryMax of hermes-gateway", "700 MB")
     assert apply(guard(options=dict(options, hermes_memory_limit_max="80%")))["changed"]

@@ -9,8 +9,8 @@ import os
 import time
 
 import pytest
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, watchdog
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, guard_program
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     systemd as systemd_module,
 )
@@ -65,7 +65,7 @@ def test_one_check_is_run_after_a_change_and_none_later(checked, systemd):
     result = guard_component.apply(checked)
     assert (result["changed"], result["notes"]) == (True, [])
     # It takes a sample and decides nothing: no playbook restarts a gateway.
-    assert len(systemd.looked) == 1 and systemd.looked[0].startswith(watchdog.LOOK_UNTIL + "=")
+    assert len(systemd.looked) == 1 and systemd.looked[0].startswith(guard_program.LOOK_UNTIL + "=")
     assert time.time() < int(systemd.looked[0].partition("=")[2]) <= time.time() + 60
     assert not os.path.exists(works.LOOK)
     systemd.calls.clear()
