@@ -11,6 +11,8 @@ from machine import WATCHDOG
 # systemd on a host that swaps: no answer in time.
 DEAF = "#!/bin/sh\necho 'Failed to connect to bus: Connection timed out' >&2\nexit 1\n"
 TOLD, ENDS = "/var/lib/hermes-guard/told", "/var/lib/hermes-guard/notifier-ends-with"
+# What the guard remembers of earlier alarms.
+KEPT = "/var/lib/hermes-guard/*/ledger.jsonl /var/lib/hermes-guard/*/alarms.json"
 NOTIFIER = "#!/bin/sh\necho $HERMES_GUARD_EVENT $HERMES_GUARD_GATEWAY >> %s\nexit $(cat %s)\n" % (
     TOLD,
     ENDS,
@@ -22,9 +24,9 @@ def told(shared):
     """A notify command that notes each call, and ends as the test says."""
     shared.put("/opt/lab/notify", NOTIFIER, "755")
     shared.put(ENDS, "0")
-    shared.sh("rm -f %s /var/lib/hermes-guard/*/ledger.jsonl" % TOLD)
+    shared.sh("rm -f %s %s" % (TOLD, KEPT))
     yield shared
-    shared.sh("rm -f %s %s /var/lib/hermes-guard/*/ledger.jsonl" % (TOLD, ENDS))
+    shared.sh("rm -f %s %s %s" % (TOLD, ENDS, KEPT))
     shared.configure()
 
 
@@ -111,7 +113,8 @@ def test_memory_that_is_shared(shared):
     more = "LAB_MEGABYTES=60 LAB_CHILDREN=8"
     shared.gateway("good", scope="system", environment=more)
     try:
-        shared.check()
+        # Not by its unit: where there is no memory controller, as in a lab host, only root in full may see what is shared.
+        shared.run("hermes-guard", "check")
         row = shared.sh("tail -n 1 /var/lib/hermes-guard/hermes-gateway/memory.csv").split(",")
         assert 60 << 20 < int(row[7]) < 160 << 20, row
     finally:
