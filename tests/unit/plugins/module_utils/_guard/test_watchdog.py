@@ -73,6 +73,19 @@ def test_only_samples_of_one_life_count(systemd, settings, home, clock):
     assert systemd.calls == [ASKED]
 
 
+def test_check_that_only_looks(systemd, settings, home, clock, monkeypatch):
+    """The check that an installation runs restarts nothing; the next one of the timer decides."""
+    systemd.add_gateway(home)
+    one = settings(threshold="1M", breaches="1 of 1")
+    monkeypatch.setenv("HERMES_GUARD_LOOK_UNTIL", str(1 << 40))
+    assert check(clock, one) == ([], True)
+    assert len(history.tail(one.folder, 9)) == 1 and systemd.calls == []
+    # Whatever becomes of the file that says so, the watchdog is itself again.
+    monkeypatch.setenv("HERMES_GUARD_LOOK_UNTIL", "1")
+    check(clock, one)
+    assert systemd.calls == [ASKED]
+
+
 def test_samples_below_count_against(systemd, settings, home, clock):
     systemd.add_gateway(home)
     low, high = settings(threshold="100%"), settings(threshold="1M")
