@@ -99,7 +99,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
 client.ROOT = -1
 config.FOLDER, config.STATE, show = sys.argv[2:5]
-config.load.__defaults__ = (config.FOLDER,)
+config.load.__defaults__ = config.load_tolerantly.__defaults__ = (config.FOLDER,)
 real = command.run
 def run(argv, *rest, **named):
     if argv[0] == "systemctl":

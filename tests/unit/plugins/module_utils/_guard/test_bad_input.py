@@ -26,7 +26,7 @@ def host(systemd, tmp_path, monkeypatch):
     """Two gateways that run, of which tests spoil the second."""
     monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     monkeypatch.setattr(config.load, "__defaults__", (str(tmp_path / "etc"),))
-    monkeypatch.setattr(client.run_python, "__defaults__", (None, None, 10.0))
+    monkeypatch.setattr(client, "TIMEOUT", 10.0)
     systemd.add_gateway(tmp_path / "good")
     systemd.add_gateway(tmp_path / "bad", unit=BAD + ".service")
     return systemd

@@ -17,9 +17,14 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup, unit_files
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    systemd as systemd_module,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
     guard,
     guard_component,
+    lock,
+    works,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
 
@@ -43,6 +48,10 @@ def host(tmp_path, systemd, monkeypatch):
             "oom_kills": None,
         },
     )
+    monkeypatch.setattr(systemd_module, "version", lambda: 252)
+    monkeypatch.setattr(lock, "PATH", str(tmp_path / ".lock"))
+    # The program of this host is only a name.
+    monkeypatch.setattr(works, "check_program", lambda: None)
     for name in ("units", "etc"):
         (tmp_path / name).mkdir()
     (tmp_path / "hermes-guard").write_text("hermes_ops.gateway")

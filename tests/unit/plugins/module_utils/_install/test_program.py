@@ -38,7 +38,11 @@ def run(program, *arguments, folder=None, code=0):
     """The program's output; with ``folder``, its configuration is looked for there."""
     command = [sys.executable, "-ISB", str(program)]
     if folder is not None:
-        start = "import sys; sys.path.insert(0, sys.argv.pop(1)); from hermes_guard._guard import config, cli; config.load.__defaults__ = config.load_tolerantly.__defaults__ = (sys.argv.pop(1),)"
+        start = (
+            "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+            "from hermes_guard._guard import config, cli; "
+            "config.load.__defaults__ = config.load_tolerantly.__defaults__ = (sys.argv.pop(1),)"
+        )
         command = [
             sys.executable,
             "-ISB",
