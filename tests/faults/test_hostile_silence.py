@@ -114,7 +114,7 @@ def test_memory_that_is_shared(shared):
     shared.gateway("good", scope="system", environment=more)
     try:
         # Not by its unit: where there is no memory controller, as in a lab host, only root in full may see what is shared.
-        shared.run("hermes-guard", "check")
+        shared.run("hermes-guard", "check", check=False)
         row = shared.sh("tail -n 1 /var/lib/hermes-guard/hermes-gateway/memory.csv").split(",")
         assert 60 << 20 < int(row[7]) < 160 << 20, row
     finally:
