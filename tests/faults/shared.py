@@ -87,9 +87,8 @@ class Shared(Host):
 
     def liar(self, lie, user=HOSTILE):
         """The path of a Python of the user's that answers with a lie of host/liar.py."""
-        self.as_user(
-            user, "mkdir -p ~/p; cat > ~/p/python3; chmod 755 ~/p/python3", input=_text("liar.py")
-        )
+        program = "#!/usr/bin/python3\n" + _text("liar.py")
+        self.as_user(user, "mkdir -p ~/p; cat > ~/p/python3; chmod 755 ~/p/python3", input=program)
         self.as_user(user, "rm -f ~/p/saved.json; cat > ~/p/lie", input=lie)
         return "/home/%s/p/python3" % user
 

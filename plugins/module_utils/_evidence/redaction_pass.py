@@ -65,7 +65,7 @@ def redactor_for(evidence: Evidence) -> Redactor:
 
 def _own_names(node: str) -> list[str]:
     """The names of this machine, whole and short, unless they say nothing, as "hermes" does."""
-    return [name for name in {node, node.partition(".")[0]} if name.lower() not in _COMMON]
+    return [name for name in sorted({node, node.partition(".")[0]}) if name.lower() not in _COMMON]
 
 
 def redact(evidence: Evidence, redactor: Redactor, asking: Asking) -> Redacted:

@@ -93,7 +93,11 @@ def how_to_undo(kept: dict[str, Any], key: str) -> dict[str, Any] | None:
     raw, depth = how.get("raw", ""), how.get("depth", 0)
     if not isinstance(raw, str) or len(raw) > MAX_TEXT:
         return None
-    if type(depth) is not int or not 0 <= depth <= key.count(".") + 1:
+    if (
+        isinstance(depth, bool)
+        or not isinstance(depth, int)
+        or not 0 <= depth <= key.count(".") + 1
+    ):
         return None
     return how
 

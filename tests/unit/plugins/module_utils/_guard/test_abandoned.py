@@ -30,7 +30,7 @@ def test_ctrl_z_does_not_suspend_a_restart(systemd, settings, home, monkeypatch)
     """Its gateway would refuse messages until somebody types fg."""
     systemd.add_gateway(home)
     handled = {}
-    monkeypatch.setattr(signal, "signal", lambda number, how: handled.setdefault(number, how))
+    monkeypatch.setattr(signal, "signal", handled.setdefault)
     monkeypatch.setattr(arbiter, "restart", lambda *_all: {"event": "restart", "reason": "x"})
     options = cli._parser().parse_args(["restart", "--gateway", "x", "--reason", "y"])
     assert cli._run_restart(options, [settings()]) == 0
