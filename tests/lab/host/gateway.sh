@@ -15,7 +15,11 @@ venv=/opt/hermes/venv
 
 fail() { echo "$unit of $user ($way): $*" >&2; exit 1; }
 
+# One at a time: two gateways of a user are made side by side, and the account is there before its home is.
+exec 9>/run/lab-users.lock
+flock 9
 [ "$(id -u "$user" 2>/dev/null)" ] || useradd --create-home --shell /bin/bash "$user"
+exec 9>&-
 uid=$(id -u "$user")
 home=$(getent passwd "$user" | cut -d: -f6)
 top=$home/.hermes
