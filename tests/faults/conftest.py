@@ -35,7 +35,10 @@ def pytest_addoption(parser):
     parser.addoption("--keep", action="store_true", help="leave the lab up")
     parser.addoption("--prefix", default="hermes-faults", help="of the lab")
     parser.addoption(
-        "--minutes", type=int, default=2, help="for how long one user does all that a user can"
+        "--minutes",
+        type=int,
+        default=0,
+        help="for how long one user does all that a user can; 0: not at all, see make hostile-hour",
     )
 
 
