@@ -64,7 +64,9 @@ def run_within(
 ) -> command.Result:
     """As run, but RunError if it prints more than ``limits`` allow."""
     if by_systemd():
-        return _in_unit(argv, user, env, stdin, limits)
+        done = _in_unit(argv, user, env, stdin, limits)
+        if done is not None:
+            return done
     return _as_child(argv, user, env, stdin, limits)
 
 
@@ -79,7 +81,8 @@ def _in_unit(
     env: Mapping[str, str] | None,
     stdin: str | None,
     limits: command.Limits,
-) -> command.Result:
+) -> command.Result | None:
+    """None if systemd can start no unit, as with a full /run."""
     # Not "hermes-...": it must not look like the unit of a gateway.
     unit = "run-by-hermes-guard-%d-%s.service" % (user.pw_uid, os.urandom(8).hex())
     variables = command.environment(user, env)
@@ -105,9 +108,17 @@ def _in_unit(
         # Ending systemd-run does not end the unit.
         _stop(unit)
         raise
-    if done.rc == 1 and done.err.startswith("Failed to "):
-        raise RunError("%s could not be started by systemd-run: %s" % (argv[0], done.err.strip()))
-    return done
+    failed = done.rc == 1 and done.err.startswith("Failed to ")
+    # The program may say so too, to get rid of its unit.
+    return None if failed and not _can_start() else done
+
+
+def _can_start() -> bool:
+    """Whether systemd can start a unit at all."""
+    try:
+        return command.run(["systemd-run", "--quiet", "--wait", "--collect", "/bin/true"]).rc == 0
+    except RunError:
+        return False
 
 
 def properties(user: pwd.struct_passwd, seconds: float) -> dict[str, str]:

@@ -184,10 +184,21 @@ def test_unit_of_its_own_in_the_slice_of_the_user(systemd_run):
     assert after[-3:] == ["/p/python", "-c", "a $$HOME $${x} %n"]
 
 
-def test_unit_that_cannot_be_made_is_an_error(systemd_run):
+def test_without_room_for_a_unit_it_is_a_child(systemd_run, tmp_path, monkeypatch):
+    """With a full /run systemd starts nothing, and a restart still has to be drained."""
+    monkeypatch.setattr(command, "PATH", "%s:/usr/bin:/bin" % tmp_path)
+    monkeypatch.setenv("PATH", command.PATH)
     systemd_run("#!/bin/sh\necho 'Failed to start transient service unit: No.' >&2; exit 1\n")
-    with pytest.raises(RunError, match="/p/python could not be started by systemd-run: Failed to"):
-        confined.run(["/p/python"], NOBODY)
+    assert confined.run(["/bin/echo", "child"], NOBODY).out == "child\n"
+
+
+def test_program_that_says_so_itself_stays_in_its_unit(systemd_run):
+    """Else a user's program would choose to have weaker limits."""
+    systemd_run(
+        "#!/bin/sh\ncase $* in *--pipe*) echo 'Failed to start, I say' >&2; exit 1 ;; esac\n"
+    )
+    done = confined.run(["/bin/echo", "child"], NOBODY)
+    assert (done.rc, done.out) == (1, "")
 
 
 def test_unit_is_stopped_if_it_does_not_end(systemd_run, tmp_path):
