@@ -51,6 +51,7 @@ def test_operator_is_first(alpha):
     """The guard finds another life, and leaves it alone."""
     _while_it_drains(alpha, "restart")
     assert [entry["code"] for entry in alpha.ledger()] == ["changed"]
+    alpha.wait("the start that the operator asked for", alpha.starts)
     assert alpha.starts() == 1
 
 

@@ -48,7 +48,8 @@ def test_bus(alpha):
     try:
         alpha.run("systemctl", "start", WATCHDOG)
         alpha.run("systemctl", "start", RESTART)
-        assert [entry["mode"] for entry in alpha.ledger("restart")] == ["idle"]
+        # The latter if someone has written in the last minute.
+        assert [entry["mode"] for entry in alpha.ledger("restart")] in (["idle"], ["resume"])
         assert alpha.starts() == 1
     finally:
         alpha.sh("systemctl start dbus.socket dbus.service")
