@@ -77,20 +77,21 @@ def request(wanted: Iterable[tuple[ManagedGateway, list[list[int] | None] | None
 
 def answer(every: Iterable[Settings]) -> list[str]:
     """Ask the Hermes of each gateway of ``every`` that waits for it; a line for each failure."""
+    # Not at the top: a check asks nothing.
+    from .._hermes.patience import Patience
     from . import managed
 
     waiting = [one for one in every if _record(one).get("waiting")]
     now = managed.refresh(waiting)
-    spent: dict[str, float] = {}
+    patience = Patience(PATIENCE)
     lines = []
     for settings in sorted(waiting, key=lambda one: _number(_record(one).get("asked"))):
         gateway = now.get(settings.name)
-        if gateway is None or gateway.problem or spent.get(settings.user, 0.0) >= PATIENCE:
+        if gateway is None or gateway.problem or not patience.left(settings.user):
             # It waits on, and is asked by a later run.
             continue
-        begun = time.monotonic()
-        problem = ask(gateway)
-        spent[settings.user] = spent.get(settings.user, 0.0) + time.monotonic() - begun
+        with patience.with_user(settings.user):
+            problem = ask(gateway)
         if problem is not None:
             lines.append("%s: its Hermes cannot be asked: %s" % (settings.name, problem))
     return lines

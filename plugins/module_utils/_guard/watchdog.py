@@ -256,27 +256,30 @@ def _why(gateway: ManagedGateway, row: dict[str, Any]) -> tuple[str, str] | None
 
 def _look_again(suspects: list[Suspect], follow: Progress) -> None:
     """Ask the second witness of those whose beat has stopped, after one wait for all of them."""
-    if suspects:
-        time.sleep(heartbeat.LOOK_AGAIN_SECONDS)
-    spent: dict[str, float] = {}
+    if not suspects:
+        return
+    # Seldom needed.
+    from .._hermes.patience import Patience
+
+    time.sleep(heartbeat.LOOK_AGAIN_SECONDS)
+    patience = Patience(WITNESS_SECONDS)
     for gateway, row in suspects:
         settings = gateway.settings
-        left = WITNESS_SECONDS - spent.get(settings.user, 0.0)
-        if left <= 0:
+        left = patience.left(settings.user)
+        if not left:
             text = "whether it is frozen was not asked: the others of %s took too long"
             follow.say(settings, text % settings.user)
             continue
         follow.step(progress.WITNESS, settings)
-        begun = time.monotonic()
         try:
-            silent = heartbeat.confirmed(gateway, left)
-            if silent is not None:
-                text = "its event loop has stood still for %s: it answers nobody"
-                _react(gateway, row, ("frozen", text % display.span(silent)), follow)
+            with patience.with_user(settings.user):
+                silent = heartbeat.confirmed(gateway, left)
+                if silent is not None:
+                    text = "its event loop has stood still for %s: it answers nobody"
+                    _react(gateway, row, ("frozen", text % display.span(silent)), follow)
         except Exception as exc:  # pylint: disable=broad-exception-caught
             # As in _guarded.
             follow.say(settings, "cannot be checked: %s" % exc, False)
-        spent[settings.user] = spent.get(settings.user, 0.0) + time.monotonic() - begun
 
 
 def _alarms_of(settings: Settings) -> bool:

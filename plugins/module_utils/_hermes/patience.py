@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the Hermes of one user may take, that of all their gateways together.
+"""How long what one user chose may take, such as the Hermes of all their gateways together.
 
 A user can have many gateways, and one that does not answer takes client.TIMEOUT.
 """
@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
 
 from .._host import display
 from .._host.errors import HermesError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Seconds. One that works answers within a second or two, and within ten on a busy machine.
 SECONDS = 120.0
@@ -26,10 +29,14 @@ class Patience:
         self.seconds = seconds
         self._spent: dict[str, float] = {}
 
+    def left(self, user: str) -> float:
+        """How many seconds ``user`` has left."""
+        return max(0.0, self.seconds - self._spent.get(user, 0.0))
+
     @contextlib.contextmanager
     def with_user(self, user: str) -> Iterator[None]:
         """Count what is done inside as time of ``user``; HermesError if there is none left."""
-        if self._spent.get(user, 0.0) >= self.seconds:
+        if not self.left(user):
             raise HermesError(
                 "those of the other gateways of %s took %s" % (user, display.span(self.seconds)),
                 broken=True,

@@ -65,6 +65,7 @@ MODULES = (
     "_hermes.homes",
     "_hermes.known_leaks",
     "_hermes.launch",
+    "_hermes.patience",
     "_hermes.processes",
     "_hermes.state_file",
     "_hermes.unit",
