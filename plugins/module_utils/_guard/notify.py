@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .config import Settings
 
 TIMEOUT = 30
+# What the environment has of the message: HERMES_GUARD_EVENT and so on.
+IN_ENVIRONMENT = ("event", "gateway", "reason", "bytes", "rss_bytes", "threshold_bytes", "host")
 
 
 def send(settings: Settings, entry: dict[str, Any]) -> str | None:
@@ -40,11 +42,11 @@ def send(settings: Settings, entry: dict[str, Any]) -> str | None:
         return None
     import shlex
 
+    message = _message(settings, entry)
+    text = json.dumps(message, sort_keys=True) + "\n"
     try:
         words = shlex.split(settings.notify_command)
-        done = command.run(
-            words, env=_variables(settings, entry), stdin=_text(settings, entry), timeout=TIMEOUT
-        )
+        done = command.run(words, env=_variables(message), stdin=text, timeout=TIMEOUT)
     except (RunError, ValueError) as exc:
         # Its words may hold a token: only what kind of fault it is.
         return "cannot be run (%s)" % (exc if isinstance(exc, ValueError) else _reason(exc))
@@ -82,37 +84,27 @@ def _reason(exc: RunError) -> str:
     return "it did not end within %d s" % TIMEOUT if "did not end" in text else "no such program"
 
 
-def _variables(settings: Settings, entry: dict[str, Any]) -> dict[str, str]:
+def _message(settings: Settings, entry: dict[str, Any]) -> dict[str, Any]:
+    """What the command is told, as one JSON object."""
     row = entry.get("sample")
     return {
-        "HERMES_GUARD_EVENT": str(entry["event"]),
-        "HERMES_GUARD_GATEWAY": settings.name,
-        "HERMES_GUARD_REASON": str(entry["reason"]),
-        "HERMES_GUARD_BYTES": str(sampling.footprint(row)) if row else "",
-        "HERMES_GUARD_RSS_BYTES": str(row["rss_bytes"]) if row else "",
-        "HERMES_GUARD_THRESHOLD_BYTES": str(settings.threshold or ""),
-        "HERMES_GUARD_HOST": os.uname().nodename,
-        "HERMES_GUARD_SECRET_FILE": guard_program.NOTIFY_SECRET,
+        "event": entry["event"],
+        "code": entry["code"],
+        "gateway": settings.name,
+        "host": os.uname().nodename,
+        "reason": entry["reason"],
+        "time": entry["time"],
+        "bytes": sampling.footprint(row) if row else None,
+        "rss_bytes": row["rss_bytes"] if row else None,
+        "threshold_bytes": settings.threshold,
+        "sample": row,
     }
 
 
-def _text(settings: Settings, entry: dict[str, Any]) -> str:
-    row = entry.get("sample")
-    return (
-        json.dumps(
-            {
-                "event": entry["event"],
-                "code": entry["code"],
-                "gateway": settings.name,
-                "host": os.uname().nodename,
-                "reason": entry["reason"],
-                "time": entry["time"],
-                "bytes": sampling.footprint(row) if row else None,
-                "rss_bytes": row["rss_bytes"] if row else None,
-                "threshold_bytes": settings.threshold,
-                "sample": row,
-            },
-            sort_keys=True,
-        )
-        + "\n"
-    )
+def _variables(message: dict[str, Any]) -> dict[str, str]:
+    """The same for the environment; what is not known is empty."""
+    variables = {
+        "HERMES_GUARD_" + name.upper(): "" if message[name] is None else str(message[name])
+        for name in IN_ENVIRONMENT
+    }
+    return dict(variables, HERMES_GUARD_SECRET_FILE=guard_program.NOTIFY_SECRET)
