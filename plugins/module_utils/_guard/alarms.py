@@ -17,7 +17,7 @@ import time
 
 from .._host import display, files
 from .._host.errors import FileError
-from . import ledger, limits, notify
+from . import file_lock, ledger, limits, notify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,8 +182,7 @@ def _read(settings: Settings) -> dict[str, Any]:
 def _state(settings: Settings) -> Iterator[dict[str, Any]]:
     """What is kept, to be changed: a check and a restart may do so at the same time."""
     os.makedirs(settings.folder, mode=0o755, exist_ok=True)
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open(os.path.join(settings.folder, LOCK), flags, 0o600)
+    fd = file_lock.opened(os.path.join(settings.folder, LOCK))
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         state = _read(settings)

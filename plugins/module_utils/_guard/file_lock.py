@@ -36,7 +36,7 @@ def appending(folder: str) -> Iterator[None]:
     """
     fd = _open(folder)
     try:
-        waiting.wait_until(lambda: _lock(fd, fcntl.LOCK_SH), PATIENCE, _LOOK_SECONDS)
+        waiting.wait_until(lambda: taken(fd, fcntl.LOCK_SH), PATIENCE, _LOOK_SECONDS)
         yield
     finally:
         os.close(fd)
@@ -47,17 +47,22 @@ def rewriting(folder: str, patience: float) -> Iterator[bool]:
     """Whether a file in ``folder`` may be rewritten: no other process appends to it meanwhile."""
     fd = _open(folder)
     try:
-        yield waiting.wait_until(lambda: _lock(fd, fcntl.LOCK_EX), patience, _LOOK_SECONDS)
+        yield waiting.wait_until(lambda: taken(fd), patience, _LOOK_SECONDS)
     finally:
         os.close(fd)
 
 
 def _open(folder: str) -> int:
-    path = os.path.join(folder, NAME)
+    return opened(os.path.join(folder, NAME))
+
+
+def opened(path: str) -> int:
+    """A descriptor of a file to lock, made if missing; only root may open it."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
-def _lock(fd: int, kind: int) -> bool:
+def taken(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
+    """Whether the lock could be had at once. The kernel frees it when the holder ends."""
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except OSError:

@@ -10,7 +10,6 @@ command may run beside both.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
@@ -18,6 +17,7 @@ import time
 from .._hermes import drain
 from .._host import files, waiting
 from .._host.errors import FileError
+from . import file_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ def locked(settings: Settings, patience: float = 0.0) -> Iterator[bool]:
 @contextlib.contextmanager
 def locked_directory(folder: str, patience: float = 0.0) -> Iterator[bool]:
     """As locked, by the state directory of the gateway; False also if that was removed."""
-    fd = os.open(
-        os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-    )
+    fd = file_lock.opened(os.path.join(folder, LOCK))
     try:
         yield waiting.wait_until(lambda: _lock(fd), patience, LOOK_SECONDS) and _is_there(fd)
     finally:
@@ -74,9 +72,7 @@ def all_locked(folders: Iterable[str], patience: float = 0.0) -> Iterator[list[s
 
 
 def _lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not file_lock.taken(fd):
         return False
     with contextlib.suppress(OSError):
         os.ftruncate(fd, 0)

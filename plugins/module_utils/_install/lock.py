@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from typing import TYPE_CHECKING
 
+from .._guard import file_lock
 from .._host import files, waiting
 from .._host.errors import GuardError
 
@@ -45,10 +45,9 @@ def alone(check_mode: bool) -> Iterator[None]:
 
 
 def _take(held: list[int]) -> bool:
-    fd = os.open(PATH, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fd = file_lock.opened(PATH)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(fd).st_ino == os.lstat(PATH).st_ino:
+        if file_lock.taken(fd) and os.fstat(fd).st_ino == os.lstat(PATH).st_ino:
             held.append(fd)
     except OSError:
         pass
