@@ -36,19 +36,21 @@ CHANGED_SECONDS = 600
 PATIENCE = 90
 
 
-def known(gateway: ManagedGateway) -> dict[str, str | None]:
+def known(gateway: ManagedGateway, record: dict[str, Any] | None = None) -> dict[str, str | None]:
     """``provider``, ``model`` and ``version`` of this run of the gateway; None for what is unknown.
 
     A version from before a restart would be that of another Hermes if there was an upgrade.
+    ``record`` is what is stored, if it has been read.
     """
-    record = _record(gateway.settings)
+    record = stored(gateway.settings) if record is None else record
     same = record.get("run") == _run(gateway)
     return {name: record.get(name) if same else None for name in NAMES}
 
 
-def is_outdated(gateway: ManagedGateway, stamps: list[list[int] | None] | None) -> bool:
+def is_outdated(
+    gateway: ManagedGateway, record: dict[str, Any], stamps: list[list[int] | None] | None
+) -> bool:
     """Whether the gateway's Hermes should be asked; ``stamps`` are those of its configuration."""
-    record = _record(gateway.settings)
     if record.get("run") != _run(gateway):
         return True
     ago = abs(time.time() - _number(record.get("asked")))
@@ -81,11 +83,11 @@ def answer(every: Iterable[Settings]) -> list[str]:
     from .._hermes.patience import Patience
     from . import managed
 
-    waiting = [one for one in every if _record(one).get("waiting")]
+    waiting = [one for one in every if stored(one).get("waiting")]
     now = managed.refresh(waiting)
     patience = Patience(PATIENCE)
     lines = []
-    for settings in sorted(waiting, key=lambda one: _number(_record(one).get("asked"))):
+    for settings in sorted(waiting, key=lambda one: _number(stored(one).get("asked"))):
         gateway = now.get(settings.name)
         if gateway is None or gateway.problem or not patience.left(settings.user):
             # It waits on, and is asked by a later run.
@@ -101,7 +103,7 @@ def ask(gateway: ManagedGateway) -> str | None:
     """Ask the gateway's Hermes, and keep what it says; why it does not say it, or None."""
     from .._hermes import client
 
-    record = dict(_record(gateway.settings), failed=False, waiting=False)
+    record = dict(stored(gateway.settings), failed=False, waiting=False)
     record.update(dict.fromkeys(NAMES), run=_run(gateway))
     problem = None
     try:
@@ -118,7 +120,8 @@ def _run(gateway: ManagedGateway) -> list[Any]:
     return [gateway.invocation_id, gateway.pid]
 
 
-def _record(settings: Settings) -> dict[str, Any]:
+def stored(settings: Settings) -> dict[str, Any]:
+    """What is stored of the gateway: the run that it is about, its words, when it was asked."""
     try:
         return files.read_json(os.path.join(settings.folder, NAME)) or {}
     except FileError:

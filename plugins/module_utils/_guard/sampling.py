@@ -26,7 +26,7 @@ def take(gateway: ManagedGateway) -> dict[str, Any] | None:
     """
     row = measured(gateway)
     if row is not None:
-        complete(row, gateway, state_file.runtime(gateway))
+        complete(row, state_file.runtime(gateway), identity.known(gateway))
     return row
 
 
@@ -53,10 +53,10 @@ def measured(gateway: ManagedGateway) -> dict[str, Any] | None:
     }
 
 
-def complete(row: dict[str, Any], gateway: ManagedGateway, said: dict[str, Any]) -> None:
+def complete(row: dict[str, Any], said: dict[str, Any], known: dict[str, str | None]) -> None:
     """Add to a measured ``row`` what the home ``said``, as state_file.runtime, and the identity."""
     row["active_agents"] = said["active_agents"]
-    row.update(identity.known(gateway))
+    row.update(known)
     if said["version"] is not None:
         # That of what runs; Hermes's Python knows what is installed.
         row["version"] = said["version"]

@@ -133,8 +133,9 @@ def _check_one(
     if row is None:
         _clean(gateway, inside, follow)
         return []
-    sampling.complete(row, gateway, inside.said)
-    if not gateway.problem and identity.is_outdated(gateway, inside.stamps):
+    stored = identity.stored(settings)
+    sampling.complete(row, inside.said, identity.known(gateway, stored))
+    if not gateway.problem and identity.is_outdated(gateway, stored, inside.stamps):
         changed.append((gateway, inside.stamps))
     kept = None
     try:

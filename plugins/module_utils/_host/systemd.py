@@ -135,7 +135,11 @@ def environment(value: str | None) -> dict[str, str]:
 
 def has_manager(user: pwd.struct_passwd) -> bool:
     """Whether the systemd of ``user`` runs."""
-    return os.path.exists(os.path.join(USER_RUNTIME, str(user.pw_uid), "systemd", "private"))
+    return _runs(str(user.pw_uid))
+
+
+def _runs(uid: str) -> bool:
+    return os.path.exists(os.path.join(USER_RUNTIME, uid, "systemd", "private"))
 
 
 def user_managers() -> list[Manager]:
@@ -146,8 +150,7 @@ def user_managers() -> list[Manager]:
         return []
     users = []
     for name in names:
-        socket = os.path.join(USER_RUNTIME, name, "systemd", "private")
-        if not name.isdigit() or not os.path.exists(socket):
+        if not name.isdigit() or not _runs(name):
             continue
         try:
             users.append(pwd.getpwuid(int(name)))
