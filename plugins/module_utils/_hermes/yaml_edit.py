@@ -10,12 +10,15 @@ Hermes's own Python together with helper.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import re
 from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     import yaml
@@ -68,15 +71,22 @@ def edit(text: str, changes: list[dict[str, Any]], path: str) -> Edited:
     sections that it brought (those below "depth" parts). A key that is no longer what it was set to
     ("was") is someone else's now and stays. A key that needs no change is not in ``undo``.
     """
+    with _uncollected():
+        return _edit(text, changes, path)
+
+
+def _edit(text: str, changes: list[dict[str, Any]], path: str) -> Edited:
     undo = {}
     parsed = parse(text, path)
     for change in changes:
         before = get(parsed.data, change["key"])
         if not _needed(before, change):
             continue
-        step = (_set if "value" in change else _undo)(text, parsed, change, path)
-        after = _parse_again(step.text, path)
-        if not _only_this(parsed.data, after.data, change):
+        for step in (_set if "value" in change else _undo)(text, parsed, change, path):
+            after = _parse_again(step.text, path)
+            if _only_this(parsed, after, change):
+                break
+        else:
             raise _by_hand(path, change)
         undo[change["key"]] = dict(step.how, before=before, after=get(after.data, change["key"]))
         text, parsed = step.text, after
@@ -91,7 +101,7 @@ def _needed(before: dict[str, Any], change: dict[str, Any]) -> bool:
 
 
 def _by_hand(path: str, change: dict[str, Any]) -> YamlError:
-    # Anchors, merge keys, a key twice, ...: rare, and a person does it better.
+    # Anchors, a key twice, ...: rare, and a person does it better.
     return YamlError(
         "%s: %s cannot be changed there without changing something else too;"
         " please edit it by hand" % (path, change["key"])
@@ -104,10 +114,24 @@ def _by_hand(path: str, change: dict[str, Any]) -> YamlError:
 def get(data: object, dotted: str) -> dict[str, Any]:
     """{"present": True, "value": ...} of key ``dotted`` in nested dicts, or {"present": False}."""
     for part in dotted.split("."):
-        if not isinstance(data, dict) or part not in data:
+        key = _key(data, part)
+        if key is None:
             return {"present": False}
-        data = data[part]
+        data = data[key]  # type: ignore[index]  # _key says that it is a mapping
     return {"present": True, "value": data}
+
+
+def _key(data: object, part: str) -> Any:
+    """The key of the mapping ``data`` that a dotted key calls ``part``, or None.
+
+    The identity of a chat is a number to YAML, and a text in a dotted key.
+    """
+    if not isinstance(data, dict):
+        return None
+    if part in data:
+        return part
+    numbers = (key for key in data if type(key) in (int, float) and str(key) == part)
+    return next(numbers, None)
 
 
 def same(one: object, other: object) -> bool:
@@ -167,7 +191,8 @@ def parse(text: str, path: str) -> Parsed:
     """``text``, which is that of ``path``, as YAML; YamlError unless it is a mapping or empty."""
     library = _library()
     try:
-        node, data = _load(library, text)
+        with _uncollected():
+            node, data = _load(library, text)
     except library.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         where = ", line %d" % (mark.line + 1) if mark else ""
@@ -183,6 +208,18 @@ def parse(text: str, path: str) -> Parsed:
             % (path, node.start_mark.line + 1, kind)
         )
     return Parsed(data, node)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for cycles: there are many nodes and no cycles, and it takes half of the time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _library() -> Any:
@@ -201,7 +238,8 @@ def _library() -> Any:
 def _load(library: Any, text: str) -> tuple[Any, Any]:
     """The root node of ``text`` and what it holds; None and None if it is empty."""
     if library.__name__ == "yaml":
-        loader = library.SafeLoader(text)
+        # libyaml's is ten times as fast, and is in all common builds of PyYAML.
+        loader = getattr(library, "CSafeLoader", library.SafeLoader)(text)
         node, construct = loader.get_single_node(), loader.construct_document
     else:
         # The interface of PyYAML is gone from 0.19. Hermes reads its file as YAML 1.1 too. That a
@@ -228,14 +266,15 @@ def _parse_again(text: str, path: str) -> Parsed:
         return Parsed({}, None)
 
 
-def _only_this(before: dict[str, Any], after: dict[str, Any], change: dict[str, Any]) -> bool:
+def _only_this(before: Parsed, after: Parsed, change: dict[str, Any]) -> bool:
     """Whether ``after`` is ``before`` but for the one key, which is as it must be."""
-    found = get(after, change["key"])
+    dotted = change["key"]
     if "value" in change:
+        found = get(after.data, dotted)
         as_asked = found["present"] and same(_copy(found["value"]), _copy(change["value"]))
     else:
-        as_asked = found["present"] == ("raw" in change)
-    return as_asked and same(_without(before, change["key"]), _without(after, change["key"]))
+        as_asked = (_own(after.node, dotted) is not None) == ("raw" in change)
+    return as_asked and same(_without(before.data, dotted), _without(after.data, dotted))
 
 
 def _without(data: dict[str, Any], dotted: str) -> dict[str, Any]:
@@ -244,47 +283,50 @@ def _without(data: dict[str, Any], dotted: str) -> dict[str, Any]:
     trail = []
     place = copy
     for part in dotted.split("."):
-        if not isinstance(place, dict) or part not in place:
+        key = _key(place, part)
+        if key is None:
             break
-        trail.append((place, part))
-        place = place[part]
+        trail.append((place, key))
+        place = place[key]
     else:
-        place, part = trail.pop()
-        del place[part]
+        place, key = trail.pop()
+        del place[key]
     while trail and not trail[-1][0][trail[-1][1]]:
-        place, part = trail.pop()
-        del place[part]
+        place, key = trail.pop()
+        del place[key]
     return copy
 
 
 # -------------------------------------------------------------------------- changing, byte by byte
 
 
-def _set(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Step:
-    """Give the key of ``change`` its value; ``depth`` is how many of its parts there were."""
+def _set(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Iterator[Step]:
+    """The ways to give the key of ``change`` its value; ``depth``: how many parts there were."""
     parts, value = change["key"].split("."), change["value"]
     place: Any = parsed.node
     for index, part in enumerate(parts):
         found = _find(place, part)
         if found is None:
-            at = len(text) if index == 0 else None
-            return Step(_insert(text, place, parts[index:], value, at), {"depth": index})
+            for new in _insert(text, place, parts[index:], value):
+                yield Step(new, {"depth": index})
+            return
         if index == len(parts) - 1:
-            return _replace(text, found, inline(value))
+            yield _replace(text, found, inline(value))
+            return
         key, section = found
         if section.tag == "tag:yaml.org,2002:null":
             new = _replace(text, found, "{%s}" % _flow(parts[index + 1 :], value)).text
-            return Step(new, {"depth": index + 1})
+            yield Step(new, {"depth": index + 1})
+            return
         if section.tag != "tag:yaml.org,2002:map":
             raise YamlError(
                 "%s, line %d: %s must be a section (a mapping) to set %s"
                 % (path, key.start_mark.line + 1, ".".join(parts[: index + 1]), change["key"])
             )
         place = section
-    raise AssertionError("a key has at least one part")
 
 
-def _undo(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Step:
+def _undo(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Iterator[Step]:
     """Give the key of ``change`` its old text, or remove it with the sections that it brought."""
     parts = change["key"].split(".")
     if "raw" not in change:
@@ -294,18 +336,14 @@ def _undo(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Step:
             and len(get(parsed.data, ".".join(parts[:-1]))["value"]) == 1
         ):
             parts.pop()
-    parent: Any = parsed.node
-    found = _find(parent, parts[0])
-    for part in parts[1:]:
-        if found is not None:
-            parent = found[1]
-            found = _find(parent, part)
+    found = _own(parsed.node, ".".join(parts))
     if found is None:
         raise _by_hand(path, change)
     if "raw" in change:
-        start, end = _span(text, found)
-        return Step(text[:start] + change["raw"] + text[end:], {})
-    return Step(_remove(text, parent, found), {})
+        start, end = _span(text, found.pair)
+        yield Step(text[:start] + change["raw"] + text[end:], {})
+    else:
+        yield Step(_remove(text, found.parent, found.pair), {})
 
 
 def _replace(text: str, found: Pair, new: str) -> Step:
@@ -319,23 +357,38 @@ def _replace(text: str, found: Pair, new: str) -> Step:
     return Step(text[:start] + (space or ("" if quoted else " ")) + new + text[end:], {"raw": raw})
 
 
-def _insert(text: str, place: Any, parts: list[str], value: object, at: int | None) -> str:
+def _insert(text: str, place: Any, parts: list[str], value: object) -> Iterator[str]:
     """``text`` with a new key in the mapping node ``place`` (None: the text is empty).
 
-    In block style it is put at index ``at``, or in the line after the mapping's last entry.
+    In block style, after the mapping's last entry, or at the end of the file for the uppermost
+    mapping; then, as that may be inside a block scalar or behind the end of the document, in front
+    of the last entry.
     """
+    pairs = _own_pairs(place)
     if place is not None and place.flow_style:
-        if not place.value:
-            at = place.end_mark.index - 1
-            return text[:at] + _flow(parts, value) + text[at:]
-        at = _span(text, place.value[-1]).end
-        return text[:at] + ", " + _flow(parts, value) + text[at:]
-    indent = place.value[-1][0].start_mark.column if place is not None else 0
-    if at is None:
-        at = _line_end(text, _span(text, place.value[-1]).end)
+        at = _span(text, pairs[-1]).end if pairs else place.end_mark.index - 1
+        yield text[:at] + (", " if pairs else "") + _flow(parts, value) + text[at:]
+        return
     newline = "\r\n" if "\r\n" in text else "\n"
+    if place is None:
+        yield _with_line(text, len(text), block(parts, value, 0, newline), newline)
+        return
+    # A mapping that has nothing but merge keys begins with one.
+    last = pairs[-1][0].start_mark.index if pairs else text.index("<<", place.start_mark.index)
+    front = text.rfind("\n", 0, last) + 1
+    lines = block(parts, value, last - front, newline)
+    if pairs:
+        top = place.start_mark.column == 0
+        at = len(text) if top else _line_end(text, _span(text, pairs[-1]).end)
+        yield _with_line(text, at, lines, newline)
+    if not text[front:last].strip():
+        yield text[:front] + lines + text[front:]
+
+
+def _with_line(text: str, at: int, lines: str, newline: str) -> str:
+    """``text`` with ``lines`` at index ``at``, which is the beginning of a line or becomes one."""
     gap = newline if text[:at] and not text[:at].endswith("\n") else ""
-    return text[:at] + gap + block(parts, value, indent, newline) + text[at:]
+    return text[:at] + gap + lines + text[at:]
 
 
 def _remove(text: str, parent: yaml.MappingNode, found: Pair) -> str:
@@ -343,23 +396,52 @@ def _remove(text: str, parent: yaml.MappingNode, found: Pair) -> str:
     start, end = found[0].start_mark.index, _span(text, found).end
     if not parent.flow_style:
         return text[: text.rfind("\n", 0, start) + 1] + text[_line_end(text, end) :]
-    index = [pair[0] for pair in parent.value].index(found[0])
+    pairs = _own_pairs(parent)
+    index = [pair[0] for pair in pairs].index(found[0])
     if index > 0:
-        start = _span(text, parent.value[index - 1]).end
-    elif len(parent.value) > 1:
-        end = parent.value[1][0].start_mark.index
+        start = _span(text, pairs[index - 1]).end
+    elif len(pairs) > 1:
+        end = pairs[1][0].start_mark.index
     return text[:start] + text[end:]
 
 
 # ------------------------------------------------------------------------------- places in the text
 
 
-def _find(node: yaml.MappingNode | None, part: str) -> Pair | None:
+class Found(NamedTuple):
+    """An entry of a mapping, and the mapping."""
+
+    pair: Pair
+    parent: yaml.MappingNode
+
+
+def _own(node: Any, dotted: str) -> Found | None:
+    """The entry of key ``dotted`` below ``node``, unless a merge key brings it."""
+    found = None
+    for part in dotted.split("."):
+        pair = _find(node, part)
+        if pair is None:
+            return None
+        found = Found(pair, node)
+        node = pair[1]
+    return found
+
+
+def _find(node: Any, part: str) -> Pair | None:
     """The nodes of key ``part`` in a mapping and of its value: the last one, which is in effect."""
-    for key, value in reversed(node.value if node is not None else []):
-        if key.tag == "tag:yaml.org,2002:str" and key.value == part:
-            return key, value
+    for tags in (("str",), ("int", "float")):
+        for key, value in reversed(_own_pairs(node)):
+            if key.value == part and key.tag.rpartition(":")[2] in tags:
+                return key, value
     return None
+
+
+def _own_pairs(node: Any) -> list[Pair]:
+    """The entries of a mapping without those that a merge key brings from elsewhere."""
+    if node is None or node.id != "mapping":
+        return []
+    start, end = node.start_mark.index, node.end_mark.index
+    return [pair for pair in node.value if start <= pair[0].start_mark.index < end]
 
 
 def _span(text: str, pair: Pair) -> Span:
