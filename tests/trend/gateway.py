@@ -233,7 +233,10 @@ class _Process:
         if leak.begins <= now < leak.ends:
             self.leaked += leak.hourly * step
             if leak.stair:
-                day, before = (now + 24 - leak.stair_hour) // 24, (now - step + 24 - leak.stair_hour) // 24
+                day, before = (
+                    (now + 24 - leak.stair_hour) // 24,
+                    (now - step + 24 - leak.stair_hour) // 24,
+                )
                 if day != before and day % leak.stair_days == 0:
                     self.leaked += leak.stair
 
@@ -253,7 +256,9 @@ class _Process:
 def simulate(gateway: Gateway, hours: float, chance: random.Random) -> History:
     """``hours`` of ``gateway``."""
     traffic, memory, sampling = gateway.traffic, gateway.memory, gateway.sampling
-    weights = list(itertools.accumulate((1 + rank) ** -traffic.skew for rank in range(traffic.users)))
+    weights = list(
+        itertools.accumulate((1 + rank) ** -traffic.skew for rank in range(traffic.users))
+    )
     versions = list(sampling.versions)
     step = sampling.minutes / 60
     history = History([], [], 0.0, 0.0)
@@ -269,7 +274,9 @@ def simulate(gateway: Gateway, hours: float, chance: random.Random) -> History:
         leaked = process.leaked
         for _message in range(poisson(chance, rate * step)):
             user = bisect.bisect_left(weights, chance.random() * weights[-1])
-            process.message(user, clock, memory.turn * chance.lognormvariate(-spread**2 / 2, spread))
+            process.message(
+                user, clock, memory.turn * chance.lognormvariate(-(spread**2) / 2, spread)
+            )
         process.pass_time(chance, clock, step)
         if gateway.leak.begins <= clock < gateway.leak.ends:
             history.hours += step

@@ -324,7 +324,9 @@ SHAPES = {
         _clean((7, 14), _once_a_day), CLEAN, "The same; each run sees each hour once."
     ),
     "clean, every 12 h, 30 days": Shape(
-        _clean((30,), lambda chance: Restarts(every=12.0)), CLEAN, "More of the same proves nothing."
+        _clean((30,), lambda chance: Restarts(every=12.0)),
+        CLEAN,
+        "More of the same proves nothing.",
     ),
     "clean, uneven restarts, 14 days": Shape(
         _clean((14,), _uneven), CLEAN, "Runs of 2 to 60 h that start at any hour."
