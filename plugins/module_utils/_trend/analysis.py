@@ -33,7 +33,7 @@ def trend(
     memory of a version: None, or a dict with ``text`` and ``bound``, whether its growth ends.
     """
     series = history if isinstance(history, Series) else samples.of_rows(history)
-    judged = judgement.judge(series.of_this_version())
+    judged = judgement.judge(series.of_this_version(), limit_bytes)
     age = None if now is None or not len(series) else max(0.0, now - series.clock[-1]) / HOUR
     limit = limit_bytes / MB if limit_bytes else None
     answer = _figures(judged, limit)
@@ -46,7 +46,7 @@ def trend(
     answer["advice"] = advice.texts(judged, answer, known, cadence)
     answer["why"] = explain.why(judged, answer)
     answer["what_would_settle_it"] = explain.settle(judged, now)
-    answer["notes"] = list(judged.evidence.series.notes)
+    answer["notes"] = list(judged.series.notes)
     if age is not None and age > STALE_HOURS:
         answer["notes"].append("the last sample is %s old" % explain.hours_span(age))
     return answer
@@ -54,7 +54,7 @@ def trend(
 
 def _figures(judged: Judgement, limit: float | None) -> dict[str, Any]:
     """What was seen, beside a ``limit`` in MB; what is to come is still None."""
-    series, rate = judged.evidence.series, judged.rate
+    series, rate = judged.series, judged.rate
     slope = rate.slope if rate else evidence.rough_slope(series)
     seconds = sum(series.time[end - 1] - series.time[start] for start, end in series.bounds())
     # One run whose Hermes could not be asked does not hide what is known of it.
@@ -94,7 +94,7 @@ def _forecast(
     ``limit`` is in MB, ``age`` is that of the last sample in hours. Returns how often to restart,
     if there is growth and a limit.
     """
-    rate, series = judged.rate, judged.evidence.series
+    rate, series = judged.rate, judged.series
     if not judged.grows or rate is None:
         return None
     fresh = forecast.fresh_level(series, rate.slope)

@@ -13,6 +13,8 @@ LEAST_BINS = 8
 LEAST_HOURS = 6.0
 # A day has a night; a shorter run may have seen nothing but the morning.
 SURE_RUN_HOURS = 24.0
+# In a run of so many hours, half a day at least is seen at two ages.
+TELLS_AGE_HOURS = 36.0
 # What restarts on a calendar leave: 14 runs of 12 h are as good as a week. A run counts from 6 h.
 CARRY_RUNS, CARRY_RUN_HOURS, CARRY_TOTAL_HOURS = 4, 6.0, 48.0
 # (rise x hours) against the noise, in hours: 10 times the noise in a day, 3 times in three days.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .._host.display import HOUR, MB
-from . import enough, jumps, segments, stats
+from . import daytime, enough, jumps, segments, slowing, stairs, stats
 from .series import Series
 from .stats import Segment
 
@@ -19,6 +19,11 @@ P = 0.01
 # Memory counts as given back if it was gone for so many hours on both sides of a bin: a burst that
 # ends is no such fall.
 BURST_HOURS = 2.5
+# In the quietest part of the day, a leak goes on at a third of its rate at least; and a day adds at
+# least a quarter of what is usual, weekends too. Each of two days must be above the one before.
+PART_SHARE = 1 / 3
+DAY_SHARE = 1 / 4
+LEAST_DAYS = 2
 # A rough slope needs no more points: their pairs grow as the square of it.
 MOST_POINTS = 100
 
@@ -57,16 +62,35 @@ class Evidence:
     the runs, ``pieces`` of what is left between jumps. ``rise`` is what the whole climbed, ``fall``
     what was given back in all, ``deepest`` the most at once; ``noise`` is how far the baseline
     usually is from its line.
+
+    ``restarted`` says that no run was long enough to tell its age from the time of day. If one was,
+    only such runs count. ``balance`` is what runs gain over whole days, ``parts`` the rate in each
+    part of the day (None if one was not seen), ``days`` by how much each day of the longest run
+    lies above the one before.
     """
 
-    def __init__(self, series: Series) -> None:
+    def __init__(
+        self,
+        series: Series,
+        most_pairs: int = segments.MOST_PAIRS,
+        p: float = P,
+        warm_up: float = segments.WARM_UP_HOURS,
+    ) -> None:
         self.series = series
-        # On anonymous memory, if each sample has it: file pages are not the process's to give back.
+        self.p = p
+        # On anonymous memory, if it is known: file pages are not the process's to give back.
         complete = len(series) and not any(math.isnan(value) for value in series.anon)
         self.judged_on = "anon" if complete else "rss"
-        self.values: Sequence[float] = getattr(series, self.judged_on)
-        runs, self.width = segments.bin_runs(series, self.values)
+        self.values: Sequence[float] = series.anon if complete else series.resident
+        runs, self.width = segments.bin_runs(series, self.values, most_pairs, warm_up)
         self.runs = [one for one in runs if len(one.times) > 1]
+        self.warm_up = warm_up
+        lengths = self._lengths()
+        self.restarted = max(lengths, default=0.0) < enough.TELLS_AGE_HOURS
+        if not self.restarted:
+            self.runs = [
+                one for one, hours in zip(self.runs, lengths) if hours >= enough.SURE_RUN_HOURS
+            ]
         self.segments = [one.segment for one in self.runs]
         self.hours = sum([one.hours for one in self.runs], 0.0)
         self.bins = sum(len(one.times) for one in self.runs)
@@ -80,6 +104,11 @@ class Evidence:
         self.fall, self.deepest = sum(falls), max(falls, default=0.0)
         self.rise = self.slope * self.hours
         self.noise = _noise(self.segments, self.slope)
+        self.balance = daytime.balance(self.runs)
+        self.parts = daytime.steady_rates(self.runs)
+        longest = max(self.runs, key=lambda one: one.hours, default=None)
+        self.days = daytime.days(longest) if longest else []
+        self.stairs = stairs.count(longest.baseline, self.noise) if longest else 0
 
     @property
     def slope(self) -> float:
@@ -88,7 +117,32 @@ class Evidence:
 
     def long_enough(self) -> bool:
         """Whether the runs are long enough for the word leak."""
-        return enough.long_enough([one.hours + segments.WARM_UP_HOURS for one in self.runs])
+        # From the start of the first bin to the end of the last one.
+        return enough.long_enough(self._lengths())
+
+    def _lengths(self) -> list[float]:
+        """How long each run was seen."""
+        return [one.hours + self.width + self.warm_up for one in self.runs]
+
+    def slows(self) -> bool:
+        """Whether the growth slows down, and has not lasted for long enough to say that it ends."""
+        longest = max([one.hours for one in self.runs], default=0.0)
+        return longest < slowing.LASTED_HOURS and slowing.slows(self.runs)
+
+    def each_part_climbs(self, least: float) -> bool:
+        """Whether each part of the day climbs by ``least`` MB/h and by a share of the whole."""
+        if self.parts is None:
+            return False
+        return min(self.parts) >= max(least, PART_SHARE * self.slope)
+
+    def each_day_climbs(self, least: float) -> bool:
+        """Whether the days of a long run, and the last ones, are above the day before by ``least``
+        MB/h, and by a share of what is usual."""
+        if len(self.days) < LEAST_DAYS:
+            return False
+        usual = max(least * daytime.DAY, DAY_SHARE * stats.median(self.days))
+        climbing = [day >= usual for day in self.days]
+        return all(climbing[-2:]) and sum(climbing) >= 0.8 * len(climbing)
 
     def clear(self) -> bool:
         """Whether the rise stands out from the noise."""

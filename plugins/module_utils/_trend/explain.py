@@ -102,7 +102,7 @@ def settle(judged: Judgement, now: float | None) -> str | None:
 
 def _hours_of_last_run(judged: Judgement) -> float:
     """How old the process was at the last sample, as far as it was seen."""
-    series = judged.evidence.series
+    series = judged.series
     if not len(series):
         return 0.0
     run = series.runs[-1]

@@ -7,17 +7,29 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import verdict_rules
+from . import deaths, intervals, verdict_rules, windows
+from .deaths import Deaths
 from .evidence import Evidence
+from .segments import WARM_UP_HOURS
 from .series import Series
 from .stats import TheilSen
 
+# Of runs that end within hours, such a share is warm-up.
+WARM_UP_SHARE = 0.2
+
 
 class Judgement(NamedTuple):
-    """A verdict and what it is based on."""
+    """A verdict on ``series`` and what it is based on.
 
+    ``evidence`` is that of the window or the runs that decided. ``reason`` is one of those of
+    verdict_rules; ``deaths`` are the runs that ended at the limit, if they are a pattern.
+    """
+
+    series: Series
     evidence: Evidence
     verdict: str
+    reason: str | None = None
+    deaths: Deaths | None = None
 
     @property
     def grows(self) -> bool:
@@ -28,19 +40,47 @@ class Judgement(NamedTuple):
     def rate(self) -> TheilSen | None:
         """The slope with its interval at 95 %, in MB/h; None if too little was seen for a verdict.
 
-        The interval of growth also holds that of the second halves of the runs, if these climb for
-        sure. A warm-up that takes longer than its hour moves the slope of the whole, and the
-        interval of the whole knows of noise only.
+        The interval of growth also holds every other estimate of the same rate: of the second
+        halves of the runs, of each part of the day, of one day to the next, and of what the runs
+        gained in all. The interval of the whole knows of noise only, not of caches that fill and of
+        the time of day.
         """
-        whole, late = self.evidence.whole, self.evidence.late
+        whole = self.evidence.whole
         if whole is None or self.verdict == "insufficient":
             return None
-        if self.grows and late is not None and late.low > 0:
-            return TheilSen(whole.slope, min(whole.low, late.low), max(whole.high, late.high))
-        return TheilSen(whole.slope, whole.low, whole.high)
+        if not self.grows:
+            return TheilSen(whole.slope, whole.low, whole.high)
+        return intervals.of_growth(self.evidence, whole)
 
 
-def judge(series: Series) -> Judgement:
-    """The verdict on ``series``."""
+def judge(series: Series, limit_bytes: float | None = None) -> Judgement:
+    """The verdict on ``series``; runs that end at ``limit_bytes`` are known by it."""
+    found = deaths.at_limit(series, limit_bytes)
+    if found is not None:
+        judged = _of_deaths(series, found)
+        if judged is not None:
+            return judged
     evidence = Evidence(series)
-    return Judgement(evidence, verdict_rules.verdict(evidence))
+    verdict, reason = verdict_rules.rule(evidence)
+    if verdict not in ("leak", "insufficient"):
+        for window in windows.of(series):
+            lately = verdict_rules.rule(window)
+            if lately.verdict == "leak" or lately.verdict == "suspected" != verdict:
+                if windows.is_new_high(window, evidence):
+                    return Judgement(series, window, lately.verdict, verdict_rules.LATELY)
+    return Judgement(series, evidence, verdict, reason)
+
+
+def _of_deaths(series: Series, found: Deaths) -> Judgement | None:
+    """The verdict on runs that end at the limit; None if they do not climb all the way to it."""
+    warm_up = min(WARM_UP_HOURS, WARM_UP_SHARE * found.usual_hours)
+    evidence = Evidence(series, warm_up=warm_up)
+    whole, late = evidence.whole, evidence.late
+    if whole is None or not whole.climbs() or whole.slope < verdict_rules.LEAST_SLOPE:
+        return None
+    if late is None or late.slope < verdict_rules.LATE_SHARE * whole.slope:
+        return None
+    sure = found.count > deaths.LEAST
+    return Judgement(
+        series, evidence, "leak" if sure else "suspected", verdict_rules.AT_LIMIT, found
+    )

@@ -28,8 +28,8 @@ class Jump(NamedTuple):
     height: float
 
 
-def find(baseline: Sequence[float]) -> list[Jump]:
-    """The jumps that stand out from the usual ups and downs, in order of time."""
+def find(baseline: Sequence[float], most: int = MOST_JUMPS) -> list[Jump]:
+    """The ``most`` jumps that stand out from the usual ups and downs, in order of time."""
     found = []
     for index in range(REACH, len(baseline) - REACH + 1):
         before = sorted(baseline[index - REACH : index])[REACH // 2]
@@ -41,7 +41,7 @@ def find(baseline: Sequence[float]) -> list[Jump]:
     usual = found[len(found) // 2][0]
     jumps: list[Jump] = []
     for size, index, height in reversed(found):
-        if len(jumps) == MOST_JUMPS or size < STANDS_OUT * usual:
+        if len(jumps) == most or size < STANDS_OUT * usual:
             break
         # The same jump shows at its neighbours too.
         if all(abs(index - other.place) >= 2 * REACH for other in jumps):

@@ -15,7 +15,7 @@ from .segments import runs_in_bins, second_half
 
 def trends(judged: Judgement) -> list[dict[str, Any]]:
     """The slope with each provider, by name; ready for JSON."""
-    series = judged.evidence.series
+    series = judged.series
     # By provider, (first sample, end, model) of each time that it was used.
     used: dict[str, list[tuple[int, int, str | None]]] = {}
     ends = [one.start for one in series.identities[1:]] + [len(series)]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._host.display import HOUR, MB
-from . import stats
+from . import despike, stats
 from .enough import LEAST_HOURS
 from .series import Series
 from .stats import Segment
@@ -31,12 +31,17 @@ MOST_PAIRS = 40000
 
 
 class BinnedRun:
-    """A run after its warm-up: each bin's age in hours, baseline and highest value in MB."""
+    """A run after its warm-up: each bin's age in hours, baseline and highest value in MB.
+
+    ``clocks`` are hours since the epoch, by the clock of the host; ``last_mb`` is the last sample.
+    """
 
     def __init__(self) -> None:
         self.times: list[float] = []
+        self.clocks: list[float] = []
         self.baseline: list[float] = []
         self.tops: list[float] = []
+        self.last_mb = 0.0
 
     @property
     def hours(self) -> float:
@@ -48,10 +53,11 @@ class BinnedRun:
         """The baseline, for the statistics."""
         return Segment(self.times, self.baseline)
 
-    def close(self, ages: Sequence[float], values: Sequence[float]) -> None:
-        """Add the bin with these samples, if there are any."""
+    def close(self, ages: Sequence[float], values: Sequence[float], clock: float) -> None:
+        """Add the bin with these samples, if there are any; ``clock`` is that of the first."""
         if values:
             self.times.append(sum(ages) / len(ages))
+            self.clocks.append(clock / HOUR + self.times[-1] - ages[0])
             self.baseline.append(stats.quantile(values, BASELINE_SHARE) / MB)
             self.tops.append(max(values) / MB)
 
@@ -69,8 +75,12 @@ def runs_in_bins(
     width: float = BIN_HOURS,
     start: int = 0,
     end: int | None = None,
+    warm_up: float = WARM_UP_HOURS,
 ) -> list[BinnedRun]:
-    """The runs of samples ``start`` to ``end`` by ``values``, one of the columns of ``series``."""
+    """The runs of samples ``start`` to ``end`` by ``values``, one of the columns of ``series``.
+
+    What is younger than ``warm_up`` hours is left out.
+    """
     found = []
     end = len(series) if end is None else end
     for run, (first, last) in zip(series.runs, series.bounds()):
@@ -82,31 +92,39 @@ def runs_in_bins(
         place: int | None = None
         ages: list[float] = []
         held: list[float] = []
+        clock = 0.0
         for index in range(max(first, start), last):
             at = (series.time[index] - born) / HOUR
-            if at < WARM_UP_HOURS:
+            if at < warm_up:
                 continue
             if int(at / width) != place:
-                binned.close(ages, held)
-                place, ages, held = int(at / width), [], []
+                binned.close(ages, held, clock)
+                place, ages, held, clock = int(at / width), [], [], series.clock[index]
             ages.append(at)
             held.append(values[index])
-        binned.close(ages, held)
+        binned.close(ages, held, clock)
         if binned.times:
+            binned.baseline = despike.hampel(binned.baseline, max(2, round(despike.HOURS / width)))
+            binned.last_mb = values[last - 1] / MB
             found.append(binned)
     return found
 
 
-def bin_runs(series: Series, values: Sequence[float]) -> Binned:
-    """All runs of ``series``, in bins as long as needed for MOST_PAIRS pairs at most."""
+def bin_runs(
+    series: Series,
+    values: Sequence[float],
+    most_pairs: int = MOST_PAIRS,
+    warm_up: float = WARM_UP_HOURS,
+) -> Binned:
+    """All runs of ``series``, in bins as long as needed for ``most_pairs`` pairs at most."""
     width = BIN_HOURS
-    found = runs_in_bins(series, values, width)
+    found = runs_in_bins(series, values, width, warm_up=warm_up)
     if max([one.hours for one in found], default=0.0) < LEAST_HOURS:
         width /= FINER
-        found = runs_in_bins(series, values, width)
-    while _pairs(found) > MOST_PAIRS:
-        width *= math.ceil(math.sqrt(_pairs(found) / MOST_PAIRS))
-        found = runs_in_bins(series, values, width)
+        found = runs_in_bins(series, values, width, warm_up=warm_up)
+    while _pairs(found) > most_pairs:
+        width *= math.ceil(math.sqrt(_pairs(found) / most_pairs))
+        found = runs_in_bins(series, values, width, warm_up=warm_up)
     return Binned(found, width)
 
 

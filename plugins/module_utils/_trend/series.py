@@ -29,7 +29,7 @@ NUMBERS = (
     "oom_kills",
 )
 NAN = float("nan")
-_COLUMNS = ("time", "clock", "rss", "anon", "footprint")
+_COLUMNS = ("time", "clock", "rss", "resident", "anon", "footprint")
 
 
 class Run(NamedTuple):
@@ -61,13 +61,14 @@ class Series:
     """Samples in the order in which they were taken, as columns.
 
     ``time`` is seconds that run on within a run whatever the clock did, ``clock`` what the clock
-    said; ``rss``, ``anon`` (with swap; NaN if unknown) and ``footprint`` are bytes. ``runs`` and
+    said; ``rss``, ``resident`` (RSS with swap), ``anon`` (with swap; NaN if unknown) and
+    ``footprint`` are bytes. ``runs`` and
     ``identities`` say where each of them starts. ``kills`` counts OOM kills; ``notes`` says what
     was wrong with the history; ``step`` is how many samples one that was kept represents.
     """
 
     def __init__(self) -> None:
-        self.time, self.clock, self.rss, self.anon, self.footprint = (
+        self.time, self.clock, self.rss, self.resident, self.anon, self.footprint = (
             array("d") for _column in _COLUMNS
         )
         self.runs: list[Run] = []
@@ -86,6 +87,9 @@ class Series:
         self._last_uptime: float | None = None
         self._last_identity: Identity | None = None
         self._last_kills: float | None = None
+        # Of the last sample of this run: what was swapped out, and what of RSS is no anonymous
+        # memory, NaN if that was never known.
+        self._last_swap, self._file_pages = 0.0, NAN
 
     def __len__(self) -> int:
         return len(self.time)
@@ -105,11 +109,17 @@ class Series:
             self.bad += 1
             return
         self._place(run, clock, uptime)
-        swap = swap or 0.0
+        # A value that could not be read once is as it was: a hole is no memory that was given back.
+        if swap is None:
+            swap = self._last_swap
+        if anon is None:
+            anon = rss - min(rss, self._file_pages) if self._file_pages >= 0 else NAN
+        self._last_swap, self._file_pages = swap, rss - anon
         self.clock.append(clock)
         self.rss.append(rss)
         # What is swapped out was not given back: a leak goes on there if the host lacks memory.
-        self.anon.append(NAN if anon is None else anon + swap)
+        self.resident.append(rss + swap)
+        self.anon.append(anon + swap)
         self.footprint.append(tree + swap if tree else cgroup or rss + swap)
         if self._last_identity != identity:
             self._last_identity = identity
@@ -135,6 +145,7 @@ class Series:
             self._shift = 0.0
             self._born = None if uptime is None else clock - uptime
             self._last_kills = None
+            self._last_swap, self._file_pages = 0.0, NAN
         self._last_uptime = uptime
         # The age of the process comes from the boot clock, which nobody sets.
         now = self._shift + (clock if uptime is None or self._born is None else self._born + uptime)

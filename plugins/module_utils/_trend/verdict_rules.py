@@ -9,6 +9,8 @@ A number without a source of its own was chosen on the made-up histories of test
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from . import jumps, stats
 from .enough import LEAST_BINS, LEAST_HOURS
 from .evidence import Evidence, Trend
@@ -16,6 +18,8 @@ from .segments import WARM_UP_HOURS, second_half
 
 # MB/h. Less than 24 MB a day harms nobody before the next update.
 LEAST_SLOPE = 1.0
+# MB/h, from one day to the next: half of that, because a day's growth is less certain.
+LEAST_DAILY_SLOPE = 0.75
 # MB/h. Faster than this, it is not the leak that is known.
 KNOWN_SLOPE = 100.0
 # The second halves of the runs, and what is left between jumps, climb at a third of the rate of the
@@ -39,24 +43,84 @@ BURST_SHARE = 0.2
 SPIKY_SHARE = 0.1
 
 
+# Why a verdict is not a surer one.
+SHORT, NOISE, TIME_OF_DAY, SLOWS, STAIRS = "short", "noise", "time of day", "slows", "stairs"
+AT_LIMIT, LATELY = "at limit", "lately"
+# So many stairs are a leak beyond doubt.
+SURE_STAIRS = 5
+
+
+class Ruling(NamedTuple):
+    """A verdict, and ``reason``: one of the words above if it needs one."""
+
+    verdict: str
+    reason: str | None = None
+
+
 def verdict(evidence: Evidence) -> str:
     """The verdict; docs/trend.md says what each of them means."""
+    return rule(evidence).verdict
+
+
+def rule(evidence: Evidence) -> Ruling:
+    """The verdict with its reason."""
     whole = evidence.whole
-    grows = whole is not None and whole.climbs() and whole.slope >= LEAST_SLOPE
+    grows = whole is not None and whole.climbs(evidence.p) and whole.slope >= LEAST_SLOPE
     if evidence.bins < LEAST_BINS or evidence.hours + WARM_UP_HOURS < LEAST_HOURS:
         # Too early to be sure, too fast to wait.
         fast = grows and whole is not None and whole.low > KNOWN_SLOPE
-        return "suspected" if fast else "insufficient"
-    if grows:
-        return _of_growth(evidence)
-    if not evidence.long_enough() and whole is not None and whole.low >= LEAST_SLOPE:
-        # What seems to climb, and by chance may, is not called harmless within a day.
-        return "insufficient"
-    return _of_shape(evidence)
+        return Ruling("suspected" if fast else "insufficient", SHORT)
+    shape = _of_growth(evidence) if grows else None
+    if evidence.restarted:
+        return _of_restarted(evidence, grows, shape)
+    if grows and shape is None:
+        return _of_long_run(evidence)
+    if evidence.stairs:
+        return Ruling("leak" if evidence.stairs >= SURE_STAIRS else "suspected", STAIRS)
+    return Ruling(shape or _of_shape(evidence))
 
 
-def _of_growth(evidence: Evidence) -> str:
-    """Whether what climbs as a whole is a leak."""
+def _of_long_run(evidence: Evidence) -> Ruling:
+    """What grows to the end, in runs that tell the age from the time of day."""
+    if not evidence.clear():
+        return Ruling("suspected", NOISE)
+    if evidence.slows():
+        return Ruling("suspected", SLOWS)
+    if evidence.each_part_climbs(LEAST_SLOPE) or evidence.each_day_climbs(LEAST_DAILY_SLOPE):
+        return Ruling("leak")
+    return Ruling("suspected", TIME_OF_DAY)
+
+
+def _of_restarted(evidence: Evidence, grows: bool, shape: str | None) -> Ruling:
+    """The verdict on runs of which none tells the age from the time of day."""
+    whole, balance = evidence.whole, evidence.balance
+    if grows and shape is None:
+        if not evidence.long_enough():
+            return Ruling("suspected", SHORT)
+        if not evidence.clear():
+            return Ruling("suspected", NOISE)
+        if evidence.each_part_climbs(LEAST_SLOPE) and not evidence.slows():
+            return Ruling("leak")
+        return Ruling("suspected", TIME_OF_DAY)
+    if not evidence.long_enough():
+        if whole is not None and whole.low >= LEAST_SLOPE and not grows:
+            # What seems to climb, and by chance may, is not called harmless within a day.
+            return Ruling("insufficient", SHORT)
+        return Ruling(shape or _of_shape(evidence))
+    if balance is not None and balance.rate >= LEAST_SLOPE and not _rests_late(evidence):
+        return Ruling("suspected", TIME_OF_DAY)
+    return Ruling(shape or _of_shape(evidence))
+
+
+def _rests_late(evidence: Evidence) -> bool:
+    """Whether the second halves of the runs neither climb nor fall: what falls with the traffic
+    may hide what climbs."""
+    late = evidence.late
+    return late is not None and -LEAST_SLOPE < late.low and late.high < LEAST_SLOPE
+
+
+def _of_growth(evidence: Evidence) -> str | None:
+    """Why what climbs as a whole is not growth that goes on; None if it is."""
     early = evidence.early.slope if evidence.early else 0.0
     if not _goes_on(evidence.pieces, evidence.slope, evidence.slope):
         return "saturating" if _jumps_early(evidence) else "step"
@@ -64,7 +128,7 @@ def _of_growth(evidence: Evidence) -> str:
         return "saturating"
     if evidence.fall > GIVEN_BACK_SHARE * evidence.rise:
         return "sawtooth"
-    return "leak" if evidence.long_enough() and evidence.clear() else "suspected"
+    return None
 
 
 def _goes_on(part: Trend | None, slope: float, whole: float) -> bool:
@@ -101,6 +165,8 @@ def _of_shape(evidence: Evidence) -> str:
         return "saturating" if _jumps_early(evidence) else "step"
     if _mostly_levelled_off(evidence, tall):
         return "saturating"
+    if _ends_in_bursts(evidence):
+        return "spiky"
     spikes = sum(
         1
         for one in evidence.runs
@@ -128,3 +194,17 @@ def _mostly_levelled_off(evidence: Evidence, tall: float) -> bool:
         if stats.median(second_half(one.segment).values) - one.baseline[0] > tall
     )
     return risen * 2 > len(evidence.runs)
+
+
+def _ends_in_bursts(evidence: Evidence) -> bool:
+    """Whether half of the runs that ended, and two at least, ended in a burst of twice their size.
+
+    What a run ends in was not given back.
+    """
+    ended = evidence.runs[:-1]
+    high = [
+        one
+        for one in ended
+        if max(one.tops[-2:]) - one.baseline[0] > max(LEAST_SHAPE_MB, stats.median(one.baseline))
+    ]
+    return len(high) >= 2 and 2 * len(high) >= len(ended)

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Does growth slow down? Compares two curves, a line and a logarithm, by their squared errors.
+
+A leak adds as much each hour. What fills, such as a cache that is hit more often the fuller it is,
+or a heap that seldom sets a new highest mark, adds as much each time the age doubles.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from .segments import BinnedRun
+
+# The first third of a run is left out: a leak, too, begins with caches that fill.
+FROM_SHARE = 1 / 3
+# Growth that slows down and has still lasted for so long is worth the word leak: a week.
+LASTED_HOURS = 168.0
+# A logarithm must leave so much less than a line: noise prefers neither.
+BETTER = 0.9
+
+
+def slows(runs: Sequence[BinnedRun]) -> bool:
+    """Whether a logarithm of the age explains the later part of ``runs`` better than a line."""
+    line, curve = 0.0, 0.0
+    for run in runs:
+        first = next((i for i, at in enumerate(run.times) if at >= FROM_SHARE * run.times[-1]), 0)
+        times, values = run.times[first:], run.baseline[first:]
+        if len(times) < 4:
+            continue
+        line += _squares(times, values, lambda at: at)
+        curve += _squares(times, values, math.log)
+    return curve < BETTER * line
+
+
+def _squares(
+    times: Sequence[float], values: Sequence[float], shape: Callable[[float], float]
+) -> float:
+    """What the best ``a + b * shape(age)`` leaves, as a sum of squares."""
+    at = [shape(time) for time in times]
+    x, y = sum(at) / len(at), sum(values) / len(values)
+    spread = sum((one - x) ** 2 for one in at)
+    slope = sum((one - x) * (value - y) for one, value in zip(at, values)) / spread
+    return sum((value - y - slope * (one - x)) ** 2 for one, value in zip(at, values))
