@@ -39,27 +39,33 @@ LEAST_OF_DAY = 12
 
 
 class Balance(NamedTuple):
-    """What runs gain in MB/h over whole days, with an interval at 95 %."""
+    """What runs gain in MB/h over whole days, and the standard error of it."""
 
     rate: float
-    low: float
-    high: float
+    error: float
 
 
 def rates_by_part(runs: Sequence[BinnedRun]) -> list[list[float]]:
-    """For each part of the day, the rate (MB/h) of each time that a run was seen in it."""
+    """For each part of the day, the rate (MB/h) of each time that a run was seen in it.
+
+    The first part begins where the last run does, so that a restart at a fixed hour cuts no part
+    in two.
+    """
     found: list[list[float]] = [[] for _part in range(PARTS)]
-    latest = max((one.clocks[-1] for one in runs if one.clocks), default=0.0)
+    if not runs:
+        return found
+    dawn, latest = runs[-1].clocks[0], runs[-1].clocks[-1]
     for run in runs:
+        if latest - run.clocks[0] > MOST_DAYS * DAY and latest - run.clocks[-1] > MOST_DAYS * DAY:
+            continue
+        places = [int((clock - dawn + 0.01) // PART_HOURS) for clock in run.clocks]
         start = 0
-        count = len(run.clocks)
-        for index in range(1, count + 1):
-            if index < count and run.clocks[index] // PART_HOURS == run.clocks[start] // PART_HOURS:
+        for index in range(1, len(places) + 1):
+            if index < len(places) and places[index] == places[start]:
                 continue
-            clock = run.clocks[start]
-            if index - start >= LEAST_BINS and latest - clock <= MOST_DAYS * DAY:
-                part = int(clock // PART_HOURS) % PARTS
-                found[part].append(_rate(run.times[start:index], run.baseline[start:index]))
+            if index - start >= LEAST_BINS:
+                rate = _rate(run.times[start:index], run.baseline[start:index])
+                found[places[start] % PARTS].append(rate)
             start = index
     return found
 
@@ -71,12 +77,20 @@ def _rate(times: Sequence[float], values: Sequence[float]) -> float:
     return sum((at - middle) * value for at, value in zip(times, values)) / spread
 
 
-def steady_rates(runs: Sequence[BinnedRun]) -> list[float] | None:
-    """The median rate in each part of the day; None if a part was never seen."""
-    parts = rates_by_part(runs)
-    if not all(parts):
+class Parts(NamedTuple):
+    """The median rate in each part of the day, and the mean of the means: that of whole days."""
+
+    rates: list[float]
+    mean: float
+
+
+def parts_of(runs: Sequence[BinnedRun]) -> Parts | None:
+    """The rates of each part of the day; None if a part was never seen."""
+    found = rates_by_part(runs)
+    if not all(found):
         return None
-    return [stats.median(rates) for rates in parts]
+    means = [sum(rates) / len(rates) for rates in found]
+    return Parts([stats.median(rates) for rates in found], sum(means) / len(means))
 
 
 def days(run: BinnedRun) -> list[float]:
@@ -102,7 +116,7 @@ def days(run: BinnedRun) -> list[float]:
 def balance(runs: Sequence[BinnedRun]) -> Balance | None:
     """What the runs gained in all, by the hour; None for runs that are too short.
 
-    The interval is that of the mean over days: runs that start on the same day are one value.
+    Runs that start on the same day are one value.
     """
     by_day: dict[int, list[float]] = {}
     for run in runs:
@@ -117,10 +131,8 @@ def balance(runs: Sequence[BinnedRun]) -> Balance | None:
     if hours <= 0:
         return None
     rate = sum(day[0] for day in by_day.values()) / hours
-    if len(by_day) < 3:
-        return Balance(rate, -math.inf, math.inf)
     # The standard error of a ratio of sums.
     spread = sum((gained - rate * length) ** 2 for gained, length in by_day.values())
     count = len(by_day)
-    error = math.sqrt(spread * count / (count - 1)) / hours
-    return Balance(rate, rate - 2 * error, rate + 2 * error)
+    error = math.sqrt(spread * count / (count - 1)) / hours if count > 1 else math.inf
+    return Balance(rate, error)

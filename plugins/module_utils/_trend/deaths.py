@@ -15,12 +15,11 @@ from .._host.display import HOUR
 from . import stats
 from .series import Series
 
-# A run ended at the limit if, by the pace of its last samples, the next one would have been above
-# this share of it. Above 95 % the watchdog waits for nothing.
-NEAR = 0.9
+# A run ended at the limit if, by its pace, the next sample would have been above this share of it.
+NEAR = 0.85
 # So many of them, and half of all runs that ended, are a pattern.
 LEAST = 3
-# The pace is that of so many samples.
+# The pace is that of so many samples, or of the last of them if that is faster.
 PACE_SAMPLES = 4
 
 
@@ -42,8 +41,10 @@ def at_limit(series: Series, limit_bytes: float | None) -> Deaths | None:
         first = max(start, end - PACE_SAMPLES)
         last = series.footprint[end - 1]
         steps = end - 1 - first
-        pace = (last - series.footprint[first]) / steps if steps else 0.0
-        if last + max(0.0, pace) >= NEAR * limit_bytes:
+        pace = 0.0
+        if steps:
+            pace = max((last - series.footprint[first]) / steps, last - series.footprint[end - 2])
+        if last + pace >= NEAR * limit_bytes:
             seconds = series.time[end - 1] - series.time[start] + (run.age or 0.0)
             lengths.append(seconds / HOUR)
     if len(lengths) < LEAST or 2 * len(lengths) < len(bounds) - 1:

@@ -19,11 +19,15 @@ P = 0.01
 # Memory counts as given back if it was gone for so many hours on both sides of a bin: a burst that
 # ends is no such fall.
 BURST_HOURS = 2.5
-# In the quietest part of the day, a leak goes on at a third of its rate at least; and a day adds at
-# least a quarter of what is usual, weekends too. Each of two days must be above the one before.
+# In the quietest part of the day, a leak goes on at a third of its rate at least.
 PART_SHARE = 1 / 3
-DAY_SHARE = 1 / 4
-LEAST_DAYS = 2
+# With less than a week, two days must lie above the day before by so many MB/h, and alike.
+LEAST_DAYS, WEEK_OF_DAYS = 2, 6
+SURE_DAILY_SLOPE, LIKE_DAYS = 5.0, 0.6
+# With a week, five days of seven: a quarter of what is usual is enough, for a weekend adds less.
+LEAST_DAILY_SLOPE, DAY_SHARE, CLIMBING_SHARE = 0.75, 0.25, 0.7
+# What still climbs so fast after three days has lasted, even if it slows down.
+LASTING_SLOPE, LASTING_HOURS = 1.5, 60.0
 # A rough slope needs no more points: their pairs grow as the square of it.
 MOST_POINTS = 100
 
@@ -105,7 +109,7 @@ class Evidence:
         self.rise = self.slope * self.hours
         self.noise = _noise(self.segments, self.slope)
         self.balance = daytime.balance(self.runs)
-        self.parts = daytime.steady_rates(self.runs)
+        self.parts = daytime.parts_of(self.runs)
         longest = max(self.runs, key=lambda one: one.hours, default=None)
         self.days = daytime.days(longest) if longest else []
         self.stairs = stairs.count(longest.baseline, self.noise) if longest else 0
@@ -126,23 +130,44 @@ class Evidence:
 
     def slows(self) -> bool:
         """Whether the growth slows down, and has not lasted for long enough to say that it ends."""
-        longest = max([one.hours for one in self.runs], default=0.0)
-        return longest < slowing.LASTED_HOURS and slowing.slows(self.runs)
+        lasts = self.late is not None and self.late.low >= LASTING_SLOPE
+        if lasts and self.longest >= LASTING_HOURS:
+            return False
+        return slowing.slows(self.runs)
+
+    @property
+    def seen_hours(self) -> float:
+        """How long the series is."""
+        return (self.series.clock[-1] - self.series.clock[0]) / HOUR if len(self.series) else 0.0
+
+    @property
+    def longest(self) -> float:
+        """The hours of the longest run."""
+        return max([one.hours for one in self.runs], default=0.0)
 
     def each_part_climbs(self, least: float) -> bool:
         """Whether each part of the day climbs by ``least`` MB/h and by a share of the whole."""
         if self.parts is None:
             return False
-        return min(self.parts) >= max(least, PART_SHARE * self.slope)
+        return min(self.parts.rates) >= max(least, PART_SHARE * self.slope)
 
-    def each_day_climbs(self, least: float) -> bool:
-        """Whether the days of a long run, and the last ones, are above the day before by ``least``
-        MB/h, and by a share of what is usual."""
-        if len(self.days) < LEAST_DAYS:
+    def each_day_climbs(self) -> bool:
+        """Whether the days of a long run lie above the day before.
+
+        In less than a week, a weekend, or a cache in its first days, can do the same: there the
+        days must add much, and alike.
+        """
+        days = self.days
+        if len(days) < LEAST_DAYS:
             return False
-        usual = max(least * daytime.DAY, DAY_SHARE * stats.median(self.days))
-        climbing = [day >= usual for day in self.days]
-        return all(climbing[-2:]) and sum(climbing) >= 0.8 * len(climbing)
+        last, before = days[-1], days[-2]
+        if len(days) < WEEK_OF_DAYS:
+            least = SURE_DAILY_SLOPE * daytime.DAY
+            return min(last, before) >= max(least, LIKE_DAYS * max(last, before))
+        week = days[-7:]
+        usual = max(LEAST_DAILY_SLOPE * daytime.DAY, DAY_SHARE * stats.median(week))
+        climbing = sum(1 for day in week if day >= usual)
+        return climbing >= CLIMBING_SHARE * len(week) and last > 0
 
     def clear(self) -> bool:
         """Whether the rise stands out from the noise."""

@@ -9,9 +9,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._host import display
-from . import enough
+from . import enough, verdict_rules
 from .evidence import Trend
 from .judgement import Judgement
+
+
+# Why growth is no more than suspected.
+DOUBTS = {
+    verdict_rules.SHORT: "but no life was long enough, nor were there enough of them, "
+    "to call it a leak.",
+    verdict_rules.NOISE: "but not so far above its ups and downs that it must be a leak.",
+    verdict_rules.TIME_OF_DAY: "but not in each part of the day, nor for enough days in one life: "
+    "a cache that fills looks the same.",
+    verdict_rules.SLOWS: "but by less and less, as a cache does that fills for days.",
+}
 
 
 def why(judged: Judgement, answer: dict[str, Any]) -> str:
@@ -63,12 +74,31 @@ def _why_insufficient(answer: dict[str, Any], seen: str) -> str:
 
 
 def _why_growth(judged: Judgement, whole: str) -> str:
+    if judged.deaths is not None:
+        return (
+            "%d lives ended at the limit, after %s (the shortest after %s), "
+            "and memory climbs all the way to it, by %s."
+            % (
+                judged.deaths.count,
+                hours_span(judged.deaths.usual_hours),
+                hours_span(judged.deaths.shortest_hours),
+                whole,
+            )
+        )
+    if judged.reason == verdict_rules.STAIRS:
+        return "Memory rises in %d stairs of like size, and none is given back: %s." % (
+            judged.evidence.stairs,
+            whole,
+        )
     start = "The floor under the bursts climbs by %s, " % whole
+    if judged.reason == verdict_rules.LATELY:
+        start = (
+            "In the last %s the floor under the bursts climbs above all that was before, by %s, "
+            % (hours_span(round(judged.evidence.seen_hours)), whole)
+        )
     if judged.verdict == "leak":
         return start + "still does so late in each life, and is not given back."
-    if judged.evidence.long_enough():
-        return start + "but not so far above its ups and downs that it must be a leak."
-    return start + "but no life was long enough, nor were there enough of them, to call it a leak."
+    return start + DOUBTS.get(judged.reason or "", DOUBTS[verdict_rules.NOISE])
 
 
 def settle(judged: Judgement, now: float | None) -> str | None:
@@ -76,11 +106,18 @@ def settle(judged: Judgement, now: float | None) -> str | None:
     if judged.verdict not in ("insufficient", "suspected"):
         return None
     evidence = judged.evidence
-    if judged.verdict == "suspected" and evidence.long_enough():
+    if judged.reason == verdict_rules.TIME_OF_DAY and evidence.restarted:
+        return (
+            "Two days without a calendar restart, so that each hour of the day is seen at two "
+            "ages: the playbook confirm.yml suspends the timer and leaves the watchdog on."
+        )
+    if judged.reason != verdict_rules.SHORT:
+        hours = evidence.hours_until_clear() if evidence.slope > 0 else 0.0
+        if judged.reason != verdict_rules.NOISE:
+            hours = max(hours, 24.0)
         return (
             "About %s more of the same: the longer it climbs, "
-            "the further it is from its ups and downs."
-            % hours_span(max(evidence.hours_until_clear(), 1.0))
+            "the further it is from its ups and downs." % hours_span(max(hours, 1.0))
         )
     left = max(enough.SURE_RUN_HOURS - _hours_of_last_run(judged), 0.0)
     when = ""

@@ -1,38 +1,52 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The interval of a growth rate, with what the noise alone does not show in it.
+"""The rate of growth with an interval that holds more than noise.
 
 Sen's interval holds for a line with noise. A gateway is a line with noise, a cache that fills and a
-day. Each of the estimates below is wrong in another way, so the interval reaches over all of them.
+day. Each estimate of the rate is wrong in another way, so the interval reaches over all of them.
 """
 
 from __future__ import annotations
 
-from . import daytime
+from . import daytime, stats
 from .evidence import Evidence, Trend
 from .stats import TheilSen
 
-# The level at either end is uncertain by the noise: two standard deviations of a difference.
+# The level at either end of a run is uncertain by the noise: two standard deviations of a
+# difference of two levels.
 ENDS = 2.0 * 2.0**0.5
+# MB that caches may take in a run after its warm-up, beside a leak. It is the same in short runs
+# and in long ones, so it counts the more by the hour the shorter they are.
+FILL_MB = 60.0
+# What else is not known of the highest rate, as a share of it and in MB/h.
+MARGIN, MARGIN_MB = 0.1, 0.5
 
 
 def of_growth(evidence: Evidence, whole: Trend) -> TheilSen:
-    """The slope of ``whole`` with its interval."""
+    """The rate of what grows, in MB/h, with its interval; ``whole`` is the trend of the whole."""
     low, high = [whole.low], [whole.high]
-    if evidence.late is not None:
-        low.append(evidence.late.low if evidence.late.low > 0 else evidence.late.slope)
-        high.append(evidence.late.high if evidence.late.low > 0 else evidence.late.slope)
-    if len(evidence.days) >= 2:
-        rates = [one / daytime.DAY for one in evidence.days[-7:]]
-        low.append(min(rates[-2:]))
-        high.append(max(rates[-2:]))
+    late = evidence.late
+    if late is not None:
+        low.append(late.low if late.low > 0 else late.slope)
+        high.append(late.high if late.low > 0 else late.slope)
     if evidence.restarted:
-        if evidence.parts:
-            low.append(min(evidence.parts))
-        if evidence.balance is not None:
-            high.append(max(evidence.balance.rate, min(evidence.balance.high, 2 * whole.high)))
-    reach = 0.0
-    if not evidence.restarted:
-        reach = ENDS * evidence.noise / max(one.hours for one in evidence.runs)
-    return TheilSen(whole.slope, min(low) - reach, max(high) + reach)
+        return _of_restarted(evidence, whole.slope, low, high)
+    rates = [one / daytime.DAY for one in evidence.days[-2:]]
+    reach = ENDS * evidence.noise / evidence.longest
+    return TheilSen(whole.slope, min(low + rates) - reach, max(high + rates) + reach)
+
+
+def _of_restarted(
+    evidence: Evidence, slope: float, low: list[float], high: list[float]
+) -> TheilSen:
+    """The rate is what the runs gain over whole days, in which the time of day cancels out."""
+    if evidence.balance is not None:
+        slope = evidence.balance.rate
+        high.append(slope)
+    if evidence.parts is not None:
+        low.append(min(evidence.parts.rates))
+        high.append(evidence.parts.mean)
+    usual = stats.median([one.hours for one in evidence.runs])
+    least = min(low + [slope]) - FILL_MB / max(usual, evidence.width)
+    return TheilSen(slope, least, (1 + MARGIN) * max(high) + MARGIN_MB)

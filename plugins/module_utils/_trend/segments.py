@@ -119,8 +119,10 @@ def bin_runs(
     """All runs of ``series``, in bins as long as needed for ``most_pairs`` pairs at most."""
     width = BIN_HOURS
     found = runs_in_bins(series, values, width, warm_up=warm_up)
-    if max([one.hours for one in found], default=0.0) < LEAST_HOURS:
-        width /= FINER
+    longest = max([one.hours for one in found], default=0.0)
+    if longest < LEAST_HOURS:
+        # Of runs of minutes, each sample counts.
+        width = width / FINER if longest >= WARM_UP_HOURS else width / FINER**2
         found = runs_in_bins(series, values, width, warm_up=warm_up)
     while _pairs(found) > most_pairs:
         width *= math.ceil(math.sqrt(_pairs(found) / most_pairs))

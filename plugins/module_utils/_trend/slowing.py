@@ -16,8 +16,6 @@ from .segments import BinnedRun
 
 # The first third of a run is left out: a leak, too, begins with caches that fill.
 FROM_SHARE = 1 / 3
-# Growth that slows down and has still lasted for so long is worth the word leak: a week.
-LASTED_HOURS = 168.0
 # A logarithm must leave so much less than a line: noise prefers neither.
 BETTER = 0.9
 

@@ -18,8 +18,6 @@ from .segments import WARM_UP_HOURS, second_half
 
 # MB/h. Less than 24 MB a day harms nobody before the next update.
 LEAST_SLOPE = 1.0
-# MB/h, from one day to the next: half of that, because a day's growth is less certain.
-LEAST_DAILY_SLOPE = 0.75
 # MB/h. Faster than this, it is not the leak that is known.
 KNOWN_SLOPE = 100.0
 # The second halves of the runs, and what is left between jumps, climb at a third of the rate of the
@@ -86,7 +84,7 @@ def _of_long_run(evidence: Evidence) -> Ruling:
         return Ruling("suspected", NOISE)
     if evidence.slows():
         return Ruling("suspected", SLOWS)
-    if evidence.each_part_climbs(LEAST_SLOPE) or evidence.each_day_climbs(LEAST_DAILY_SLOPE):
+    if evidence.each_part_climbs(LEAST_SLOPE) or evidence.each_day_climbs():
         return Ruling("leak")
     return Ruling("suspected", TIME_OF_DAY)
 
@@ -107,16 +105,21 @@ def _of_restarted(evidence: Evidence, grows: bool, shape: str | None) -> Ruling:
             # What seems to climb, and by chance may, is not called harmless within a day.
             return Ruling("insufficient", SHORT)
         return Ruling(shape or _of_shape(evidence))
-    if balance is not None and balance.rate >= LEAST_SLOPE and not _rests_late(evidence):
+    gained = [balance.rate] if balance else []
+    gained += [evidence.parts.mean] if evidence.parts else []
+    if max(gained, default=0.0) >= LEAST_SLOPE and not _rests_late(evidence):
         return Ruling("suspected", TIME_OF_DAY)
     return Ruling(shape or _of_shape(evidence))
 
 
 def _rests_late(evidence: Evidence) -> bool:
-    """Whether the second halves of the runs neither climb nor fall: what falls with the traffic
-    may hide what climbs."""
-    late = evidence.late
-    return late is not None and -LEAST_SLOPE < late.low and late.high < LEAST_SLOPE
+    """Whether the second halves of the runs do not climb, and nothing falls at any time of day:
+    what falls with the traffic may hide what climbs."""
+    late, parts = evidence.late, evidence.parts
+    if late is None or parts is None:
+        return False
+    rests = -LEAST_SLOPE < late.low and late.high < LEAST_SLOPE
+    return rests and min(parts.rates) > -LEAST_SLOPE
 
 
 def _of_growth(evidence: Evidence) -> str | None:
