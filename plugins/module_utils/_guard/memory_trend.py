@@ -12,7 +12,7 @@ from .._hermes import known_leaks, unit_journal
 from .._host import choice
 from .._host.errors import HistoryError, SettingError, host_faults
 from .._trend import analysis, chart, comparison, samples
-from . import config, history, limits, managed, sampling, suspension
+from . import config, history, limits, managed, restart_calendar, sampling, suspension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ MOST_POINTS = 300
 FIRST_DAY_HOURS = 720
 # The period between restarts until there is a verdict, and for a gateway that nobody watches.
 USUAL_CADENCE = "12h"
+# What must have been seen before a timer is made longer or taken away: each hour of the day in one
+# run, and each day of the week.
+LEAST_RUN_HOURS = 24
+LEAST_SPAN_HOURS = 168
 
 
 @host_faults
@@ -90,13 +94,26 @@ def recommended_cadences(names: list[str]) -> dict[str, str | None]:
     """
     every = config.load(config.FOLDER)
     verdicts = of_gateways([every[name] for name in names if name in every])
-    return {name: _cadence(verdicts.get(name)) for name in names}
+    return {
+        name: _cadence(verdicts.get(name), restart_calendar.installed_hours(name)) for name in names
+    }
 
 
-def _cadence(verdict: dict[str, Any] | None) -> str | None:
+def _cadence(verdict: dict[str, Any] | None, installed: float | None) -> str | None:
+    """The recommendation of ``verdict``, if there is the evidence to follow it.
+
+    A timer every ``installed`` hours (None for no timer) is not made longer and not taken away for
+    what was seen in runs of less than a day, nor in less than a week: a weekend shows little.
+    """
     if verdict is None or verdict["verdict"] == "insufficient":
-        return USUAL_CADENCE
+        return USUAL_CADENCE if installed is None else "%dh" % installed
     hours = verdict["recommended_restart_hours"]
+    enough = (
+        verdict["longest_run_hours"] >= LEAST_RUN_HOURS
+        and verdict["span_hours"] >= LEAST_SPAN_HOURS
+    )
+    if not enough and installed is not None and (hours is None or hours > installed):
+        hours = int(installed)
     return None if hours is None else "%dh" % hours
 
 

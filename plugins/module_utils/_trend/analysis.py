@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -67,6 +68,8 @@ def _figures(judged: Judgement, limit: float | None) -> dict[str, Any]:
         "observed_hours": rounded(seconds / HOUR),
         "segments": len(series.runs),
         "samples": len(series),
+        "span_hours": rounded((series.clock[-1] - series.clock[0]) / HOUR) if len(series) else None,
+        "longest_run_hours": rounded(_longest(series) / HOUR),
         "rss_mb": rounded(series.rss[-1] / MB) if len(series) else None,
         "limit_mb": rounded(limit),
         "hours_to_limit": None,
@@ -78,6 +81,12 @@ def _figures(judged: Judgement, limit: float | None) -> dict[str, Any]:
         "version": versions[-1] if versions else None,
         "judged_on": judged.evidence.judged_on + "_bytes",
     }
+
+
+def _longest(series: Series) -> float:
+    """The seconds in which the longest run was seen."""
+    lengths = [series.time[end - 1] - series.time[start] for start, end in series.bounds()]
+    return max(lengths, default=0.0)
 
 
 def _p_value(judged: Judgement) -> float | None:
@@ -94,20 +103,25 @@ def _forecast(
     ``limit`` is in MB, ``age`` is that of the last sample in hours. Returns how often to restart,
     if there is growth and a limit.
     """
-    rate, series = judged.rate, judged.series
-    if not judged.grows or rate is None:
+    rate, series = judged.rate, judged.evidence.series
+    if not judged.grows or rate is None or rate.slope <= 0:
         return None
-    fresh = forecast.fresh_level(series, rate.slope)
+    fresh = forecast.fresh_level(judged.series, rate.slope)
     answer["bigger_box"] = forecast.boxes(fresh, rate.slope)
     if not limit:
         return None
-    hours = forecast.hours_to(limit, series.footprint[-1] / MB, rate)
+    line = forecast.line_of(series, rate.slope)
     # It has gone on since the last sample.
     answer["hours_to_limit"], *answer["hours_to_limit_ci"] = [
-        None if one is None else rounded(max(0.0, one - age)) for one in hours
+        None if one is None else rounded(max(0.0, one - age))
+        for one in forecast.hours_to(limit, line, rate)
     ]
-    cadence = forecast.cadence(limit, fresh, rate.high)
+    # A run that ends at the limit has no bursts above it.
+    bursts = 0.0 if judged.deaths else forecast.HIGHER * line.highest
+    shortest = judged.deaths.shortest_hours if judged.deaths else math.inf
+    cadence = forecast.cadence(limit, fresh + bursts, rate.high, shortest)
     answer["recommended_restart_hours"] = cadence.every
     # The advice says what follows from the figures that are shown beside it, which are rounded.
-    shown = forecast.cadence(answer["limit_mb"], fresh, answer["slope_ci"][1])
+    high = answer["slope_ci"][1]
+    shown = forecast.cadence(answer["limit_mb"], fresh + bursts, high, shortest)
     return cadence._replace(available=shown.available)

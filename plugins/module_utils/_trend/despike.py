@@ -25,7 +25,7 @@ LEAST_MB = 20.0
 
 
 def hampel(values: Sequence[float], reach: int) -> list[float]:
-    """``values`` (MB) with each outlier replaced by the median of ``reach`` neighbours on each side."""
+    """``values`` (MB), each outlier replaced by the median of ``reach`` neighbours on each side."""
     cleaned = list(values)
     for index, value in enumerate(values):
         around = sorted(values[max(0, index - reach) : index + reach + 1])

@@ -21,9 +21,10 @@ P = 0.01
 BURST_HOURS = 2.5
 # In the quietest part of the day, a leak goes on at a third of its rate at least.
 PART_SHARE = 1 / 3
-# With less than a week, two days must lie above the day before by so many MB/h, and alike.
+# With less than a week, two or three days must lie above the day before by so many MB/h, and alike.
 LEAST_DAYS, WEEK_OF_DAYS = 2, 6
-SURE_DAILY_SLOPE, LIKE_DAYS = 5.0, 0.6
+SURE_DAILY_SLOPES = {2: 5.0, 3: 3.0}
+LIKE_DAYS = 0.6
 # With a week, five days of seven: a quarter of what is usual is enough, for a weekend adds less.
 LEAST_DAILY_SLOPE, DAY_SHARE, CLIMBING_SHARE = 0.75, 0.25, 0.7
 # What still climbs so fast after three days has lasted, even if it slows down.
@@ -59,6 +60,16 @@ def trend_of(parts: Iterable[Segment]) -> Trend | None:
     return Trend(slope, low, high, stats.p_value(s, variance), s)
 
 
+def judged_column(series: Series) -> tuple[str, Sequence[float]]:
+    """(name, values) of what is judged: anonymous memory if it is known, else RSS, both with swap.
+
+    File pages are not the process's to give back.
+    """
+    if len(series) and not any(map(math.isnan, series.anon)):
+        return "anon", series.anon
+    return "rss", series.resident
+
+
 class Evidence:
     """What a verdict is based on; sizes in MB, times in hours.
 
@@ -82,11 +93,8 @@ class Evidence:
     ) -> None:
         self.series = series
         self.p = p
-        # On anonymous memory, if it is known: file pages are not the process's to give back.
-        complete = len(series) and not any(math.isnan(value) for value in series.anon)
-        self.judged_on = "anon" if complete else "rss"
-        self.values: Sequence[float] = series.anon if complete else series.resident
-        runs, self.width = segments.bin_runs(series, self.values, most_pairs, warm_up)
+        self.judged_on, values = judged_column(series)
+        runs, self.width = segments.bin_runs(series, values, most_pairs, warm_up)
         self.runs = [one for one in runs if len(one.times) > 1]
         self.warm_up = warm_up
         lengths = self._lengths()
@@ -112,7 +120,7 @@ class Evidence:
         self.parts = daytime.parts_of(self.runs)
         longest = max(self.runs, key=lambda one: one.hours, default=None)
         self.days = daytime.days(longest) if longest else []
-        self.stairs = stairs.count(longest.baseline, self.noise) if longest else 0
+        self.stairs = stairs.count(longest.baseline) if longest else 0
 
     @property
     def slope(self) -> float:
@@ -160,14 +168,14 @@ class Evidence:
         days = self.days
         if len(days) < LEAST_DAYS:
             return False
-        last, before = days[-1], days[-2]
         if len(days) < WEEK_OF_DAYS:
-            least = SURE_DAILY_SLOPE * daytime.DAY
-            return min(last, before) >= max(least, LIKE_DAYS * max(last, before))
+            last = days[-3:]
+            least = daytime.DAY * SURE_DAILY_SLOPES[len(last)]
+            return min(last) >= max(least, LIKE_DAYS * max(last))
         week = days[-7:]
         usual = max(LEAST_DAILY_SLOPE * daytime.DAY, DAY_SHARE * stats.median(week))
         climbing = sum(1 for day in week if day >= usual)
-        return climbing >= CLIMBING_SHARE * len(week) and last > 0
+        return climbing >= CLIMBING_SHARE * len(week) and week[-1] > 0
 
     def clear(self) -> bool:
         """Whether the rise stands out from the noise."""

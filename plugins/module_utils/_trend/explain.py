@@ -13,7 +13,6 @@ from . import enough, verdict_rules
 from .evidence import Trend
 from .judgement import Judgement
 
-
 # Why growth is no more than suspected.
 DOUBTS = {
     verdict_rules.SHORT: "but no life was long enough, nor were there enough of them, "

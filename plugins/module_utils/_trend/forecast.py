@@ -8,6 +8,7 @@ Sizes are in MB, times in hours.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from .._host.display import HOUR, MB
@@ -16,14 +17,23 @@ from .segments import WARM_UP_HOURS
 from .series import Series
 from .stats import TheilSen
 
-# The cadences that the calendar of systemd can express and an operator can remember.
-CADENCES = (6, 12, 24, 48, 72, 168)
+# The cadences that the calendar of systemd can express and an operator can remember: they divide a
+# day, or are days. A shorter one would not get past hermes_restart_timer_min_uptime.
+CADENCES = (3, 4, 6, 8, 12, 24, 48, 72, 168)
 # The sizes, in GB of RAM, in which small servers are sold.
 SERVERS_GB = (2, 4, 8, 16)
 # What the rest of a small server takes.
 SYSTEM_MB = 512.0
-# How full memory may get, with a burst still to come.
-USABLE = 0.8
+# How full memory may get, if the highest burst seen comes at the end. The kernel acts near it.
+USABLE = 0.9
+# A burst may be higher than all that were seen.
+HIGHER = 1.25
+# Of the samples above the line, a forecast expects to meet this one when the limit is near.
+EXPECTED = 0.99
+# A cadence is shorter than the shortest run that was seen to die, by so much.
+BEFORE_DEATH = 0.9
+# The height of bursts needs no more samples than this, but for the highest.
+MOST_SAMPLES = 20000
 # Slower than this, an upgrade or a reboot comes first.
 NO_NEED_HOURS = 720.0
 # A run that was first seen within two warm-ups shows what a fresh gateway takes.
@@ -45,19 +55,50 @@ class Cadence(NamedTuple):
     available: float
 
 
-def hours_to(limit_mb: float, level_mb: float, rate: TheilSen) -> HoursToLimit:
-    """How long it takes to grow from ``level_mb`` to ``limit_mb``."""
-    left = max(0.0, limit_mb - level_mb)
-    latest = left / rate.low if rate.low > 0 else None
-    return HoursToLimit(left / rate.slope, left / rate.high, latest)
+class Line(NamedTuple):
+    """The line of the footprint in MB: its ``level`` at the last sample, and how far above it the
+    samples go: ``expected`` is the 99th percentile, ``highest`` the most."""
+
+    level: float
+    expected: float
+    highest: float
 
 
-def cadence(limit_mb: float, fresh_mb: float, fastest: float) -> Cadence:
+def line_of(series: Series, slope: float) -> Line:
+    """The line of ``slope`` MB/h through the samples of each run; ``series`` is not empty."""
+    above: list[float] = []
+    highest, level = 0.0, 0.0
+    every = 1 + len(series) // MOST_SAMPLES
+    pace = slope * MB / HOUR
+    for start, end in series.bounds():
+        born = series.time[start]
+        apart = [
+            size - pace * (at - born)
+            for size, at in zip(series.footprint[start:end], series.time[start:end])
+        ]
+        middle = stats.median(apart[::every])
+        above += [(one - middle) / MB for one in apart[::every]]
+        highest = max(highest, (max(apart) - middle) / MB)
+        level = (middle + pace * (series.time[end - 1] - born)) / MB
+    return Line(level, max(0.0, stats.quantile(above, EXPECTED)), highest)
+
+
+def hours_to(limit_mb: float, line: Line, rate: TheilSen) -> HoursToLimit:
+    """How long it takes until a sample reaches ``limit_mb``: bursts, too, run into it."""
+    left = limit_mb - line.level
+    expected = max(0.0, left - line.expected)
+    earliest = max(0.0, left - HIGHER * line.highest) / max(rate.high, rate.slope)
+    latest = max(0.0, left) / rate.low if rate.low > 0 else None
+    return HoursToLimit(expected / rate.slope, min(earliest, expected / rate.slope), latest)
+
+
+def cadence(limit_mb: float, fresh_mb: float, fastest: float, longest: float = math.inf) -> Cadence:
     """The longest cadence that keeps a gateway of ``fresh_mb``, growing by ``fastest``, in bounds.
 
-    It is the shortest one if none is short enough: compare ``available``.
+    ``fresh_mb`` has the bursts in it, and ``longest`` is the shortest run that was seen to die. It
+    is the shortest cadence if none is short enough: compare ``available``.
     """
-    hours = max(0.0, USABLE * limit_mb - fresh_mb) / fastest
+    hours = min(max(0.0, USABLE * limit_mb - fresh_mb) / fastest, BEFORE_DEATH * longest)
     if hours >= NO_NEED_HOURS:
         return Cadence(None, hours)
     return Cadence(max([one for one in CADENCES if one <= hours], default=CADENCES[0]), hours)

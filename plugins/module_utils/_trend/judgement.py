@@ -74,13 +74,16 @@ def judge(series: Series, limit_bytes: float | None = None) -> Judgement:
 def _of_deaths(series: Series, found: Deaths) -> Judgement | None:
     """The verdict on runs that end at the limit; None if they do not climb all the way to it."""
     warm_up = min(WARM_UP_HOURS, WARM_UP_SHARE * found.usual_hours)
+    if found.usual_hours < WARM_UP_HOURS / 2:
+        # There is hardly more than one sample after the start.
+        warm_up = 0.0
     evidence = Evidence(series, warm_up=warm_up)
     whole, late = evidence.whole, evidence.late
     if whole is None or not whole.climbs() or whole.slope < verdict_rules.LEAST_SLOPE:
         return None
-    if late is None or late.slope < verdict_rules.LATE_SHARE * whole.slope:
+    if late is not None and late.slope < verdict_rules.LATE_SHARE * whole.slope:
         return None
-    sure = found.count > deaths.LEAST
+    sure = late is not None and found.count > deaths.LEAST
     return Judgement(
         series, evidence, "leak" if sure else "suspected", verdict_rules.AT_LIMIT, found
     )

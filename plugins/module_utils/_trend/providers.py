@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import enough, explain, verdict_rules
-from .evidence import trend_of
+from .evidence import judged_column, trend_of
 from .judgement import Judgement
 from .segments import runs_in_bins, second_half
 
@@ -29,10 +29,11 @@ def _trend(
     judged: Judgement, provider: str, parts: list[tuple[int, int, str | None]]
 ) -> dict[str, Any]:
     evidence = judged.evidence
+    values = judged_column(judged.series)[1]
     runs = [
         run
         for start, end, _model in parts
-        for run in runs_in_bins(evidence.series, evidence.values, evidence.width, start, end)
+        for run in runs_in_bins(judged.series, values, evidence.width, start, end)
         if len(run.times) > 1
     ]
     segments = [run.segment for run in runs]
@@ -83,6 +84,9 @@ def switch(found: list[dict[str, Any]], judged: Judgement) -> str | None:
     growing = [one["provider"] for one in known if one["grows"]]
     if not growing:
         return "Memory grows with no provider (%s)." % said
+    if not judged.grows and judged.verdict != "saturating":
+        # Each part has fewer values than the whole and none of its tests: it blames by chance.
+        return "There is no leak to follow from one provider to another (%s)." % said
     if len(growing) < len(known):
         doubt = ""
         if judged.verdict == "saturating":

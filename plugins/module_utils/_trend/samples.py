@@ -10,11 +10,14 @@ sentence in the notes of the Series and as little else as possible.
 from __future__ import annotations
 
 import csv
+import io
 import operator
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from .._host.errors import HistoryError
+from . import plausible
 from .series import NUMBERS, Identity, Series
 
 NEEDED = ("timestamp", "invocation_id", "rss_bytes")
@@ -23,6 +26,8 @@ IDENTITY = Identity._fields
 _PASSED_OVER = ("invocation_id", "pid", "active_agents")
 # How much is read at once, and at most kept of a line that never ends.
 _BLOCK = 1 << 16
+# A file is put in order in memory, if it is not larger.
+_MOST_TO_REVERSE = 32 << 20
 # No byte or second that is measured here is as many.
 _TOO_MUCH = 1e18
 
@@ -42,13 +47,30 @@ def of_rows(rows: Iterable[Mapping[str, Any]]) -> Series:
 def of_file(path: str) -> Series:
     """The Series of the CSV file ``path``.
 
-    HistoryError if it cannot be read or lacks a column that is needed.
+    HistoryError if it cannot be read, lacks a column that is needed, or is in other units.
     """
     try:
         with open(path, "rb") as handle:
-            return _of_lines(handle, path)
+            series = _of_lines(handle, path)
+            if plausible.newest_first(series):
+                series = _reversed(handle, path)
     except OSError as exc:
         raise HistoryError("%s cannot be read: %s" % (path, exc.strerror)) from exc
+    fault = plausible.fault(series)
+    if fault:
+        raise HistoryError("%s: %s" % (path, fault))
+    return series
+
+
+def _reversed(handle: BinaryIO, path: str) -> Series:
+    """The Series of a file whose newest sample comes first."""
+    if os.fstat(handle.fileno()).st_size > _MOST_TO_REVERSE:
+        raise HistoryError("%s: the newest sample comes first; sort it by timestamp" % path)
+    handle.seek(0)
+    header, *lines = handle.read().rstrip(b"\n").split(b"\n")
+    series = _of_lines(io.BytesIO(b"\n".join([header, *reversed(lines), b""])), path)
+    series.notes.append("the newest sample comes first; they were put in order")
+    return series
 
 
 def _header(line: bytes, path: str) -> list[str]:

@@ -8,34 +8,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import jumps, stats
+from .jumps import Jump
 
 # One rise is a load, two may be chance, three are growth.
 LEAST_STAIRS = 3
-# The smallest of them is at least such a share of the largest: what fills rises by less each time.
-LIKE = 0.4
+# The smallest of them is at least such a share of the largest.
+LIKE = 0.5
 # MB. Smaller ones are lost in the ups and downs.
 LEAST_MB = 30.0
 # After a stair, the baseline keeps this share of it.
 KEPT = 0.6
+# The lowest that it is afterwards, but for a few bins.
+LOWEST = 0.02
 
 
-def count(baseline: Sequence[float], noise: float) -> int:
-    """How many stairs ``baseline`` (MB) climbs; 0 if they are fewer than three or unlike."""
-    least = max(LEAST_MB, 2 * noise)
-    rises = []
-    for jump in jumps.find(baseline, len(baseline)):
-        if jump.height < least:
-            if jump.height < -least:
-                return 0
-            continue
-        before = stats.median(baseline[max(0, jump.place - 2 * jumps.REACH) : jump.place])
-        lowest = stats.quantile(baseline[jump.place + 1 :] or [before], 0.02)
-        if lowest - before < KEPT * jump.height:
-            return 0
-        rises.append(jump.height)
-    # The first rise of a run is a cache that fills more often than a stair.
-    while len(rises) > LEAST_STAIRS and min(rises) < LIKE * rises[0]:
-        rises.pop(0)
-    if len(rises) < LEAST_STAIRS or min(rises) < LIKE * max(rises):
+def count(baseline: Sequence[float]) -> int:
+    """How many stairs ``baseline`` (MB) climbs; 0 if they are fewer than three."""
+    found = jumps.find(baseline, len(baseline))
+    # What is smaller by far, up or down, is the day's.
+    least = max(LEAST_MB, LIKE * max([jump.height for jump in found], default=0.0))
+    stairs = [jump for jump in found if abs(jump.height) >= least]
+    if len(stairs) < LEAST_STAIRS or not all(_is_kept(baseline, jump) for jump in stairs):
         return 0
-    return len(rises)
+    return len(stairs)
+
+
+def _is_kept(baseline: Sequence[float], jump: Jump) -> bool:
+    """Whether the baseline rises by ``jump`` and does not fall again by most of it."""
+    before = stats.median(baseline[max(0, jump.place - 2 * jumps.REACH) : jump.place])
+    lowest = stats.quantile(baseline[jump.place + 1 :], LOWEST)
+    return jump.height > 0 and lowest - before >= KEPT * jump.height

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from .._host.display import HOUR
 from . import stats
-from .evidence import P, Evidence
+from .evidence import Evidence, P
 from .series import Series
 
 # Hours. The first tells what began yesterday, the last has a weekend in it.

@@ -14,6 +14,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     config,
     history,
     memory_trend,
+    restart_calendar,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup, unit_files
@@ -29,6 +30,18 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
 
 TIMER = "hermes-gateway-restart.timer"
+# As hermes_restart_timer/vars/main.yml has them, on one host.
+CALENDARS = {
+    "3h": "*-*-* 0,3,6,9,12,15,18,21:17:00",
+    "4h": "*-*-* 1,5,9,13,17,21:17:00",
+    "6h": "*-*-* 3,9,15,21:17:00",
+    "8h": "*-*-* 5,13,21:17:00",
+    "12h": "*-*-* 7,19:17:00",
+    "24h": "*-*-* 7:17:00",
+    "48h": "*-*-01/2 7:17:00",
+    "72h": "*-*-01/3 7:17:00",
+    "168h": "Tue *-*-* 7:17:00",
+}
 CHECKOUT = Path(__file__).resolve().parents[5]
 
 
@@ -36,6 +49,7 @@ CHECKOUT = Path(__file__).resolve().parents[5]
 def host(tmp_path, systemd, monkeypatch):
     """A host with one guarded gateway, under a watchdog at 1024 MB."""
     monkeypatch.setattr(unit_files, "FOLDER", str(tmp_path / "units") + "/")
+    monkeypatch.setattr(restart_calendar, "FOLDER", str(tmp_path / "units"))
     monkeypatch.setattr(config, "PROGRAM", str(tmp_path / "hermes-guard"))
     monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     monkeypatch.setattr(
@@ -85,7 +99,7 @@ def apply(host, every):
     """
     listed = {"etc/guard.conf.d/timer.conf": "[DEFAULT]\nsplay = 1h\n"}
     if every is not None:
-        listed["units/" + TIMER] = "# hermes_ops.gateway\n%s\n" % every
+        listed["units/" + TIMER] = "# hermes_ops.gateway\nOnCalendar=%s\n" % CALENDARS[every]
     return guard_component.apply(
         {
             "component": "restart_timer",
@@ -102,25 +116,31 @@ def apply(host, every):
     )
 
 
-def seen(slope, hours=48):
-    """A history of one life in which memory grows by ``slope`` MB/h."""
+def seen(slope, hours=48, life=None):
+    """A history in which memory grows by ``slope`` MB/h, in one run or in runs of ``life`` hours."""
     folder = os.path.join(config.STATE, "hermes-gateway")
     rng = random.Random(3)
     start = int(time.time()) - hours * 3600
     os.makedirs(folder, exist_ok=True)
     lines = [",".join(history.COLUMNS)]
     for step in range(hours * 12):
-        rss = int((150 + slope * step / 12 + abs(rng.gauss(0, 3))) * (1 << 20))
+        run, age = divmod(step, int((life or hours) * 12))
+        rss = int((150 + slope * age / 12 + abs(rng.gauss(0, 3))) * (1 << 20))
         lines.append(
-            "%d,one,7,%d,%d,%d,0,%d,,,,p,m,0.19.0" % (start + step * 300, step * 300, rss, rss, rss)
+            "%d,run%d,7,%d,%d,%d,0,%d,,,,p,m,0.19.0"
+            % (start + step * 300, run, age * 300, rss, rss, rss)
         )
     with open(os.path.join(folder, history.NAME), "w", encoding="utf-8") as handle:
         handle.write("\n".join(lines) + "\n")
 
 
 def calendar(host):
+    """How often the installed timer elapses, such as "12h"; None if there is none."""
     path = host / "units" / TIMER
-    return path.read_text().splitlines()[1] if path.exists() else None
+    if not path.exists():
+        return None
+    written = path.read_text().splitlines()[1].partition("=")[2]
+    return {text: every for every, text in CALENDARS.items()}[written]
 
 
 def test_twelve_hours_until_there_is_a_verdict(host):
@@ -135,7 +155,7 @@ def test_a_leak_has_what_it_asks_for(host):
     hours = memory_trend.of_gateways(list(config.load(config.FOLDER).values()))["hermes-gateway"][
         "recommended_restart_hours"
     ]
-    assert hours in (6, 12, 24)
+    assert hours in forecast.CADENCES and hours <= 24
     result = apply(host, recommended())
     assert calendar(host) == "%dh" % hours
     assert set(result["next_elapse"]) == {TIMER}
@@ -143,8 +163,9 @@ def test_a_leak_has_what_it_asks_for(host):
 
 
 def test_without_a_leak_there_is_no_timer(host):
+    """A week in one run has shown each hour of the day and each day of the week."""
     apply(host, recommended())
-    seen(0)
+    seen(0, hours=170)
     assert recommended() is None
     result = apply(host, recommended())
     assert (result["changed"], calendar(host), result["next_elapse"]) == (True, None, {})
@@ -152,12 +173,54 @@ def test_without_a_leak_there_is_no_timer(host):
     assert not apply(host, recommended())["changed"]
 
 
+@pytest.mark.parametrize(("hours", "life"), [(48, None), (160, None), (400, 12), (400, 23)])
+def test_a_timer_is_not_taken_away_on_short_runs_or_less_than_a_week(host, hours, life):
+    """What a run of 12 h hides, and what a weekend hides, ends in a run without a timer."""
+    apply(host, "12h")
+    seen(0, hours, life)
+    assert recommended() == "12h"
+
+
+def test_a_timer_is_not_made_longer_on_short_runs(host):
+    """A slow leak under restarts every 6 h would get a day: more than any run has shown."""
+    apply(host, "6h")
+    seen(10, hours=240, life=6)
+    assert recommended() == "6h"
+
+
+def test_a_timer_is_made_shorter_at_once(host):
+    apply(host, "24h")
+    seen(60, hours=48, life=12)
+    assert int(recommended()[:-1]) < 24
+
+
+def test_without_a_timer_none_is_added_for_a_verdict_that_asks_for_none(host):
+    seen(0, hours=48)
+    assert recommended() is None
+
+
+def test_too_little_keeps_the_timer_that_there_is(host):
+    apply(host, "6h")
+    seen(0, hours=2)
+    assert recommended() == "6h"
+
+
+@pytest.mark.parametrize("every", list(CALENDARS))
+def test_the_calendar_of_a_timer_is_read(every):
+    assert "%dh" % restart_calendar.hours_of(CALENDARS[every]) == every
+
+
+@pytest.mark.parametrize("text", ["03:30", "Mon,Thu 04:00", "*-*-* 4:17", ""])
+def test_a_calendar_of_an_operator_is_not_read(text):
+    assert restart_calendar.hours_of(text) is None
+
+
 def test_the_calendar_follows(host):
     seen(0)
     apply(host, recommended())
     seen(100)
     assert apply(host, recommended())["changed"]
-    assert calendar(host) == "6h"
+    assert calendar(host) in ("3h", "4h", "6h")
 
 
 def test_settings_that_a_later_role_writes_anew_do_not_stop_the_guard(host):

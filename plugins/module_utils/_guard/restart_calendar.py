@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How often the installed restart timer of a gateway elapses, read from its unit file."""
+
+from __future__ import annotations
+
+import os
+import re
+
+# Where the role hermes_restart_timer puts its units.
+FOLDER = "/etc/systemd/system"
+# A calendar of the role hermes_restart_timer: a day of the week, the days of the month, the hours.
+_CALENDAR = re.compile(
+    r"^(?P<week>[A-Z][a-z]{2} )?\*-\*-(?:\*|01/(?P<days>[0-9]{1,2})) "
+    r"(?P<hours>[0-9,]+):[0-9]{2}:00$"
+)
+_PREFIX = "OnCalendar="
+DAY = 24.0
+
+
+def installed_hours(name: str) -> float | None:
+    """The hours between two restarts of gateway ``name``; None if it has no timer.
+
+    Also None for a calendar that the role did not write: an operator's times are not ours to
+    compare with.
+    """
+    path = os.path.join(FOLDER, "%s-restart.timer" % name)
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            lines = [line.strip() for line in handle]
+    except OSError:
+        return None
+    calendars = [line[len(_PREFIX) :] for line in lines if line.startswith(_PREFIX)]
+    return hours_of(calendars[0]) if len(calendars) == 1 else None
+
+
+def hours_of(calendar: str) -> float | None:
+    """The hours between two times of ``calendar``; None if it is not one of the role's."""
+    found = _CALENDAR.match(calendar)
+    if found is None:
+        return None
+    if found.group("week"):
+        return 7 * DAY
+    return DAY * int(found.group("days") or 1) / len(found.group("hours").split(","))
