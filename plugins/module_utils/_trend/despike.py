@@ -22,15 +22,24 @@ HOURS = 2.5
 DEVIATIONS = 4.0
 # and so many MB: what differs by less does no harm.
 LEAST_MB = 20.0
+# Of fewer values than this, none is known to be the outlier.
+LEAST_NEIGHBOURS = 5
 
 
-def hampel(values: Sequence[float], reach: int) -> list[float]:
-    """``values`` (MB), each outlier replaced by the median of ``reach`` neighbours on each side."""
+def hampel(times: Sequence[float], values: Sequence[float]) -> list[float]:
+    """``values`` (MB) at ``times`` (hours), each outlier replaced by the median around it."""
     cleaned = list(values)
-    for index, value in enumerate(values):
-        around = sorted(values[max(0, index - reach) : index + reach + 1])
+    first, end = 0, 0
+    for index, at in enumerate(times):
+        while times[first] < at - HOURS:
+            first += 1
+        while end < len(times) and times[end] <= at + HOURS:
+            end += 1
+        if end - first < LEAST_NEIGHBOURS:
+            continue
+        around = sorted(values[first:end])
         middle = around[len(around) // 2]
-        apart = abs(value - middle)
+        apart = abs(values[index] - middle)
         if apart <= LEAST_MB:
             continue
         if apart > DEVIATIONS * stats.SIGMA_OF_MAD * stats.median_absolute_deviation(around):

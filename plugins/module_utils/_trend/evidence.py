@@ -60,6 +60,12 @@ def trend_of(parts: Iterable[Segment]) -> Trend | None:
     return Trend(slope, low, high, stats.p_value(s, variance), s)
 
 
+def _slope_of(parts: Iterable[Segment]) -> float:
+    """Sen's slope of ``parts``; 0 if no two values can be compared."""
+    ordered = stats.pairwise_slopes(parts)
+    return stats.theil_sen(ordered, 0.0).slope if ordered else 0.0
+
+
 def judged_column(series: Series) -> tuple[str, Sequence[float]]:
     """(name, values) of what is judged: anonymous memory if it is known, else RSS, both with swap.
 
@@ -73,10 +79,10 @@ def judged_column(series: Series) -> tuple[str, Sequence[float]]:
 class Evidence:
     """What a verdict is based on; sizes in MB, times in hours.
 
-    ``whole`` is the trend of the whole, ``early`` and ``late`` of the first and second halves of
-    the runs, ``pieces`` of what is left between jumps. ``rise`` is what the whole climbed, ``fall``
-    what was given back in all, ``deepest`` the most at once; ``noise`` is how far the baseline
-    usually is from its line.
+    ``whole`` is the trend of the whole, ``late`` of the second halves of the runs, ``pieces`` of
+    what is left between jumps; ``early`` is the slope of the first halves. ``rise`` is what the
+    whole climbed, ``fall`` what was given back in all, ``deepest`` the most at once; ``noise`` is
+    how far the baseline usually is from its line.
 
     ``restarted`` says that no run was long enough to tell its age from the time of day. If one was,
     only such runs count. ``balance`` is what runs gain over whole days, ``parts`` the rate in each
@@ -108,7 +114,7 @@ class Evidence:
         self.bins = sum(len(one.times) for one in self.runs)
         self.whole = trend_of(self.segments)
         halves = [segments.halves(one) for one in self.segments]
-        self.early = trend_of([first for first, _second in halves])
+        self.early = _slope_of([first for first, _second in halves])
         self.late = trend_of([second for _first, second in halves])
         self.pieces = trend_of([piece for one in self.segments for piece in jumps.cut(one)])
         reach = max(1, int(BURST_HOURS / self.width))

@@ -63,11 +63,10 @@ def judge(series: Series, limit_bytes: float | None = None) -> Judgement:
     evidence = Evidence(series)
     verdict, reason = verdict_rules.rule(evidence)
     if verdict not in ("leak", "insufficient"):
-        for window in windows.of(series):
+        for window in windows.of(series, evidence):
             lately = verdict_rules.rule(window)
             if lately.verdict == "leak" or lately.verdict == "suspected" != verdict:
-                if windows.is_new_high(window, evidence):
-                    return Judgement(series, window, lately.verdict, verdict_rules.LATELY)
+                return Judgement(series, window, lately.verdict, verdict_rules.LATELY)
     return Judgement(series, evidence, verdict, reason)
 
 

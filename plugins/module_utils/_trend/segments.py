@@ -104,7 +104,7 @@ def runs_in_bins(
             held.append(values[index])
         binned.close(ages, held, clock)
         if binned.times:
-            binned.baseline = despike.hampel(binned.baseline, max(2, round(despike.HOURS / width)))
+            binned.baseline = despike.hampel(binned.times, binned.baseline)
             binned.last_mb = values[last - 1] / MB
             found.append(binned)
     return found

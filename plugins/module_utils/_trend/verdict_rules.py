@@ -124,10 +124,9 @@ def _rests_late(evidence: Evidence) -> bool:
 
 def _of_growth(evidence: Evidence) -> str | None:
     """Why what climbs as a whole is not growth that goes on; None if it is."""
-    early = evidence.early.slope if evidence.early else 0.0
     if not _goes_on(evidence.pieces, evidence.slope, evidence.slope):
         return "saturating" if _jumps_early(evidence) else "step"
-    if not _goes_on(evidence.late, max(evidence.slope, early), evidence.slope):
+    if not _goes_on(evidence.late, max(evidence.slope, evidence.early), evidence.slope):
         return "saturating"
     if evidence.fall > GIVEN_BACK_SHARE * evidence.rise:
         return "sawtooth"

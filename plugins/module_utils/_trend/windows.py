@@ -23,38 +23,43 @@ LONGER = 1.25
 MOST_PAIRS = 8000
 # The end must lie above all that came before the window by so many times its noise.
 ABOVE = 4.0
+# All, but for one in a hundred.
+HIGHEST = 0.99
 # MB that it must lie above it, if there is no noise to speak of.
 LEAST_MB = 20.0
-# The level at the end is the median of so many bins.
-END_BINS = 4
+# The level at the end is the median of so many hours, or of the last bin.
+END_HOURS = 2.0
 
 
-def of(series: Series) -> Iterator[Evidence]:
-    """The evidence of each window, the longest first."""
-    if not len(series):
+def of(series: Series, whole: Evidence) -> Iterator[Evidence]:
+    """The evidence of each window, the longest first, at whose end memory is higher than before it.
+
+    ``whole`` is the evidence of all.
+    """
+    if not len(series) or not whole.runs:
         return
     end = series.clock[-1]
     for hours in WINDOWS:
-        if end - series.clock[0] < LONGER * hours * HOUR:
+        begin = end - hours * HOUR
+        if end - series.clock[0] < LONGER * hours * HOUR or not _is_new_high(whole, begin / HOUR):
             continue
-        first = bisect_left(series.clock, end - hours * HOUR)
+        first = bisect_left(series.clock, begin)
         if len(series) - first > 1:
             yield Evidence(series.part(first, len(series)), MOST_PAIRS, P_OF_WINDOW)
 
 
-def is_new_high(window: Evidence, whole: Evidence) -> bool:
-    """Whether the end of ``window`` lies above all that the runs of ``whole`` were before it."""
-    if not window.runs or not whole.runs:
+def _is_new_high(whole: Evidence, begin: float) -> bool:
+    """Whether the memory after ``begin`` (hours since the epoch) ends above all before it."""
+    if whole.restarted:
+        # The last run may have just begun: the highest of each run is what compares.
+        before = [max(run.baseline) for run in whole.runs if run.clocks[-1] < begin]
+        after = [max(run.baseline) for run in whole.runs if run.clocks[0] >= begin]
+    else:
+        bins = [pair for run in whole.runs for pair in zip(run.clocks, run.baseline)]
+        before = [value for clock, value in bins if clock < begin]
+        after = [value for clock, value in bins if clock >= bins[-1][0] - END_HOURS]
+    if not before or not after:
         return False
-    begin = window.runs[0].clocks[0]
-    before = [
-        value
-        for run in whole.runs
-        for clock, value in zip(run.clocks, run.baseline)
-        if clock < begin
-    ]
-    if not before:
-        return False
-    level = stats.median(window.runs[-1].baseline[-END_BINS:])
     noise = stats.SIGMA_OF_MAD * stats.median_absolute_deviation(before)
-    return level > stats.quantile(before, 0.99) + max(LEAST_MB, ABOVE * noise)
+    highest = stats.quantile(before, HIGHEST)
+    return stats.median(after) > highest + max(LEAST_MB, ABOVE * noise)

@@ -112,7 +112,8 @@ def test_a_long_warm_up_does_not_push_the_rate_out_of_its_interval(trend, runs):
     ]
     found = trend(rows)
     assert found["verdict"] == "leak"
-    assert 0 < found["slope_ci"][0] <= 40 <= found["slope_ci"][1] < 44
+    # A tenth at the top for what is not known, and at the bottom what a cache may take in 12 h.
+    assert 0 < found["slope_ci"][0] <= 40 <= found["slope_ci"][1] < 46
 
 
 def test_restarts_are_no_trend(trend, run):

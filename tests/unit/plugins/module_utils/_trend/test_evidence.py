@@ -26,7 +26,7 @@ def test_a_leak_in_numbers(runs):
 
 def test_nothing_in_numbers():
     found = of([])
-    assert (found.whole, found.early, found.late, found.pieces) == (None,) * 4
+    assert (found.whole, found.late, found.pieces, found.early) == (None, None, None, 0)
     assert (found.hours, found.bins, found.rise, found.noise, found.fall) == (0, 0, 0, 0, 0)
     assert not found.long_enough()
 
@@ -43,10 +43,19 @@ def test_a_rise_of_few_values_may_be_chance():
     assert not evidence.trend_of([Segment(list(range(30)), list(range(30, 0, -1)))]).climbs()
 
 
-def test_anonymous_memory_is_judged_if_each_sample_has_it(run):
+def test_anonymous_memory_is_judged_if_it_is_known(run):
+    """With what of it is swapped out; a row without it is taken to have as many file pages."""
     rows = [dict(row, anon_bytes=100 * MB, swap_bytes=50 * MB) for row in run(24, 5)]
-    assert of(rows).judged_on == "anon" and of(rows).values[0] == 150 * MB
-    assert of(rows[:-1] + run(24, 5)[-1:]).judged_on == "rss"
+    name, values = evidence.judged_column(samples.of_rows(rows))
+    assert name == "anon" and values[0] == 150 * MB
+    name, values = evidence.judged_column(samples.of_rows(rows[:-1] + run(24, 5)[-1:]))
+    assert name == "anon" and values[-1] == pytest.approx(150 * MB, abs=15 * MB)
+
+
+def test_without_anonymous_memory_rss_is_judged_with_swap(run):
+    rows = [dict(row, swap_bytes=50 * MB) for row in run(24, 5)]
+    name, values = evidence.judged_column(samples.of_rows(rows))
+    assert name == "rss" and values[0] == rows[0]["rss_bytes"] + 50 * MB
 
 
 def test_rough_slope():

@@ -28,7 +28,10 @@ def test_the_rate_of_what_does_not_grow_is_that_of_the_whole(run):
 
 
 def test_the_interval_of_growth_holds_that_of_the_second_halves(runs):
-    """Each run takes 80 MB more in its first hours: the second halves are slower."""
+    """Each run takes 80 MB more in its first hours: the second halves are slower.
+
+    Runs of 12 h cannot tell that from a leak, so the interval reaches further down still.
+    """
     rows = [
         dict(row, rss_bytes=row["rss_bytes"] + int(80 * MB * (1 - math.exp(-(place % 144) / 6))))
         for place, row in enumerate(runs(14, 12, 40))
@@ -36,5 +39,7 @@ def test_the_interval_of_growth_holds_that_of_the_second_halves(runs):
     found = judge(rows)
     whole, late = found.evidence.whole, found.evidence.late
     assert found.grows and late.slope < whole.slope
-    assert found.rate == (whole.slope, min(whole.low, late.low), max(whole.high, late.high))
-    assert found.rate.low < whole.low
+    assert (
+        found.rate.low < min(whole.low, late.low) and max(whole.high, late.high) < found.rate.high
+    )
+    assert found.rate.low < 40 < found.rate.high
