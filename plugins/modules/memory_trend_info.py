@@ -106,6 +106,14 @@ trends:
       description: How many samples were used.
       type: int
       sample: 1969
+    span_hours:
+      description: From the first sample to the last one, in hours, null without a sample.
+      type: float
+      sample: 167.9
+    longest_run_hours:
+      description: How long the longest run was seen, in hours.
+      type: float
+      sample: 11.9
     rss_mb:
       description: The last resident set size, null without a sample.
       type: float
@@ -123,14 +131,14 @@ trends:
       type: float
       sample: 34.4
     hours_to_limit_ci:
-      description: The earliest and the latest time, by RV(trends.slope_ci); the latest is null
-        where it may be never.
+      description: The earliest and the latest time, by RV(trends.slope_ci) and by the bursts above
+        the line; the latest is null if it may be never.
       type: list
       elements: float
       sample: [33.8, 35.0]
     recommended_restart_hours:
-      description: How often to restart it until the leak is mended, V(6), V(12), V(24) or longer,
-        null for no need.
+      description: How often to restart it until the leak is fixed, V(3), V(4), V(6), V(8), V(12),
+        V(24), V(48), V(72) or V(168), null for no need.
       type: int
       sample: 24
     faster_than_known:
@@ -162,8 +170,8 @@ trends:
       type: str
       sample: 0.16.0
     judged_on:
-      description: The memory that is judged, V(anon_bytes) where the whole history has it, else
-        V(rss_bytes).
+      description: The memory that is judged, V(anon_bytes) if it is known, else V(rss_bytes), both
+        with what is swapped out.
       type: str
       sample: anon_bytes
     providers:

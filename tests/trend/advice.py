@@ -1,0 +1,131 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Does a gateway that is restarted as advised run out of memory, and does a forecast come in time?
+
+    python3 tests/trend/advice.py --first 1000 --seeds 300
+
+Each seed is a gateway that leaks, with a limit of 1, 2 or 4 GB and without a watchdog. It is seen
+for 3 to 14 days under one of the usual calendars, or until it is killed. Then two things happen:
+
+- it is restarted every ``recommended_restart_hours`` for 30 days: how many are killed?
+- it is restarted no more: does it die before the earliest end of ``hours_to_limit``?
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1] / ".build/collections"), str(HERE)]
+
+import shapes
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
+from gateway import MB, Gateway, Restarts, simulate
+
+LIMITS_MB = (1024.0, 2048.0, 4096.0)
+FOLLOWED_DAYS = 30
+# The most that may be killed, and the most that may die before the earliest end.
+KILLED, EARLY = 0.01, 0.05
+CALENDARS = (
+    lambda chance: Restarts(),
+    lambda chance: Restarts(every=12.0),
+    lambda chance: Restarts(clock=(chance.randrange(24),)),
+    lambda chance: Restarts(clock=tuple(chance.randrange(6) + 6 * part for part in range(4))),
+)
+
+
+class Followed(NamedTuple):
+    """What came of one gateway; None for what was not advised or not forecast."""
+
+    seed: int
+    verdict: str
+    limit_mb: float
+    every: int | None
+    killed: bool | None
+    earliest: float | None
+    died_after: float | None
+
+
+def draw(chance: random.Random) -> tuple[Gateway, float]:
+    """A gateway that leaks, and for how many hours it is seen."""
+    gateway = shapes.any_gateway(chance)
+    gateway.limit = chance.choice(LIMITS_MB)
+    gateway.memory.swap_above = math.inf
+    rate = shapes.log_uniform(chance, 2, 60)
+    if chance.random() < 0.5:
+        gateway.leak.hourly = rate
+    else:
+        gateway.leak.each = rate * 24 / gateway.traffic.a_day
+    gateway.restarts = chance.choice(CALENDARS)(chance)
+    return gateway, 24 * chance.choice((3, 7, 14))
+
+
+def follow(seed: int) -> Followed:
+    """Judge the gateway of ``seed``, then do as advised, and in another world nothing."""
+    chance = random.Random("advice %d" % seed)
+    gateway, hours = draw(chance)
+    history = simulate(gateway, hours, chance)
+    rows = history.rows
+    answer = analysis.trend(rows, gateway.limit * MB)
+    every = answer["recommended_restart_hours"]
+    killed = None
+    if every is not None:
+        advised = copy.deepcopy(gateway)
+        advised.restarts = Restarts(every=float(every))
+        advised.sampling.minutes = 5.0
+        killed = bool(simulate(advised, 24.0 * FOLLOWED_DAYS, chance).kills)
+    elif answer["verdict"] not in ("leak", "suspected", "insufficient"):
+        # No timer is advised: as it would run until the next update.
+        alone = copy.deepcopy(gateway)
+        alone.restarts = Restarts()
+        killed = bool(simulate(alone, 24.0 * FOLLOWED_DAYS, chance).kills)
+    earliest, died = None, None
+    if answer["hours_to_limit_ci"] and not history.kills and not gateway.restarts.clock:
+        if math.isinf(gateway.restarts.every):
+            earliest = answer["hours_to_limit_ci"][0]
+            # The same gateway, the same chance, seen for longer.
+            again = random.Random("advice %d" % seed)
+            same, hours = draw(again)
+            later = simulate(same, hours + 24.0 * FOLLOWED_DAYS, again)
+            if later.kills:
+                died = later.kills[0] - hours
+    return Followed(seed, answer["verdict"], gateway.limit, every, killed, earliest, died)
+
+
+def report(found: Sequence[Followed]) -> str:
+    """The rates, as lines."""
+    followed = [one for one in found if one.killed is not None]
+    killed = [one for one in followed if one.killed]
+    forecast = [one for one in found if one.earliest is not None and one.died_after is not None]
+    early = [one for one in forecast if one.died_after < one.earliest]
+    return "\n".join(
+        [
+            "%d of %d are killed within %d days although the advice is followed"
+            % (len(killed), len(followed), FOLLOWED_DAYS),
+            "%d of %d die before the earliest end of hours_to_limit" % (len(early), len(forecast)),
+        ]
+        + ["killed: %s" % (one,) for one in killed]
+        + ["early: %s" % (one,) for one in early]
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=30, help="how many (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=0, help="the first (default: %(default)s)")
+    options = parser.parse_args()
+    found = [follow(seed) for seed in range(options.first, options.first + options.seeds)]
+    print(report(found))
+    followed = [one for one in found if one.killed is not None]
+    return 1 if sum(1 for one in followed if one.killed) > KILLED * len(followed) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
