@@ -10,12 +10,13 @@ either trend.
 from __future__ import annotations
 
 import calendar
+import math
 import re
 import time
 from typing import Any, NamedTuple
 
 from .._host.display import HOUR
-from . import explain, judgement, stats
+from . import explain, judgement, stats, verdict_rules
 from .judgement import Judgement
 from .series import Series
 
@@ -23,6 +24,8 @@ from .series import Series
 ENOUGH_HOURS = 168.0
 # Of that time, gateways must have been sampled in so many hours at least.
 SEEN_HOURS = ENOUGH_HOURS / 2
+# By so many standard errors must runs gain more after a change than before it.
+SURE_ERRORS = 3.0
 # One sample may have been taken while the clock was wrong: the median of so many was not.
 CLOCKS = 5
 VERSION = "version"
@@ -149,7 +152,7 @@ def _result(before: Judgement, after: Judgement, left: float) -> tuple[str, floa
         return ("still_leaking" if after.grows else "no_baseline"), None
     if after.grows:
         if not before.grows:
-            return "new_leak", None
+            return _result_of_new_growth(before, after)
         # Not by chance, if the intervals have nothing in common.
         return ("improved" if after.rate.high < before.rate.low else "still_leaking"), None
     if not before.grows:
@@ -162,6 +165,24 @@ def _result(before: Judgement, after: Judgement, left: float) -> tuple[str, floa
         return "fixed", None
     # No growth was found, but what was there before would still be within the noise.
     return "not_enough_yet", ENOUGH_HOURS
+
+
+def _result_of_new_growth(before: Judgement, after: Judgement) -> tuple[str, float | None]:
+    """The result if it grows after the change, and was not said to grow before it."""
+    if after.verdict == "leak" and not after.evidence.restarted:
+        return "new_leak", None
+    # Under restarts the same cache is called growth in one week and none in the next: what counts
+    # is whether runs gain more than they did.
+    gains = before.evidence.balance, after.evidence.balance
+    if gains[0] is None or gains[1] is None:
+        return "not_enough_yet", ENOUGH_HOURS
+    error = math.hypot(gains[0].error, gains[1].error)
+    more = gains[1].rate - gains[0].rate
+    if more > verdict_rules.LEAST_SLOPE + SURE_ERRORS * error:
+        return "new_leak", None
+    if after.verdict == "leak" or math.isinf(error):
+        return "not_enough_yet", ENOUGH_HOURS
+    return "no_leak", None
 
 
 def _why(answer: dict[str, Any]) -> str:

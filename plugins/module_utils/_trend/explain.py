@@ -107,9 +107,9 @@ def settle(judged: Judgement, now: float | None) -> str | None:
     evidence = judged.evidence
     if judged.reason == verdict_rules.TIME_OF_DAY and evidence.restarted:
         return (
-            "Two days without a calendar restart, three if it grows by day only, so that each hour "
-            "of the day is seen at two ages: the playbook confirm.yml suspends the timer and leaves "
-            "the watchdog armed."
+            "Two days without a calendar restart, three if it grows by day only, so that each "
+            "hour of the day is seen at two ages: the playbook confirm.yml suspends the timer "
+            "and leaves the watchdog armed."
         )
     if judged.reason != verdict_rules.SHORT:
         hours = evidence.hours_until_clear() if evidence.slope > 0 else 0.0
