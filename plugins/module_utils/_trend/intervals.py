@@ -34,7 +34,8 @@ def of_growth(evidence: Evidence, whole: Trend) -> TheilSen:
         return _of_restarted(evidence, whole.slope, low, high)
     rates = [one / daytime.DAY for one in evidence.days[-2:]]
     reach = ENDS * evidence.noise / evidence.longest
-    return TheilSen(whole.slope, min(low + rates) - reach, max(high + rates) + reach)
+    least = min(low + rates) - reach - FILL_MB / evidence.longest
+    return TheilSen(whole.slope, least, max(high + rates) + reach)
 
 
 def _of_restarted(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import deaths, intervals, verdict_rules, windows
+from . import deaths, intervals, slowing, verdict_rules, windows
 from .deaths import Deaths
 from .evidence import Evidence
 from .segments import WARM_UP_HOURS
@@ -82,7 +82,9 @@ def _of_deaths(series: Series, found: Deaths) -> Judgement | None:
         return None
     if late is not None and late.slope < verdict_rules.LATE_SHARE * whole.slope:
         return None
-    sure = late is not None and found.count > deaths.LEAST
+    # A timer, too, may end a cache that fills near the limit: then it grows less late in a run.
+    steady = late is not None and late.slope >= verdict_rules.STEADY_SHARE * whole.slope
+    sure = steady and found.count > deaths.LEAST and not slowing.slows(evidence.runs)
     return Judgement(
         series, evidence, "leak" if sure else "suspected", verdict_rules.AT_LIMIT, found
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import enough, explain, verdict_rules
+from . import enough, explain, slowing, verdict_rules
 from .evidence import judged_column, trend_of
 from .judgement import Judgement
 from .segments import runs_in_bins, second_half
@@ -60,6 +60,8 @@ def _trend(
             whole.climbs()
             and whole.slope >= verdict_rules.LEAST_SLOPE
             and last >= verdict_rules.LATE_SHARE * whole.slope
+            # A cache that filled with one provider is no leak of it.
+            and (judged.grows or not slowing.slows(runs))
         )
     return found
 
@@ -93,9 +95,13 @@ def switch(found: list[dict[str, Any]], judged: Judgement) -> str | None:
             doubt = (
                 " A cache that has filled in the meantime looks the same: switch back to be sure."
             )
-        return "Memory grows with %s only (%s): the leak does not survive the switch.%s" % (
+        leak = (
+            "the leak does not" if judged.verdict != "suspected" else "if it leaks, that does not"
+        )
+        return "Memory grows with %s only (%s): %s survive the switch.%s" % (
             " and ".join(growing),
             said,
+            leak,
             doubt,
         )
     if not judged.grows:

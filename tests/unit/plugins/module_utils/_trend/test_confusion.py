@@ -56,7 +56,7 @@ def test_a_broken_promise_is_told():
     count = confusion.collections.Counter
     found = {
         "flat, 72 h": (count(leak=3, flat=97), 1.0),
-        "leak of 2 MB/h, 72 h": (count(leak=94, flat=6), 0.89),
+        "leak of 2 MB/h, 10 days": (count(leak=94, flat=6), 0.89),
     }
     assert len(confusion.faults(found)) == 3
     assert "| flat, 72 h | harmless | 3 |" in confusion.table(found)

@@ -41,7 +41,7 @@ def test_bursts_count_as_memory_that_must_be_free(trend, run):
         dict(row, rss_bytes=row["rss_bytes"] + (300 * MB if place % 72 == 0 else 0))
         for place, row in enumerate(plain)
     ]
-    calm, bursting = trend(plain, 1024 * MB), trend(rows, 1024 * MB)
+    calm, bursting = trend(plain, 1200 * MB), trend(rows, 1200 * MB)
     # The next burst of that height reaches the limit 60 h earlier, and one may be a quarter higher.
     assert calm["hours_to_limit"] - bursting["hours_to_limit"] == pytest.approx(60, abs=3)
     assert calm["hours_to_limit_ci"][0] - bursting["hours_to_limit_ci"][0] >= 65

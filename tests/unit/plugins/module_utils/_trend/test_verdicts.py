@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shapes of a gateway that is followed from message to message, with one seed of each.
+
+tests/trend/verdicts.py with a hundred is the proof, this is the alarm.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[4] / "trend"
+sys.path.insert(0, str(FOLDER))
+_spec = importlib.util.spec_from_file_location("verdicts", str(FOLDER / "verdicts.py"))
+verdicts = importlib.util.module_from_spec(_spec)
+sys.modules["verdicts"] = verdicts
+_spec.loader.exec_module(verdicts)
+
+SEED = 6000
+
+
+def names(answer):
+    return [name for name, shape in verdicts.shapes.SHAPES.items() if shape.answer == answer]
+
+
+@pytest.mark.parametrize("name", names("clean"))
+def test_nothing_leaks(name):
+    assert verdicts.judge((name, SEED)).verdict != "leak"
+
+
+def test_leaks_are_found():
+    """Over all of them: one seed of each cannot tell 95 % from 90."""
+    found = [verdicts.judge((name, SEED)) for name in names("leak")]
+    assert sum(one.verdict == "leak" for one in found) >= len(found) - 1, found
+
+
+def test_leaks_that_cannot_be_proven_are_suspected():
+    found = [verdicts.judge((name, SEED)) for name in names("hidden")]
+    right = sum(one.verdict in ("leak", "suspected") for one in found)
+    assert right >= len(found) - 1, found
+
+
+def test_same_seed_same_history():
+    name = names("clean")[0]
+    rows = [verdicts.shapes.history(name, seed)[0].rows for seed in (1, 1, 2)]
+    assert rows[0] == rows[1] != rows[2]
+
+
+def test_a_broken_promise_is_told():
+    count = verdicts.collections.Counter
+    tally = verdicts.Tally(count(leak=3, flat=97), None)
+    assert verdicts.faults(names("clean")[0], tally) == ["3 % false leak"]
+    tally = verdicts.Tally(count(leak=90, flat=10), 0.5)
+    assert len(verdicts.faults(names("leak")[0], tally)) == 3
