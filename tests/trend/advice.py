@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE.parents[1] / ".build/collections"), str(HERE)]
 
 import shapes
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
-from gateway import MB, Gateway, Restarts, simulate
+from gateway import MB, Gateway, Leak, Restarts, simulate
 
 LIMITS_MB = (1024.0, 2048.0, 4096.0)
 FOLLOWED_DAYS = 30
@@ -72,31 +72,39 @@ def follow(seed: int) -> Followed:
     chance = random.Random("advice %d" % seed)
     gateway, hours = draw(chance)
     history = simulate(gateway, hours, chance)
-    rows = history.rows
-    answer = analysis.trend(rows, gateway.limit * MB)
+    answer = analysis.trend(history.rows, gateway.limit * MB)
     every = answer["recommended_restart_hours"]
     killed = None
     if every is not None:
-        advised = copy.deepcopy(gateway)
-        advised.restarts = Restarts(every=float(every))
-        advised.sampling.minutes = 5.0
-        killed = bool(simulate(advised, 24.0 * FOLLOWED_DAYS, chance).kills)
+        killed = _killed(seed, gateway, Restarts(every=float(every)))
     elif answer["verdict"] not in ("leak", "suspected", "insufficient"):
-        # No timer is advised: as it would run until the next update.
-        alone = copy.deepcopy(gateway)
-        alone.restarts = Restarts()
-        killed = bool(simulate(alone, 24.0 * FOLLOWED_DAYS, chance).kills)
+        # No timer is advised.
+        killed = _killed(seed, gateway, Restarts())
     earliest, died = None, None
-    if answer["hours_to_limit_ci"] and not history.kills and not gateway.restarts.clock:
-        if math.isinf(gateway.restarts.every):
-            earliest = answer["hours_to_limit_ci"][0]
-            # The same gateway, the same chance, seen for longer.
-            again = random.Random("advice %d" % seed)
-            same, hours = draw(again)
-            later = simulate(same, hours + 24.0 * FOLLOWED_DAYS, again)
-            if later.kills:
-                died = later.kills[0] - hours
+    if answer["hours_to_limit_ci"] and not history.kills:
+        earliest = answer["hours_to_limit_ci"][0]
+        # The same gateway by the same chance, seen for longer and restarted no more.
+        again = random.Random("advice %d" % seed)
+        same, hours = draw(again)
+        same.restarts.until = hours
+        later = simulate(same, hours + 24.0 * FOLLOWED_DAYS, again)
+        died = later.kills[0] - hours if later.kills else None
     return Followed(seed, answer["verdict"], gateway.limit, every, killed, earliest, died)
+
+
+def _killed(seed: int, gateway: Gateway, restarts: Restarts) -> bool | None:
+    """Whether the gateway is killed under ``restarts``; None if it would be without its leak, too.
+
+    A limit that is too small for a burst needs a larger limit, not a calendar.
+    """
+    advised = copy.deepcopy(gateway)
+    advised.restarts = restarts
+    advised.sampling.minutes = 5.0
+    if not simulate(advised, 24.0 * FOLLOWED_DAYS, random.Random("follow %d" % seed)).kills:
+        return False
+    advised.leak = Leak()
+    clean = simulate(advised, 24.0 * FOLLOWED_DAYS, random.Random("follow %d" % seed))
+    return None if clean.kills else True
 
 
 def report(found: Sequence[Followed]) -> str:

@@ -112,20 +112,26 @@ class Sampling:
 
 @dataclass
 class Restarts:
-    """At ``clock`` hours of the day, else ``every`` hours, else after each of ``lives`` in turn."""
+    """At ``clock`` hours of the day, else ``every`` hours, else after each of ``lives`` in turn.
+
+    None is later than ``until``.
+    """
 
     clock: tuple[float, ...] = ()
     every: float = math.inf
     lives: tuple[float, ...] = ()
+    until: float = math.inf
 
     def next_after(self, born: float, number: int, starts: float) -> float:
         """When run ``number``, which began at ``born``, ends."""
         if self.clock:
             local = (born + starts) % 24
-            return born + min((hour - local - 1e-6) % 24 + 1e-6 for hour in self.clock)
-        if self.lives:
-            return born + self.lives[number % len(self.lives)]
-        return born + self.every
+            end = born + min((hour - local - 1e-6) % 24 + 1e-6 for hour in self.clock)
+        elif self.lives:
+            end = born + self.lives[number % len(self.lives)]
+        else:
+            end = born + self.every
+        return end if end <= self.until else math.inf
 
 
 @dataclass

@@ -51,6 +51,12 @@ def why(judged: Judgement, answer: dict[str, Any]) -> str:
             _rate_of(evidence.pieces),
             seen,
         )
+    ended = verdict_rules.ended_in_bursts(evidence) if judged.verdict == "spiky" else 0
+    if ended:
+        return (
+            "%d lives ended in a burst, over a floor that does not grow (%s): "
+            "something takes the memory at once." % (ended, whole)
+        )
     if judged.verdict == "spiky":
         return (
             "There are bursts, and they are given back: the floor under them does not grow (%s)."

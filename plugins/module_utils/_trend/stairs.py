@@ -36,5 +36,6 @@ def count(baseline: Sequence[float]) -> int:
 def _is_kept(baseline: Sequence[float], jump: Jump) -> bool:
     """Whether the baseline rises by ``jump`` and does not fall again by most of it."""
     before = stats.median(baseline[max(0, jump.place - 2 * jumps.REACH) : jump.place])
-    lowest = stats.quantile(baseline[jump.place + 1 :], LOWEST)
+    after = baseline[jump.place + jumps.REACH // 2 :]
+    lowest = stats.quantile(after, LOWEST)
     return jump.height > 0 and lowest - before >= KEPT * jump.height

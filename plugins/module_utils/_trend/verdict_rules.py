@@ -167,7 +167,7 @@ def _of_shape(evidence: Evidence) -> str:
         return "saturating" if _jumps_early(evidence) else "step"
     if _mostly_levelled_off(evidence, tall):
         return "saturating"
-    if _ends_in_bursts(evidence):
+    if ended_in_bursts(evidence):
         return "spiky"
     spikes = sum(
         1
@@ -198,15 +198,15 @@ def _mostly_levelled_off(evidence: Evidence, tall: float) -> bool:
     return risen * 2 > len(evidence.runs)
 
 
-def _ends_in_bursts(evidence: Evidence) -> bool:
-    """Whether half of the runs that ended, and two at least, ended in a burst of twice their size.
+def ended_in_bursts(evidence: Evidence) -> int:
+    """How many runs ended in a burst of twice their size; 0 if not half of them, and two, did.
 
     What a run ends in was not given back.
     """
     ended = evidence.runs[:-1]
-    high = [
-        one
+    high = sum(
+        1
         for one in ended
         if max(one.tops[-2:]) - one.baseline[0] > max(LEAST_SHAPE_MB, stats.median(one.baseline))
-    ]
-    return len(high) >= 2 and 2 * len(high) >= len(ended)
+    )
+    return high if high >= 2 and 2 * high >= len(ended) else 0
