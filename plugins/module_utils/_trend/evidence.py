@@ -19,8 +19,10 @@ P = 0.01
 # Memory counts as given back if it was gone for so many hours on both sides of a bin: a burst that
 # ends is no such fall.
 BURST_HOURS = 2.5
-# In the quietest part of the day, a leak goes on at a third of its rate at least.
-PART_SHARE = 1 / 3
+# In the quietest part of the day, a leak goes on at so many MB/h at least, and at such a share of
+# the rate of the whole.
+PART = (1.0, 1 / 3)
+PART_RESTARTED = (3.0, 1 / 2)
 # With less than a week, two or three days must lie above the day before by so many MB/h, and alike.
 LEAST_DAYS, WEEK_OF_DAYS = 2, 6
 SURE_DAILY_SLOPES = {2: 5.0, 3: 3.0}
@@ -159,11 +161,15 @@ class Evidence:
         """The hours of the longest run."""
         return max([one.hours for one in self.runs], default=0.0)
 
-    def each_part_climbs(self, least: float) -> bool:
-        """Whether each part of the day climbs by ``least`` MB/h and by a share of the whole."""
+    def each_part_climbs(self) -> bool:
+        """Whether each part of the day climbs, and by a share of the whole.
+
+        Under restarts a cache fills anew in each run, at night as well: then it must be more.
+        """
         if self.parts is None:
             return False
-        return min(self.parts.rates) >= max(least, PART_SHARE * self.slope)
+        least, share = PART_RESTARTED if self.restarted else PART
+        return min(self.parts.rates) >= max(least, share * self.slope)
 
     def each_day_climbs(self) -> bool:
         """Whether the days of a long run lie above the day before.

@@ -84,32 +84,38 @@ def _of_long_run(evidence: Evidence) -> Ruling:
         return Ruling("suspected", NOISE)
     if evidence.slows():
         return Ruling("suspected", SLOWS)
-    if evidence.each_part_climbs(LEAST_SLOPE) or evidence.each_day_climbs():
+    if evidence.each_part_climbs() or evidence.each_day_climbs():
         return Ruling("leak")
     return Ruling("suspected", TIME_OF_DAY)
 
 
 def _of_restarted(evidence: Evidence, grows: bool, shape: str | None) -> Ruling:
     """The verdict on runs of which none tells the age from the time of day."""
-    whole, balance = evidence.whole, evidence.balance
+    whole = evidence.whole
     if grows and shape is None:
         if not evidence.long_enough():
             return Ruling("suspected", SHORT)
         if not evidence.clear():
             return Ruling("suspected", NOISE)
-        if evidence.each_part_climbs(LEAST_SLOPE) and not evidence.slows():
+        if evidence.each_part_climbs() and not evidence.slows():
             return Ruling("leak")
         return Ruling("suspected", TIME_OF_DAY)
-    if not evidence.long_enough():
-        if whole is not None and whole.low >= LEAST_SLOPE and not grows:
-            # What seems to climb, and by chance may, is not called harmless within a day.
-            return Ruling("insufficient", SHORT)
-        return Ruling(shape or _of_shape(evidence))
-    gained = [balance.rate] if balance else []
-    gained += [evidence.parts.mean] if evidence.parts else []
-    if max(gained, default=0.0) >= LEAST_SLOPE and not _rests_late(evidence):
-        return Ruling("suspected", TIME_OF_DAY)
+    short = not evidence.long_enough()
+    if short and whole is not None and whole.low >= LEAST_SLOPE and not grows:
+        # What seems to climb, and by chance may, is not called harmless within a day.
+        return Ruling("insufficient", SHORT)
+    if _gained(evidence) >= LEAST_SLOPE and not _rests_late(evidence):
+        return Ruling("suspected", SHORT if short else TIME_OF_DAY)
     return Ruling(shape or _of_shape(evidence))
+
+
+def _gained(evidence: Evidence) -> float:
+    """What the runs gain in MB/h, by either estimate; 0 if the day was not seen as a whole."""
+    if evidence.parts is None and not evidence.long_enough():
+        return 0.0
+    gained = [evidence.balance.rate] if evidence.balance else []
+    gained += [evidence.parts.mean] if evidence.parts else []
+    return max(gained, default=0.0)
 
 
 def _rests_late(evidence: Evidence) -> bool:

@@ -1,0 +1,79 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said of a change that changed nothing: a new leak, or the wrong provider?
+
+    python3 tests/trend/changes.py --first 1000 --seeds 100
+
+Each seed is a gateway without a leak, seen for 21 days under one of the usual calendars. In the
+middle its provider changes, which does nothing to its memory. Counted is how often ``--since``
+calls that a new leak, and how often one provider is blamed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1] / ".build/collections"), str(HERE)]
+
+import shapes
+from advice import CALENDARS
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
+    analysis,
+    comparison,
+    samples,
+)
+from gateway import simulate
+
+DAYS = 21
+# The most that may be called a new leak, and the most that may be blamed.
+NEW_LEAK, BLAME = 0.01, 0.02
+
+
+class Said(NamedTuple):
+    """What was said of one change."""
+
+    seed: int
+    result: str
+    verdict: str
+    blame: str | None
+
+
+def change(seed: int) -> Said:
+    """What is said of the change of ``seed``."""
+    chance = random.Random("change %d" % seed)
+    gateway = shapes.any_gateway(chance)
+    gateway.restarts = chance.choice(CALENDARS)(chance)
+    rows = simulate(gateway, 24.0 * DAYS, chance).rows
+    middle = len(rows) // 2
+    for place, row in enumerate(rows):
+        row["provider"] = "one" if place < middle else "other"
+    series = samples.of_rows(rows)
+    result = comparison.compare(series, rows[middle]["timestamp"])["result"]
+    answer = analysis.trend(series)
+    switch = answer["provider_switch"]
+    blame = switch if "does not survive" in (switch or "") else None
+    return Said(seed, result, answer["verdict"], blame)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=30, help="how many (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=0, help="the first (default: %(default)s)")
+    options = parser.parse_args()
+    found = [change(seed) for seed in range(options.first, options.first + options.seeds)]
+    new = [one for one in found if one.result == "new_leak"]
+    blamed = [one for one in found if one.blame]
+    print("%d of %d are called a new leak" % (len(new), len(found)))
+    print("in %d of %d a provider is blamed" % (len(blamed), len(found)))
+    for one in new + blamed:
+        print(one)
+    return 1 if len(new) > NEW_LEAK * len(found) or len(blamed) > BLAME * len(found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
