@@ -21,8 +21,8 @@ P = 0.01
 BURST_HOURS = 2.5
 # In the quietest part of the day, a leak goes on at so many MB/h at least, and at such a share of
 # the rate of the whole.
-PART = (1.0, 1 / 3)
-PART_RESTARTED = (3.0, 1 / 2)
+PARTS = ((1.0, 1 / 3),)
+PARTS_RESTARTED = ((3.0, 1 / 2), (10.0, 1 / 3))
 # With less than a week, two or three days must lie above the day before by so many MB/h, and alike.
 LEAST_DAYS, WEEK_OF_DAYS = 2, 6
 SURE_DAILY_SLOPES = {2: 5.0, 3: 3.0}
@@ -168,8 +168,9 @@ class Evidence:
         """
         if self.parts is None:
             return False
-        least, share = PART_RESTARTED if self.restarted else PART
-        return min(self.parts.rates) >= max(least, share * self.slope)
+        quietest = min(self.parts.rates)
+        ways = PARTS_RESTARTED if self.restarted else PARTS
+        return any(quietest >= max(least, share * self.slope) for least, share in ways)
 
     def each_day_climbs(self) -> bool:
         """Whether the days of a long run lie above the day before.

@@ -117,21 +117,31 @@ def bin_runs(
     warm_up: float = WARM_UP_HOURS,
 ) -> Binned:
     """All runs of ``series``, in bins as long as needed for ``most_pairs`` pairs at most."""
+    lengths = _hours_after(series, warm_up)
+    # From the middle of the first bin to that of the last one.
+    longest = max(lengths, default=0.0) - BIN_HOURS
     width = BIN_HOURS
-    found = runs_in_bins(series, values, width, warm_up=warm_up)
-    longest = max([one.hours for one in found], default=0.0)
     if longest < LEAST_HOURS:
         # Of runs of minutes, each sample counts.
         width = width / FINER if longest >= WARM_UP_HOURS else width / FINER**2
-        found = runs_in_bins(series, values, width, warm_up=warm_up)
-    while _pairs(found) > most_pairs:
-        width *= math.ceil(math.sqrt(_pairs(found) / most_pairs))
-        found = runs_in_bins(series, values, width, warm_up=warm_up)
-    return Binned(found, width)
+    # By the lengths, for to count the bins would take as long as all the rest.
+    while _pairs(lengths, width) > most_pairs:
+        width *= math.ceil(math.sqrt(_pairs(lengths, width) / most_pairs))
+    return Binned(runs_in_bins(series, values, width, warm_up=warm_up), width)
 
 
-def _pairs(found: Sequence[BinnedRun]) -> int:
-    return sum(len(one.times) * (len(one.times) - 1) // 2 for one in found)
+def _hours_after(series: Series, warm_up: float) -> list[float]:
+    """How many hours of each run were seen after its warm-up."""
+    found = []
+    for run, (start, end) in zip(series.runs, series.bounds()):
+        hours = (series.time[end - 1] - series.time[start]) / HOUR
+        found.append(hours - max(0.0, warm_up - (run.age or 0.0) / HOUR))
+    return found
+
+
+def _pairs(lengths: Sequence[float], width: float) -> float:
+    """About how many pairs of bins there are."""
+    return sum(hours * (hours - width) for hours in lengths if hours > width) / (2 * width * width)
 
 
 def halves(segment: Segment) -> tuple[Segment, Segment]:
