@@ -25,7 +25,7 @@ PARTS = ((1.0, 1 / 3),)
 PARTS_RESTARTED = ((3.0, 1 / 2), (10.0, 1 / 3))
 # With less than a week, two or three days must lie above the day before by so many MB/h, and alike.
 LEAST_DAYS, WEEK_OF_DAYS = 2, 6
-SURE_DAILY_SLOPES = {2: 5.0, 3: 3.0}
+SURE_DAILY_SLOPES = {2: 5.0, 3: 2.5}
 LIKE_DAYS = 0.6
 # With a week, five days of seven: a quarter of what is usual is enough, for a weekend adds less.
 LEAST_DAILY_SLOPE, DAY_SHARE, CLIMBING_SHARE = 0.75, 0.25, 0.7

@@ -90,18 +90,16 @@ def switch(found: list[dict[str, Any]], judged: Judgement) -> str | None:
         # Each part has fewer values than the whole and none of its tests: it blames by chance.
         return "There is no leak to follow from one provider to another (%s)." % said
     if len(growing) < len(known):
+        if judged.verdict == "suspected" or not _apart(known):
+            return "It is not known whether the growth depends on the provider (%s)." % said
         doubt = ""
         if judged.verdict == "saturating":
             doubt = (
                 " A cache that has filled in the meantime looks the same: switch back to be sure."
             )
-        leak = (
-            "the leak does not" if judged.verdict != "suspected" else "if it leaks, that does not"
-        )
-        return "Memory grows with %s only (%s): %s survive the switch.%s" % (
+        return "Memory grows with %s only (%s): the leak does not survive the switch.%s" % (
             " and ".join(growing),
             said,
-            leak,
             doubt,
         )
     if not judged.grows:
@@ -110,3 +108,9 @@ def switch(found: list[dict[str, Any]], judged: Judgement) -> str | None:
         "The leak survives the switch of the provider (%s), so the provider is not the cause."
         % said
     )
+
+
+def _apart(known: list[dict[str, Any]]) -> bool:
+    """Whether memory grows faster with each provider that grows than with any that does not."""
+    slowest = min(one["slope_ci"][0] for one in known if one["grows"])
+    return all(one["slope_ci"][1] < slowest for one in known if not one["grows"])
