@@ -4,8 +4,8 @@
 
     python3 tests/trend/verdicts.py --first 1000 --seeds 100
 
-Thresholds are chosen on seeds 0 to 49. What is reported is of seeds 1000 to 1099, which nothing was
-chosen on. The exit code is 1 if a promise is broken.
+Thresholds are chosen on seeds below 200. What is reported is of seeds 1000 to 1099, which nothing
+was chosen on. The exit code is 1 if a promise is broken.
 """
 
 from __future__ import annotations
