@@ -26,7 +26,7 @@ PACE_SAMPLES = 4
 class Deaths(NamedTuple):
     """How many runs ended at the limit, and the median and the shortest of their lengths."""
 
-    count: int
+    many: int
     usual_hours: float
     shortest_hours: float
 

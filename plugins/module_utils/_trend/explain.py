@@ -84,7 +84,7 @@ def _why_growth(judged: Judgement, whole: str) -> str:
             "%d lives ended at the limit, after %s (the shortest after %s), "
             "and memory climbs all the way to it, by %s."
             % (
-                judged.deaths.count,
+                judged.deaths.many,
                 hours_span(judged.deaths.usual_hours),
                 hours_span(judged.deaths.shortest_hours),
                 whole,

@@ -84,7 +84,7 @@ def _of_deaths(series: Series, found: Deaths) -> Judgement | None:
         return None
     # A timer, too, may end a cache that fills near the limit: then it grows less late in a run.
     steady = late is not None and late.slope >= verdict_rules.STEADY_SHARE * whole.slope
-    sure = steady and found.count > deaths.LEAST and not slowing.slows(evidence.runs)
+    sure = steady and found.many > deaths.LEAST and not slowing.slows(evidence.runs)
     return Judgement(
         series, evidence, "leak" if sure else "suspected", verdict_rules.AT_LIMIT, found
     )

@@ -15,7 +15,7 @@ def test_runs_that_end_at_the_limit_are_counted(run):
     ]
     found = deaths.at_limit(samples.of_rows(rows), 1000 * MB)
     # The last run has not ended.
-    assert found.count == 5 and 4.8 < found.shortest_hours <= found.usual_hours < 5
+    assert found.many == 5 and 4.8 < found.shortest_hours <= found.usual_hours < 5
     assert deaths.at_limit(samples.of_rows(rows), 2000 * MB) is None
     assert deaths.at_limit(samples.of_rows(rows), None) is None
 
@@ -31,4 +31,4 @@ def test_three_are_a_pattern_and_two_are_not(run):
         )
 
     assert deaths.at_limit(ended(2), 1000 * MB) is None
-    assert deaths.at_limit(ended(3), 1000 * MB).count == 3
+    assert deaths.at_limit(ended(3), 1000 * MB).many == 3
