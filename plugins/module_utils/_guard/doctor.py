@@ -9,7 +9,7 @@ import os
 import time
 
 from .._hermes import agent_cache, client, discovery, drain
-from .._host import cgroup, display, proc, systemd, timers
+from .._host import cgroup, display, proc, reach, systemd, timers
 from .._host.errors import HermesError, RunError
 from . import config, history, limits, supervised, suspension
 from .managed import ManagedGateway
@@ -234,10 +234,12 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
 
 def hung(every: Collection[Settings]) -> list[str]:
     """A line for each gateway whose home does not answer: all else would wait for it."""
+    waiting = reach.unanswered({settings.home: settings.user for settings in every})
     found = [
         "%s: its home %s does not answer: only its memory is watched, not whether it is frozen, "
         "and it is not restarted" % (settings.name, settings.home)
-        for settings in supervised.hung_homes(every)
+        for settings in every
+        if settings.home in waiting
     ]
     return found + ["nothing else was looked at: it would wait for these homes"] if found else []
 

@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The check in a thread of its own, which is given up where a gateway or its user holds it up.
+"""The check in a thread of its own, which is given up if a gateway or its user holds it up.
 
-A home on a server that does not answer, a command line that cannot be read, a systemd that does not
-answer: each costs its own gateway, and the others are checked all the same, by another thread that
-goes on from there. What still waits ends with the program, which does not wait for it.
+A command line that cannot be read, a systemd that does not answer: each costs its own gateway, and
+the others are checked all the same, by another thread that goes on from there. A thread that still
+waits ends with the program. One that waits for a home may not, and would keep the program from
+ending: so a child process looks at all homes first, and those that do not answer are left alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import os
 import time
 
-from .._host import files, proc
+from .._host import files, proc, reach
 from .._host.errors import FileError
 from . import history, progress, watchdog
 
@@ -37,8 +38,6 @@ USER_SECONDS = 40
 CHECK_SECONDS = 240
 # Steps whose time is not the user's own: a witness has its limit, and a notify command is root's.
 _FREE = (progress.WITNESS, progress.NOTIFY)
-# Homes of one user that did not answer: the others are then not looked at in this check.
-HUNG_HOMES = 2
 # Between two looks at how far the check has come; most end before the first.
 LOOK_SECONDS = 0.5
 
@@ -76,7 +75,7 @@ class _Check:
         self.every = every
         self.settings = {one.name: one for one in every}
         self.left = list(every)
-        self.hung = {one.name for one in every if _still_hangs(one)}
+        self.hung = _hung(every)
         self.silent: set[str] = set()
         self.spent: dict[str, float] = {}
         self.lines: list[str] = []
@@ -172,16 +171,14 @@ def _give_up(state: _Check) -> bool:
         names = ", ".join(one.name for one in state.left) or "none"
         state.lines.append("the check was ended before its end; not checked: %s" % names)
         return True
-    _note(settings, stage)
+    _note(settings, stage, os.getpid())
     mine = [one for one in state.left if one.user == settings.user]
     if state.spent.get(settings.user, 0.0) >= USER_SECONDS:
         text = "not checked: the gateways of %s took longer than %d s"
         _leave_out(state, mine, text % (settings.user, USER_SECONDS))
     elif stage == progress.HOME:
+        # It answered a moment ago: its server has just gone.
         state.hung.add(settings.name)
-        all_of_user = {one.name for one in state.every if one.user == settings.user}
-        if len(state.hung & all_of_user) >= HUNG_HOMES:
-            state.hung.update(one.name for one in mine)
     elif stage == progress.SYSTEMD:
         state.silent.add(progress.manager(settings))
     else:
@@ -196,8 +193,8 @@ def _leave_out(state: _Check, which: list[Settings], text: str) -> None:
     state.left = [one for one in state.left if one not in which]
 
 
-def _note(settings: Settings, stage: str) -> None:
-    pid = os.getpid()
+def _note(settings: Settings, stage: str, pid: int) -> None:
+    """Take note that the process ``pid`` was held up by the gateway."""
     record = {"time": time.time(), "stage": stage, "pid": pid, "start_ticks": proc.start_ticks(pid)}
     try:
         os.makedirs(settings.folder, mode=0o755, exist_ok=True)
@@ -214,24 +211,20 @@ def given_up(settings: Settings) -> dict[str, Any] | None:
         return None
 
 
-def hung_homes(every: Collection[Settings]) -> list[Settings]:
-    """The gateways whose homes do not answer at this moment."""
-    import functools
-
-    looks = [(one, _start(functools.partial(os.path.isdir, one.home))) for one in every]
-    deadline = time.monotonic() + SECONDS[progress.HOME]
-    return [
-        one
-        for one, ended in looks
-        if not ended.acquire(timeout=max(0.0, deadline - time.monotonic()))
-    ]
+def _hung(every: Collection[Settings]) -> set[str]:
+    """The names of the gateways whose homes do not answer, each of which is taken note of."""
+    hung = {one.name for one in every if _still_hangs(one)}
+    asked = [one for one in every if one.name not in hung]
+    waiting = reach.unanswered({one.home: one.user for one in asked})
+    for one in asked:
+        if one.home in waiting:
+            _note(one, progress.HOME, waiting[one.home])
+            hung.add(one.name)
+    return hung
 
 
 def _still_hangs(settings: Settings) -> bool:
-    """Whether an earlier check waits for the home even now: another one would only join it.
-
-    Nothing can end a process that waits for a broken disk.
-    """
+    """Whether a process of an earlier check waits even now: another one would only join it."""
     if not os.path.exists(os.path.join(settings.folder, NAME)):
         return False
     record = given_up(settings) or {}

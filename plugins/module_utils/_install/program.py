@@ -89,6 +89,7 @@ MODULES = (
     "_host.json_text",
     "_host.proc",
     "_host.quantity",
+    "_host.reach",
     "_host.sources",
     "_host.systemd",
     "_host.timers",

@@ -178,22 +178,19 @@ def test_threshold_above_the_ram(host, settings):
 
 def test_home_that_does_not_answer(settings, monkeypatch, tmp_path):
     """All else that doctor looks at would wait for it too."""
-    monkeypatch.setitem(supervised.SECONDS, progress.HOME, 0.2)
-    real = os.path.isdir
+    monkeypatch.setattr(doctor.reach, "SECONDS", 0.5)
     monkeypatch.setattr(
-        supervised.os.path,
-        "isdir",
-        lambda path: time.sleep(5) if str(path).endswith("hangs") else real(path),
+        doctor.reach, "touch", lambda path: time.sleep(60 if path.endswith("hangs") else 0)
     )
-    every = [settings(home=tmp_path / "hangs"), settings(unit="b.service", home=tmp_path / "no")]
-    assert doctor.hung(every[1:]) == []
+    every = [settings(unit="b.service", home=tmp_path / "no"), settings(home=tmp_path / "hangs")]
+    assert doctor.hung(every[:1]) == []
     lines = doctor.hung(every)
     assert len(lines) == 2 and lines[0].startswith("hermes-gateway: its home ")
 
 
 def test_gateway_that_holds_up_the_checks(host, settings):
     one = settings()
-    supervised._note(one, progress.SAMPLE)
+    supervised._note(one, progress.SAMPLE, os.getpid())
     assert [line for line in doctor.problems([one]) if "holds up the checks" in line]
     record = dict(supervised.given_up(one), time=time.time() - 86400)
     with open(os.path.join(one.folder, supervised.NAME), "w", encoding="utf-8") as out:

@@ -56,22 +56,36 @@ def test_same_as_in_one_process(three):
 
 
 def test_home_that_hangs_costs_what_it_says_and_no_sample(three, monkeypatch):
-    monkeypatch.setattr(home_module, "look", hang(NAMES[1]))
+    """Also if its server has gone since the look at all homes."""
+    monkeypatch.setattr(home_module, "look", hang(NAMES[2]))
     lines, _good = supervised.check(three)
     assert lines == [
-        "%s: its home %s does not answer: only its memory is watched" % (NAMES[1], three[1].home)
+        "%s: its home %s does not answer: only its memory is watched" % (NAMES[2], three[2].home)
     ]
-    assert [agents(one) for one in three] == [[0], [None], [0]]
-    assert history.tail(three[1].folder, 1)[0]["rss_bytes"] > 1 << 20
-    assert supervised.given_up(three[1])["stage"] == progress.HOME
+    assert [agents(one) for one in three] == [[0], [0], [None]]
+    assert history.tail(three[2].folder, 1)[0]["rss_bytes"] > 1 << 20
+    assert supervised.given_up(three[2])["stage"] == progress.HOME
 
 
-def test_third_home_of_a_user_is_not_waited_for(three, monkeypatch):
-    monkeypatch.setattr(home_module, "look", hang(*NAMES))
-    lines, _good = supervised.check(three)
-    assert len(lines) == 3
-    assert [agents(one) for one in three] == [[None]] * 3, lines
-    assert supervised.given_up(three[2]) is None
+def test_home_that_does_not_answer_is_never_looked_at(three, monkeypatch):
+    """By a process that must end: a thread that waits for it would keep the check from ending."""
+    looked = []
+    real = home_module.look
+    monkeypatch.setattr(home_module, "look", lambda one: looked.append(one.name) or real(one))
+    monkeypatch.setattr(supervised.reach, "SECONDS", 0.5)
+    monkeypatch.setattr(
+        supervised.reach, "touch", lambda path: time.sleep(60 if path == three[1].home else 0)
+    )
+    lines, good = supervised.check(three)
+    # The first has answered; the user's others are not asked after one that does not.
+    assert looked == [NAMES[0]] and good
+    assert lines == [
+        "%s: its home %s does not answer: only its memory is watched" % (one.name, one.home)
+        for one in three[1:]
+    ]
+    assert [agents(one) for one in three] == [[0], [None], [None]]
+    record = supervised.given_up(three[1])
+    assert record["stage"] == progress.HOME and record["pid"] != os.getpid()
 
 
 def test_home_that_hangs_at_a_breach_is_an_alarm(systemd, settings, tmp_path, monkeypatch):
@@ -179,14 +193,14 @@ def test_longest_unsampled_first_also_if_it_is_given_up_each_time(three):
         os.utime(path, (time.time() - ago, time.time() - ago))
     ordered = sorted(three, key=supervised._last_turn)
     assert ordered == [second, third, first]
-    supervised._note(second, progress.SAMPLE)
+    supervised._note(second, progress.SAMPLE, os.getpid())
     assert sorted(three, key=supervised._last_turn) == [third, first, second]
 
 
 def test_check_that_still_waits_for_a_home_is_not_joined_by_another(three):
     """Nothing can end a process that waits for a broken disk; there must not be one more each time."""
-    supervised._note(three[0], progress.HOME)
-    assert supervised._Check(three).hung == {NAMES[0]}
+    supervised._note(three[0], progress.HOME, os.getpid())
+    assert supervised._hung(three) == {NAMES[0]}
     record = dict(supervised.given_up(three[0]), start_ticks=1)
     with open(os.path.join(three[0].folder, supervised.NAME), "w", encoding="utf-8") as out:
         out.write(json.dumps(record))

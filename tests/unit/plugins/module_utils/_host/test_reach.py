@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which directories do not answer: each look may wait for ever."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import time
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import reach
+
+
+@pytest.fixture
+def touched(monkeypatch, tmp_path):
+    """Paths with "dead" in them never answer; the paths that were looked at, by all children."""
+    monkeypatch.setattr(reach, "SECONDS", 0.5)
+    seen = tmp_path / "seen"
+    seen.write_text("", encoding="utf-8")
+
+    def touch(path):
+        with open(seen, "a", encoding="utf-8") as out:
+            out.write(path + "\n")
+        time.sleep(60 if "dead" in path else 0)
+
+    monkeypatch.setattr(reach, "touch", touch)
+    return lambda: seen.read_text(encoding="utf-8").split()
+
+
+def test_all_answer(tmp_path):
+    """Also a directory that is not there, or that may not be looked at: that is an answer."""
+    assert reach.unanswered({}) == {}
+    assert reach.unanswered({str(tmp_path): "a", "/no/such/home": "b", "/etc/passwd/x": "c"}) == {}
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_first_one_that_does_not_answer_costs_its_user_alone(touched):
+    silent = reach.unanswered({"/a": "ann", "/dead": "bob", "/b": "bob", "/c": "cleo"})
+    assert set(silent) == {"/dead", "/b"} and len(set(silent.values())) == 1
+    assert sorted(touched()) == ["/a", "/c", "/dead"]
+
+
+def test_several_users_take_two_times_the_limit(touched):
+    owners = {"/dead/%d" % n: "user%d" % (n % 20) for n in range(40)}
+    started = time.monotonic()
+    silent = reach.unanswered(dict(owners, **{"/good": "good"}))
+    assert set(silent) == set(owners)
+    # Two times half a second, and a slow machine.
+    assert time.monotonic() - started < 10
+
+
+def test_what_waits_keeps_nothing_open(touched, tmp_path, monkeypatch):
+    """A lock or a pipe that it had would be held for as long as it waits."""
+    monkeypatch.setattr(reach.os, "kill", lambda *_: None)
+    ours, theirs = os.pipe()
+    with open(tmp_path / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        pid = reach.unanswered({"/dead": "bob"})["/dead"]
+    os.close(theirs)
+    monkeypatch.undo()
+    try:
+        with open(tmp_path / "lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert os.read(ours, 1) == b""
+    finally:
+        os.close(ours)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_no_process_can_be_started(monkeypatch):
+    """Then nothing is known against any directory, and the check goes on."""
+
+    def fork():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(reach.os, "fork", fork)
+    assert reach.unanswered({"/a": "ann"}) == {}
