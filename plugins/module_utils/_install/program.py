@@ -119,6 +119,7 @@ MODULES = (
     "_trend.slowing",
     "_trend.stairs",
     "_trend.stats",
+    "_trend.table",
     "_trend.verdict_rules",
     "_trend.windows",
 )
@@ -231,9 +232,13 @@ def _shipped() -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Write the program to the file that ``arguments`` name."""
+    """Write the program to the file that ``arguments`` name, compiled if this host can do that."""
+    try:
+        data = installed(None)
+    except RunError:
+        data = build()
     with open(arguments[0], "wb") as handle:
-        handle.write(build())
+        handle.write(data)
         os.fchmod(handle.fileno(), 0o755)
 
 

@@ -9,27 +9,33 @@ sentence in the notes of the Series and as little else as possible.
 
 from __future__ import annotations
 
-import csv
 import io
-import operator
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from .._host.errors import HistoryError
-from . import plausible
-from .series import NUMBERS, Identity, Series
+from . import plausible, table
+from .series import MAX_SAMPLES, NUMBERS, Identity, Series
+from .table import IDENTITY
 
 NEEDED = ("timestamp", "invocation_id", "rss_bytes")
-IDENTITY = Identity._fields
 # Columns that the guard writes and a verdict does not need.
 _PASSED_OVER = ("invocation_id", "pid", "active_agents")
 # How much is read at once, and at most kept of a line that never ends.
-_BLOCK = 1 << 16
+_BLOCK = 1 << 15
 # A file is put in order in memory, if it is not larger.
 _MOST_TO_REVERSE = 32 << 20
-# No byte or second that is measured here is as many.
-_TOO_MUCH = 1e18
+# A line with none of these is plain.
+_MARKS = (b'"', b"\0", b"\r")
+
+
+class Block(NamedTuple):
+    """Some lines of a file; ``plain`` says that they have no quote, NUL and CR."""
+
+    lines: list[bytes]
+    plain: bool
 
 
 def of_rows(rows: Iterable[Mapping[str, Any]]) -> Series:
@@ -38,7 +44,7 @@ def of_rows(rows: Iterable[Mapping[str, Any]]) -> Series:
     for row in rows:
         series.add(
             row.get("invocation_id") or row.get("pid") or "",
-            [_number(row.get(name)) for name in NUMBERS],
+            [table.number(row.get(name)) for name in NUMBERS],
             Identity(*[row.get(name) or None for name in IDENTITY]),
         )
     return series.finish()
@@ -51,7 +57,7 @@ def of_file(path: str) -> Series:
     """
     try:
         with open(path, "rb") as handle:
-            series = _of_lines(handle, path)
+            series = _of_lines(handle, path, os.fstat(handle.fileno()).st_size)
             if plausible.newest_first(series):
                 series = _reversed(handle, path)
     except OSError as exc:
@@ -68,14 +74,17 @@ def _reversed(handle: BinaryIO, path: str) -> Series:
         raise HistoryError("%s: the newest sample comes first; sort it by timestamp" % path)
     handle.seek(0)
     header, *lines = handle.read().rstrip(b"\n").split(b"\n")
-    series = _of_lines(io.BytesIO(b"\n".join([header, *reversed(lines), b""])), path)
+    data = b"\n".join([header, *reversed(lines), b""])
+    series = _of_lines(io.BytesIO(data), path, len(data))
     series.notes.append("the newest sample comes first; they were put in order")
     return series
 
 
 def _header(line: bytes, path: str) -> list[str]:
     """The names of the columns; HistoryError if one that is needed is missing."""
-    names = [name.strip().strip('"').lower() for name in _text(line).lstrip("\ufeff").split(",")]
+    names = [
+        name.strip().strip('"').lower() for name in table.text(line).lstrip("\ufeff").split(",")
+    ]
     missing = [name for name in NEEDED if name not in names]
     if missing:
         raise HistoryError(
@@ -90,104 +99,41 @@ def _header(line: bytes, path: str) -> list[str]:
     return names
 
 
-def _of_lines(handle: BinaryIO, path: str) -> Series:
+def _of_lines(handle: BinaryIO, path: str, size: int) -> Series:
+    """The Series of a file of about ``size`` bytes."""
     series = Series()
-    lines = _lines(handle, series)
-    header = _header(next(lines, b""), path)
+    blocks = _blocks(handle, series)
+    first = next(blocks, Block([b""], False))
+    header = _header(first.lines[0], path)
     series.unknown = [name for name in header if name not in NUMBERS + IDENTITY + _PASSED_OVER]
-    width = len(header)
-    # A column that is missing is read from the empty value that is appended to each line.
-    places = [header.index(name) if name in header else width for name in NUMBERS]
-    present = [column for column, place in enumerate(places) if place < width]
-    numbers_of = operator.itemgetter(*[places[column] for column in present])
-    identity_of = operator.itemgetter(
-        *[header.index(name) if name in header else width for name in IDENTITY]
-    )
-    run, pid = header.index("invocation_id"), header.index("pid") if "pid" in header else width
-    identities: dict[tuple[bytes, ...], Identity] = {}
-    for line in _used(lines, series):
-        # Numbers are made of bytes as they are: to decode each line would take as long as the rest.
-        values = _quoted(line) if b'"' in line else line.split(b",")
-        if len(values) != width:
-            series.bad += 1
-            continue
-        values.append(b"")
-        key = identity_of(values)
-        if key not in identities:
-            identities[key] = Identity(*[one.decode("utf-8", "replace") or None for one in key])
-        numbers = _numbers(numbers_of(values))
-        if len(present) < len(NUMBERS):
-            found, numbers = numbers, [None] * len(NUMBERS)
-            for column, number in zip(present, found):
-                numbers[column] = number
-        series.add(values[run] or values[pid], numbers, identities[key])
+    columns = table.Table(header)
+    # What would be dropped when all is read need not be read.
+    while size * len(first.lines) > MAX_SAMPLES * series.step * sum(map(len, first.lines)):
+        series.step *= 2
+    skip = 0
+    for lines, plain in itertools.chain([first._replace(lines=first.lines[1:])], blocks):
+        # One line in as many as a sample represents.
+        used = lines[skip :: series.step]
+        skip = (skip - len(lines)) % series.step
+        if used:
+            columns.add(series, used, plain)
     return series.finish()
 
 
-def _lines(handle: BinaryIO, series: Series) -> Iterator[bytes]:
-    """The lines of ``handle``, without their ends; the last one needs its end.
+def _blocks(handle: BinaryIO, series: Series) -> Iterator[Block]:
+    """The lines of ``handle``, without their ends, in blocks; the last line needs its end.
 
     A line that never ends is cut, so that it does not fill the memory.
     """
     rest = b""
     while True:
-        block = handle.read(_BLOCK)
-        if not block:
+        data = handle.read(_BLOCK)
+        if not data:
             break
-        lines = (rest + block).split(b"\n")
+        data = rest + data
+        lines = data.split(b"\n")
         rest = lines.pop()[:_BLOCK]
-        yield from lines
+        if lines:
+            yield Block(lines, not any(mark in data for mark in _MARKS))
     # The start of a number looks like a number.
     series.torn = bool(rest)
-
-
-def _used(lines: Iterator[bytes], series: Series) -> Iterator[bytes]:
-    """One of ``lines`` in as many as a sample of ``series`` represents, without NUL and CR."""
-    skipped = 0
-    for line in lines:
-        skipped += 1
-        if skipped < series.step:
-            continue
-        skipped = 0
-        if b"\0" in line:
-            series.nul += 1
-            line = line.replace(b"\0", b"")
-        if line[-1:] == b"\r":
-            line = line[:-1]
-        if line:
-            yield line
-
-
-def _text(line: bytes) -> str:
-    return line.replace(b"\0", b"").decode("utf-8", "replace").rstrip("\r")
-
-
-def _quoted(line: bytes) -> list[bytes]:
-    """The values of a line with quotes; none if it cannot be read."""
-    try:
-        return [value.encode("utf-8") for value in next(csv.reader([_text(line)]), [])]
-    except csv.Error:
-        return []
-
-
-def _numbers(values: tuple[bytes, ...]) -> list[float | None]:
-    """Each of ``values`` as by _number; all at once if that works, which is six times as fast."""
-    try:
-        numbers = list(map(float, values))
-    except ValueError:
-        return [_number(value) for value in values]
-    # Also false if one is NaN.
-    if min(numbers) >= 0 and sum(numbers) < _TOO_MUCH:
-        return [*numbers]
-    return [_number(value) for value in values]
-
-
-def _number(value: object) -> float | None:
-    """``value`` (a number, its text or bytes); None if it is none, or beyond _TOO_MUCH."""
-    if not value:
-        return 0.0 if value == 0 else None
-    try:
-        number = float(value)  # type: ignore[arg-type] # what is no number is caught
-    except (TypeError, ValueError):
-        return None
-    return number if 0 <= number < _TOO_MUCH else None

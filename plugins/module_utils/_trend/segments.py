@@ -53,13 +53,13 @@ class BinnedRun:
         """The baseline, for the statistics."""
         return Segment(self.times, self.baseline)
 
-    def close(self, ages: Sequence[float], values: Sequence[float], clock: float) -> None:
-        """Add the bin with these samples, if there are any; ``clock`` is that of the first."""
-        if values:
-            self.times.append(sum(ages) / len(ages))
-            self.clocks.append(clock / HOUR + self.times[-1] - ages[0])
-            self.baseline.append(stats.quantile(values, BASELINE_SHARE) / MB)
-            self.tops.append(max(values) / MB)
+    def add(self, ages: Sequence[float], values: Sequence[float], clock: float) -> None:
+        """Add a bin with samples of these ``ages`` in seconds; ``clock`` is that of the first."""
+        middle = sum(ages) / len(ages)
+        self.times.append(middle / HOUR)
+        self.clocks.append((clock + middle - ages[0]) / HOUR)
+        self.baseline.append(stats.quantile(values, BASELINE_SHARE) / MB)
+        self.tops.append(max(values) / MB)
 
 
 class Binned(NamedTuple):
@@ -89,20 +89,16 @@ def runs_in_bins(
             continue
         born = series.time[first] - (run.age or 0.0)
         binned = BinnedRun()
-        place: int | None = None
-        ages: list[float] = []
-        held: list[float] = []
-        clock = 0.0
-        for index in range(max(first, start), last):
-            at = (series.time[index] - born) / HOUR
-            if at < warm_up:
-                continue
-            if int(at / width) != place:
-                binned.close(ages, held, clock)
-                place, ages, held, clock = int(at / width), [], [], series.clock[index]
-            ages.append(at)
-            held.append(values[index])
-        binned.close(ages, held, clock)
+        ages = [at - born for at in series.time[max(first, start) : last]]
+        held = values[max(first, start) : last]
+        here = bisect_left(ages, warm_up * HOUR)
+        while here < len(ages):
+            # From the age of this sample to the end of its bin.
+            bins = int(ages[here] / HOUR / width) + 1
+            after = bisect_left(ages, bins * width * HOUR, here + 1)
+            clock = series.clock[last - len(ages) + here]
+            binned.add(ages[here:after], held[here:after], clock)
+            here = after
         if binned.times:
             binned.baseline = despike.hampel(binned.times, binned.baseline)
             binned.last_mb = values[last - 1] / MB

@@ -9,6 +9,8 @@ second sample is dropped, so that the rest still cover the whole history.
 
 from __future__ import annotations
 
+import itertools
+import operator
 from array import array
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
@@ -129,6 +131,62 @@ class Series:
             self._last_kills = kills
         if len(self) > MAX_SAMPLES:
             self.thin()
+
+    def extend(
+        self, run: object, columns: Sequence[Sequence[float] | None], identity: Identity
+    ) -> None:
+        """Take samples of one run at once, as ``add`` does one by one.
+
+        ``columns`` has one for each of NUMBERS, None if it is not known for any of them.
+        """
+        self.add(run, [None if one is None else one[0] for one in columns], identity)
+        rest = [None if one is None else one[1:] for one in columns]
+        if not self._append(rest):
+            unknown = itertools.repeat(None)
+            for numbers in zip(*[unknown if one is None else one for one in rest]):
+                self.add(run, numbers, identity)
+        while len(self) > MAX_SAMPLES:
+            self.thin()
+
+    def _append(self, columns: Sequence[Sequence[float] | None]) -> bool:
+        """Append samples of the run of the last one; False, and nothing appended, if it may be
+        another run, or if the clock jumped."""
+        clock, rss, uptime, anon, swap, tree, cgroup, kills = columns
+        if not clock or not rss:
+            return False
+        if uptime is None or self._born is None:
+            time = [self._shift + at for at in clock]
+        else:
+            time = [self._shift + (self._born + age) for age in uptime]
+        if time[-1] > self.time[-1] + LONGEST_SILENCE or not (
+            _rises(self.time[-1], time)
+            and (uptime is None or _rises(self._last_uptime, uptime))
+            and (kills is None or _rises(self._last_kills, kills))
+        ):
+            return False
+        if anon is None and self._file_pages >= 0:
+            return False
+        swap = swap or [self._last_swap] * len(time)
+        resident = list(map(operator.add, rss, swap))
+        none = [0.0] * len(time)
+        self.time.fromlist(time)
+        self.clock.extend(clock)
+        self.rss.extend(rss)
+        self.resident.fromlist(resident)
+        self.anon.extend(map(operator.add, anon, swap) if anon else [NAN] * len(time))
+        self.footprint.extend(
+            tree_size + swapped if tree_size else in_cgroup or size
+            for tree_size, swapped, in_cgroup, size in zip(
+                tree or none, swap, cgroup or none, resident
+            )
+        )
+        self._last_uptime = uptime[-1] if uptime else None
+        self._last_swap = swap[-1]
+        self._file_pages = rss[-1] - anon[-1] if anon else NAN
+        if kills is not None:
+            self.kills += int(kills[-1] - (self._last_kills or 0))
+            self._last_kills = kills[-1]
+        return True
 
     def _place(self, run: object, clock: float, uptime: float | None) -> None:
         """Find the sample's run and its time in it."""
@@ -254,6 +312,11 @@ def _with_samples(marks: list[Mark], end: int) -> list[Mark]:
     """Those of ``marks`` that start before the next one does, and before ``end``."""
     following = [mark.start for mark in marks[1:]] + [end]
     return [mark for mark, after in zip(marks, following) if mark.start < after]
+
+
+def _rises(before: float | None, values: Sequence[float]) -> bool:
+    """Whether none of ``values`` is less than the one in front of it, ``before`` the first."""
+    return (before is None or before <= values[0]) and sorted(values) == list(values)
 
 
 def _times(count: int) -> str:
