@@ -9,10 +9,13 @@ module: oom_info
 short_description: Find the OOM kills of Hermes gateways
 version_added: 0.1.0
 description:
-  - Finds the processes of a gateway that the kernel or systemd-oomd killed for want of memory.
+  - Finds the processes of a gateway that the kernel, systemd-oomd, earlyoom or nohang killed for
+    lack of memory.
   - The kernel's log is searched by cgroup and by pid, the journal by systemd's message ids and
-    texts (247 to 257), and the counter of the unit's cgroup is followed through the history of the
+    texts (247 to 260), and the counter of the unit's cgroup is followed through the history of the
     guard, where it outlives restarts and the journal.
+  - Any user can have earlyoom and nohang write any line. What they say of a gateway counts if its
+    systemd saw it end at that moment.
   - A process is never known by its name, which is V(hermes), V(python) or V(python3).
   - A kill that several of them tell of is one entry.
 author:
@@ -72,11 +75,11 @@ kills:
       type: str
       sample: hermes-gateway.service
     pid:
-      description: The process, null where only systemd or the counter tells of it.
+      description: The process, null if only systemd or the counter reports it.
       type: int
       sample: 4711
     comm:
-      description: Its name, null where only systemd or the counter tells of it.
+      description: Its name, null if only systemd or the counter reports it.
       type: str
       sample: python
     rss_bytes:
@@ -86,11 +89,13 @@ kills:
     scope:
       description:
         - What had no memory left, V(global) for the host, V(cgroup) for the unit's own limit or one
-          above it; V(systemd-oomd) where that one killed it; null where it is not known.
+          above it; V(systemd-oomd) if that one killed it; null if it is not known.
       type: str
       sample: cgroup
     source:
-      description: Who told of it first, V(kernel), V(systemd), V(systemd-oomd) or V(counter).
+      description:
+        - Who reported it first, V(kernel), V(systemd), V(systemd-oomd), V(earlyoom), V(nohang) or
+          V(counter).
       type: str
       sample: kernel
 counters:

@@ -133,14 +133,17 @@ def kernel_lines(
 ) -> tuple[list[Line], list[str]]:
     """The kernel's messages since ``since`` that match ``grep``, and notes on what cannot be read.
 
-    Of the journal if it has any, else of /dev/kmsg. If more match than can be read, the regular
-    expressions of ``narrower`` are asked for one by one, each by the name of what it is about.
+    Of the journal if it has any, and of /dev/kmsg what came after the journal's last line: journald
+    may have stopped to read it. If more match than can be read, the regular expressions of
+    ``narrower`` are asked for one by one, each by the name of what it is about.
     """
     # Facility 0 is the kernel's own; others are what a program of root wrote to its log.
     kernel = ["_TRANSPORT=kernel", "SYSLOG_FACILITY=0"]
     try:
-        if entries(kernel + ["--lines=1"], 0).entries:
-            return _matching(kernel, since, grep, narrower or {})
+        last = _lines(entries(kernel + ["--lines=1"], 0).entries)
+        if last:
+            found, notes = _matching(kernel, since, grep, narrower or {})
+            return found + _missed(found, last[-1], since, grep), notes
         notes = ["the journal holds no kernel messages"]
     except JournalError as exc:
         notes = ["the kernel's messages in the journal cannot be read: %s" % exc]
@@ -175,6 +178,19 @@ def _lines(found: list[Entry]) -> list[Line]:
     """The lines of ``found``, oldest first, each once."""
     lines = {Line(entry.time, entry.fields.get("MESSAGE", "")) for entry in found}
     return sorted(lines, key=lambda line: line.time)
+
+
+def _missed(found: list[Line], last: Line, since: float, grep: str) -> list[Line]:
+    """The lines of /dev/kmsg behind ``last``, the journal's last one; ``found`` is what it has.
+
+    The two clocks may differ, so a line that the journal has is known by its text.
+    """
+    known = {line.text for line in found}
+    known.add(last.text)
+    try:
+        return [line for line in kmsg(max(since, last.time), grep) if line.text not in known]
+    except OSError:
+        return []
 
 
 def kmsg(since: float, grep: str) -> list[Line]:

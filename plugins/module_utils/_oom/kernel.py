@@ -20,15 +20,15 @@ from .._hermes.discovery import Gateway
 from .._host import display, journal
 from .._host.journal import Line
 from .counter import Seen
-from .kill import KERNEL, SAME_KILL, Kill
-from .unit_cgroup import in_a_service, in_unit, manager_uid
+from .kill import SAME_KILL, Kill
+from .victim import Known, Victim, by_exit, may_be_of, whose
 
 _BEGIN_CHOSEN = "oom-kill:constraint="
 _BEGIN_KILLED = (
     r"(?:(?:Memory cgroup o|O)ut of memory(?: \(oom_kill_allocating_task\))?: )?"
     r"Kill(?:ed)? process [0-9]+ "
 )
-_BEGIN_GROUP = "Tasks in /"
+_BEGIN_GROUP = "Tasks? in /"
 _BEGIN = "^(?:%s|%s|%s)" % (_BEGIN_CHOSEN, _BEGIN_KILLED, _BEGIN_GROUP)
 
 _KILLED = re.compile(
@@ -37,28 +37,15 @@ _KILLED = re.compile(
 )
 _RSS = re.compile(r"anon-rss:(\d{1,15})kB, file-rss:(\d{1,15})kB(?:, shmem-rss:(\d{1,15})kB)?")
 _UID = re.compile(r"\bUID:? ?(\d{1,10})\b")
+# Kernels before 5.0: chosen, but perhaps not killed; and the cgroup that it is in.
+_CHOSEN_BEFORE = re.compile(r"((?:Memory cgroup o|O)ut of memory[^:]{0,40}: )Kill process ")
+_TASK = re.compile(r"Task in (/.*?) killed as a result of limit of /")
 _GROUP = re.compile(r"Tasks in (/.*) are going to be killed due to memory\.oom\.group set\Z")
 _PID = re.compile(r"\d{1,10}\Z")
 _CONSTRAINTS = {"CONSTRAINT_MEMCG": "cgroup"}
 
 # A process name has 15 characters; a thread of the kernel's, a few more.
 _MAX_COMM = 64
-# Seconds that a pid is taken for the gateway's after a sample showed it: the history has one every
-# few minutes.
-PID_SEEN = 3600
-
-
-class _Victim:
-    """A process that the kernel killed, from both lines; None is unknown."""
-
-    def __init__(self, time: float, pid: int) -> None:
-        self.time = time
-        self.pid = pid
-        self.comm: str | None = None
-        self.memcg: str | None = None
-        self.uid: int | None = None
-        self.scope: str | None = None
-        self.rss_bytes: int | None = None
 
 
 def lines(gateways: list[Gateway], since: float) -> tuple[list[Line], list[str]]:
@@ -91,55 +78,127 @@ def kills(
 
     ``pids`` are those that the history of each gateway, by its name, knows.
     """
+    return kills_of(victims(found), gateways, Known(pids or {}, []))[0]
+
+
+def kills_of(
+    killed: list[Victim], gateways: list[Gateway], known: Known
+) -> tuple[list[Kill], list[Victim]]:
+    """The kills among ``killed`` of processes of ``gateways``, and those of others, oldest first.
+
+    The exits in ``known`` that explain one are taken out. A gateway that is killed before its first
+    sample, on a host without cgroups for memory, is known by its exit alone.
+    """
+    owners = [whose(victim, gateways, known) for victim in killed]
+    for victim, owner in zip(killed, owners):
+        if owner is not None:
+            by_exit(victim, [owner], known.exits)
     result = []
-    for victim in _victims(found):
-        for gateway in gateways:
-            if _is_of(victim, gateway, (pids or {}).get(gateway.name, {})):
-                kill = Kill(gateway, victim.time, KERNEL)
-                kill.pid, kill.comm = victim.pid, victim.comm
-                kill.rss_bytes, kill.scope = victim.rss_bytes, victim.scope
-                result.append(kill)
-                break
-    return result
+    others = []
+    for victim, owner in zip(killed, owners):
+        gateway = owner or by_exit(victim, gateways, known.exits)
+        if gateway is None:
+            others.append(victim)
+        else:
+            result.append(victim.killed(gateway))
+    return result, others
 
 
-def _victims(found: list[Line]) -> list[_Victim]:
-    """The processes killed, the lines about each put together by its pid."""
-    victims: list[_Victim] = []
-    latest: dict[int, _Victim] = {}
-    group = None
+def unclear(others: list[Victim], gateways: list[Gateway]) -> list[str]:
+    """Notes on those of ``others`` of which nothing says that they were not ``gateways``'."""
+    notes = []
+    for gateway in gateways:
+        fit = [
+            victim
+            for victim in others
+            if victim.uid == gateway.uid
+            and victim.pid != gateway.pid
+            and may_be_of(victim, gateway)
+        ]
+        if fit:
+            notes.append(
+                "the kernel killed %d processes of user %d and does not say of which unit; they may"
+                " have been of %s" % (len(fit), gateway.uid, gateway.name)
+            )
+    return notes
 
-    def victim_of(pid: int, time: float) -> _Victim:
-        """That of ``pid`` just before ``time``, else a new one."""
-        victim = latest.get(pid)
+
+def victims(found: list[Line]) -> list[Victim]:
+    """The processes that were killed by ``found``, the lines about each put together."""
+    read = _Reader()
+    for line in found:
+        read.line(line.time, line.text.rstrip())
+    return read.victims
+
+
+class _Reader:
+    """Puts together the lines about each process by its pid, one line after the other.
+
+    ``group`` is the cgroup of processes that are killed together, ``task`` that of the process that
+    a kernel before 5.0 chose, and ``announced`` that process: it lives on if a child is killed.
+    """
+
+    def __init__(self) -> None:
+        self.victims: list[Victim] = []
+        self._latest: dict[int, Victim] = {}
+        self._group: Line | None = None
+        self._task: Line | None = None
+        self._announced: Victim | None = None
+
+    def line(self, time: float, text: str) -> None:
+        together, task = _GROUP.match(text), _TASK.match(text)
+        chosen, killed = _chosen(text), _KILLED.match(text)
+        if together:
+            self._group = Line(time, together.group(1))
+        elif task:
+            self._task, self._group = Line(time, task.group(1)), None
+        elif chosen:
+            victim = self._of(chosen.pid, time)
+            victim.scope, victim.memcg, victim.uid = chosen.scope, chosen.memcg, chosen.uid
+            victim.lent, victim.comm = False, chosen.comm
+            # The kernel names a group behind the process that it chose.
+            self._group = None
+        elif killed:
+            self._killed(time, text, killed)
+
+    def _of(self, pid: int, time: float) -> Victim:
+        """The victim of ``pid`` just before ``time``, else a new one."""
+        victim = self._latest.get(pid)
         if victim is None or time - victim.time > SAME_KILL:
-            victim = latest[pid] = _Victim(time, pid)
-            victims.append(victim)
+            victim = self._latest[pid] = Victim(time, pid)
+            self.victims.append(victim)
         return victim
 
-    for line in found:
-        text = line.text.rstrip()
-        together = _GROUP.match(text)
-        killed = _KILLED.match(text)
-        chosen = _chosen(text)
-        if together:
-            group = Line(line.time, together.group(1))
-        elif chosen:
-            victim = victim_of(chosen.pid, line.time)
-            victim.scope, victim.memcg, victim.uid = chosen.scope, chosen.memcg, chosen.uid
-            victim.comm = chosen.comm
-            # The kernel names a group behind the process that it chose.
-            group = None
-        elif killed:
-            victim = victim_of(int(killed.group(2)), line.time)
-            _add_killed(victim, text, killed)
-            if victim.memcg is None and group and line.time - group.time < SAME_KILL:
-                if manager_uid(group.text) in (None, victim.uid):
-                    victim.memcg = group.text
-    return victims
+    def _killed(self, time: float, text: str, killed: re.Match[str]) -> None:
+        pid = int(killed.group(2))
+        before, self._announced = self._announced, None
+        if before and (killed.group(1) or time - before.time > SAME_KILL):
+            before = None
+        if before and before.pid != pid:
+            # A child was killed in its place.
+            if self.victims[-1] is before:
+                self.victims.pop()
+                del self._latest[before.pid]
+        victim = self._of(pid, time)
+        if before:
+            victim.scope, victim.memcg = before.scope, before.memcg
+            victim.lent = before.pid != pid and before.memcg is not None
+        _add_killed(victim, text, killed)
+        if _CHOSEN_BEFORE.match(text):
+            self._announced = victim
+            if victim.memcg is None and victim.scope == "cgroup":
+                self._lend(victim, self._task, time)
+                victim.lent = False
+            self._task = None
+        elif victim.memcg is None and self._group:
+            self._lend(victim, self._group, time)
+
+    def _lend(self, victim: Victim, cgroup: Line | None, time: float) -> None:
+        if cgroup and time - cgroup.time < SAME_KILL:
+            victim.memcg, victim.lent = cgroup.text, True
 
 
-def _chosen(text: str) -> _Victim | None:
+def _chosen(text: str) -> Victim | None:
     """The process that the kernel says it chose; the time is not set."""
     if not text.startswith(_BEGIN_CHOSEN):
         return None
@@ -150,14 +209,14 @@ def _chosen(text: str) -> _Victim | None:
     before, separator, memcg = rest.partition(",task_memcg=")
     if not separator or not _PID.match(pid) or not _PID.match(uid):
         return None
-    victim = _Victim(0.0, int(pid))
+    victim = Victim(0.0, int(pid))
     victim.scope = _CONSTRAINTS.get(before[len(_BEGIN_CHOSEN) :].partition(",")[0], "global")
     victim.memcg, victim.uid = memcg, int(uid)
     victim.comm = display.printable(comm, _MAX_COMM) or None
     return victim
 
 
-def _add_killed(victim: _Victim, text: str, killed: re.Match[str]) -> None:
+def _add_killed(victim: Victim, text: str, killed: re.Match[str]) -> None:
     """Add what ``text``, the line of what was ``killed``, says and the other line did not."""
     victim.comm = victim.comm or display.printable(killed.group(3), _MAX_COMM) or None
     rss = _RSS.search(text, killed.end())
@@ -169,19 +228,3 @@ def _add_killed(victim: _Victim, text: str, killed: re.Match[str]) -> None:
     before = killed.group(1)
     if victim.scope is None and before:
         victim.scope = "cgroup" if "emory cgroup out of memory" in before else "global"
-
-
-def _is_of(victim: _Victim, gateway: Gateway, seen: dict[int, Seen]) -> bool:
-    """By the cgroup, else by user and pid, never by the name: that is hermes or python."""
-    if victim.memcg is not None:
-        if in_unit(victim.memcg, gateway):
-            return True
-        # In another unit it is another's process, no matter whose its pid was an hour ago.
-        if in_a_service(victim.memcg):
-            return False
-    if victim.uid not in (None, gateway.uid):
-        return False
-    if gateway.pid == victim.pid:
-        return gateway.start_time is not None and victim.time >= gateway.start_time - 1
-    known = seen.get(victim.pid)
-    return known is not None and known.first <= victim.time <= known.last + PID_SEEN

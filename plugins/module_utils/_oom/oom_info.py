@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OOM kills of gateways, from every source: the kernel, systemd, systemd-oomd, and the cgroup's
-counter.
+"""OOM kills of gateways, from every source: the kernel, systemd, systemd-oomd, earlyoom, nohang,
+and the cgroup's counter.
 
 A process is a gateway's by its cgroup, or by a pid that the history knows, never by its name, which
 is hermes, python or python3. The kernel comes first, because it knows pid and memory; the other
@@ -18,8 +18,9 @@ from typing import Any
 from .._hermes import discovery, unit_journal
 from .._hermes.discovery import Gateway
 from .._host.errors import SettingError
-from . import counter, kernel, systemd
+from . import counter, daemons, exits, kernel, systemd
 from .kill import MAX_KILLS, Kill, newest
+from .victim import Known
 
 # A year.
 MAX_HOURS = 8760
@@ -47,8 +48,13 @@ def find(gateways: list[Gateway], hours: float, now: float | None = None) -> dic
     entries, said = systemd.entries(gateways, since)
     rows = {gateway.name: _samples(gateway, since, notes) for gateway in gateways}
     pids = {name: counter.pids(samples) for name, samples in rows.items()}
-    kills = newest(kernel.kills(lines, gateways, pids))
+    known = Known(pids, exits.exits(entries, gateways))
+    killed, others = kernel.kills_of(kernel.victims(lines), gateways, known)
+    kills = newest(killed)
     systemd.add(kills, entries, gateways)
+    notes += daemons.add(kills, daemons.victims(entries), gateways, known)
+    notes += systemd.manager_notes(entries, gateways, kills, others)
+    notes += kernel.unclear(others, gateways)
     counters = {}
     for gateway in gateways:
         counted = counter.count(gateway, rows[gateway.name], since, now)

@@ -16,8 +16,10 @@ from .._hermes import unit_journal
 from .._hermes.discovery import Gateway
 from .._host import journal, systemd
 from .._host.errors import JournalError
+from . import daemons
 from .kill import KERNEL, MAX_KILLS, OOMD, SAME_KILL, SAME_RUN, SYSTEMD, Kill, newest
-from .unit_cgroup import in_unit
+from .unit_cgroup import holds, in_unit, manager_uid
+from .victim import Victim
 
 OOMD_UNIT = "systemd-oomd.service"
 # sd-messages.h: SD_MESSAGE_UNIT_OUT_OF_MEMORY, UNIT_OOMD_KILL, UNIT_FAILURE_RESULT.
@@ -28,12 +30,14 @@ FAILURE_RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
 # The kinds of reports: the manager saw the kernel kill a process; systemd-oomd killed one, by its
 # own word and by the manager's; the unit's result when it has ended.
 BY_KERNEL, BY_OOMD, BY_OOMD_UNIT, RESULT = "oom", "oomd", "oomd-unit", "result"
+# systemd-oomd 260 and later say first which one they are about to kill.
+BY_OOMD_MARK = "oomd-mark"
 
 # systemd reports one kill up to three times.
 _REPORTS = 3 * MAX_KILLS
 # The first that logs MEMORY_PEAK of a unit that stops.
 _LOGS_PEAKS = 256
-_OOMD_KILLED = re.compile(r"Killed (/\S+) due to ")
+_OOMD_KILLED = re.compile(r"(?:Killed|(Marked)) (/\S+) (?:for killing )?due to ")
 _OOMD_KILLED_UNIT = re.compile(r": systemd-oomd killed (?:some|\d+) process\(es\) in this unit\.\Z")
 
 
@@ -52,14 +56,23 @@ class Report(NamedTuple):
 
 
 def entries(gateways: list[Gateway], since: float) -> journal.Answer:
-    """What systemd and systemd-oomd wrote about the units of ``gateways``, and notes on it."""
+    """What systemd and the OOM daemons wrote about the units of ``gateways``, and notes on it."""
+    writers = ["_SYSTEMD_UNIT=" + unit for unit in [OOMD_UNIT, *daemons.UNITS]]
+    managers = sorted({_manager(gateway.uid) for gateway in gateways if gateway.scope == "user"})
+    if managers:
+        writers += ["+", "_PID=1"] + ["UNIT=" + manager for manager in managers]
     try:
-        own = journal.entries(["_SYSTEMD_UNIT=" + OOMD_UNIT], since)
+        own = journal.entries(writers, since)
     except JournalError as exc:
         return journal.Answer([], ["the journal cannot be read: %s" % exc])
     units = unit_journal.read(gateways, since)
     # journalctl says the same each time that it is asked.
     notes = [*dict.fromkeys(unit_journal.notes_of(own) + units.said)]
+    if len(own.entries) >= journal.MAX_ENTRIES:
+        notes.append(
+            "the journal holds more of the OOM daemons than the last %d entries, which were read"
+            % journal.MAX_ENTRIES
+        )
     version = systemd.version()
     if version is not None and version < _LOGS_PEAKS:
         notes.append(
@@ -78,17 +91,18 @@ def add(kills: list[Kill], entries: list[journal.Entry], gateways: list[Gateway]
     by_name: dict[str, list[Kill]] = {}
     for kill in kills:
         by_name.setdefault(kill.name, []).append(kill)
-    reports = [report_of(entry, gateways) for entry in entries]
-    for report in newest([one for one in reports if one], _REPORTS):
+    reports = [report for entry in entries for report in reports_of(entry, gateways)]
+    for report in newest(reports, _REPORTS):
         own = by_name.setdefault(report.gateway.name, [])
         found = _known(own, report)
         if found is None:
-            found = Kill(report.gateway, report.time, OOMD if report.kind == BY_OOMD else SYSTEMD)
+            by_oomd = report.kind in (BY_OOMD, BY_OOMD_MARK)
+            found = Kill(report.gateway, report.time, OOMD if by_oomd else SYSTEMD)
             kills.append(found)
             own.append(found)
         found.kinds.add(report.kind)
         found.invocation = found.invocation or report.invocation
-        if report.kind in (BY_OOMD, BY_OOMD_UNIT):
+        if report.kind in (BY_OOMD, BY_OOMD_MARK, BY_OOMD_UNIT):
             found.scope = OOMD
 
 
@@ -117,21 +131,59 @@ def is_about(report: Report, kill: Kill) -> bool:
     return -SAME_KILL <= later <= SAME_RUN
 
 
-def report_of(entry: journal.Entry, gateways: list[Gateway]) -> Report | None:
-    """What ``entry`` reports about a kill of one of ``gateways``."""
+def reports_of(entry: journal.Entry, gateways: list[Gateway]) -> list[Report]:
+    """What ``entry`` reports about kills of ``gateways``: of several if all of them were killed."""
     text = entry.fields.get("MESSAGE", "")
     identity = unit_journal.invocation(entry)
     if entry.fields.get("_SYSTEMD_UNIT") == OOMD_UNIT:
         killed = _OOMD_KILLED.match(text)
-        for gateway in gateways if killed else ():
-            if killed and in_unit(killed.group(1), gateway):
-                return Report(BY_OOMD, gateway, entry.time, identity)
-        return None
+        if killed is None:
+            return []
+        kind, path = BY_OOMD_MARK if killed.group(1) else BY_OOMD, killed.group(2)
+        return [
+            Report(kind, gateway, entry.time, identity)
+            for gateway in gateways
+            if in_unit(path, gateway) or holds(path, gateway)
+        ]
     found = unit_journal.gateway_of(entry, gateways)
-    kind = _kind(entry, text)
-    if found is None or kind is None:
-        return None
-    return Report(kind, found, entry.time, identity)
+    kind_of_unit = _kind(entry, text)
+    if found is None or kind_of_unit is None:
+        return []
+    return [Report(kind_of_unit, found, entry.time, identity)]
+
+
+def manager_notes(
+    entries: list[journal.Entry], gateways: list[Gateway], kills: list[Kill], others: list[Victim]
+) -> list[str]:
+    """Notes on kills of which only the system's systemd says that they were of a user's.
+
+    ``others`` are the processes of others that were killed. A user's journal is smaller than the
+    system's and may be gone.
+    """
+    notes = []
+    for uid in sorted({gateway.uid for gateway in gateways if gateway.scope == "user"}):
+        names = [one.name for one in gateways if one.scope == "user" and one.uid == uid]
+        unit = _manager(uid)
+        times = [kill.time for kill in kills if kill.name in names]
+        times += [one.time for one in others if uid in (one.uid, manager_uid(one.memcg or ""))]
+        unclear = [
+            entry
+            for entry in entries
+            if entry.fields.get("_PID") == "1"
+            and entry.fields.get("UNIT") == unit
+            and _kind(entry, entry.fields.get("MESSAGE", ""))
+            and not any(abs(entry.time - time) <= SAME_RUN for time in times)
+        ]
+        if unclear:
+            notes.append(
+                "systemd reports %d OOM kills in %s; whether they were of %s is not known, because"
+                " the journal of that user does not say so" % (len(unclear), unit, ", ".join(names))
+            )
+    return notes
+
+
+def _manager(uid: int) -> str:
+    return "user@%d.service" % uid
 
 
 def _kind(entry: journal.Entry, text: str) -> str | None:

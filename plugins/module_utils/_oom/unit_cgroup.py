@@ -26,6 +26,24 @@ def in_unit(path: str, gateway: Gateway) -> bool:
     return managers == (["user@%d.service" % gateway.uid] if gateway.scope == "user" else [])
 
 
+def may_hold(path: str, gateway: Gateway) -> bool:
+    """Whether cgroup ``path`` may be above the unit of ``gateway``.
+
+    The kernel names such a one if the unit has no cgroup of its own for memory: "/" or a slice, and
+    in user scope the user's manager.
+    """
+    parts = [part for part in path.split("/") if part]
+    manager = "user@%d.service" % gateway.uid if gateway.scope == "user" else None
+    return all(part == manager or part.endswith(".slice") for part in parts)
+
+
+def holds(path: str, gateway: Gateway) -> bool:
+    """Whether cgroup ``path`` is above the unit of ``gateway`` for certain, so that it holds it."""
+    if gateway.scope == "user" and may_hold(path, gateway):
+        return manager_uid(path) == gateway.uid
+    return path != "/" and gateway.control_group.startswith(path.rstrip("/") + "/")
+
+
 def in_a_service(path: str) -> bool:
     """Whether cgroup ``path`` is in the unit of any service, a user's manager aside."""
     return any(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import journal
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, journal
 
 
 def test_a_journal_of_rubbish():
@@ -46,3 +46,20 @@ def test_of_the_kernels_buffer_what_matches_and_is_new(monkeypatch, tmp_path):
     (tmp_path / "kmsg").write_text("6,1,1000000,-;old a\n6,2,5000000,-;a\n6,3,5000000,-;b\n")
     monkeypatch.setattr(journal, "KMSG", str(tmp_path / "kmsg"))
     assert [line.text for line in journal.kmsg(boot + 2, "^(?:old )?a")] == ["a"]
+
+
+def test_what_journald_no_longer_reads_is_in_the_kernels_buffer(monkeypatch, tmp_path):
+    """A kill behind the journal's last line; those that the journal has are not there twice."""
+    boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+    entry = '{"__REALTIME_TIMESTAMP": "%d", "MESSAGE": "%s"}'
+    printed = "\n".join(entry % ((boot + at) * 1e6, text) for at, text in ((1, "kill 1"), (2, "x")))
+    (tmp_path / "kmsg").write_text(
+        "6,1,1000000,-;kill 1\n6,2,2000000,-;x\n6,3,2500000,-;kill 1\n6,4,3000000,-;kill 2\n"
+    )
+    monkeypatch.setattr(journal, "KMSG", str(tmp_path / "kmsg"))
+    monkeypatch.setattr(journal.command, "run", lambda *_a, **_k: command.Result(0, printed, ""))
+    found, notes = journal.kernel_lines(boot, "^kill")
+    assert [line.text for line in found if line.text != "x"] == ["kill 1", "kill 2"]
+    assert notes == []
+    monkeypatch.setattr(journal, "KMSG", str(tmp_path / "none"))
+    assert "kill 2" not in [line.text for line in journal.kernel_lines(boot, "^kill")[0]]

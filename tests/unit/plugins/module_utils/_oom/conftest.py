@@ -5,12 +5,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    history as history_module,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, systemd
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     journal as journal_module,
@@ -62,6 +66,19 @@ class Journal:
     def load(self, name):
         self.lines += (DATA / name).read_text().splitlines()
 
+    def add(self, moment, message, **fields):
+        """An entry at an epoch second; ``unit`` stands for what systemd writes about that unit."""
+        unit = fields.pop("unit", None)
+        if unit:
+            fields = dict(_PID="1", UNIT=unit, INVOCATION_ID="1" * 32, **fields)
+        entry = dict(fields, MESSAGE=message, __REALTIME_TIMESTAMP=str(int(moment * 1000000)))
+        self.lines.append(json.dumps(entry))
+
+    def boot(self, moment):
+        """The journal has lines of the kernel."""
+        kernel = {"_TRANSPORT": "kernel", "SYSLOG_FACILITY": "0"}
+        self.add(moment, "Linux version 6.12.0", **kernel)
+
     def run(self, argv, user=None, env=None, stdin=None, timeout=30.0):
         assert argv[:2] == ["journalctl", "--output=json"] and timeout <= 60
         if self.fails:
@@ -100,6 +117,27 @@ def journal(monkeypatch, tmp_path):
     monkeypatch.setattr(config, "STATE", str(tmp_path))
     monkeypatch.setattr(journal_module, "KMSG", str(tmp_path / "no-kmsg"))
     return made
+
+
+@pytest.fixture
+def history():
+    """Writes samples (moment, pid, OOM kills, run) into the history of a gateway."""
+
+    def write(name, *samples):
+        for moment, pid, kills, invocation in samples:
+            history_module.append(
+                os.path.join(config.STATE, name),
+                {
+                    "timestamp": moment,
+                    "invocation_id": invocation,
+                    "pid": pid,
+                    "uptime_seconds": 60,
+                    "rss_bytes": 1 << 27,
+                    "oom_kills": kills,
+                },
+            )
+
+    return write
 
 
 @pytest.fixture

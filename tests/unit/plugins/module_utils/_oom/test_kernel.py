@@ -174,3 +174,83 @@ def test_a_hundred_thousand_lines_take_seconds(gateway):
     start = time.process_time()
     assert not kernel.kills(found, [gateway()])
     assert time.process_time() - start < 20
+
+
+TASK = "Task in %s killed as a result of limit of %s"
+CHOSEN_BEFORE_5 = (
+    "Memory cgroup out of memory: Kill process 4123 (python) score 981 or sacrifice child"
+)
+OWN = "/system.slice/hermes-gateway.service"
+KILLED_BEFORE_5 = (
+    "Killed process %d (%s) total-vm:1290344kB, anon-rss:588112kB, file-rss:12004kB, shmem-rss:0kB"
+)
+
+
+def lines(*texts):
+    return [Line(KILL + place / 1000, text) for place, text in enumerate(texts)]
+
+
+def test_kernel_before_5_names_the_cgroup_in_a_line_of_its_own(gateway):
+    found = lines(
+        "python invoked oom-killer: gfp_mask=0x6200ca(GFP_HIGHUSER_MOVABLE), order=0",
+        TASK % (OWN, OWN),
+        "memory: usage 614400kB, limit 614400kB, failcnt 208",
+        CHOSEN_BEFORE_5,
+        KILLED_BEFORE_5 % (4123, "python"),
+        "oom_reaper: reaped process 4123 (python), now anon-rss:0kB",
+    )
+    kills = kernel.kills(found, [gateway()])
+    rss = (588112 + 12004) * 1024
+    assert brief(kills) == [("hermes-gateway", 4123, "python", rss, "cgroup", "kernel")]
+
+
+@pytest.mark.parametrize(
+    "memcg",
+    [
+        "/user.slice/user-1002.slice/user@1002.service/x killed as a result of limit of " + OWN,
+        "/user.slice/user-1002.slice/user@1002.service" + OWN,
+        "/docker/abc" + OWN,
+    ],
+)
+def test_cgroup_of_another_before_kernel_5(gateway, memcg):
+    """A user names cgroups as they like, also as the rest of the line."""
+    found = lines(TASK % (memcg, OWN), CHOSEN_BEFORE_5, KILLED_BEFORE_5 % (4123, "python"))
+    assert kernel.kills(found, [gateway()]) == []
+
+
+@pytest.mark.parametrize("with_task", [True, False])
+def test_a_child_that_was_sacrificed(gateway, with_task):
+    """The process that was chosen lives on: one kill, of the child."""
+    seen = {"hermes-gateway": {pid: Seen(KILL - 3000, KILL - 100) for pid in (4123, 4190)}}
+    texts = [CHOSEN_BEFORE_5, KILLED_BEFORE_5 % (4190, "node")]
+    found = lines(*([TASK % (OWN, OWN)] * with_task + texts))
+    kills = kernel.kills(found, [gateway()], None if with_task else seen)
+    assert [(kill.pid, kill.comm, kill.scope) for kill in kills] == [(4190, "node", "cgroup")]
+
+
+def test_two_kills_before_kernel_5_are_two(gateway):
+    found = lines(
+        TASK % (OWN, OWN),
+        CHOSEN_BEFORE_5,
+        KILLED_BEFORE_5 % (4190, "node"),
+        TASK % (OWN, OWN),
+        CHOSEN_BEFORE_5,
+        KILLED_BEFORE_5 % (4123, "python"),
+    )
+    assert [kill.pid for kill in kernel.kills(found, [gateway()])] == [4190, 4123]
+
+
+def test_a_group_lends_its_cgroup_to_processes_of_its_user_only(gateway):
+    """The kernel's line of the other process is missing: it was in a cgroup of its own."""
+    group = "Tasks in %s are going to be killed due to memory.oom.group set" % OWN
+    killed = KILLED.replace("4711 (python)", "9120 (mysqld)")
+    assert kernel.kills(lines(group, killed % 112), [gateway()]) == []
+    assert [kill.pid for kill in kernel.kills(lines(group, killed % 1000), [gateway()])] == [9120]
+
+
+def test_hundred_thousand_lines_of_a_kernel_before_5_take_seconds(gateway):
+    texts = [CHOSEN_BEFORE_5.replace("4123", str(place)) for place in range(50000)]
+    every = [text for one in texts for text in (one, KILLED_BEFORE_5 % (99, "x"))]
+    start = time.process_time()
+    assert not kernel.kills(lines(*every), [gateway()])
+    assert time.process_time() - start < 20

@@ -5,14 +5,9 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 
 import pytest
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
-    history as history_module,
-)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup, systemd
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SettingError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import oom_info
@@ -23,21 +18,6 @@ NOW = KILL + 7200
 RSS = (1017340 + 17584) * 1024
 # Of one gateway in one answer.
 MAX_KILLS = 500
-
-
-def history(name, *samples):
-    for moment, pid, kills, invocation in samples:
-        history_module.append(
-            os.path.join(config.STATE, name),
-            {
-                "timestamp": moment,
-                "invocation_id": invocation,
-                "pid": pid,
-                "uptime_seconds": 60,
-                "rss_bytes": 1 << 27,
-                "oom_kills": kills,
-            },
-        )
 
 
 def brief(kills):
@@ -161,13 +141,13 @@ def test_systemd_oomd_of_247_is_told_by_the_unit_alone(gateway, journal):
     ]
 
 
-def test_another_units_python_is_not_ours(gateway, journal):
+def test_another_units_python_is_not_ours(gateway, journal, history):
     journal.load("bullseye-systemd247-kernel5.10.jsonl")
     history("hermes-gateway", (KILL + 20, 9001, None, "1" * 32))
     assert [kill["pid"] for kill in oom_info.find([gateway()], 24, NOW)["kills"]] == [4711]
 
 
-def test_a_counter_alone(gateway, journal):
+def test_a_counter_alone(gateway, journal, history):
     history(
         "hermes-gateway",
         (KILL - 600, 4711, 0, "1"),
@@ -184,7 +164,7 @@ def test_a_counter_alone(gateway, journal):
     assert answer["counters"] == {"hermes-gateway": {"oom_kills": None, "in_window": 3}}
 
 
-def test_counter_and_kernel_and_systemd_are_one_kill(gateway, journal):
+def test_counter_and_kernel_and_systemd_are_one_kill(gateway, journal, history):
     journal.load("bullseye-systemd247-kernel5.10.jsonl")
     history("hermes-gateway", (KILL - 200, 4711, 0, "1" * 32), (KILL + 100, 4711, 1, "1" * 32))
     answer = oom_info.find([gateway()], 24, NOW)
@@ -295,7 +275,7 @@ def test_many_kills_of_one_gateway_are_cut_and_said(gateway, journal):
     assert "only the newest 500 OOM kills of hermes-gateway-coder@ada are listed" in answer["notes"]
 
 
-def test_a_counter_that_rises_by_a_hundred_at_each_sample(gateway, journal):
+def test_a_counter_that_rises_by_a_hundred_at_each_sample(gateway, journal, history):
     """A user can have their own processes killed without end."""
     rows = [(NOW - 300 * place, 4711, 200 * (400 - place), "1") for place in range(400, 0, -1)]
     history("hermes-gateway", *rows)

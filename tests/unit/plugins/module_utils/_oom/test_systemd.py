@@ -28,7 +28,7 @@ def test_what_other_users_write_into_the_journal_counts_for_nothing(gateway, jou
     # Nor where a journalctl would hand them out.
     entries = journal_module.parse("\n".join(journal.lines))
     both = [gateway(), gateway("user")]
-    assert [systemd.report_of(entry, both) for entry in entries] == [None, None, None]
+    assert [systemd.reports_of(entry, both) for entry in entries] == [[], [], []]
 
 
 def test_a_slow_stop_is_no_second_kill(gateway):
@@ -72,5 +72,64 @@ def test_a_slow_stop_is_no_second_kill(gateway):
 )
 def test_each_word_of_systemd_alone(gateway, fields, kind):
     entry = journal_module.Entry(5.0, dict(fields, _PID="1", UNIT="hermes-gateway.service"))
-    report = systemd.report_of(entry, [gateway()])
-    assert (report and report.kind) == kind
+    reports = systemd.reports_of(entry, [gateway()])
+    assert [report.kind for report in reports] == ([kind] if kind else [])
+
+
+PRESSURE = "due to memory pressure for /system.slice being 71.48% > 60.00% for > 20s"
+
+
+@pytest.mark.parametrize(
+    "lines", [["Marked %s for killing "], ["Marked %s for killing ", "Killed %s "]]
+)
+def test_wording_of_systemd_oomd_260(gateway, journal, lines):
+    """It says that it marked a unit, and may say that it killed it: one kill."""
+    for place, line in enumerate(lines):
+        text = line % "/system.slice/hermes-gateway.service" + PRESSURE
+        journal.add(NOW - 60 + place, text, _SYSTEMD_UNIT="systemd-oomd.service")
+    kills = oom_info.find([gateway(), gateway("user")], 24, NOW)["kills"]
+    assert [(kill["name"], kill["source"], kill["scope"]) for kill in kills] == [
+        ("hermes-gateway", "systemd-oomd", "systemd-oomd")
+    ]
+
+
+def test_what_systemd_oomd_kills_with_all_below(gateway, journal):
+    """The systemd of a user, with each gateway of that user."""
+    text = "Killed /user.slice/user-1001.slice/user@1001.service " + PRESSURE
+    journal.add(NOW - 60, text, _SYSTEMD_UNIT="systemd-oomd.service")
+    both = [gateway("user"), gateway("user", name="other@ada", unit="other.service")]
+    kills = oom_info.find([gateway(), gateway("user", name="eve", uid=1002), *both], 24, NOW)[
+        "kills"
+    ]
+    assert [kill["name"] for kill in kills] == ["hermes-gateway-coder@ada", "other@ada"]
+
+
+MANAGER = "user@1001.service: A process of this unit has been killed by the OOM killer."
+UNCLEAR = (
+    "systemd reports 1 OOM kills in user@1001.service; whether they were of "
+    "hermes-gateway-coder@ada is not known, because the journal of that user does not say so"
+)
+
+
+def test_only_the_line_about_the_users_systemd_is_left(gateway, journal):
+    """The journal of a user is smaller and gone sooner: not known whose process it was."""
+    journal.boot(NOW - 9000)
+    journal.add(NOW - 60, MANAGER, unit="user@1001.service")
+    answer = oom_info.find([gateway("user")], 24, NOW)
+    assert answer["kills"] == [] and answer["notes"] == [UNCLEAR]
+    assert oom_info.find([gateway("user", uid=1002), gateway()], 24, NOW)["notes"] == []
+
+
+@pytest.mark.parametrize("memcg", ["/user.slice/user-1001.slice/session-7.scope", "/x.slice"])
+def test_a_kill_that_explains_the_line_about_the_users_systemd(gateway, journal, memcg):
+    """The kernel says which process of that user it was."""
+    journal.add(NOW - 60, MANAGER, unit="user@1001.service")
+    chosen = "oom-kill:constraint=CONSTRAINT_NONE,task_memcg=%s,task=x,pid=7,uid=1001" % memcg
+    journal.add(NOW - 61, chosen, _TRANSPORT="kernel", SYSLOG_FACILITY="0")
+    assert UNCLEAR not in oom_info.find([gateway("user")], 24, NOW)["notes"]
+
+
+def test_no_user_can_write_the_line_about_a_users_systemd(gateway, journal):
+    journal.boot(NOW - 9000)
+    journal.add(NOW - 60, MANAGER, _PID="99", _UID="1002", UNIT="user@1001.service")
+    assert oom_info.find([gateway("user")], 24, NOW)["notes"] == []

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A process that was killed for lack of memory, and whose it was.
+
+The kernel and the OOM daemons say which process they killed. It is a gateway's by its cgroup, or by
+its user and a pid that the history knows, or by its user and the moment at which the gateway's main
+process ended. It is never a gateway's by its name, which is hermes or python.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .._hermes.discovery import Gateway
+from .counter import Seen
+from .exits import Exit
+from .kill import KERNEL, SAME_KILL, Kill
+from .unit_cgroup import in_a_service, in_unit, may_hold
+
+# Seconds that a pid is taken for the gateway's after a sample showed it: the history has one every
+# few minutes.
+PID_SEEN = 3600
+# Seconds. systemd reports the end of a process when it gets to it, on a host without memory. A
+# process whose user is not known has to have ended at once.
+_ENDED_AT_ONCE = 2
+
+
+class Victim:
+    """A process that was killed; None is unknown. ``lent``: its cgroup is that of others."""
+
+    def __init__(self, time: float, pid: int, source: str = KERNEL) -> None:
+        self.time = time
+        self.pid = pid
+        self.source = source
+        self.comm: str | None = None
+        self.memcg: str | None = None
+        self.lent = False
+        self.uid: int | None = None
+        self.scope: str | None = None
+        self.rss_bytes: int | None = None
+
+    def killed(self, gateway: Gateway) -> Kill:
+        """The record of it as a kill of ``gateway``."""
+        kill = Kill(gateway, self.time, self.source)
+        kill.pid, kill.comm = self.pid, self.comm
+        kill.rss_bytes, kill.scope = self.rss_bytes, self.scope
+        return kill
+
+
+class Known(NamedTuple):
+    """What is known of the gateways beside the kills.
+
+    ``pids`` are those that the history of each gateway, by its name, has; ``exits`` are the ends of
+    main processes that systemd reported.
+    """
+
+    pids: dict[str, dict[int, Seen]]
+    exits: list[Exit]
+
+
+def whose(victim: Victim, gateways: list[Gateway], known: Known) -> Gateway | None:
+    """The one of ``gateways`` that ``victim`` was a process of, by its cgroup or its pid."""
+    for gateway in gateways:
+        if _is_of(victim, gateway, known.pids.get(gateway.name, {})):
+            return gateway
+    return None
+
+
+def by_exit(victim: Victim, gateways: list[Gateway], exits: list[Exit]) -> Gateway | None:
+    """The one of ``gateways`` whose main process ended, by a signal, just when ``victim`` died.
+
+    That exit is taken out of ``exits``: it explains one kill.
+    """
+    patience = SAME_KILL if victim.uid is not None else _ENDED_AT_ONCE
+    by_name = {gateway.name: gateway for gateway in gateways}
+    fits = [
+        one
+        for one in exits
+        if one.by_signal
+        and -1 <= one.time - victim.time <= patience
+        and one.name in by_name
+        and may_be_of(victim, by_name[one.name])
+    ]
+    if not fits:
+        return None
+    nearest = min(fits, key=lambda one: abs(one.time - victim.time))
+    exits.remove(nearest)
+    return by_name[nearest.name]
+
+
+def may_be_of(victim: Victim, gateway: Gateway) -> bool:
+    """Whether nothing says that ``victim`` was not a process of ``gateway``."""
+    if victim.uid not in (None, gateway.uid):
+        return False
+    if victim.memcg is None or victim.lent:
+        return True
+    if gateway.unit is None:
+        return not in_a_service(victim.memcg)
+    return in_unit(victim.memcg, gateway) or may_hold(victim.memcg, gateway)
+
+
+def _is_of(victim: Victim, gateway: Gateway, seen: dict[int, Seen]) -> bool:
+    if victim.memcg is not None and in_unit(victim.memcg, gateway):
+        # A process that the kernel killed together with others has their cgroup and its own user.
+        return not victim.lent or victim.uid in (None, gateway.uid)
+    # In another unit or session it is another's process, no matter whose its pid was an hour ago.
+    if not may_be_of(victim, gateway):
+        return False
+    if gateway.pid == victim.pid:
+        return gateway.start_time is not None and victim.time >= gateway.start_time - 1
+    known = seen.get(victim.pid)
+    return known is not None and known.first <= victim.time <= known.last + PID_SEEN
