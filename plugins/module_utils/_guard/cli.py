@@ -274,7 +274,7 @@ def _when(epoch: float | None) -> str:
 def _run_samples(options: Any) -> int:
     from .._hermes import known_leaks
     from .._host import proc
-    from .._trend import analysis, comparison, explain, samples
+    from .._trend import analysis, explain, samples
 
     try:
         series = samples.of_file(options.samples)
@@ -282,6 +282,8 @@ def _run_samples(options: Any) -> int:
         sys.stderr.write("hermes-guard: --samples: %s\n" % exc)
         return 1
     if options.since is not None:
+        from .._trend import comparison
+
         return _say_change(
             options,
             lambda since: {options.samples: comparison.compare(series, since)},

@@ -8,7 +8,6 @@ A year has 100,000 lines. To take them apart one by one would take most of the t
 
 from __future__ import annotations
 
-import csv
 import itertools
 from collections.abc import Sequence
 
@@ -114,6 +113,9 @@ def _column(values: Sequence[bytes]) -> list[float] | None:
 
 def _quoted(line: bytes) -> list[bytes]:
     """The values of a line with quotes; none if it cannot be read."""
+    # Few files have quotes, and it takes as long to load as a day of samples takes to read.
+    import csv
+
     try:
         return [value.encode("utf-8") for value in next(csv.reader([text(line)]), [])]
     except csv.Error:
