@@ -107,7 +107,8 @@ trends:
       type: int
       sample: 1969
     span_hours:
-      description: From the first sample to the last one, in hours, null without a sample.
+      description: From the first sample to the last one, in hours, without gaps of more than 3
+        hours.
       type: float
       sample: 167.9
     longest_run_hours:

@@ -11,7 +11,7 @@ import time
 from .._hermes import known_leaks, unit_journal
 from .._host import choice
 from .._host.errors import HistoryError, SettingError, host_faults
-from .._trend import analysis, chart, comparison, samples
+from .._trend import analysis, chart, comparison, forecast, samples
 from . import config, history, limits, managed, restart_calendar, sampling, suspension
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ MOST_POINTS = 300
 FIRST_DAY_HOURS = 720
 # The period between restarts until there is a verdict, and for a gateway that nobody watches.
 USUAL_CADENCE = "12h"
+SHORTEST = forecast.CADENCES[0]
 # What must have been seen before a timer is made longer or taken away: each hour of the day in one
 # run, and each day of the week.
 LEAST_RUN_HOURS = 24
@@ -95,25 +96,27 @@ def recommended_cadences(names: list[str]) -> dict[str, str | None]:
     every = config.load(config.FOLDER)
     verdicts = of_gateways([every[name] for name in names if name in every])
     return {
-        name: _cadence(verdicts.get(name), restart_calendar.installed_hours(name)) for name in names
+        name: followed(verdicts.get(name), restart_calendar.installed_hours(name)) for name in names
     }
 
 
-def _cadence(verdict: dict[str, Any] | None, installed: float | None) -> str | None:
+def followed(verdict: dict[str, Any] | None, installed: float | None) -> str | None:
     """The recommendation of ``verdict``, if there is the evidence to follow it.
 
     A timer every ``installed`` hours (None for no timer) is not made longer and not taken away for
     what was seen in runs of less than a day, nor in less than a week: a weekend shows little.
     """
+    # The longest of those that the role has a calendar for, and no longer than the installed one.
+    kept = [one for one in forecast.CADENCES if installed is not None and one <= installed]
     if verdict is None or verdict["verdict"] == "insufficient":
-        return USUAL_CADENCE if installed is None else "%dh" % installed
+        return USUAL_CADENCE if installed is None else "%dh" % max(kept, default=SHORTEST)
     hours = verdict["recommended_restart_hours"]
     enough = (
         verdict["longest_run_hours"] >= LEAST_RUN_HOURS
         and verdict["span_hours"] >= LEAST_SPAN_HOURS
     )
     if not enough and installed is not None and (hours is None or hours > installed):
-        hours = int(installed)
+        hours = max(kept, default=SHORTEST)
     return None if hours is None else "%dh" % hours
 
 

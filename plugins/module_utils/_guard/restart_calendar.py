@@ -15,16 +15,16 @@ _CALENDAR = re.compile(
     r"^(?P<week>[A-Z][a-z]{2} )?\*-\*-(?:\*|01/(?P<days>[0-9]{1,2})) "
     r"(?P<hours>[0-9,]+):[0-9]{2}:00$"
 )
+# A time of each day, as an operator gives it: 04:00 or *-*-* 04:00:00.
+_DAILY = re.compile(r"^(?:\*-\*-\* )?[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?$")
 _PREFIX = "OnCalendar="
 DAY = 24.0
+# What the times of an operator count as if they are neither.
+UNKNOWN_HOURS = 12.0
 
 
 def installed_hours(name: str) -> float | None:
-    """The hours between two restarts of gateway ``name``; None if it has no timer.
-
-    Also None for a calendar that the role did not write: an operator's times are not ours to
-    compare with.
-    """
+    """The hours between two restarts of gateway ``name``; None if it has no timer."""
     path = os.path.join(FOLDER, "%s-restart.timer" % name)
     try:
         with open(path, encoding="utf-8", errors="replace") as handle:
@@ -32,7 +32,10 @@ def installed_hours(name: str) -> float | None:
     except OSError:
         return None
     calendars = [line[len(_PREFIX) :] for line in lines if line.startswith(_PREFIX)]
-    return hours_of(calendars[0]) if len(calendars) == 1 else None
+    if calendars and all(map(_DAILY.match, calendars)):
+        return DAY / len(calendars)
+    hours = hours_of(calendars[0]) if len(calendars) == 1 else None
+    return UNKNOWN_HOURS if hours is None else hours
 
 
 def hours_of(calendar: str) -> float | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from . import explain, verdict_rules
@@ -56,6 +57,7 @@ def _restarts(cadence: Cadence) -> str:
     if cadence.available < cadence.every:
         text += (
             ", which is late: from a fresh start %d %% of the limit is reached in %s, "
-            "so the watchdog must stand by" % (100 * USABLE, hours)
+            "so the watchdog must stand by; a limit of %d MB would do"
+            % (100 * USABLE, hours, math.ceil(cadence.limit_mb))
         )
     return text

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ from .series import Series
 
 # Samples are taken every few minutes: if the last one is older than this, sampling has stopped.
 STALE_HOURS = 2.0
+# In a gap of more than this, nobody knows what the memory did.
+GAP_HOURS = 3.0
 
 
 def trend(
@@ -68,7 +71,7 @@ def _figures(judged: Judgement, limit: float | None) -> dict[str, Any]:
         "observed_hours": rounded(seconds / HOUR),
         "segments": len(series.runs),
         "samples": len(series),
-        "span_hours": rounded((series.clock[-1] - series.clock[0]) / HOUR) if len(series) else None,
+        "span_hours": rounded(_seen(series) / HOUR),
         "longest_run_hours": rounded(_longest(series) / HOUR),
         "rss_mb": rounded(series.rss[-1] / MB) if len(series) else None,
         "limit_mb": rounded(limit),
@@ -87,6 +90,12 @@ def _longest(series: Series) -> float:
     """The seconds in which the longest run was seen."""
     lengths = [series.time[end - 1] - series.time[start] for start, end in series.bounds()]
     return max(lengths, default=0.0)
+
+
+def _seen(series: Series) -> float:
+    """The seconds between the first sample and the last one, without long gaps."""
+    steps = map(operator.sub, series.clock[1:], series.clock)
+    return sum([step for step in steps if 0 < step <= GAP_HOURS * HOUR], 0.0)
 
 
 def _p_value(judged: Judgement) -> float | None:
@@ -116,8 +125,10 @@ def _forecast(
         None if one is None else rounded(max(0.0, one - age))
         for one in forecast.hours_to(limit, line, rate)
     ]
-    # A run that ends at the limit has no bursts above it.
-    bursts = 0.0 if judged.deaths else forecast.HIGHER * line.highest
+    # A burst that ends a run at the limit is as high as any.
+    bursts = line.highest
+    if not judged.deaths:
+        bursts = forecast.in_a_month(line.highest, judged.evidence.seen_hours)
     shortest = judged.deaths.shortest_hours if judged.deaths else math.inf
     cadence = forecast.cadence(limit, fresh + bursts, rate.high, shortest)
     answer["recommended_restart_hours"] = cadence.every

@@ -28,6 +28,12 @@ SYSTEM_MB = 512.0
 USABLE = 0.9
 # A burst may be higher than all that were seen.
 HIGHER = 1.25
+# The highest burst of a month is higher than that of the days that were seen. The sizes of bursts
+# are about exponential, so the highest grows with the logarithm of the time; and some bursts fall
+# between two samples. After three days it is 2.3 times the highest seen, after two weeks 1.4 times.
+BY_TIME = 0.55
+# In less than a day, too little was seen to look so far ahead.
+LEAST_SEEN_HOURS = 24.0
 # Of the samples above the line, a forecast expects to meet this one when the limit is near.
 EXPECTED = 0.99
 # A cadence is shorter than the shortest run that was seen to die, by so much.
@@ -49,10 +55,14 @@ class HoursToLimit(NamedTuple):
 
 
 class Cadence(NamedTuple):
-    """A restart every ``every`` hours, or None if none is needed; ``available`` hours there are."""
+    """A restart every ``every`` hours, or None if none is needed; ``available`` hours there are.
+
+    ``limit_mb`` is the limit for which ``every`` would be short enough.
+    """
 
     every: int | None
     available: float
+    limit_mb: float = 0.0
 
 
 class Line(NamedTuple):
@@ -92,6 +102,12 @@ def hours_to(limit_mb: float, line: Line, rate: TheilSen) -> HoursToLimit:
     return HoursToLimit(expected / rate.slope, min(earliest, expected / rate.slope), latest)
 
 
+def in_a_month(highest: float, seen_hours: float) -> float:
+    """How high a burst must be expected to get; the highest of ``seen_hours`` was ``highest``."""
+    seen = max(LEAST_SEEN_HOURS, min(seen_hours, NO_NEED_HOURS))
+    return highest * max(HIGHER, 1 + BY_TIME * math.log(NO_NEED_HOURS / seen))
+
+
 def cadence(limit_mb: float, fresh_mb: float, fastest: float, longest: float = math.inf) -> Cadence:
     """The longest cadence that keeps a gateway of ``fresh_mb``, growing by ``fastest``, in bounds.
 
@@ -100,8 +116,9 @@ def cadence(limit_mb: float, fresh_mb: float, fastest: float, longest: float = m
     """
     hours = min(max(0.0, USABLE * limit_mb - fresh_mb) / fastest, BEFORE_DEATH * longest)
     if hours >= NO_NEED_HOURS:
-        return Cadence(None, hours)
-    return Cadence(max([one for one in CADENCES if one <= hours], default=CADENCES[0]), hours)
+        return Cadence(None, hours, limit_mb)
+    every = max([one for one in CADENCES if one <= hours], default=CADENCES[0])
+    return Cadence(every, hours, (fresh_mb + every * fastest) / USABLE)
 
 
 def boxes(fresh_mb: float, slope: float) -> list[dict[str, float]]:

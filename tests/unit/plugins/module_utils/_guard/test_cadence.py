@@ -211,8 +211,42 @@ def test_the_calendar_of_a_timer_is_read(every):
 
 
 @pytest.mark.parametrize("text", ["03:30", "Mon,Thu 04:00", "*-*-* 4:17", ""])
-def test_a_calendar_of_an_operator_is_not_read(text):
+def test_a_calendar_of_an_operator_is_not_the_role_s(text):
     assert restart_calendar.hours_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("calendars", "every"),
+    [
+        (["04:00", "16:00"], "12h"),
+        (["*-*-* 04:00:00"], "24h"),
+        (["02:00", "08:00", "14:00", "20:00"], "6h"),
+        # Not known how often that is: as often as the product does it if it is not asked.
+        (["Mon,Thu 04:00"], "12h"),
+        (["Mon 04:00", "*-*-* 7:17:00"], "12h"),
+        # The role has no calendar for these: the next one that is no longer, and the shortest.
+        (["*-*-01/5 7:17:00"], "72h"),
+        (["*-*-* %s:17:00" % ",".join(map(str, range(24)))], "3h"),
+    ],
+)
+def test_the_times_of_an_operator_are_not_taken_away_on_short_runs(host, calendars, every):
+    """From ``hermes_restart_timer_at`` to ``auto``: there is a timer, and it protects."""
+    lines = "".join("OnCalendar=%s\n" % one for one in calendars)
+    (host / "units" / TIMER).write_text("# hermes_ops.gateway\n" + lines)
+    seen(0, hours=2)
+    assert recommended() == every
+    seen(0, hours=400, life=12)
+    assert recommended() == every
+
+
+def test_a_week_with_holes_is_no_week(host):
+    """The guard was off from Monday to Friday: two weekends are not the days between them."""
+    apply(host, "12h")
+    seen(0, hours=172)
+    path = Path(config.STATE) / "hermes-gateway" / history.NAME
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([head, *rows[:300], *rows[-500:]]) + "\n")
+    assert recommended() == "12h"
 
 
 def test_the_calendar_follows(host):

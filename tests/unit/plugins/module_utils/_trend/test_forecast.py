@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
 
@@ -46,6 +48,32 @@ def test_bursts_count_as_memory_that_must_be_free(trend, run):
     assert calm["hours_to_limit"] - bursting["hours_to_limit"] == pytest.approx(60, abs=3)
     assert calm["hours_to_limit_ci"][0] - bursting["hours_to_limit_ci"][0] >= 65
     assert calm["recommended_restart_hours"] > bursting["recommended_restart_hours"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "factor"), [(1, 2.9), (24, 2.9), (72, 2.3), (336, 1.4), (720, 1.25), (9000, 1.25)]
+)
+def test_a_month_brings_higher_bursts_than_the_days_that_were_seen(hours, factor):
+    """Of exponential sizes, the highest of 150 is twice that of 9; and a sample may miss one."""
+    assert forecast.in_a_month(100, hours) == pytest.approx(100 * factor, rel=0.03)
+
+
+def test_the_limit_that_is_named_would_do(trend, runs):
+    rows = runs(14, 12, 40)
+    late = trend(rows, 300 * MB)["advice"]
+    found = [re.search(r"a limit of ([0-9]+) MB would do", text) for text in late]
+    named = int(next(one for one in found if one).group(1))
+    assert 300 < named < 600
+    larger = trend(rows, named * MB)
+    assert larger["recommended_restart_hours"] == late_hours(late)
+    assert not any("late" in text for text in larger["advice"])
+
+
+def late_hours(texts):
+    """The cadence that ``texts`` call late."""
+    return next(
+        int(re.search("every ([0-9]+) h", text).group(1)) for text in texts if "late" in text
+    )
 
 
 def test_boxes():
