@@ -164,7 +164,7 @@ def _entry(event: str, code: str, reason: str, row: dict[str, Any] | None) -> di
 def _read(settings: Settings) -> dict[str, Any]:
     path = os.path.join(settings.folder, NAME)
     try:
-        content = files.read_json(path, owners={0, os.geteuid()}) or {}
+        content = files.read_own_json(path) or {}
     except FileError:
         content = {}
     opened, waiting = content.get("open"), content.get("waiting")

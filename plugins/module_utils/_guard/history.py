@@ -51,13 +51,16 @@ def append(folder: str, row: dict[str, Any]) -> None:
 
     Another version of the program may have written more columns, or another order: they stay.
     """
-    os.makedirs(folder, mode=0o755, exist_ok=True)
     path = os.path.join(folder, NAME)
-    with file_lock.appending(folder):
-        header = _header(path)
-        if _is_complete(header):
-            files.append_line(path, _line(row, header))
-            return
+    try:
+        with file_lock.appending(folder):
+            header = _header(path)
+            if _is_complete(header):
+                # A power loss may cost the newest of thousands of samples.
+                files.append_line(path, _line(row, header), sync=False)
+                return
+    except FileNotFoundError:
+        os.makedirs(folder, mode=0o755, exist_ok=True)
     with file_lock.rewriting(folder, file_lock.PATIENCE):
         header = _header(path)
         if header is None:
@@ -102,13 +105,13 @@ def prune(folder: str, days: float, now: float | None = None) -> None:
     day behind.
     """
     path = os.path.join(folder, NAME)
-    header = _header(path)
-    if header is None:
-        return
     now = time.time() if now is None else now
-    with open(path, "rb") as handle:
-        handle.readline(4096)
-        first = _row(header, handle.readline(4096).decode("utf-8", "replace"))
+    try:
+        with open(path, "rb") as handle:
+            header = _names(handle.readline(4096))
+            first = _row(header, handle.readline(4096).decode("utf-8", "replace"))
+    except FileNotFoundError:
+        return
     if first is not None and first["timestamp"] >= now - (days + 1) * 86400:
         return
     last = tail(folder, 2)
@@ -125,9 +128,13 @@ def _header(path: str) -> list[str] | None:
     """The names of the columns; empty if the line was destroyed, None without a history."""
     try:
         with open(path, "rb") as handle:
-            names = handle.readline(4096).decode("utf-8", "replace").strip().split(",")
+            return _names(handle.readline(4096))
     except FileNotFoundError:
         return None
+
+
+def _names(line: bytes) -> list[str]:
+    names = line.decode("utf-8", "replace").strip().split(",")
     return names if "timestamp" in names else []
 
 

@@ -123,7 +123,7 @@ def _run(gateway: ManagedGateway) -> list[Any]:
 def stored(settings: Settings) -> dict[str, Any]:
     """What is stored of the gateway: the run that it is about, its words, when it was asked."""
     try:
-        return files.read_json(os.path.join(settings.folder, NAME)) or {}
+        return files.read_own_json(os.path.join(settings.folder, NAME)) or {}
     except FileError:
         return {}
 

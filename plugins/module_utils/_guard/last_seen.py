@@ -115,7 +115,7 @@ def note(gateway: ManagedGateway) -> None:
 
 def _known(settings: Settings) -> dict[str, Any]:
     try:
-        return files.read_json(os.path.join(settings.folder, NAME), owners={os.geteuid()}) or {}
+        return files.read_own_json(os.path.join(settings.folder, NAME)) or {}
     except FileError:
         return {}
 

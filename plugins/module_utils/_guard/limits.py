@@ -15,7 +15,6 @@ Three limits, for three questions:
 
 from __future__ import annotations
 
-from .._hermes import workers
 from .._host import cgroup, display, proc
 from . import sampling
 
@@ -59,7 +58,7 @@ def _is_above(share: float, gateway: Gateway, row: dict[str, Any]) -> bool:
     least = cgroup_limit(gateway) if "/user" in (gateway.control_group or "") else None
     if least is not None and _OF_USER in least.source:
         # What the user's systemd runs is below that limit, and so are the workers.
-        used += workers.memory_bytes(gateway)
+        used += _workers_bytes(gateway)
     # 0: a host that does not say how much RAM it has.
     return 0 < share * kernel_limit(gateway) < used
 
@@ -67,6 +66,13 @@ def _is_above(share: float, gateway: Gateway, row: dict[str, Any]) -> bool:
 def resident(row: dict[str, Any]) -> int:
     """The bytes of sample ``row`` that count against the kernel's limit."""
     return sampling.footprint(dict(row, swap_bytes=0))
+
+
+def _workers_bytes(gateway: Gateway) -> int:
+    # Seldom needed, by what is started up to 1,440 times a day.
+    from .._hermes import workers
+
+    return workers.memory_bytes(gateway)
 
 
 def emergency(gateway: Gateway, row: dict[str, Any]) -> str | None:
@@ -83,7 +89,7 @@ def emergency(gateway: Gateway, row: dict[str, Any]) -> str | None:
     if host["available_bytes"] >= line:
         return None
     # Only now: they cost a look at the processes of all scopes of the user.
-    beside = workers.memory_bytes(gateway)
+    beside = _workers_bytes(gateway)
     # The end of a gateway that is smaller than what is missing would not help.
     if line < used + beside:
         text = "only %s of the memory of this host is available, and it uses %s" % (
@@ -100,8 +106,10 @@ def cgroup_limit(gateway: Gateway) -> cgroup.Limit | None:
     One that is above the RAM of the host is none.
     """
     least = cgroup.limit(gateway.control_group)
+    if least is None:
+        return None
     total = proc.host_memory()["total_bytes"]
-    return None if least is None or total and least.bytes >= total else least
+    return None if total and least.bytes >= total else least
 
 
 def kernel_limit(gateway: Gateway) -> int:

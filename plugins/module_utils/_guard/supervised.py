@@ -206,7 +206,7 @@ def _note(settings: Settings, stage: str, pid: int) -> None:
 def given_up(settings: Settings) -> dict[str, Any] | None:
     """``time`` and ``stage`` of the last check that the gateway has held up for too long."""
     try:
-        return files.read_json(os.path.join(settings.folder, NAME), owners={0, os.geteuid()})
+        return files.read_own_json(os.path.join(settings.folder, NAME))
     except FileError:
         return None
 

@@ -32,7 +32,7 @@ def until(folder: str, now: float | None = None) -> float | None:
     """
     now = time.time() if now is None else now
     try:
-        record = files.read_json(os.path.join(folder, NAME), owners={0, os.geteuid()}) or {}
+        record = files.read_own_json(os.path.join(folder, NAME)) or {}
         since, end, started = (
             float(record["since"]),
             float(record["until"]),

@@ -16,7 +16,7 @@ import time
 from .._hermes import heartbeat
 from .._host import display, guard_program
 from .._host.errors import RunError, SystemdError
-from . import handover, history, home, identity, last_seen, limits, managed, progress, sampling
+from . import history, home, identity, last_seen, limits, managed, progress, sampling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,6 +168,9 @@ def _look_inside(gateway: ManagedGateway, follow: Progress) -> home.Home:
 def _clean(gateway: ManagedGateway, inside: home.Home, follow: Progress) -> None:
     if inside.marker_seconds is None:
         return
+    # Seldom needed, like reaction below.
+    from . import handover
+
     try:
         if handover.clean(gateway):
             text = "removed a drain marker that an interrupted restart had left"

@@ -10,7 +10,6 @@ A cgroup is named as systemd's property ControlGroup names it:
 from __future__ import annotations
 
 import os
-import re
 from collections import namedtuple
 
 from . import display, proc
@@ -19,24 +18,20 @@ ROOT = "/sys/fs/cgroup"
 FIELDS = ("cgroup_bytes", "cgroup_peak_bytes", "cgroup_max_bytes", "oom_kills", "high_events")
 # Where hierarchies are mounted below ROOT: v2; with v1 its memory controller, and systemd's own
 # hierarchy in the hybrid and in the legacy layout.
-_MOUNTS = ("", "/memory", "/unified", "/systemd")
+_MEMORY_V1 = "/memory"
+_MOUNTS = ("", _MEMORY_V1, "/unified", "/systemd")
 # The files with the usage, the peak, the limit and the events: in v2, in v1.
-_FILES = (
-    ("memory.current", "memory.peak", "memory.max", "memory.events"),
-    (
-        "memory.usage_in_bytes",
-        "memory.max_usage_in_bytes",
-        "memory.limit_in_bytes",
-        "memory.oom_control",
-    ),
+_FILES = ("memory.current", "memory.peak", "memory.max", "memory.events")
+_FILES_V1 = (
+    "memory.usage_in_bytes",
+    "memory.max_usage_in_bytes",
+    "memory.limit_in_bytes",
+    "memory.oom_control",
 )
 # The files with a limit, and the directive of systemd.resource-control(5) that sets it. v1 has no
 # memory.high.
-_LIMITS = (
-    ("memory.max", "MemoryMax"),
-    ("memory.high", "MemoryHigh"),
-    ("memory.limit_in_bytes", "MemoryMax"),
-)
+_LIMITS = (("memory.max", "MemoryMax"), ("memory.high", "MemoryHigh"))
+_LIMITS_V1 = (("memory.limit_in_bytes", "MemoryMax"),)
 # v1 shows "no limit" as the largest multiple of a page in 63 bits. No machine has an exbibyte.
 NO_LIMIT = 1 << 60
 
@@ -51,6 +46,18 @@ def directories(control_group: str | None) -> list[str]:
     if not control_group or not control_group.startswith("/") or "/../" in control_group + "/":
         return []
     return [ROOT + mount + control_group for mount in _MOUNTS]
+
+
+def _memory_mount() -> str:
+    """Which of _MOUNTS has the memory controller: one hierarchy only can have it.
+
+    The root of v2 has cgroup.controllers; in the other layouts it is no hierarchy at all.
+    """
+    if not os.path.exists(ROOT + "/cgroup.controllers"):
+        for mount in (_MEMORY_V1, "/unified"):
+            if os.path.isdir(ROOT + mount):
+                return mount
+    return ""
 
 
 def members(control_group: str | None) -> list[int]:
@@ -86,25 +93,25 @@ def memory(control_group: str | None) -> dict[str, int | None]:
     events: how many processes the OOM killer has ended since the cgroup was made.
     ``high_events`` is how often it was slowed down at memory.high, which v1 does not have.
     """
-    for directory in directories(control_group):
-        for current, peak, limit, events in _FILES:
-            used = _number(os.path.join(directory, current))
-            if used is None:
-                continue
-            maximum = _number(os.path.join(directory, limit))
-            if maximum is not None and maximum >= NO_LIMIT:
-                maximum = None
-            text = proc.read(os.path.join(directory, events)) or ""
-            kills = re.search(r"^oom_kill (\d+)", text, re.M)
-            slowed = re.search(r"^high (\d+)", text, re.M)
-            return {
-                "cgroup_bytes": used,
-                "cgroup_peak_bytes": _number(os.path.join(directory, peak)),
-                "cgroup_max_bytes": maximum,
-                "oom_kills": int(kills.group(1)) if kills else None,
-                "high_events": int(slowed.group(1)) if slowed else None,
-            }
-    return dict.fromkeys(FIELDS)
+    mount = _memory_mount()
+    if not directories(control_group):
+        return dict.fromkeys(FIELDS)
+    directory = ROOT + mount + str(control_group)
+    current, peak, limit_file, events = _FILES_V1 if mount == _MEMORY_V1 else _FILES
+    used = _number(os.path.join(directory, current))
+    if used is None:
+        return dict.fromkeys(FIELDS)
+    maximum = _number(os.path.join(directory, limit_file))
+    if maximum is not None and maximum >= NO_LIMIT:
+        maximum = None
+    found = _values(os.path.join(directory, events))
+    return {
+        "cgroup_bytes": used,
+        "cgroup_peak_bytes": _number(os.path.join(directory, peak)),
+        "cgroup_max_bytes": maximum,
+        "oom_kills": found.get("oom_kill"),
+        "high_events": found.get("high"),
+    }
 
 
 def resident(control_group: str | None) -> tuple[int | None, int | None]:
@@ -113,8 +120,7 @@ def resident(control_group: str | None) -> tuple[int | None, int | None]:
     Its anonymous memory and the files that are mapped, not what else is in the page cache.
     """
     for directory in directories(control_group):
-        text = proc.read(os.path.join(directory, "memory.stat")) or ""
-        values = {name: int(size) for name, size in re.findall(r"^(\w+) (\d+)$", text, re.M)}
+        values = _values(os.path.join(directory, "memory.stat"))
         for anonymous, mapped in (("anon", "file_mapped"), ("total_rss", "total_mapped_file")):
             if anonymous in values:
                 swap = values.get("total_swap")
@@ -143,19 +149,19 @@ def limit(control_group: str | None) -> Limit | None:
     At ``memory.max`` the kernel kills, at ``memory.high`` it slows the processes down for good:
     what reaches one of them does not grow on. In a container the uppermost is the container's.
     """
+    if not directories(control_group):
+        return None
     found = []
-    for mount in _MOUNTS:
-        if not directories(control_group):
+    mount = _memory_mount()
+    place = str(control_group).rstrip("/")
+    while True:
+        for name, directive in _LIMITS_V1 if mount == _MEMORY_V1 else _LIMITS:
+            size = _number(ROOT + mount + place + "/" + name)
+            if size is not None and 0 < size < NO_LIMIT:
+                found.append(Limit(size, _source(directive, place, str(control_group))))
+        if not place:
             break
-        place = (control_group or "").rstrip("/")
-        while True:
-            for name, directive in _LIMITS:
-                size = _number(ROOT + mount + place + "/" + name)
-                if size is not None and 0 < size < NO_LIMIT:
-                    found.append(Limit(size, _source(directive, place, control_group or "")))
-            if not place:
-                break
-            place = place.rpartition("/")[0]
+        place = place.rpartition("/")[0]
     return min(found, key=lambda one: one.bytes) if found else None
 
 
@@ -164,6 +170,12 @@ def _source(directive: str, place: str, control_group: str) -> str:
         return directive
     above = display.printable(place.rpartition("/")[2], 80) or "the container"
     return "%s of %s" % (directive, above)
+
+
+def _values(path: str) -> dict[str, int]:
+    """The numbers in a kernel file with a name and a number in each line."""
+    pairs = [line.split() for line in (proc.read(path) or "").splitlines()]
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
 
 
 def _number(path: str) -> int | None:

@@ -20,7 +20,7 @@ from .errors import FileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from typing import Any
 
 # The files of Hermes and of the guard that are read whole have a few kB.
@@ -38,8 +38,13 @@ def read_bytes(
     symbolic link, not a regular file, another user's or larger than ``max_bytes``, and on any other
     I/O error.
     """
+    return _whole(path, lambda: _open(path, owners), max_bytes)
+
+
+def _whole(path: str, opened: Callable[[], int], max_bytes: int) -> bytes | None:
+    """All of the file that ``opened`` opens, or None if there is none; errors as of read_bytes."""
     try:
-        fd = _open(path, owners)
+        fd = opened()
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
@@ -74,13 +79,15 @@ def tail_bytes(path: str, owners: Collection[int] | None, max_bytes: int) -> tup
         os.close(fd)
 
 
-def _open(path: str, owners: Collection[int] | None) -> int:
+def _open(
+    path: str, owners: Collection[int] | None, open_file: Callable[[str, int], int] = way.open_file
+) -> int:
     """A descriptor of regular file ``path``, which belongs to one of ``owners``.
 
     Raises FileNotFoundError or NotADirectoryError if there is none, else FileError.
     """
     try:
-        fd = way.open_file(path, os.O_RDONLY | os.O_NONBLOCK)
+        fd = open_file(path, os.O_RDONLY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as exc:
@@ -129,11 +136,24 @@ def read_json(
     path: str, owners: Collection[int] | None = None, max_bytes: int = MAX_BYTES
 ) -> dict[str, Any] | None:
     """The JSON object in ``path``, or None if there is no file; FileError for anything else."""
-    text = read_text(path, owners, max_bytes)
-    if text is None:
+    return _object(path, read_bytes(path, owners, max_bytes))
+
+
+def read_own_json(path: str) -> dict[str, Any] | None:
+    """As read_json, of a file that we or root have written in a directory that is root's own.
+
+    As in the guard's state directory, nobody else can put a link on the way: one system call opens
+    it, not one for each directory.
+    """
+    owners = {0, os.geteuid()}
+    return _object(path, _whole(path, lambda: _open(path, owners, way.open_plainly), MAX_BYTES))
+
+
+def _object(path: str, data: bytes | None) -> dict[str, Any] | None:
+    if data is None:
         return None
     try:
-        value = json_text.loads(text)
+        value = json_text.loads(data.decode("utf-8", "replace"))
     except ValueError as exc:
         raise FileError("%s is not JSON: %s" % (path, exc)) from exc
     if not isinstance(value, dict):
@@ -178,11 +198,11 @@ def sync_directory(directory: str) -> None:
         os.close(fd)
 
 
-def append_line(path: str, line: str, mode: int = 0o644) -> None:
+def append_line(path: str, line: str, mode: int = 0o644, sync: bool = True) -> None:
     """Append ``line``, which has no line break, to ``path`` in one write, on a line of its own.
 
     An earlier write that a power loss cut short leaves a line without its end; that one is closed
-    first. Raises OSError.
+    first. With ``sync`` the line has survived a power loss when this returns. Raises OSError.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
@@ -192,7 +212,8 @@ def append_line(path: str, line: str, mode: int = 0o644) -> None:
         if os.write(fd, data) != len(data):
             # A disk that is full in the middle of the line says so at the next write only.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-        os.fsync(fd)
+        if sync:
+            os.fsync(fd)
     finally:
         os.close(fd)
 

@@ -31,7 +31,7 @@ def loads(text: str) -> Any:
     Limit the length of ``text`` first.
     """
     try:
-        value = json.loads(text, parse_int=_whole, parse_float=_number, parse_constant=_constant)
+        value = _DECODER.decode(text)
     except RecursionError as exc:
         # A thousand opening brackets.
         raise ValueError("lists or objects are nested too deeply") from exc
@@ -54,6 +54,9 @@ def _number(digits: str) -> float:
 
 def _constant(name: str) -> float:
     raise ValueError("%s is not a number" % name)
+
+
+_DECODER = json.JSONDecoder(parse_int=_whole, parse_float=_number, parse_constant=_constant)
 
 
 def _check_depth(value: object) -> None:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         swap_bytes: int
 
 
+# How much of a kernel file one system call reads: most fit, and it needs no memory mapping of its
+# own as a larger buffer does.
+_CHUNK = 1 << 14
 # Far more than a gateway has above it: a user may start thousands of processes, one by the other.
 _MAX_ANCESTORS = 100
 
@@ -44,7 +47,7 @@ def read(path: str, limit: int = 1 << 20) -> str | None:
     left = limit
     try:
         while left > 0:
-            chunk = os.read(descriptor, left)
+            chunk = os.read(descriptor, min(left, _CHUNK))
             if not chunk:
                 break
             chunks.append(chunk)
@@ -132,8 +135,7 @@ def uid(pid: int) -> int | None:
     One whose real, effective, saved or filesystem uid differs may be at work for someone else than
     it shows, and another user may have written its command line and its environment.
     """
-    found = re.search(r"^Uid:((?:\t\d+){4})$", read("/proc/%d/status" % pid, 1 << 14) or "", re.M)
-    uids = set(found.group(1).split()) if found else set()
+    uids = set(_fields("/proc/%d/status" % pid).get("Uid", "").split())
     return int(uids.pop()) if len(uids) == 1 else None
 
 
@@ -193,16 +195,14 @@ def pids() -> list[int]:
 
 def memory(pid: int) -> Memory | None:
     """The memory of one process."""
-    text = read("/proc/%d/status" % pid)
-    if not text:
-        return None
-    values = dict(re.findall(r"^(VmRSS|RssAnon|VmSwap):\s+(\d+) kB", text, re.M))
-    if "VmRSS" not in values:
+    fields = _fields("/proc/%d/status" % pid)
+    rss = _bytes(fields, "VmRSS")
+    if rss is None:
         return None
     return {
-        "rss_bytes": int(values["VmRSS"]) * 1024,
-        "anon_bytes": int(values["RssAnon"]) * 1024 if "RssAnon" in values else None,
-        "swap_bytes": int(values.get("VmSwap", 0)) * 1024,
+        "rss_bytes": rss,
+        "anon_bytes": _bytes(fields, "RssAnon"),
+        "swap_bytes": _bytes(fields, "VmSwap") or 0,
     }
 
 
@@ -232,13 +232,22 @@ def descendants(pid: int) -> list[int]:
 
 def host_memory() -> dict[str, int]:
     """``total_bytes``, ``available_bytes`` and ``swap_total_bytes`` of the host (/proc/meminfo)."""
-    values = dict(
-        re.findall(
-            r"^(MemTotal|MemAvailable|SwapTotal):\s+(\d+) kB", read("/proc/meminfo") or "", re.M
-        )
-    )
+    fields = _fields("/proc/meminfo")
     return {
-        "total_bytes": int(values.get("MemTotal", 0)) * 1024,
-        "available_bytes": int(values.get("MemAvailable", 0)) * 1024,
-        "swap_total_bytes": int(values.get("SwapTotal", 0)) * 1024,
+        "total_bytes": _bytes(fields, "MemTotal") or 0,
+        "available_bytes": _bytes(fields, "MemAvailable") or 0,
+        "swap_total_bytes": _bytes(fields, "SwapTotal") or 0,
     }
+
+
+def _fields(path: str) -> dict[str, str]:
+    """The values by name of a kernel file with ``NAME: VALUE`` in each line."""
+    # Patterns would have to be compiled in each check.
+    pairs = [line.split(":", 1) for line in (read(path, 1 << 14) or "").split("\n") if ":" in line]
+    return {name: value.strip() for name, value in pairs}
+
+
+def _bytes(fields: dict[str, str], name: str) -> int | None:
+    """A size that the kernel shows in kB of 1024 bytes; None if it is not there."""
+    number, _space, unit = fields.get(name, "").partition(" ")
+    return int(number) * 1024 if unit == "kB" and number.isdigit() else None

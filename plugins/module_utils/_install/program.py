@@ -38,6 +38,7 @@ MODULES = (
     "_guard.history",
     "_guard.home",
     "_guard.identity",
+    "_guard.ini",
     "_guard.last_seen",
     "_guard.ledger",
     "_guard.limits",

@@ -164,6 +164,20 @@ def test_limit_above_a_unit_without_a_memory_controller(tmp_path, monkeypatch):
     assert cgroup.limit(group) == (7, "MemoryMax of user-1001.slice")
 
 
+def test_limit_reads_two_files_of_each_cgroup_on_the_way_up(tree, tmp_path, monkeypatch):
+    """Each check does this for each gateway, so no file is tried that cannot be there."""
+    tree(GROUP, {})
+    # A cgroup may be called like the mount of a controller of version 1.
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "cgroup.controllers").write_text("memory\n")
+    reads = []
+    read = proc.read
+    monkeypatch.setattr(proc, "read", lambda path, *limit: reads.append(path) or read(path, *limit))
+    assert cgroup.limit(GROUP) is None
+    assert len(reads) == 2 * 3
+    assert all(os.path.exists(path) for path in reads)
+
+
 def test_limit_of_version_1_is_the_least_too(mount, tmp_path):
     mount("/memory", memory__limit_in_bytes="9223372036854771712\n")
     (tmp_path / "memory/system.slice/memory.limit_in_bytes").write_text("536870912\n")

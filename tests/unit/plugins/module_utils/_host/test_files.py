@@ -79,6 +79,25 @@ def test_file_of_somebody_else(path):
         files.read_json(str(path), owners={os.getuid() + 1})
 
 
+def test_file_of_our_own_is_read_without_a_walk_and_checked_all_the_same(path, monkeypatch):
+    """The guard's state: root's own directories. Every check reads some files of each gateway."""
+    monkeypatch.setattr(files.way, "open_directory", None)
+    assert files.read_own_json(str(path)) is None
+    path.write_text('{"a": 1}')
+    assert files.read_own_json(str(path)) == {"a": 1}
+    path.write_text("[]")
+    with pytest.raises(FileError, match="not an object"):
+        files.read_own_json(str(path))
+    if os.getuid() == 0:
+        os.chown(str(path), 12345, 12345)
+        with pytest.raises(FileError, match="belongs to uid 12345"):
+            files.read_own_json(str(path))
+    path.unlink()
+    link(path)
+    with pytest.raises(FileError, match="is a symbolic link"):
+        files.read_own_json(str(path))
+
+
 def test_hard_link_to_a_file_of_somebody_else(path):
     if os.getuid() != 0:
         pytest.skip("only root can make another's file")

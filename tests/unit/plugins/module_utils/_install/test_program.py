@@ -158,6 +158,25 @@ def test_installed_program_runs_from_compiled_files(installed):
     assert done.stdout.decode().strip().endswith("cli.pyc")
 
 
+def test_installed_program_loads_each_module_once(installed):
+    """The standard importer of archives loads a module a second time to learn its path."""
+    count = (
+        "import runpy, sys, zipimport; loaded = []; real = zipimport._get_module_code; "
+        "zipimport._get_module_code = lambda self, name: loaded.append(name) or real(self, name); "
+        "program = sys.argv[1]; sys.argv[:] = [program, '--version']; import os; "
+        "os._exit = lambda code: None; sys.path.insert(0, program)\n"
+        "try: runpy.run_path(program, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print(len([n for n in loaded if n.endswith('.cli')]))"
+    )
+    done = subprocess.run(
+        [program_module.INTERPRETER, "-ISB", "-c", count, str(installed)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert done.stdout.decode().splitlines()[-1] == "1"
+
+
 def test_another_python_runs_installed_program_from_its_sources(installed, tmp_path):
     # Every member compiled by a Python that does not exist: the sources are what is left.
     foreign = tmp_path / "hermes-guard"
