@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 
 TYPE_CHECKING = False
@@ -70,11 +69,18 @@ def _ask(groups: Iterable[list[str]]) -> list[tuple[int, list[str]]]:
         count = _count(child, deadline)
         os.close(child.answers)
         if count < len(child.paths):
-            os.kill(child.pid, signal.SIGKILL)
+            _kill(child.pid)
             waits.append((child.pid, child.paths[count:]))
         else:
             os.waitpid(child.pid, 0)
     return waits
+
+
+def _kill(pid: int) -> None:
+    # Not at the top: it takes a millisecond, and a check mostly does not need it.
+    import signal
+
+    os.kill(pid, signal.SIGKILL)
 
 
 def _count(child: _Child, deadline: float) -> int:

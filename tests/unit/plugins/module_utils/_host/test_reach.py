@@ -29,12 +29,16 @@ def touched(monkeypatch, tmp_path):
     return lambda: seen.read_text(encoding="utf-8").split()
 
 
-def test_all_answer(tmp_path):
+def test_all_answer(tmp_path, monkeypatch):
     """Also a directory that is not there, or that may not be looked at: that is an answer."""
+    children = []
+    fork = os.fork
+    monkeypatch.setattr(reach.os, "fork", lambda: children.append(fork()) or children[-1])
     assert reach.unanswered({}) == {}
     assert reach.unanswered({str(tmp_path): "a", "/no/such/home": "b", "/etc/passwd/x": "c"}) == {}
+    assert len(children) == 1
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(children[0], os.WNOHANG)
 
 
 def test_first_one_that_does_not_answer_costs_its_user_alone(touched):
