@@ -5,21 +5,35 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from shared import HERE
+
+# Each of the four modules waits for the home, and for the systemd of its user, which waits for it too.
+PLAYBOOK_SECONDS = 240
 
 
 @pytest.mark.fault("a home on a server that never answers")
 def test_home_that_never_answers(mallory):
-    """The check ends in its time; so does the playbook, and removes nothing."""
+    """The check ends in its time; so does the playbook, which says whose home it is, and removes nothing."""
     mallory.gateway("mallory")
-    mallory.site("--tags", "watchdog")
+    mallory.site()
+    managed = mallory.managed()
+    assert "hermes-gateway@mallory" in managed
     mallory.put("/opt/lab/dead_mount.py", (HERE / "host/dead_mount.py").read_text(encoding="utf-8"))
     server = mallory.start("python3", "/opt/lab/dead_mount.py", "/home/mallory")
     pid = int(server.stdout.readline())
     try:
         mallory.check()
         mallory.check()
+        started = time.monotonic()
+        output = mallory.site()
+        assert time.monotonic() - started < PLAYBOOK_SECONDS
+        text = "hermes-gateway@mallory stays guarded as it was: its home /home/mallory/.hermes does not answer"
+        assert text in " ".join(output.split()), output
+        assert mallory.managed() == managed
+        mallory.sh("test ! -e /run/hermes-guard-install.lock")
     finally:
         mallory.sh("kill -9 %d; umount -l /home/mallory" % pid)
         server.wait()

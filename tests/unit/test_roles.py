@@ -174,7 +174,7 @@ def test_role_fails_at_the_end_of_the_play(tmp_path, import_root, faults, change
         (role / kind).mkdir(parents=True)
         text = (ROLES / "hermes_guard" / kind / "main.yml").read_text()
         tasks = yaml.safe_load(text)
-        for task in [*tasks, *(one for task in tasks for one in task.get("block", ()))]:
+        for task in [*tasks, *(one for outer in tasks for one in outer.get("block", ()))]:
             if "hermes_ops.gateway.guard" in task:
                 del task["hermes_ops.gateway.guard"]
                 task["host_answer"] = {"file": str(tmp_path / "answer")}

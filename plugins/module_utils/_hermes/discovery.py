@@ -16,7 +16,7 @@ import pwd
 import re
 import time
 
-from .._host import systemd
+from .._host import reach, systemd
 from .._host.errors import RunError, SystemdError
 from . import state_file, unit_file
 from .gateway import OWN_UNITS, SAFE_HOME, SAFE_NAME, Gateway, home_problem, own_unit, profile_of
@@ -94,6 +94,9 @@ def survey() -> Survey:
     Two calls to each systemd manager. Needs root to see all gateways. Raises SystemdError if the
     system's manager cannot be asked.
     """
+    accounts = pwd.getpwall()
+    # Their unit files are looked for, and what runs there may have its home there.
+    reach.unanswered({user.pw_dir: user.pw_name for user in accounts})
     candidates = candidates_of()
     found = of_manager(systemd.Manager(), candidates)
     managed = set()
@@ -110,7 +113,7 @@ def survey() -> Survey:
             # A user's manager that does not answer must not hide the gateways of all others.
             found += of_unit_files(manager.user)
         spent += time.monotonic() - start
-    for user in pwd.getpwall():
+    for user in accounts:
         if user.pw_uid not in managed:
             found += of_unit_files(user)
     gateways = [one for one in found if not one.unresolved]
@@ -222,14 +225,18 @@ def standing(known: Known) -> str:
     except SystemdError:
         return "unknown"
     state = blocks[0].get("LoadState") if blocks else None
-    if state == "not-found" and manager.user is not None and not os.path.isdir(manager.user.pw_dir):
+    if state == "not-found" and manager.user is not None and not _is_seen(manager.user):
         return "hidden"
     return {None: "unknown", "not-found": "gone", "masked": "masked"}.get(state, "exists")
 
 
+def _is_seen(user: pwd.struct_passwd) -> bool:
+    return not reach.is_silent(user.pw_dir) and os.path.isdir(user.pw_dir)
+
+
 def _owner_of(home: str) -> int | None:
     try:
-        return os.lstat(home).st_uid
+        return None if reach.is_silent(home) else os.lstat(home).st_uid
     except OSError:
         return None
 

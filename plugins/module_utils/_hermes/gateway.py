@@ -11,7 +11,7 @@ import re
 import stat
 import time
 
-from .._host import proc
+from .._host import proc, reach
 from . import launch
 
 TYPE_CHECKING = False
@@ -153,6 +153,8 @@ def home_problem(gateway: Gateway) -> str | None:
         )
     if not re.match(SAFE_HOME, gateway.home):
         return "the home %r has characters that cannot stand in a unit" % gateway.home
+    if reach.is_silent(gateway.home):
+        return "its home %s does not answer" % gateway.home
     try:
         info = os.lstat(gateway.home)
     except OSError as exc:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 
-from .._host import files, proc, systemd
+from .._host import files, proc, reach, systemd
 from .._host.errors import FileError
 from . import launch
 
@@ -45,6 +45,8 @@ def of(
     native = os.path.join(environment.get("HOME") or user.pw_dir, DIRECTORY)
     given = environment.get("HERMES_HOME", "").strip()
     home = os.path.normpath(given or native)
+    # From here on it is looked at, and may be on a server that is gone.
+    reach.answers(home, user.pw_name)
     named = command.profile if command else None
     if named:
         root = _root(home, os.path.normpath(native))
@@ -67,7 +69,9 @@ def resolved(home: str) -> str:
 
     From then on no link of a user's is followed: see way. What is not an absolute path stays so.
     """
-    return os.path.realpath(home) if home.startswith("/") else os.path.normpath(home)
+    if not home.startswith("/") or reach.is_silent(home):
+        return os.path.normpath(home)
+    return os.path.realpath(home)
 
 
 def environment_of_unit(
@@ -88,6 +92,7 @@ def environment_of_unit(
 def read_environment(path: str, owners: set[int]) -> dict[str, str]:
     """The variables of an EnvironmentFile=, empty if it cannot be read."""
     try:
+        reach.answers(os.path.dirname(path), path)
         text = files.read_text(path, owners, _MAX_ENVIRONMENT) or ""
     except (FileError, OSError):
         return {}

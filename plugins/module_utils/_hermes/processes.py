@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pwd
 
-from .._host import container, proc
+from .._host import container, proc, reach
 from . import homes, launch
 from .gateway import Gateway, profile_of
 
@@ -70,12 +70,22 @@ def candidates_of(pids: Iterable[int] | None = None) -> Candidates:
 
     Of one user, MAX_OF_USER at most.
     """
+    if pids is None:
+        pids = proc.pids()
+        # Any user can have a process whose words are in a memory that does not answer.
+        reach.unanswered({reach.PROCESSES + str(pid): _key(pid) for pid in pids})
     found = {}
-    for pid in proc.pids() if pids is None else pids:
+    for pid in pids:
         command = launch.gateway(proc.argv(pid))
         if command is not None:
             found[pid] = command
     return Candidates(found).bounded()
+
+
+def _key(pid: int) -> str:
+    """The user of a process; the process itself if it may be at work for someone else."""
+    uid = proc.uid(pid)
+    return "process %d" % pid if uid is None else "uid %d" % uid
 
 
 def started_manually(

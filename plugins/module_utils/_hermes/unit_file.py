@@ -9,7 +9,7 @@ import itertools
 import os
 import re
 
-from .._host import files
+from .._host import files, reach
 from .._host.errors import FileError
 
 TYPE_CHECKING = False
@@ -59,14 +59,15 @@ def properties(user: pwd.struct_passwd, unit: str) -> dict[str, str]:
 
 def seen(user: pwd.struct_passwd, unit: str) -> bool:
     """Whether there is a file of the unit."""
-    return any(os.path.lexists(os.path.join(one, unit)) for one in [*_own(user), *HOST_DIRECTORIES])
+    places = [*([] if reach.is_silent(user.pw_dir) else _own(user)), *HOST_DIRECTORIES]
+    return any(os.path.lexists(os.path.join(one, unit)) for one in places)
 
 
 def absent(user: pwd.struct_passwd) -> bool:
     """Whether a unit of which no file is seen has none: whether the user's files can be seen."""
     # A home, or its directory of units, that is not mounted says nothing. What it is mounted on is
     # an empty directory, and a home that is encrypted has other names in it.
-    if not any(os.path.isdir(one) for one in _own(user)):
+    if reach.is_silent(user.pw_dir) or not any(os.path.isdir(one) for one in _own(user)):
         return False
     try:
         os.listdir(user.pw_dir)
@@ -89,6 +90,8 @@ def _drop_ins(path: str) -> list[str]:
 
 def _entries(directory: str) -> list[str]:
     """The names in a directory, sorted; of a directory with more than MAX_ENTRIES, some of them."""
+    if reach.is_silent(directory):
+        return []
     try:
         with os.scandir(directory) as found:
             return sorted(one.name for one in itertools.islice(found, MAX_ENTRIES))
@@ -98,6 +101,8 @@ def _entries(directory: str) -> list[str]:
 
 def _assignments(path: str, user: pwd.struct_passwd) -> list[tuple[str, str]]:
     """(name, value) of each line of the section Service."""
+    if reach.is_silent(path):
+        return []
     try:
         # A link, as home-manager makes them, is followed: what counts is who owns the file.
         text = files.read_text(os.path.realpath(path), {user.pw_uid, 0}, _MAX_BYTES) or ""

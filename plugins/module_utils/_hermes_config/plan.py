@@ -10,6 +10,7 @@ import sys
 from typing import Any, Iterable, NamedTuple
 
 from .._hermes.discovery import Gateway
+from .._host import reach
 from .._host.errors import GuardError
 from . import home_file, managed_file
 from .faults import Faults
@@ -189,6 +190,10 @@ def absent(
     lookup = Lookup(gateways, keys)
     for path, entry in sorted(record.files.items()):
         if homes is not None and entry["home"] not in homes:
+            continue
+        if entry["home"] and not reach.answers(entry["home"], entry["user"]):
+            text = "what was set in %s stays there until its home answers: run this again then"
+            planned.warnings.append(text % path)
             continue
         if entry["home"] and not os.path.isdir(entry["home"]):
             # The home is gone, and what was set in it too.

@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 
-from . import json_text, way
+from . import json_text, reach, way
 from .errors import FileError
 
 TYPE_CHECKING = False
@@ -86,6 +86,8 @@ def _open(
 
     Raises FileNotFoundError or NotADirectoryError if there is none, else FileError.
     """
+    if reach.is_silent(path):
+        raise FileError("%s is not opened: its directory does not answer" % path)
     try:
         fd = open_file(path, os.O_RDONLY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):

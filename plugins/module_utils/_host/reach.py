@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which directories do not answer, as on a server that is gone.
+"""Which directories do not answer, as on a server that is gone, and which processes do not.
 
 Whoever looks at such a directory waits, and cannot always be killed: not while another process
-waits for it as well (mutexes of the kernel). So a child process looks, and is left behind.
+waits for it as well (mutexes of the kernel). So a child process looks, and is left behind. What did
+not answer is remembered, so that nothing else in this process looks there.
 """
 
 from __future__ import annotations
@@ -29,51 +30,103 @@ else:
 
     _Child = collections.namedtuple("_Child", "pid answers paths")
 
-# A local disk answers in milliseconds, a server in another country within half a second.
+# For one directory. A local disk answers in milliseconds, a server far away within half a second.
 SECONDS = 3
+# Looks at what is left, after each that does not answer. One takes as many times SECONDS at most.
+_ROUNDS = 10
+# Children that look at the same time: a host may have 50,000 users.
+_MOST_CHILDREN = 50
+
+# Directories of processes: the memory of one may be a file on such a server.
+PROCESSES = "/proc/"
+
+# What has not answered to this process.
+_silent: set[str] = set()
+
+
+def is_silent(path: str) -> bool:
+    """Whether the path is in a directory that has not answered before: it must not be touched."""
+    return any(path == one or path.startswith(one + "/") for one in _silent)
+
+
+def answers(path: str, user: str) -> bool:
+    """Whether the directory of a user answers now; not asked again if it has not before."""
+    return not is_silent(path) and not unanswered({path: user})
 
 
 def unanswered(owners: Mapping[str, str]) -> dict[str, int]:
     """The directories that did not answer in time, each with the pid of the process that waits.
 
     ``owners`` maps each path to its user: after one that does not answer, the others of this user
-    are not looked at and count as unanswered too. Takes two times SECONDS at most.
+    are not looked at and count as unanswered too. Takes two times SECONDS if few users have such
+    directories, and _ROUNDS times SECONDS at most: what is left then counts as unanswered.
     """
-    if not owners:
-        return {}
-    waits = _ask([list(owners)])
-    if not waits:
-        return {}
-    silent = {owners[paths[0]]: pid for pid, paths in waits}
-    groups: dict[str, list[str]] = {}
-    for path in waits[0][1]:
-        if owners[path] not in silent:
-            groups.setdefault(owners[path], []).append(path)
-    later = {path: pid for pid, paths in _ask(groups.values()) for path in paths}
-    for path in waits[0][1]:
-        if owners[path] in silent:
-            later[path] = silent[owners[path]]
-    return later
+    found: dict[str, int] = {}
+    slow: dict[str, int] = {}
+    groups = [list(owners)] if owners else []
+    for number in range(_ROUNDS):
+        waits = _ask(groups)
+        slow.update((owners[paths[0]], pid) for pid, paths in waits)
+        left = []
+        for pid, paths in waits:
+            for path in paths:
+                if owners[path] in slow or number == _ROUNDS - 1:
+                    found[path] = slow.get(owners[path], pid)
+                else:
+                    left.append(path)
+        if not left:
+            break
+        groups = _by_user(left, owners)
+    _silent.update(found)
+    return found
+
+
+def _by_user(paths: Iterable[str], owners: Mapping[str, str]) -> list[list[str]]:
+    """The paths in as many groups as there are users, or _MOST_CHILDREN."""
+    by_user: dict[str, list[str]] = {}
+    for path in paths:
+        by_user.setdefault(owners[path], []).append(path)
+    groups: list[list[str]] = [[] for _group in range(min(len(by_user), _MOST_CHILDREN))]
+    for number, of_user in enumerate(by_user.values()):
+        groups[number % len(groups)] += of_user
+    return groups
 
 
 def _ask(groups: Iterable[list[str]]) -> list[tuple[int, list[str]]]:
     """Look at each group in a child of its own: the pid and what is left of those that wait."""
-    deadline = time.monotonic() + SECONDS
     try:
         children = [_start(paths) for paths in groups]
     except OSError:
         # No process can be started: this is not the fault of a directory.
         return []
+    counts = _follow(children)
     waits = []
     for child in children:
-        count = _count(child, deadline)
         os.close(child.answers)
-        if count < len(child.paths):
+        if counts[child.answers] < len(child.paths):
             _kill(child.pid)
-            waits.append((child.pid, child.paths[count:]))
+            waits.append((child.pid, child.paths[counts[child.answers] :]))
         else:
             os.waitpid(child.pid, 0)
     return waits
+
+
+def _follow(children: list[_Child]) -> dict[int, int]:
+    """How many paths of each child have answered, by its pipe, until none does for SECONDS."""
+    sizes = {child.answers: len(child.paths) for child in children}
+    counts = dict.fromkeys(sizes, 0)
+    last = dict.fromkeys(sizes, time.monotonic())
+    end = time.monotonic() + _ROUNDS * SECONDS
+    while last:
+        left = min(end, min(last.values()) + SECONDS) - time.monotonic()
+        ready = select.select(list(last), [], [], max(0.0, left))[0]
+        now = time.monotonic()
+        for pipe in ready:
+            answers = os.read(pipe, 4096)
+            counts[pipe] += len(answers)
+            last[pipe] = now if answers and counts[pipe] < sizes[pipe] else -SECONDS
+        last = {pipe: when for pipe, when in last.items() if now < min(end, when + SECONDS)}
+    return counts
 
 
 def _kill(pid: int) -> None:
@@ -81,18 +134,6 @@ def _kill(pid: int) -> None:
     import signal
 
     os.kill(pid, signal.SIGKILL)
-
-
-def _count(child: _Child, deadline: float) -> int:
-    """How many of its paths have answered until the deadline."""
-    count = 0
-    while count < len(child.paths):
-        ready = select.select([child.answers], [], [], max(0.0, deadline - time.monotonic()))[0]
-        answers = os.read(child.answers, 4096) if ready else b""
-        if not answers:
-            break
-        count += len(answers)
-    return count
 
 
 def _start(paths: list[str]) -> _Child:
@@ -125,10 +166,28 @@ def _look(paths: list[str], told: int) -> None:
 
 
 def touch(path: str) -> None:
-    """Ask for the directory and for a name in it: the kernel may know one of them by itself."""
+    """Ask for the directory and for a name in it: the kernel may know one of them by itself.
+
+    Of a process, its words are read, which it keeps in its own memory.
+    """
+    if path.startswith(PROCESSES):
+        for name in ("cmdline", "environ"):
+            _read(os.path.join(path, name))
+        return
     for name in ("", "config.yaml"):
         try:
             os.stat(os.path.join(path, name))
         except OSError:
             # An answer, too.
             pass
+
+
+def _read(path: str) -> None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        while os.read(fd, 1 << 16):
+            pass
+    except OSError:
+        # As above.
+        return
+    os.close(fd)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .._guard import config
 from .._hermes import discovery, processes
-from .._host import guard_program
+from .._host import guard_program, reach
 from .._host.errors import GuardError, RunError, SettingError
 from . import manifest
 
@@ -39,14 +39,19 @@ def missing(
     """Those of ``known`` that are not ``found`` and whose units are not gone; a note on the others.
 
     A unit that exists and is not known to be a gateway's is a fault, and so is a systemd that does
-    not answer: what protects the gateway may be out of date. A home that cannot be seen is not: its
-    user may have moved it.
+    not answer: what protects the gateway may be out of date. A home that cannot be seen or does not
+    answer is none: its user may have moved it, and nothing more can be learned about it.
     """
     lost = [settings for name, settings in known.items() if name not in found]
-    now = discovery.refresh(lost)
+    reach.unanswered({one.home: one.user for one in lost if not reach.is_silent(one.home)})
+    now = discovery.refresh(one for one in lost if not reach.is_silent(one.home))
     reasons = {one.name: one.problem for one in survey.unresolved}
     kept, gone = [], []
     for settings in lost:
+        if reach.is_silent(settings.home):
+            why = "its home %s does not answer" % settings.home
+            kept.append(Kept(as_configured(settings), why, False))
+            continue
         standing = discovery.standing(settings)
         if standing == "gone":
             gone.append(

@@ -20,12 +20,22 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     restart,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, guard_program
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    command,
+    guard_program,
+    reach,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     systemd as systemd_module,
 )
 
 ME = pwd.getpwuid(os.getuid())
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_known_to_be_silent(monkeypatch):
+    monkeypatch.setattr(reach, "_silent", set())
+
 
 # Says what it is asked to say of itself, and notes for every signal whether a drain marker lay there at that moment.
 GATEWAY = """

@@ -11,6 +11,7 @@ import pytest
 
 yaml = pytest.importorskip("yaml")
 
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import reach
 
 BOTH = {"session_max_messages": 50, "auto_compress": True}
 
@@ -43,6 +44,18 @@ def test_a_home_that_went_away_is_forgotten(host):
     host.gateways.clear()
     host.run(state="absent")
     assert not os.path.exists(host.state)
+
+
+def test_a_home_that_does_not_answer_is_restored_by_a_later_run(host, monkeypatch):
+    one = host.gateway(text="a: 1\n")
+    host.run(scope="home", session_max_messages=50)
+    with monkeypatch.context() as patched:
+        patched.setattr(reach, "answers", lambda path, user: path != one.home)
+        result = host.run(state="absent")
+    assert result["changed"] is False and len(result["warnings"]) == 1
+    assert "stays there until its home answers" in result["warnings"][0]
+    host.run(state="absent")
+    assert host.read(one.config) == "a: 1\n"
 
 
 def test_a_home_whose_gateway_went_away_is_restored(host):

@@ -10,7 +10,8 @@ import signal
 import time
 
 import pytest
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import reach
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import processes
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc, reach
 
 
 @pytest.fixture
@@ -45,6 +46,51 @@ def test_first_one_that_does_not_answer_costs_its_user_alone(touched):
     silent = reach.unanswered({"/a": "ann", "/dead": "bob", "/b": "bob", "/c": "cleo"})
     assert set(silent) == {"/dead", "/b"} and len(set(silent.values())) == 1
     assert sorted(touched()) == ["/a", "/c", "/dead"]
+
+
+def test_what_did_not_answer_is_not_asked_again(touched):
+    assert reach.answers("/good", "ann") and not reach.answers("/dead", "bob")
+    assert reach.is_silent("/dead") and reach.is_silent("/dead/.hermes/config.yaml")
+    assert not reach.is_silent("/deadly") and not reach.is_silent("/")
+    before = touched()
+    assert not reach.answers("/dead/.hermes", "bob")
+    assert touched() == before
+
+
+def test_process_whose_words_cannot_be_read(touched, monkeypatch):
+    """Its memory may be a file on a server that is gone; its user's others are not read either."""
+    pids = [os.getpid(), 1]
+    look = reach.touch
+    monkeypatch.setattr(
+        reach, "touch", lambda path: look("/dead" if path == "/proc/%d" % pids[0] else path)
+    )
+    monkeypatch.setattr(proc, "pids", lambda: pids)
+    monkeypatch.setattr(processes.launch, "gateway", lambda words: words or None)
+    monkeypatch.setattr(proc, "uid", lambda pid: pid)
+    assert list(processes.candidates_of()) == [1]
+    assert proc.argv(pids[0]) == [] and proc.environ(pids[0]) == {}
+    assert proc.argv(1) != []
+
+
+def test_thousands_of_users_take_few_processes(touched, monkeypatch):
+    monkeypatch.setattr(reach, "_MOST_CHILDREN", 5)
+    sizes = []
+    start = reach._start
+    monkeypatch.setattr(reach, "_start", lambda paths: sizes.append(len(paths)) or start(paths))
+    owners = {"/dead/%d" % n: "d%d" % n for n in range(2)}
+    owners.update(("/good/%d" % n, "g%d" % n) for n in range(2000))
+    assert set(reach.unanswered(owners)) == {"/dead/0", "/dead/1"}
+    # All of them; five groups without the first that was silent; the rest of the second one's.
+    assert len(sizes) == 1 + 5 + 5 and max(sizes) == 2002
+
+
+def test_time_has_an_end(touched, monkeypatch):
+    """Nothing is said of the rest, so it is left alone."""
+    monkeypatch.setattr(reach, "_MOST_CHILDREN", 1)
+    monkeypatch.setattr(reach, "_ROUNDS", 3)
+    owners = {"/dead/%d" % n: "d%d" % n for n in range(20)}
+    assert set(reach.unanswered(dict(owners, **{"/good": "good"}))) == {*owners, "/good"}
+    assert len(touched()) == 3
 
 
 def test_several_users_take_two_times_the_limit(touched):

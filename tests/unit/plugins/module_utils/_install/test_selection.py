@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import time
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import reach
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     systemd as systemd_module,
 )
@@ -132,6 +134,37 @@ def test_users_systemd_that_does_not_answer(host, guard, systemd, settings, monk
         ["x@ada: its unit x.service is gone from this host, so what protected it is removed"],
         [],
     )
+
+
+def test_home_that_does_not_answer(host, guard, systemd, monkeypatch, tmp_path):
+    """It may hang for ever: it is never looked at but by a process that is left behind."""
+    for name in ("b", "dead"):
+        systemd.add_gateway(tmp_path / name, unit="hermes-gateway-%s.service" % name, start=False)
+    backend.apply(guard())
+    before = contents(host)
+    monkeypatch.setattr(reach, "SECONDS", 0.5)
+    monkeypatch.setattr(reach, "touch", lambda path: time.sleep(60 if "dead" in path else 0))
+    here = os.getpid()
+    for name in ("lstat", "stat", "open", "scandir", "listdir"):
+        real = getattr(os, name)
+
+        def look(path, *words, _real=real, **how):
+            assert os.getpid() != here or str(tmp_path / "dead") not in str(path)
+            return _real(path, *words, **how)
+
+        monkeypatch.setattr(os, name, look)
+    result = backend.apply(guard())
+    monkeypatch.undo()
+    assert [one["name"] for one in result["gateways"]] == [
+        "hermes-gateway",
+        "hermes-gateway-b",
+        "hermes-gateway-dead",
+    ]
+    assert result["notes"] == [
+        "hermes-gateway-dead stays guarded as it was: its home %s does not answer"
+        % (tmp_path / "dead")
+    ]
+    assert (result["changed"], result["faults"], contents(host)) == (False, [], before)
 
 
 def test_gateway_in_a_container_is_left_out_with_a_note(host, guard, systemd, monkeypatch):
