@@ -49,8 +49,8 @@ def missing(
     kept, gone = [], []
     for settings in lost:
         if reach.is_silent(settings.home):
-            why = "its home %s does not answer" % settings.home
-            kept.append(Kept(as_configured(settings), why, False))
+            silent = "its home %s does not answer" % settings.home
+            kept.append(Kept(as_configured(settings), silent, False))
             continue
         standing = discovery.standing(settings)
         if standing == "gone":
