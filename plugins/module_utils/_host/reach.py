@@ -46,7 +46,8 @@ _silent: set[str] = set()
 
 def is_silent(path: str) -> bool:
     """Whether the path is in a directory that has not answered before: it must not be touched."""
-    return any(path == one or path.startswith(one + "/") for one in _silent)
+    # Mostly there is none, and this is asked for each file that is read.
+    return bool(_silent) and any(path == one or path.startswith(one + "/") for one in _silent)
 
 
 def answers(path: str, user: str) -> bool:
