@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is said of a change that changed nothing: a new leak, or the wrong provider?
 
-    python3 tests/trend/changes.py --first 1000 --seeds 100
+    python3 tests/trend/changes.py --first 1000 --seeds 300
 
 Each seed is a gateway without a leak, seen for 21 days under one of the usual calendars. In the
 middle its provider changes, which does nothing to its memory. Counted is how often ``--since``

@@ -125,10 +125,7 @@ def _forecast(
         None if one is None else rounded(max(0.0, one - age))
         for one in forecast.hours_to(limit, line, rate)
     ]
-    # A burst that ends a run at the limit is as high as any.
-    bursts = line.highest
-    if not judged.deaths:
-        bursts = forecast.in_a_month(line.highest, judged.evidence.seen_hours)
+    bursts = forecast.in_a_month(line.highest, judged.evidence.seen_hours)
     shortest = judged.deaths.shortest_hours if judged.deaths else math.inf
     cadence = forecast.cadence(limit, fresh + bursts, rate.high, shortest)
     answer["recommended_restart_hours"] = cadence.every

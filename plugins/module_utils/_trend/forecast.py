@@ -30,8 +30,8 @@ USABLE = 0.9
 HIGHER = 1.25
 # The highest burst of a month is higher than that of the days that were seen. The sizes of bursts
 # are about exponential, so the highest grows with the logarithm of the time; and some bursts fall
-# between two samples. After three days it is 2.3 times the highest seen, after two weeks 1.4 times.
-BY_TIME = 0.55
+# between two samples. After three days it is 2.6 times the highest seen, after two weeks 1.5 times.
+BY_TIME = 0.7
 # In less than a day, too little was seen to look so far ahead.
 LEAST_SEEN_HOURS = 24.0
 # Of the samples above the line, a forecast expects to meet this one when the limit is near.

@@ -51,7 +51,7 @@ def test_bursts_count_as_memory_that_must_be_free(trend, run):
 
 
 @pytest.mark.parametrize(
-    ("hours", "factor"), [(1, 2.9), (24, 2.9), (72, 2.3), (336, 1.4), (720, 1.25), (9000, 1.25)]
+    ("hours", "factor"), [(1, 3.4), (24, 3.4), (72, 2.6), (336, 1.5), (720, 1.25), (9000, 1.25)]
 )
 def test_a_month_brings_higher_bursts_than_the_days_that_were_seen(hours, factor):
     """Of exponential sizes, the highest of 150 is twice that of 9; and a sample may miss one."""
