@@ -9,12 +9,12 @@ gateway.
 
 from __future__ import annotations
 
+import configparser
 import os
 
 from .._hermes.gateway import SAFE_NAME, Gateway
 from .._host import command, guard_program, proc, quantity
 from .._host.errors import SettingError
-from . import ini
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,12 +168,13 @@ def check_option(option: str, value: object) -> None:
 
 def check_text(text: str, where: str) -> None:
     """Raise SettingError if ``text`` is not right as the content of configuration ``where``."""
-    found = ini.Ini()
+    parser = _parser()
     try:
-        found.read(text.split("\n"))
-    except ValueError as exc:
-        raise SettingError("%s is not INI: %s" % (where, exc)) from exc
-    for section in [found.defaults, *found.sections.values()]:
+        parser.read_string(text, where)
+    except configparser.Error as exc:
+        raise SettingError("%s is not INI: %s" % (where, " ".join(str(exc).split()))) from exc
+    sections: list[Mapping[str, str]] = [parser[name] for name in parser.sections()]
+    for section in [parser.defaults()] + sections:
         for key in KEYS:
             if key in section:
                 value_of(key, section[key], where)
@@ -197,10 +198,10 @@ def places(folder: str = FOLDER) -> dict[str, Settings]:
     A wrong value of another setting, or in a file of an operator, hides none of them. SettingError
     if guard.conf cannot be read or is not INI.
     """
-    found = _read([_paths(folder)[0]])
+    parser = _read([_paths(folder)[0]])
     return {
-        name: Settings(name, {key: one for key, one in found.merged(name).items() if key in PLACE})
-        for name in found.sections
+        name: Settings(name, {key: parser[name][key] for key in PLACE if key in parser[name]})
+        for name in parser.sections()
         if SAFE_NAME.match(name)
     }
 
@@ -239,31 +240,33 @@ def load_tolerantly(folder: str = FOLDER) -> tuple[dict[str, Settings], list[str
 
 
 def _load(paths: list[str]) -> dict[str, Settings]:
-    found = _read(paths)
+    parser = _read(paths)
     known: dict[tuple[str, str], Any] = {}
     return {
-        name: Settings(name, found.merged(name), known)
-        for name in found.sections
+        name: Settings(name, dict(parser.items(name)), known)
+        for name in parser.sections()
         if SAFE_NAME.match(name)
     }
 
 
-def _read(paths: list[str]) -> ini.Ini:
+def _read(paths: list[str]) -> configparser.ConfigParser:
     """What ``paths`` say together; SettingError for one that cannot be read or is not INI."""
-    found = ini.Ini()
+    parser = _parser()
     for path in paths:
         try:
             with open(path, encoding="utf-8") as handle:
-                found.read(handle)
+                parser.read_file(handle)
         except FileNotFoundError:
             continue
         except PermissionError as exc:
             # What root alone may read, as it may hold a secret, changes nothing that others ask.
             if os.geteuid() == 0:
                 raise SettingError("%s cannot be read: %s" % (path, exc)) from exc
-        except (OSError, ValueError) as exc:
-            raise SettingError("%s cannot be read: %s" % (path, exc)) from exc
-    return found
+        except (OSError, UnicodeDecodeError, configparser.Error) as exc:
+            raise SettingError(
+                "%s cannot be read: %s" % (path, " ".join(str(exc).split()))
+            ) from exc
+    return parser
 
 
 def _paths(folder: str) -> list[str]:
@@ -278,3 +281,13 @@ def _paths(folder: str) -> list[str]:
         for name in sorted(names)
         if name.endswith(".conf") and name[0] != "."
     ]
+
+
+def _parser() -> configparser.ConfigParser:
+    return configparser.ConfigParser(
+        interpolation=None,
+        delimiters=("=",),
+        comment_prefixes=("#", ";"),
+        strict=False,
+        default_section="DEFAULT",
+    )

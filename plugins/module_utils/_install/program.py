@@ -38,7 +38,6 @@ MODULES = (
     "_guard.history",
     "_guard.home",
     "_guard.identity",
-    "_guard.ini",
     "_guard.last_seen",
     "_guard.ledger",
     "_guard.limits",
