@@ -4,9 +4,10 @@
 """Taking the texts of messages, and who wrote them, out of a gateway's log, unit and command lines.
 
 Hermes's own redaction takes secrets out of its log and leaves the start of every message in it.
-Here a line keeps its time, level, logger and the words that Hermes's source has; what stands in
-quotes, in a field such as msg=, or behind a word such as "Response for CHAT:" is removed, as is a
-line that is none of a log and none of a traceback.
+Here a line keeps its time, level, logger, figures and the words that Hermes's source has. What is
+in quotes, in a field such as msg=, or behind a word such as "Response for CHAT:" is removed, as is
+a line that is none of a log and none of a traceback. What is left of a line passes secrets and
+people, which know what to remove, and then harmless, which knows what may stay.
 """
 
 from __future__ import annotations
@@ -14,16 +15,19 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from functools import partial
 from typing import Callable, Sequence
 
-from . import people, redaction
+from . import harmless, people, redaction
 from .redaction import Redactor
 
 _LINE = re.compile(
-    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[,.]\d{3,6})?"
-    r"(?: - [\w.]+ - | )(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)"
-    r"(?: \[[\w.-]{1,80}\])?(?: - | [\w.]{1,100}: ))(.*)\Z"
+    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[,.]\d{3,6})?)"
+    r"(?: - ([\w.]{1,100}))?((?: - | )(?:DEBUG|INFO|WARNING|ERROR|CRITICAL))"
+    r"(?: \[([\w.-]{1,80})\])?(?: ([\w.]{1,100}): | - )(.*)\Z"
 )
+# Hermes's own identity of a session: when it began, and chance.
+_SESSION = re.compile(r"\d{8}_\d{6}_[0-9a-f]{4,12}\Z")
 
 _TEXT_FIELDS = (
     "msg|message|text|reply_to_text|body|content|quote|title|caption|preview|prompt|query|"
@@ -50,6 +54,7 @@ _TEXT_AFTER = re.compile(
 _SLASH = re.compile(r"(\bslash /[\w-]+\s+)(\S.*)\Z", re.I)
 # A quoted word ends where it says; a quoted text may hold quotes, so it goes to the line's end.
 _QUOTED_WORD = re.compile(r"(?<![\w\\])(['\"`])([\w.:/-]{0,60})\1(?![\w'\"`])")
+_QUOTE = re.compile(r"['\"`\u201c\u00ab\u201e]")
 _QUOTED_TEXT = re.compile(r"(?<![\w\\])['\"`\u201c\u00ab\u201e](.+)\Z")
 
 _WHO = (
@@ -98,7 +103,7 @@ _TRACE = re.compile(
     r"During handling of the above exception, another exception occurred:|"
     r"The above exception was the direct cause of the following exception:)\Z"
 )
-_FRAME = re.compile(r"\s+File \"[^\"]{1,300}\", line \d+, in [\w.<>]+\Z")
+_FRAME = re.compile(r"(\s+File \")([^\"]{1,300})(\", line \d+, in )([\w.<>]+)\Z")
 _MARKS = re.compile(r"\s+[\^~ ]+\Z|\s+\[Previous line repeated \d+ more times?\]\Z")
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]{2,120})(?:: (.*))?\Z")
 
@@ -123,60 +128,130 @@ _INTERPRETER = re.compile(
 
 def log(redactor: Redactor, text: str) -> str:
     """``text`` of a gateway's log without texts, names and secrets; line by line as it was."""
-    lines = []
-    trace = False
-    after_frame = False
-    for line in redactor.without_keys(redaction.printable(text)).split("\n"):
-        # The patterns take time, and a user may write a line of megabytes.
-        line = redaction.cut(line)
+    reader = _Reader(redactor)
+    lines = redactor.without_keys(redaction.printable(text)).split("\n")
+    # The patterns take time, and a user may write a line of megabytes.
+    return "\n".join(reader.line(redaction.cut(line)) for line in lines)
+
+
+class _Reader:
+    """Reads a log line by line: ``trace`` is within a traceback, ``frame`` behind one of its lines.
+
+    ``frame`` is None, "library", or "other" for code that is someone's own.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._trace = False
+        self._frame: str | None = None
+
+    def line(self, line: str) -> str:
+        before, self._frame = self._frame, None
         entry = _LINE.match(line)
-        exception = _EXCEPTION.match(line) if trace else None
-        framed = bool(trace and _FRAME.match(line))
         if entry:
-            trace = False
-            lines.append(entry.group(1) + message(redactor, entry.group(2)))
-        elif _TRACE.match(line):
-            trace = True
-            lines.append(line)
-        elif trace and (framed or _MARKS.match(line) or (after_frame and line.startswith("    "))):
-            lines.append(line)
-        elif exception:
-            name, said = exception.groups()
-            lines.append(name if said is None else name + ": " + message(redactor, said))
-            # A text of several lines goes on; another exception says so first.
-            trace = False
-        else:
-            trace = trace and not line
-            lines.append(redactor.hidden(line) if line.strip() else "")
-        after_frame = framed
-    return redactor.text("\n".join(lines))
+            self._trace = False
+            return self._entry(entry)
+        if _TRACE.match(line):
+            self._trace = True
+            return line
+        if self._trace:
+            shown = self._of_trace(line, before)
+            if shown is not None:
+                return shown
+        self._trace = self._trace and not line
+        return self._redactor.hidden(line) if line.strip() else ""
+
+    def _entry(self, entry: re.Match[str]) -> str:
+        time, first, level, session, logger, said = entry.groups()
+        if session and not _SESSION.match(session):
+            session = self._redactor.hashed(session)
+        return "".join(
+            (
+                time,
+                " - " + self._name(first) if first else "",
+                level,
+                " [%s]" % session if session else "",
+                " %s: " % self._name(logger) if logger else " - ",
+                self._message(said),
+            )
+        )
+
+    def _of_trace(self, line: str, before: str | None) -> str | None:
+        """A line of a traceback; None if it is none. ``before`` is what the last line was."""
+        framed = _FRAME.match(line)
+        if framed:
+            start, path, middle, function = framed.groups()
+            self._frame = "library" if harmless.is_library(path) else "other"
+            if self._frame == "library":
+                return self._redactor.text(line)
+            names = self._redactor.hashed(path), self._redactor.hashed(function)
+            return "%s%s%s%s" % (start, names[0], middle, names[1])
+        if _MARKS.match(line):
+            return line
+        if before and line.startswith("    "):
+            if before == "library":
+                return self._redactor.text(line)
+            return "    " + self._redactor.hidden(line.strip())
+        exception = _EXCEPTION.match(line)
+        if exception is None:
+            return None
+        # A text of several lines goes on; another exception says so first.
+        self._trace = False
+        name, said = exception.groups()
+        return harmless.exception(self._redactor, name) + (
+            "" if said is None else ": " + self._message(said)
+        )
+
+    def _name(self, dotted: str) -> str:
+        return harmless.name(self._redactor, dotted)
+
+    def _message(self, said: str) -> str:
+        shown = message(self._redactor, said)
+        if harmless.is_plain(self._redactor, shown):
+            return shown
+        return harmless.line(self._redactor, self._redactor.text(shown))
 
 
 def message(redactor: Redactor, text: str) -> str:
     """The message of one line of the log without what people wrote and who they are."""
-    text = _QUOTED_FIELD.sub(
-        lambda found: (
-            "%s=%s" % (found.group(1), redactor.hidden(_unquoted(found.group(2)), "message"))
-        ),
-        text,
-    )
-    text = _PLAIN_FIELD.sub(
-        lambda found: "%s=%s" % (found.group(1), redactor.hidden(found.group(2), "message")), text
-    )
-    text = _TEXT_AFTER.sub(
-        lambda found: (
-            "%s %s" % (found.group(1), redactor.hidden(found.group(2).strip(), "message"))
-        ),
-        text,
-    )
-    text = _SLASH.sub(
-        lambda found: found.group(1) + redactor.hidden(found.group(2), "message"), text
-    )
-    text = _QUOTED_WORD.sub(lambda found: redactor.hidden(found.group(2), "message"), text)
-    text = _QUOTED_TEXT.sub(
-        lambda found: redactor.hidden(found.group(1).rstrip("'\"`\u201d\u00bb\u201c"), "message"),
-        text,
-    )
+    # Each pattern takes time, so it is asked only if the text has a letter that it needs.
+    if "=" in text:
+        text = _QUOTED_FIELD.sub(
+            lambda found: (
+                "%s=%s" % (found.group(1), redactor.hidden(_unquoted(found.group(2)), "message"))
+            ),
+            text,
+        )
+        text = _PLAIN_FIELD.sub(partial(_hidden, redactor, "="), text)
+    if ":" in text:
+        text = _TEXT_AFTER.sub(partial(_hidden, redactor, " "), text)
+    if "/" in text:
+        text = _SLASH.sub(partial(_hidden, redactor, ""), text)
+    if _QUOTE.search(text):
+        text = _QUOTED_WORD.sub(lambda found: redactor.hidden(found.group(2), "message"), text)
+        text = _QUOTED_TEXT.sub(
+            lambda found: redactor.hidden(
+                found.group(1).rstrip("'\"`\u201d\u00bb\u201c"), "message"
+            ),
+            text,
+        )
+    return _without_people(redactor, text)
+
+
+def _hidden(redactor: Redactor, between: str, found: re.Match[str]) -> str:
+    """The first group of ``found``, and how long the second is."""
+    return found.group(1) + between + redactor.hidden(found.group(2).strip(), "message")
+
+
+def _without_people(redactor: Redactor, text: str) -> str:
+    """``text`` without who wrote it and where."""
+
+    def second(found: re.Match[str]) -> str:
+        return found.group(1) + redactor.hashed(found.group(2))
+
+    def second_and_third(found: re.Match[str]) -> str:
+        return found.group(1) + redactor.hashed(found.group(2) + (found.group(3) or ""))
+
     text = people.without_contacts(text, redactor.hashed)
     text = _MESSAGE_FROM.sub(
         lambda found: (
@@ -187,18 +262,13 @@ def message(redactor: Redactor, text: str) -> str:
         ),
         text,
     )
-    text = _NAMED.sub(lambda found: found.group(1) + redactor.hashed(found.group(2)), text)
-    text = _WHO_FIELD.sub(
-        lambda found: "%s=%s" % (found.group(1), redactor.hashed(found.group(2))), text
-    )
-    text = _WHO_WORD.sub(
-        lambda found: found.group(1) + redactor.hashed(found.group(2) + (found.group(3) or "")),
-        text,
-    )
-    text = _WHO_NAME.sub(
-        lambda found: found.group(1) + redactor.hashed(found.group(2) + (found.group(3) or "")),
-        text,
-    )
+    text = _NAMED.sub(second, text)
+    if "=" in text:
+        text = _WHO_FIELD.sub(
+            lambda found: "%s=%s" % (found.group(1), redactor.hashed(found.group(2))), text
+        )
+    text = _WHO_WORD.sub(second_and_third, text)
+    text = _WHO_NAME.sub(second_and_third, text)
     for pattern in (_KEY, _HANDLE, _SLACK, _NUMBER):
         text = pattern.sub(lambda found: redactor.hashed(found.group()), text)
     return text

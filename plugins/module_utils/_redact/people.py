@@ -21,10 +21,14 @@ _MAIL = re.compile(
     r"|%40[\w.-]+)"
 )
 _MATRIX = re.compile(r"(?<![\w.])[@!#$][\w.=+-]{1,255}:[\w-]+(?:\.[\w-]+)+(?::\d{1,5})?")
+# Also as Hermes shortens one: +155****0001.
 _PHONE = re.compile(
+    r"\+?\d{1,6}\*{2,}\d{1,6}(?!\w)|"
     r"\+\d[\d ()-]{5,17}\d(?!\w)|\(\d{3}\) ?\d{3}-\d{4}\b|\b\d{3}-\d{3}-\d{4}\b|"
     r"(?<![\w.-])0\d{2,4}[ /-]\d{3,4}[ -]?\d{3,4}\b"
 )
+# Less than a number of a telephone or an account has.
+_DIGITS = re.compile(r"\d\D{0,3}\d\D{0,3}\d\D{0,3}\d")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
 _MAC = re.compile(r"(?<![\w:-])[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}(?![\w:-])", re.I)
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
@@ -70,9 +74,16 @@ _DOCUMENT = re.compile(
 
 def without_contacts(line: str, hashed: Hashed) -> str:
     """``line`` without addresses and numbers under which people are reached."""
-    for pattern in (_MAIL, _MATRIX, _PHONE):
-        line = pattern.sub(lambda found: hashed(found.group()), line)
-    return line
+
+    def whole(found: re.Match[str]) -> str:
+        return hashed(found.group())
+
+    # Each pattern takes time, so it is asked only if the line has a letter that it needs.
+    if "@" in line or "%40" in line:
+        line = _MAIL.sub(whole, line)
+    if ":" in line:
+        line = _MATRIX.sub(whole, line)
+    return _PHONE.sub(whole, _IBAN.sub(whole, line)) if _DIGITS.search(line) else line
 
 
 def without(line: str, hashed: Hashed, own_host: re.Pattern[str] | None) -> str:
@@ -85,7 +96,6 @@ def without(line: str, hashed: Hashed, own_host: re.Pattern[str] | None) -> str:
     if ":" in line or "-" in line:
         line = _MAC.sub(whole, line)
         line = _IPV6.sub(lambda found: _of_address(found.group(), hashed), line)
-    line = _IBAN.sub(whole, line)
     line = _IPV4.sub(lambda found: _of_address(found.group(), hashed), line)
     line = _IDS.sub(lambda found: found.group(1) + hashed(found.group(2)), line)
     if "://" in line:
@@ -122,14 +132,19 @@ def _of_address(text: str, hashed: Hashed) -> str:
     return text if address.is_loopback or address.is_unspecified else hashed(text)
 
 
+def is_known_host(name: str) -> bool:
+    """Whether ``name`` is a service that anybody may talk to, and not someone's own machine."""
+    return name.lower() in _KNOWN
+
+
 def _of_host(name: str, hashed: Hashed) -> str:
-    return name if name.lower() in _KNOWN else hashed(name)
+    return name if is_known_host(name) else hashed(name)
 
 
 def _of_url(found: re.Match[str], hashed: Hashed) -> str:
     """The URL as it is if its host is known, or has a name that says nothing."""
     scheme, host, port, path = found.groups()
-    if host.lower() in _KNOWN or "." not in host or re.match(r"[\d.]+\Z", host):
+    if is_known_host(host) or "." not in host or re.match(r"[\d.]+\Z", host):
         return found.group()
     shown = "/[%d characters]" % len(path) if path and len(path) > 1 else path or ""
     return scheme + hashed(host) + (port or "") + shown

@@ -59,6 +59,13 @@ _NAME = (
     r"\u043f\u0430\u0440\u043e\u043b\u044c|\u5bc6[\u7801\u78bc]|"
     r"\u30d1\u30b9\u30ef\u30fc\u30c9)[\w.-]*"
 )
+# Every name of a header, and every such name, has one of these, which are quick to look for.
+_HEADER_HINTS = ("auth", "cookie", "x-", "bearer", "basic", "digest")
+_NAME_HINTS = tuple(
+    "key secret token pass pwd credential auth cookie webhook dsn pw pin otp psk mnemonic seed"
+    " recovery senha kennwort wachtwoord contrase has\u0142o \u043f\u0430\u0440\u043e\u043b\u044c"
+    " \u5bc6 \u30d1\u30b9".split()
+)
 # An unquoted value goes to the end of its line: a password may hold spaces.
 _ASSIGNED = re.compile(
     r"(?<![\w.-])("
@@ -136,6 +143,10 @@ class Redactor:
         self._keep = frozenset(
             part for word in keep if word for part in [word] + re.split(r"[/.]", word) if part
         )
+        # Of NAME@USER the name alone: the user's is no word for a log.
+        self._words = frozenset(
+            part for word in self._keep for part in re.split(r"\W", word.partition("@")[0])
+        )
         self._homes = sorted(
             (home.rstrip("/") for home in homes if home.count("/") > 1), key=len, reverse=True
         )
@@ -153,6 +164,14 @@ class Redactor:
     def without_keys(self, text: str) -> str:
         """``text`` without private keys, which go over many lines."""
         return self._sub("private_key", _PEM, "[private_key removed]", text)
+
+    def keeps(self, word: str) -> bool:
+        """Whether ``word`` is one of those to keep, or a part of one."""
+        return word in self._words
+
+    def names_host(self, text: str) -> bool:
+        """Whether ``text`` has a name of this machine."""
+        return bool(self._own_host and self._own_host.search(text))
 
     def hashed(self, value: str) -> str:
         """A name or an id as a short hash."""
@@ -177,15 +196,24 @@ class Redactor:
 
     def _line(self, line: str) -> str:
         line = cut(line)
-        line = self._sub("header", _HEADER, r"\1\2[header removed]", line)
-        line = self._sub("header", _BEARER, r"\1\2[header removed]", line)
-        line = self._sub("url", _USERINFO, r"\1[user removed]@", line)
-        line = self._sub("url", _PERCENT_USERINFO, r"\1[user removed]%40", line)
-        line = self._sub("url", _USER_OPTION, r"\1[user removed]", line)
-        line = self._sub("url", _QUERY, r"\1[url removed]", line)
-        line = self._sub("command", _PROGRAM, r"\1[command removed]", line)
-        line = self._sub("assignment", _PGPASS, r"\1[assignment removed]", line)
-        line = _ASSIGNED.sub(self._assigned, line)
+        # Each pattern takes time, so it is asked only if the line has what it needs.
+        low = line.lower()
+        if any(hint in low for hint in _HEADER_HINTS):
+            line = self._sub("header", _HEADER, r"\1\2[header removed]", line)
+            line = self._sub("header", _BEARER, r"\1\2[header removed]", line)
+        if "@" in line:
+            line = self._sub("url", _USERINFO, r"\1[user removed]@", line)
+        if "%" in line:
+            line = self._sub("url", _PERCENT_USERINFO, r"\1[user removed]%40", line)
+        if "=" in line:
+            line = self._sub("url", _QUERY, r"\1[url removed]", line)
+        if "-" in line:
+            line = self._sub("url", _USER_OPTION, r"\1[user removed]", line)
+            line = self._sub("command", _PROGRAM, r"\1[command removed]", line)
+        if line.count(":") > 3:
+            line = self._sub("assignment", _PGPASS, r"\1[assignment removed]", line)
+        if any(hint in low for hint in _NAME_HINTS):
+            line = _ASSIGNED.sub(self._assigned, line)
         for kind, pattern in _RULES:
             line = self._sub(kind, pattern, "[%s removed]" % kind, line)
         line = self._sub("code", _CODE, r"\1[code removed]", line)

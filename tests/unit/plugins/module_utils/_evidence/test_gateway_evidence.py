@@ -316,10 +316,13 @@ def test_a_gateway_that_does_not_run(host):
 def test_hermes_takes_out_what_only_it_knows(host):
     write(
         host.home / "logs/gateway.log",
-        "2026-11-22 13:54:05,556 INFO gateway.run: uses brandnewkey\n",
+        "2026-11-22 13:54:05,556 INFO gateway.run: uses brandnewkey\n"
+        "2026-11-22 13:54:05,556 INFO gateway.run: uses cache 7\n",
     )
-    host.redact = lambda text: text.replace("brandnewkey", "***")
-    assert "uses ***" in gateway_evidence.collect([host.gateway])[0]["hermes-gateway/gateway.log"]
+    # Also of what the collection's own redaction leaves there.
+    host.redact = lambda text: text.replace("brandnewkey", "***").replace("cache 7", "***")
+    shown = gateway_evidence.collect([host.gateway])[0]["hermes-gateway/gateway.log"]
+    assert "uses ***" in shown and "brandnewkey" not in shown
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,45 @@ LOGGED = [
     ("SimpleX: auto-accepting contact request Grace Meyer", ["Grace", "Meyer"]),
     ("Mattermost: authenticated as @hermes.meyer on https://chat.meyer.example", ["meyer"]),
     ("Proxy connection error to https://agent.meyer.example:8642: refused", ["meyer"]),
+    (
+        "[Telegram] Cached user document at "
+        "/srv/hermes/cache/documents/doc_1a2b_Scheidung Meyer.pdf",
+        ["Scheidung", "Meyer"],
+    ),
+    (
+        "Matrix: invited to !QwErTyUiOpAsDf:chat.meyer-law.example — joining (is_direct=True)",
+        ["QwErTyUiOpAsDf", "meyer-law"],
+    ),
+    (
+        "Matrix: using access token for @grace.meyer:chat.meyer-law.example (device ABCDEFGHIJ)",
+        ["grace", "meyer", "ABCDEFGHIJ"],
+    ),
+    (
+        "Matrix: recorded !QwErTyUiOpAsDf:chat.meyer-law.example as DM room "
+        "(inviter=@grace.meyer:chat.meyer-law.example)",
+        ["QwErTyUiOpAsDf", "grace", "meyer"],
+    ),
+    (
+        "[Discord] Backfilling missed Discord message 1234567890123456789 in channel "
+        "scheidung-meyer",
+        ["scheidung", "meyer", "1234567890123456789"],
+    ),
+    ("cmd failed: mysql -uroot -ps3cr3tPw db", ["s3cr3tPw"]),
+    ("cmd failed: sshpass -p s3cr3tPw ssh ada@host", ["s3cr3tPw"]),
+    ("mot de passe : secret12", ["secret12"]),
+    ("contraseña: secreta12", ["secreta12"]),
+    (
+        "[Telegram] Sending image: "
+        "https://photos.meyer.example/album/2026/passport-grace-meyer.jpg (alt=x)",
+        ["passport", "grace", "meyer"],
+    ),
+    (
+        "Mattermost: authenticated as @hermes (x1y2) on https://chat.meyer-law.example",
+        ["x1y2", "meyer"],
+    ),
+    ("Proxy connection error to https://agent.meyer-law.example:8642: refused", ["meyer"]),
+    # As Hermes shortens a number.
+    ("[Signal] Sending response (312 chars) to +155****0001", ["155", "0001"]),
 ]
 # What a maintainer needs.
 KEPT = [
