@@ -148,8 +148,7 @@ def _is_known(kills: list[Kill], victim: Victim) -> bool:
 
 def _ended(gateway: Gateway, victim: Victim, known: Known) -> bool:
     """Whether the gateway's main process ended when ``victim`` was killed."""
-    for one in known.exits:
-        if one.name == gateway.name and -1 <= one.time - victim.time <= SAME_RUN:
-            known.exits.remove(one)
-            return True
+    for one in known.exits.near(gateway.name, victim.time, SAME_RUN):
+        known.exits.take(gateway.name, one)
+        return True
     return False

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from typing import NamedTuple
 
@@ -16,28 +17,56 @@ from .kill import SAME_RUN
 # sd-messages.h: SD_MESSAGE_UNIT_STOPPING.
 STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
 _EXITED = re.compile(r": Main process exited, code=(killed|dumped|exited), status=(\d{1,3})/\w+\Z")
+# Seconds: the kernel and systemd have clocks of their own in the journal.
+_EARLY = 1
+# Ends at one moment. A gateway has a few in three minutes.
+_MANY = 100
 # A gateway that gets SIGTERM ends with 1.
 _ENDINGS = {("killed", "9"): True, ("killed", "15"): True, ("exited", "1"): False}
 
 
 class Exit(NamedTuple):
-    """The end at ``time`` of the main process of the gateway ``name``.
+    """The end of a main process at ``time``; ``by_signal`` if it did not end by itself."""
 
-    ``by_signal`` if a signal ended it, and not the program itself.
-    """
-
-    name: str
     time: float
     by_signal: bool
 
 
-def exits(entries: list[journal.Entry], gateways: list[Gateway]) -> list[Exit]:
-    """The ends of main processes of ``gateways`` that ``entries`` report, oldest first.
+class Exits:
+    """The ends of main processes, by gateway. Each explains one kill, and is then taken out.
+
+    A user may forge any number of ends of their own gateway: a look takes a few of them.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[Exit]] = {}
+        self._taken: set[tuple[str, Exit]] = set()
+
+    def add(self, name: str, one: Exit) -> None:
+        """One more end of the gateway ``name``; none is earlier than the one before."""
+        self._found.setdefault(name, []).append(one)
+
+    def near(self, name: str, time: float, patience: float) -> list[Exit]:
+        """Those of the gateway ``name`` at ``time``, or up to ``patience`` seconds later."""
+        every = self._found.get(name, [])
+        start = bisect.bisect_left(every, (time - _EARLY, False))
+        close = every[start : start + _MANY]
+        return [
+            one for one in close if one.time - time <= patience and (name, one) not in self._taken
+        ]
+
+    def take(self, name: str, one: Exit) -> None:
+        """``one`` of the gateway ``name`` explains a kill."""
+        self._taken.add((name, one))
+
+
+def exits(entries: list[journal.Entry], gateways: list[Gateway]) -> Exits:
+    """The ends of main processes of ``gateways`` that ``entries`` report, which are by time.
 
     Only those that a signal may be the cause of, and none that systemd itself has stopped.
     """
     stopping: dict[str, float] = {}
-    found = []
+    found = Exits()
     for entry in entries:
         gateway = unit_journal.gateway_of(entry, gateways)
         if gateway is None:
@@ -49,5 +78,5 @@ def exits(entries: list[journal.Entry], gateways: list[Gateway]) -> list[Exit]:
         by_signal = _ENDINGS.get((ended.group(1), ended.group(2))) if ended else None
         if by_signal is None or entry.time - stopping.get(gateway.name, 0.0) <= SAME_RUN:
             continue
-        found.append(Exit(gateway.name, entry.time, by_signal))
+        found.add(gateway.name, Exit(entry.time, by_signal))
     return found

@@ -20,6 +20,7 @@ from .._hermes.discovery import Gateway
 from .._host import display, journal
 from .._host.journal import Line
 from .counter import Seen
+from .exits import Exits
 from .kill import SAME_KILL, Kill
 from .victim import Known, Victim, by_exit, may_be_of, whose
 
@@ -78,7 +79,7 @@ def kills(
 
     ``pids`` are those that the history of each gateway, by its name, knows.
     """
-    return kills_of(victims(found), gateways, Known(pids or {}, []))[0]
+    return kills_of(victims(found), gateways, Known(pids or {}, Exits()))[0]
 
 
 def kills_of(

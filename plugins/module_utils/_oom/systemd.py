@@ -9,6 +9,7 @@ ids, and a translation may change the texts.
 
 from __future__ import annotations
 
+import bisect
 import re
 from typing import NamedTuple
 
@@ -166,13 +167,14 @@ def manager_notes(
         unit = _manager(uid)
         times = [kill.time for kill in kills if kill.name in names]
         times += [one.time for one in others if uid in (one.uid, manager_uid(one.memcg or ""))]
+        times.sort()
         unclear = [
             entry
             for entry in entries
             if entry.fields.get("_PID") == "1"
             and entry.fields.get("UNIT") == unit
             and _kind(entry, entry.fields.get("MESSAGE", ""))
-            and not any(abs(entry.time - time) <= SAME_RUN for time in times)
+            and not _is_near(entry.time, times)
         ]
         if unclear:
             notes.append(
@@ -180,6 +182,12 @@ def manager_notes(
                 " the journal of that user does not say so" % (len(unclear), unit, ", ".join(names))
             )
     return notes
+
+
+def _is_near(time: float, times: list[float]) -> bool:
+    """Whether any of ``times``, which are sorted, is of the same run as ``time``."""
+    place = bisect.bisect_left(times, time - SAME_RUN)
+    return place < len(times) and times[place] <= time + SAME_RUN
 
 
 def _manager(uid: int) -> str:

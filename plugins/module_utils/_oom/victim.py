@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .._hermes.discovery import Gateway
 from .counter import Seen
-from .exits import Exit
+from .exits import Exits
 from .kill import KERNEL, SAME_KILL, Kill
 from .unit_cgroup import in_a_service, in_unit, may_hold
 
@@ -56,7 +56,7 @@ class Known(NamedTuple):
     """
 
     pids: dict[str, dict[int, Seen]]
-    exits: list[Exit]
+    exits: Exits
 
 
 def whose(victim: Victim, gateways: list[Gateway], known: Known) -> Gateway | None:
@@ -67,26 +67,24 @@ def whose(victim: Victim, gateways: list[Gateway], known: Known) -> Gateway | No
     return None
 
 
-def by_exit(victim: Victim, gateways: list[Gateway], exits: list[Exit]) -> Gateway | None:
+def by_exit(victim: Victim, gateways: list[Gateway], exits: Exits) -> Gateway | None:
     """The one of ``gateways`` whose main process ended, by a signal, just when ``victim`` died.
 
     That exit is taken out of ``exits``: it explains one kill.
     """
     patience = SAME_KILL if victim.uid is not None else _ENDED_AT_ONCE
-    by_name = {gateway.name: gateway for gateway in gateways}
     fits = [
-        one
-        for one in exits
+        (abs(one.time - victim.time), place, one)
+        for place, gateway in enumerate(gateways)
+        if may_be_of(victim, gateway)
+        for one in exits.near(gateway.name, victim.time, patience)
         if one.by_signal
-        and -1 <= one.time - victim.time <= patience
-        and one.name in by_name
-        and may_be_of(victim, by_name[one.name])
     ]
     if not fits:
         return None
-    nearest = min(fits, key=lambda one: abs(one.time - victim.time))
-    exits.remove(nearest)
-    return by_name[nearest.name]
+    _distance, place, one = min(fits)
+    exits.take(gateways[place].name, one)
+    return gateways[place]
 
 
 def may_be_of(victim: Victim, gateway: Gateway) -> bool:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import oom_info
 
@@ -112,3 +114,19 @@ def test_a_gateway_that_was_started_manually_is_in_a_session(gateway, journal, h
     one = gateway(name="manual", unit=None, scope="manual", uid=1000)
     history("manual", (KILL - 3000, 2214, 0, "1" * 32))
     assert pids([one]) == [2214]
+
+
+def test_many_ends_that_a_user_forged_take_no_time_and_hide_nothing(gateway, journal):
+    """A user writes 20,000 ends of their own gateway at the moment of a kill of another's."""
+    kernel(journal, LINE)
+    journal.add(KILL + 0.4, KILLED, unit=UNIT)
+    own = {"_UID": "1001", "USER_UNIT": "hermes-gateway-coder.service"}
+    for place in range(20000):
+        journal.add(KILL + place / 10000, KILLED, **own)
+    uid = LINE.replace("UID:1000", "UID:1001")
+    for place in range(5000):
+        kernel(journal, uid.replace("2214", str(5000 + place)), moment=KILL + place / 5000)
+    start = time.process_time()
+    kills = oom_info.find([gateway("user"), gateway()], 24, NOW)["kills"]
+    assert time.process_time() - start < 20
+    assert [kill["pid"] for kill in kills if kill["name"] == "hermes-gateway"] == [2214]
