@@ -557,10 +557,10 @@ untrusted unusable unverifiable unwind unwinding up update update_admission upda
 update_prompt_id updated updated_at updater updates upgrade upgraded upgrading upload
 upload_full_url upload_id upload_media_bytes upload_param upload_part_finish upload_prepare uploaded
 uploading uploads upper upscale upscaler upstage upstream uptime uri url url_for urllib urllib3
-urlopen usable usage use used user user_allowed_commands user_id user_len user_preview username
-users uses using usually util utils uv v0 v1 v2 v3 valid validating validation value values var
-variable variables varint vars vector_store_id vendor venv verb verbatim verification verified
-verifier verify verify_ssl version vertex very via video video_gen video_id virtual visible vision
+usable usage use used user user_allowed_commands user_id user_len user_preview username users uses
+using usually util utils uv v0 v1 v2 v3 valid validating validation value values var variable
+variables varint vars vector_store_id vendor venv verb verbatim verification verified verifier
+verify verify_ssl version vertex very via video video_gen video_id virtual visible vision
 vision_analyze vocabulary voice voice_fx voice_mention voice_mixer voice_wav_url vote vs vulnerable
 w waba wait wait_complete waited waiter waiting wake wake_url wakeup waking walking wamid want warm
 warmed warmer warning warning_notifications warnings was watch watch_all watch_domains
