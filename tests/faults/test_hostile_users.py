@@ -208,8 +208,9 @@ KILLED = "A process of this unit has been killed by the OOM killer"
 FLOOD = """
 import socket
 line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-fields = ["USER_UNIT=hermes-gateway.service", "UNIT=hermes-gateway.service", "MESSAGE=x"]
-fields += ["F%d=%s" % (number, "x" * 3900) for number in range(9)]
+# Fields that are read, each as long as journalctl shows one.
+names = "MESSAGE MESSAGE_ID UNIT INVOCATION_ID USER_INVOCATION_ID UNIT_RESULT MEMORY_PEAK MEMORY_SWAP_PEAK CPU_USAGE_NSEC"
+fields = ["USER_UNIT=hermes-gateway.service"] + [name + "=" + "x" * 3900 for name in names.split()]
 for _number in range(1200):
     line.sendto("\\n".join(fields).encode() + b"\\n", "/run/systemd/journal/socket")
 """
