@@ -26,11 +26,18 @@ def reason(way, release, key):
     return None
 
 
-def red(_way, release, key):
+# Their units are Hermes's own, with a time limit above those 180 s; systemd's own limit is 90 s.
+PATIENT = ("system", "user", "profile", "root")
+
+
+def red(way, release, key):
     """Why a cell is red that is known to be, or None."""
     numbers = [int(part) for part in release.split(".")]
     if key == "activity" and numbers < [0, 19, 0]:
         return "before 0.19.0 Hermes deletes from its database what a compression has summarised"
-    if key in ("turn", "emergency") and numbers < [0, 18, 2]:
+    if key == "turn" and numbers < [0, 17, 0]:
+        return "0.16.0 says nothing of a turn that runs, so the ledger calls the gateway idle"
+    patient = release == "0.17.0" and way in PATIENT
+    if key == "emergency" and numbers < [0, 18, 2] or key == "turn" and patient:
         return "before 0.18.2 Hermes itself waits 180 s for turns, on SIGUSR1 and on SIGTERM"
     return None
