@@ -15,7 +15,6 @@ for 3 to 14 days under one of the usual calendars, or until it is killed. Then t
 
 from __future__ import annotations
 
-import argparse
 import copy
 import math
 import random
@@ -32,6 +31,7 @@ import shapes
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import memory_trend
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
 from gateway import MB, Gateway, Leak, Restarts, simulate
+from seeds import parser_of
 
 LIMITS_MB = (1024.0, 2048.0, 4096.0)
 FOLLOWED_DAYS = 30
@@ -161,9 +161,7 @@ def report(found: Sequence[Followed]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=30, help="how many (default: %(default)s)")
-    parser.add_argument("--first", type=int, default=0, help="the first (default: %(default)s)")
+    parser = parser_of(__doc__, 30)
     options = parser.parse_args()
     found = [follow(seed) for seed in range(options.first, options.first + options.seeds)]
     print(report(found))

@@ -11,7 +11,6 @@ calls that a new leak, and how often one provider is blamed.
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 from pathlib import Path
@@ -28,6 +27,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
     samples,
 )
 from gateway import simulate
+from seeds import parser_of
 
 DAYS = 21
 # The most that may be called a new leak, and the most that may be blamed.
@@ -61,9 +61,7 @@ def change(seed: int) -> Said:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=30, help="how many (default: %(default)s)")
-    parser.add_argument("--first", type=int, default=0, help="the first (default: %(default)s)")
+    parser = parser_of(__doc__, 30)
     options = parser.parse_args()
     found = [change(seed) for seed in range(options.first, options.first + options.seeds)]
     new = [one for one in found if one.result == "new_leak"]

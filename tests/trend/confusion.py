@@ -8,10 +8,8 @@ reported must be of others: the default is 1000 and on.
 
 from __future__ import annotations
 
-import argparse
 import collections
 import math
-import multiprocessing
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,11 +21,7 @@ sys.path[:0] = [str(HERE.parents[1] / ".build/collections"), str(HERE)]
 import simulate
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import known_leaks
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
-
-VERDICTS = ("leak", "suspected", "saturating", "sawtooth", "step", "spiky", "flat", "insufficient")
-# The most of a harmless scenario that may be called a leak, the least of a leak that must be, and
-# the least share of intervals that must hold the true rate.
-FALSE, FOUND, COVERED = 0.02, 0.95, 0.90
+from seeds import COVERED, FALSE, FOUND, VERDICTS, judged, parser_of
 
 
 class Judged(NamedTuple):
@@ -56,12 +50,7 @@ def judge(task: tuple[str, int]) -> Judged:
 
 def matrix(names: Iterable[str], seeds: Sequence[int], workers: int = 2) -> dict[str, Tally]:
     """The tally of each scenario."""
-    tasks = [(name, seed) for name in names for seed in seeds]
-    if workers == 1:
-        found = [judge(task) for task in tasks]
-    else:
-        with multiprocessing.Pool(workers) as pool:
-            found = pool.map(judge, tasks, chunksize=4)
+    found = judged(judge, names, seeds, workers)
     return {
         name: Tally(
             collections.Counter(one.verdict for one in found if one.scenario == name),
@@ -111,11 +100,7 @@ def table(found: Mapping[str, tuple[collections.Counter[str], float]]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=200, help="how many (default: %(default)s)")
-    parser.add_argument(
-        "--first", type=int, default=1000, help="the first of them (default: %(default)s)"
-    )
+    parser = parser_of(__doc__, 200, 1000)
     parser.add_argument("--scenario", default="", help="only those with this text in their name")
     options = parser.parse_args()
     names = [name for name in simulate.SCENARIOS if options.scenario in name]

@@ -10,10 +10,8 @@ was chosen on. The exit code is 1 if a promise is broken.
 
 from __future__ import annotations
 
-import argparse
 import collections
 import math
-import multiprocessing
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,13 +23,12 @@ sys.path[:0] = [str(HERE.parents[1] / ".build/collections"), str(HERE)]
 import shapes
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
 from gateway import MB
+from seeds import COVERED, FALSE, FOUND, VERDICTS, judged, parser_of
 
-VERDICTS = ("leak", "suspected", "saturating", "sawtooth", "step", "spiky", "flat", "insufficient")
 # What is wrong and confident if it is said of a leak.
 HARMLESS = ("saturating", "sawtooth", "step", "spiky", "flat")
-# The most of a clean shape that may be called a leak, the least of a leaking one that must be found,
-# the most that may be called harmless, and the least share of intervals that hold the true rate.
-FALSE, FOUND, CONFIDENT, COVERED = 0.02, 0.95, 0.05, 0.90
+# The most of a leaking shape that may be called harmless.
+CONFIDENT = 0.05
 
 
 class Judged(NamedTuple):
@@ -68,12 +65,7 @@ def judge(task: tuple[str, int]) -> Judged:
 
 def matrix(names: Iterable[str], seeds: Sequence[int], workers: int = 1) -> dict[str, Tally]:
     """The tally of each shape."""
-    tasks = [(name, seed) for name in names for seed in seeds]
-    if workers == 1:
-        found = [judge(task) for task in tasks]
-    else:
-        with multiprocessing.Pool(workers) as pool:
-            found = pool.map(judge, tasks, chunksize=4)
+    found = judged(judge, names, seeds, workers)
     return {name: tally([one for one in found if one.name == name]) for name in names}
 
 
@@ -125,9 +117,7 @@ def table(found: dict[str, Tally], marks: bool = True) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=20, help="how many (default: %(default)s)")
-    parser.add_argument("--first", type=int, default=0, help="the first (default: %(default)s)")
+    parser = parser_of(__doc__, 20)
     parser.add_argument("--shape", default="", help="only those with this text in their name")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument("--each", action="store_true", help="print the verdict on each seed")
