@@ -93,10 +93,10 @@ def memory(control_group: str | None) -> dict[str, int | None]:
     events: how many processes the OOM killer has ended since the cgroup was made.
     ``high_events`` is how often it was slowed down at memory.high, which v1 does not have.
     """
-    mount = _memory_mount()
-    if not directories(control_group):
+    if not control_group or not directories(control_group):
         return dict.fromkeys(FIELDS)
-    directory = ROOT + mount + str(control_group)
+    mount = _memory_mount()
+    directory = ROOT + mount + control_group
     current, peak, limit_file, events = _FILES_V1 if mount == _MEMORY_V1 else _FILES
     used = _number(os.path.join(directory, current))
     if used is None:
@@ -119,14 +119,16 @@ def resident(control_group: str | None) -> tuple[int | None, int | None]:
 
     Its anonymous memory and the files that are mapped, not what else is in the page cache.
     """
-    for directory in directories(control_group):
-        values = _values(os.path.join(directory, "memory.stat"))
-        for anonymous, mapped in (("anon", "file_mapped"), ("total_rss", "total_mapped_file")):
-            if anonymous in values:
-                swap = values.get("total_swap")
-                if swap is None:
-                    swap = _number(os.path.join(directory, "memory.swap.current"))
-                return values[anonymous] + values.get(mapped, 0), swap
+    if not control_group or not directories(control_group):
+        return None, None
+    directory = ROOT + _memory_mount() + control_group
+    values = _values(os.path.join(directory, "memory.stat"))
+    for anonymous, mapped in (("anon", "file_mapped"), ("total_rss", "total_mapped_file")):
+        if anonymous in values:
+            swap = values.get("total_swap")
+            if swap is None:
+                swap = _number(os.path.join(directory, "memory.swap.current"))
+            return values[anonymous] + values.get(mapped, 0), swap
     return None, None
 
 
@@ -149,16 +151,16 @@ def limit(control_group: str | None) -> Limit | None:
     At ``memory.max`` the kernel kills, at ``memory.high`` it slows the processes down for good:
     what reaches one of them does not grow on. In a container the uppermost is the container's.
     """
-    if not directories(control_group):
+    if not control_group or not directories(control_group):
         return None
     found = []
     mount = _memory_mount()
-    place = str(control_group).rstrip("/")
+    place = control_group.rstrip("/")
     while True:
         for name, directive in _LIMITS_V1 if mount == _MEMORY_V1 else _LIMITS:
             size = _number(ROOT + mount + place + "/" + name)
             if size is not None and 0 < size < NO_LIMIT:
-                found.append(Limit(size, _source(directive, place, str(control_group))))
+                found.append(Limit(size, _source(directive, place, control_group)))
         if not place:
             break
         place = place.rpartition("/")[0]
