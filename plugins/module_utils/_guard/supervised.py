@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The check in a thread of its own, which is given up if a gateway or its user holds it up.
+"""The check, in a thread that is given up if a gateway or its user holds it up.
 
 A command line that cannot be read, a systemd that does not answer: each costs its own gateway, and
 the others are checked all the same, by another thread that goes on from there. A thread that still

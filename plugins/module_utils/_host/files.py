@@ -144,8 +144,8 @@ def read_json(
 def read_own_json(path: str) -> dict[str, Any] | None:
     """As read_json, of a file that we or root have written in a directory that is root's own.
 
-    As in the guard's state directory, nobody else can put a link on the way: one system call opens
-    it, not one for each directory.
+    Nobody else can put a link on the way to such a file, so one system call opens it. With
+    read_json it is one for each directory.
     """
     owners = {0, os.geteuid()}
     return _object(path, _whole(path, lambda: _open(path, owners, way.open_plainly), MAX_BYTES))

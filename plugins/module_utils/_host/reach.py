@@ -94,7 +94,7 @@ def _by_user(paths: Iterable[str], owners: Mapping[str, str]) -> list[list[str]]
 
 
 def _ask(groups: Iterable[list[str]]) -> list[tuple[int, list[str]]]:
-    """Look at each group in a child of its own: the pid and what is left of those that wait."""
+    """Have one child look at each group: the pid of each that waits, and what it has not seen."""
     try:
         children = [_start(paths) for paths in groups]
     except OSError:

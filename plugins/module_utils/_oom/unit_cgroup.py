@@ -29,8 +29,8 @@ def in_unit(path: str, gateway: Gateway) -> bool:
 def may_hold(path: str, gateway: Gateway) -> bool:
     """Whether cgroup ``path`` may be above the unit of ``gateway``.
 
-    The kernel names such a one if the unit has no cgroup of its own for memory: "/" or a slice, and
-    in user scope the user's manager.
+    If the unit has no cgroup of its own for memory, the kernel names one above it: "/" or a slice,
+    and in user scope the user's manager.
     """
     parts = [part for part in path.split("/") if part]
     manager = "user@%d.service" % gateway.uid if gateway.scope == "user" else None

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What may stay in a line of a gateway's log: the words that Hermes itself writes, and figures.
 
-Everything else goes, whatever it is: a name, the word of a chat, a secret that no pattern knows. A
-single unknown word becomes a hash, so that two lines about the same room can be told to be so. Of
-several unknown words in a part of a line the whole part goes, because it is what someone wrote.
+Everything else is removed: names, words of a chat, secrets that no pattern knows. A single unknown
+word becomes a hash, so that two lines about the same room can be recognised. If a part of a line
+has several unknown words, the whole part is removed: someone wrote it.
 """
 
 from __future__ import annotations
