@@ -8,10 +8,8 @@ from __future__ import annotations
 import os
 import re
 
-from .._host import unit_files
-
 # Where the role hermes_restart_timer writes its units.
-FOLDER = unit_files.FOLDER + "system"
+FOLDER = "/etc/systemd/system"
 # A calendar of the role hermes_restart_timer: a day of the week, the days of the month, the hours.
 _CALENDAR = re.compile(
     r"^(?P<week>[A-Z][a-z]{2} )?\*-\*-(?:\*|01/(?P<days>[0-9]{1,2})) "
