@@ -101,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_run_status, gateway=None)
     one = commands.add_parser("doctor", help="what is wrong with this host's set-up, one line each")
     one.set_defaults(run=_run_doctor, gateway=None)
+    one = commands.add_parser(
+        "metrics", help="the metrics of this host, in Prometheus' text format"
+    )
+    one.set_defaults(run=_run_metrics, gateway=None)
     one = commands.add_parser("notify", help="try the notify command")
     one.add_argument("--test", action="store_true", required=True, help="send a test message")
     one.add_argument("--gateway", metavar="NAME", help="that of this one only")
@@ -176,7 +180,7 @@ def _chosen(name: str | None, every: dict[str, Settings]) -> list[Settings]:
 def _run_check(options: Any, every: list[Settings]) -> int:
     from . import supervised
 
-    lines, good = supervised.check(every, options.faults)
+    lines, good = supervised.check(every, options.faults, options.gateway is None)
     for line in lines:
         _print(line)
     return 0 if good else 1
@@ -375,6 +379,16 @@ def _run_doctor(options: Any, every: list[Settings]) -> int:
     for line in found + notes:
         _print(line)
     return 1 if found else 0
+
+
+def _run_metrics(_options: Any, every: list[Settings]) -> int:
+    from . import page_now
+
+    text, lines = page_now.text(every)
+    for line in lines:
+        sys.stderr.write("hermes-guard: %s\n" % line)
+    _print(text[:-1])
+    return 1 if lines else 0
 
 
 def _run_notify(_options: Any, every: list[Settings]) -> int:

@@ -19,23 +19,24 @@ if TYPE_CHECKING:
     class Home(NamedTuple):
         """``said`` as state_file.runtime; ``stamps`` of the configuration, None if not looked at.
 
-        ``marker_seconds`` is the age of a drain marker of ours, ``suspect`` whether the beat of
-        the gateway has stopped.
+        ``marker_seconds`` is the age of a drain marker of ours, ``silent_seconds`` that of the last
+        beat (None if unknown), ``suspect`` whether the beat of the gateway has stopped.
         """
 
         said: dict[str, Any]
         stamps: list[list[int] | None] | None
         marker_seconds: float | None
+        silent_seconds: float | None
         suspect: bool
 else:
-    Home = collections.namedtuple("Home", "said stamps marker_seconds suspect")
+    Home = collections.namedtuple("Home", "said stamps marker_seconds silent_seconds suspect")
 
 CONFIGURATIONS = ("config.yaml", "/etc/hermes/config.yaml")
 
 
 def unknown() -> Home:
     """What is known of a home that must not be looked at."""
-    return Home(state_file.unknown(), None, None, False)
+    return Home(state_file.unknown(), None, None, None, False)
 
 
 def look(gateway: ManagedGateway) -> Home:
@@ -44,9 +45,11 @@ def look(gateway: ManagedGateway) -> Home:
         return unknown()
     marker = drain.age(gateway)
     if gateway.pid is None:
-        return Home(state_file.unknown(), None, marker, False)
+        return Home(state_file.unknown(), None, marker, None, False)
     stamps = [_stamp(os.path.join(gateway.home, name)) for name in CONFIGURATIONS]
-    return Home(state_file.runtime(gateway), stamps, marker, heartbeat.suspected(gateway))
+    silent = heartbeat.silence(gateway)
+    suspect = heartbeat.is_too_long(silent, gateway.home)
+    return Home(state_file.runtime(gateway), stamps, marker, silent, suspect)
 
 
 def _stamp(path: str) -> list[int] | None:

@@ -73,20 +73,24 @@ def read(folder: str, count: int) -> list[dict[str, Any]]:
             lines = handle.read().split(b"\n")
     except FileNotFoundError:
         return []
-    entries = []
-    for line in lines:
-        try:
-            one = json.loads(line.decode("utf-8", "replace"))
-        except (ValueError, RecursionError):
-            continue
-        # A time that is none, as NaN and 1e300 are, would end in the face of whoever reads it.
-        if (
-            isinstance(one, dict)
-            and isinstance(one.get("time"), (int, float))
-            and 0 <= one["time"] < 1e11
-        ):
-            entries.append(one)
+    entries = [one for one in map(entry_of, lines) if one is not None]
     return entries[-count:]
+
+
+def entry_of(line: bytes) -> dict[str, Any] | None:
+    """The entry of a line of the file; None for a line that holds none."""
+    try:
+        one = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    # A time that is none, as NaN and 1e300 are, would end in the face of whoever reads it.
+    if (
+        isinstance(one, dict)
+        and isinstance(one.get("time"), (int, float))
+        and 0 <= one["time"] < 1e11
+    ):
+        return one
+    return None
 
 
 def restarts_since(folder: str, since: float) -> list[dict[str, Any]]:

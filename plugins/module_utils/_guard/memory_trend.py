@@ -10,6 +10,7 @@ import time
 
 from .._hermes import known_leaks, unit_journal
 from .._host import choice
+from .._host.display import HOUR, MB
 from .._host.errors import HistoryError, SettingError, host_faults
 from .._trend import analysis, chart, comparison, forecast, samples
 from . import config, history, limits, managed, restart_calendar, sampling, suspension
@@ -63,6 +64,23 @@ def of_gateways(every: list[config.Settings], points: int = 0) -> dict[str, dict
     return {
         settings.name: _one_or_why(settings, now.get(settings.name), points) for settings in every
     }
+
+
+def growth(settings: config.Settings, limit_bytes: int) -> dict[str, Any]:
+    """``verdict``, ``grows`` and, in bytes per second, ``slope``, ``low`` and ``high``.
+
+    For the page of metrics, by the history alone: it asks neither systemd nor the journal.
+    ``grows``: whether the growth goes on until ``limit_bytes`` is reached.
+    """
+    series, _problem = _read(settings)
+    answer = analysis.trend(series, limit_bytes, time.time(), None, known_leaks.known)
+    low, high = answer["slope_ci"] or (None, None)
+    rates = {"slope": answer["slope_mb_per_hour"], "low": low, "high": high}
+    return dict(
+        {name: None if one is None else one * MB / HOUR for name, one in rates.items()},
+        verdict=answer["verdict"],
+        grows=answer["hours_to_limit"] is not None,
+    )
 
 
 def _one_or_why(

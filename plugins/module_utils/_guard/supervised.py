@@ -18,7 +18,7 @@ import time
 
 from .._host import files, proc, reach
 from .._host.errors import FileError
-from . import history, progress, watchdog
+from . import history, page, progress, watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 NAME = "given-up.json"
 # Seconds for each step. A home answers in milliseconds; systemd and a witness have limits of their
 # own, which come first; so has the notify command, with all that waits for it.
-SECONDS = {progress.HOME: 3, progress.SYSTEMD: 15, progress.WITNESS: 20, progress.NOTIFY: 100}
+SECONDS = {
+    progress.HOME: 3,
+    progress.SYSTEMD: 15,
+    progress.WITNESS: 20,
+    # A month of samples every 5 s is judged in less.
+    progress.METRICS: 45,
+    progress.NOTIFY: 100,
+}
 OTHER_SECONDS = 30
 # Seconds for all gateways of one user in one check, and for the whole check: the unit has 300.
 USER_SECONDS = 40
@@ -53,6 +60,8 @@ class _Reporting(progress.Progress):
         super().__init__(frozenset(state.hung), frozenset(state.silent))
         self.state = state
         self.given_up = False
+        self.full = state.full
+        self.seen = state.seen
 
     def step(self, stage: str, settings: Settings | None = None) -> None:
         self._check()
@@ -62,6 +71,9 @@ class _Reporting(progress.Progress):
         self._check()
         self.state.lines.append("%s: %s" % (settings.name, line))
         self.state.good = self.state.good and good
+        # What the notify command does is no fault of the check of a gateway.
+        if not good and self.state.stage != progress.NOTIFY:
+            self.state.failed.add(settings.name)
 
     def _check(self) -> None:
         if self.given_up:
@@ -71,8 +83,11 @@ class _Reporting(progress.Progress):
 class _Check:
     """What is known of one check so far."""
 
-    def __init__(self, every: Collection[Settings]) -> None:
+    def __init__(self, every: Collection[Settings], full: bool = False) -> None:
         self.every = every
+        self.full = full
+        self.seen: dict[str, progress.Seen] = {}
+        self.failed: set[str] = set()
         self.settings = {one.name: one for one in every}
         self.left = list(every)
         self.hung = _hung(every)
@@ -82,6 +97,7 @@ class _Check:
         self.good = True
         # The step that the check is in, for which gateway, and since when.
         self.stage, self.name, self.since = progress.RUN, "", time.monotonic()
+        self.started = self.since
         self.deadline = self.since + CHECK_SECONDS
 
     def begin(self, stage: str, name: str) -> None:
@@ -91,6 +107,9 @@ class _Check:
             user = self.settings[self.name].user
             self.spent[user] = self.spent.get(user, 0.0) + now - self.since
         self.stage, self.name, self.since = stage, name, now
+        if stage == progress.METRICS:
+            # Once, also if it takes too long.
+            self.full = False
         if stage == progress.DONE:
             self.left = [one for one in self.left if one.name != name]
 
@@ -103,19 +122,25 @@ class _Check:
         return min(ends) - time.monotonic()
 
 
-def check(every: Collection[Settings], faults: Collection[str] = ()) -> tuple[list[str], bool]:
+def check(
+    every: Collection[Settings], faults: Collection[str] = (), full: bool = True
+) -> tuple[list[str], bool]:
     """As watchdog.check, in a time that no gateway and no user can make longer.
 
     Those that have waited longest for a sample come first. ``faults`` are those of the
-    configuration.
+    configuration. ``full``: whether ``every`` has all gateways; the page of metrics is then written
+    in the end.
     """
-    state = _Check(sorted(every, key=_last_turn))
+    state = _Check(sorted(every, key=_last_turn), full)
     if faults:
         state.lines += faults
         state.good = False
     watchdog.note_faults(every, faults)
     while not _run(state):
         pass
+    if full:
+        took = time.monotonic() - state.started
+        state.lines += page.write(every, state.seen, took, state.failed)
     return state.lines, state.good
 
 
@@ -166,6 +191,9 @@ def _give_up(state: _Check) -> bool:
     stage, settings = state.stage, state.settings.get(state.name)
     state.begin(progress.RUN, "")
     over = stage == progress.NOTIFY or time.monotonic() >= state.deadline
+    if stage == progress.METRICS and not over:
+        state.lines.append("the verdict for the metrics took longer than %d s" % SECONDS[stage])
+        return False
     if settings is None or over:
         state.good = False
         names = ", ".join(one.name for one in state.left) or "none"
@@ -189,6 +217,7 @@ def _give_up(state: _Check) -> bool:
 
 def _leave_out(state: _Check, which: list[Settings], text: str) -> None:
     state.good = False
+    state.failed.update(one.name for one in which)
     state.lines += ["%s: %s" % (one.name, text) for one in which]
     state.left = [one for one in state.left if one not in which]
 

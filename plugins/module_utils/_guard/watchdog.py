@@ -16,7 +16,7 @@ import time
 from .._hermes import heartbeat
 from .._host import display, guard_program
 from .._host.errors import RunError, SystemdError
-from . import history, home, identity, last_seen, limits, managed, progress, sampling
+from . import history, home, identity, last_seen, limits, managed, page, progress, sampling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def check(
     _look_again(suspects, follow)
     if changed:
         identity.request(changed)
+    if follow.full:
+        follow.step(progress.METRICS)
+        page.prepare(every if told is None else told, follow.seen)
     _deliver(every if told is None else told, follow)
     follow.step(progress.END)
     return follow.lines, follow.good
@@ -96,12 +99,16 @@ def _ask(group: list[Settings], user: str, follow: Progress) -> dict[str, Manage
             found[settings.name] = gateway
             _over(settings, ("gone", "silent"), "its unit is known again")
         elif settings.name in seen.silent:
+            follow.seen.pop(settings.name, None)
             why = seen.silent[settings.name]
             _alert(settings, "silent", "the systemd that runs it does not answer: %s" % why, follow)
             gateway_of_before = last_seen.alive(settings)
             if gateway_of_before is not None:
                 found[settings.name] = gateway_of_before
-        elif settings.name not in seen.asleep:
+        elif settings.name in seen.asleep:
+            follow.seen[settings.name] = progress.Seen("inactive")
+        else:
+            follow.seen[settings.name] = progress.Seen("gone")
             text = "its unit %s is gone or was renamed: run the playbook again" % settings.unit
             _alert(settings, "gone", text, follow)
     return found
@@ -126,8 +133,9 @@ def _check_one(
     gateway: ManagedGateway, follow: Progress, changed: list[tuple[ManagedGateway, Any]]
 ) -> list[Suspect]:
     settings = gateway.settings
+    seen = follow.seen[settings.name] = progress.Seen(gateway.active_state, gateway)
     follow.step(progress.SAMPLE, settings)
-    row = sampling.measured(gateway) if gateway.active_state == "active" else None
+    row = seen.row = sampling.measured(gateway) if gateway.active_state == "active" else None
     inside = _look_inside(gateway, follow)
     follow.step(progress.DECIDE, settings)
     if row is None:
@@ -135,6 +143,10 @@ def _check_one(
         return []
     stored = identity.stored(settings)
     sampling.complete(row, inside.said, identity.known(gateway, stored))
+    if inside.silent_seconds is not None:
+        seen.beat = time.time() - inside.silent_seconds
+    if inside.stamps is not None:
+        seen.frozen = False
     if not gateway.problem and identity.is_outdated(gateway, stored, inside.stamps):
         changed.append((gateway, inside.stamps))
     kept = None
@@ -279,6 +291,7 @@ def _look_again(suspects: list[Suspect], follow: Progress) -> None:
             with patience.with_user(settings.user):
                 silent = heartbeat.confirmed(gateway, left)
                 if silent is not None:
+                    follow.seen[settings.name].frozen = True
                     text = "its event loop has stood still for %s: it answers nobody"
                     _react(gateway, row, ("frozen", text % display.span(silent)), follow)
         except Exception as exc:  # pylint: disable=broad-exception-caught

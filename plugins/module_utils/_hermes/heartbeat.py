@@ -99,8 +99,13 @@ def frozen(gateway: Gateway) -> float | None:
 
 def suspected(gateway: Gateway) -> bool:
     """Whether the beat has stopped for too long. That alone is no evidence: see confirmed."""
+    return is_too_long(silence(gateway), gateway.home)
+
+
+def is_too_long(silent: float | None, home: str) -> bool:
+    """As suspected, of a gateway in ``home`` whose last beat was ``silent`` seconds ago."""
     # Without room for a beat, a loop that runs cannot say so: that is no reason for a restart.
-    return (silence(gateway) or 0) >= FROZEN_SECONDS and _room(gateway.home)
+    return (silent or 0) >= FROZEN_SECONDS and _room(home)
 
 
 def confirmed(gateway: Gateway, timeout: float = WITNESS_TIMEOUT) -> float | None:

@@ -31,6 +31,8 @@ NEEDS_PYTHON = "hermes-guard needs Python 3.8 or newer as /usr/bin/python3"
 LOOK_UNTIL = "HERMES_GUARD_LOOK_UNTIL"
 # In STATE: the version of the layout of that directory.
 FORMAT = "format"
+# In STATE: the page of metrics of the last check.
+PAGE = "hermes-guard.prom"
 # Seconds, as TimeoutStartSec of NAME-restart.service: waiting for a quiet moment, draining and two
 # starts have their own limits, far below it.
 RESTART_TIMEOUT = 7200

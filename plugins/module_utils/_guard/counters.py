@@ -1,0 +1,228 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The counters of one gateway, counters.json: what its ledger and its cgroup have shown so far.
+
+A counter that falls looks like a reset to Prometheus, which then adds all of it once more. So
+nothing is counted anew from a ledger that is halved now and then: the file has the totals and the
+last line that is in them. Only a full check writes it. If it is lost or damaged, all begins at 0,
+and what is in the ledger by then is never counted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from .._host import files
+from .._host.errors import FileError
+from . import ledger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+NAME = "counters.json"
+# The totals by the event of the ledger that they count.
+EVENTS = {"restart": "restarts", "failed": "failures", "refused": "refusals", "alert": "alerts"}
+DAY_SECONDS = 86400
+# What is kept of a run and is a number: when it began, what the counter of its cgroup and the least
+# limit were last, when the journal was asked about its end.
+_OF_RUN = ("start", "oom_kills", "limit", "asked")
+# Of the restarts of a day; the arbiter allows one in ten minutes.
+_MOST_RECENT = 200
+
+
+class Counters:
+    """The counters of the gateway with state directory ``folder``, with the ledger's news.
+
+    ``totals`` has a dict for each of EVENTS and the number ``oom_kills``. ``run`` is about the last
+    run that a check has seen: see saw(). ``timer`` is what page_questions.py has
+    learned of the restart timer.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        record = _stored(folder)
+        self.changed = record is None
+        record = record or {}
+        self.totals: dict[str, Any] = record.get("totals") or _zeros()
+        # The ledger as far as it is counted: what stat said of it, the last entry and its time.
+        self._place: dict[str, Any] = record.get("ledger") or {}
+        self._recent: list[list[Any]] = record.get("recent") or []
+        self.run: dict[str, Any] = record.get("run") or {}
+        self.timer: dict[str, Any] = record.get("timer") or {}
+        news = self._news()
+        if not self._place.get("begun"):
+            # A first page counts nothing of what was before it.
+            self._place["begun"] = True
+            self._recent = _of_watchdog(news)
+            return
+        for entry in news:
+            self._count(entry)
+        self._recent = (self._recent + _of_watchdog(news))[-_MOST_RECENT:]
+
+    def save(self) -> None:
+        """Write the file if anything is new. Raises OSError."""
+        if not self.changed:
+            return
+        record = {
+            "totals": self.totals,
+            "ledger": self._place,
+            "recent": self._recent,
+            "run": self.run,
+            "timer": self.timer,
+        }
+        files.write_atomic(os.path.join(self.folder, NAME), json.dumps(record) + "\n")
+        self.changed = False
+
+    def of_last_day(self, now: float) -> int:
+        """How often the watchdog has restarted the gateway in the 24 hours before ``now``.
+
+        As policy.py counts: a clock that was set back leaves some in the future.
+        """
+        near = [run for time, run in self._recent if abs(now - time) < DAY_SECONDS]
+        return len(set(near))
+
+    def is_over(self, run: list[Any] | None) -> bool:
+        """Whether the run that was seen last has ended; ``run`` is what runs now, if anything."""
+        known = self.run.get("id")
+        if known is None or known == run:
+            return False
+        return run is not None or "asked" not in self.run
+
+    def add_oom_kills(self, kills: int) -> None:
+        """Count kills that the counter of the cgroup could not show."""
+        self.totals["oom_kills"] += kills
+        self.changed = self.changed or kills > 0
+
+    def saw(self, run: list[Any], row: dict[str, Any], start: float) -> None:
+        """Take over sample ``row`` of ``run``, which has begun at ``start`` (epoch seconds).
+
+        The kernel counts OOM kills for each cgroup, and a new run has a new cgroup.
+        """
+        kills = row["oom_kills"]
+        if self.run.get("id") != run:
+            # Of a run from before the first page, no kill is new.
+            seen = 0 if self.run else kills
+            self.run = {"id": run, "start": int(start), "oom_kills": seen}
+            self.changed = True
+        seen = self.run.get("oom_kills") or 0
+        if kills is not None and kills != self.run.get("oom_kills"):
+            # A counter that falls is a new one.
+            self.add_oom_kills(kills - seen if kills >= seen else kills)
+            self.run["oom_kills"] = kills
+            self.changed = True
+
+    def keep(self, name: str, value: object) -> None:
+        """Keep ``value`` with the run that was seen last."""
+        if self.run.get(name) != value:
+            self.run[name] = value
+            self.changed = True
+
+    def set_timer(self, timer: dict[str, Any]) -> None:
+        """Keep what page_questions.py has learned of the restart timer."""
+        self.timer = timer
+        self.changed = True
+
+    def _count(self, entry: dict[str, Any]) -> None:
+        event = EVENTS.get(str(entry.get("event")))
+        if event is None:
+            return
+        what = str(entry.get("code"))
+        if event == "restarts":
+            what = "%s %s" % (entry.get("trigger"), entry.get("mode"))
+        self.totals[event][what] = self.totals[event].get(what, 0) + 1
+
+    def _news(self) -> list[dict[str, Any]]:
+        """The entries of the ledger that are not counted yet, without a last line that is torn."""
+        path = os.path.join(self.folder, ledger.NAME)
+        place = self._place
+        try:
+            info = os.stat(path)
+            if _stamp(info) == place.get("seen"):
+                return []
+            with open(path, "rb") as handle:
+                # Before it is read: what comes meanwhile is looked for at the next check.
+                seen = _stamp(os.fstat(handle.fileno()))
+                content = handle.read()
+        except OSError:
+            return []
+        whole = content[: content.rfind(b"\n") + 1]
+        found = _after(whole, place.get("last", "").encode("latin-1"))
+        since = 0.0
+        if found is None:
+            # The last entry is gone: what is later than it has not been counted.
+            found, since = whole, place.get("time", 0.0)
+        news = []
+        for line in found.split(b"\n"):
+            entry = ledger.entry_of(line)
+            if entry is not None and entry["time"] > since:
+                news.append(entry)
+                place["last"], place["time"] = line.decode("latin-1"), entry["time"]
+        place["seen"] = seen
+        self.changed = True
+        return news
+
+
+def _stamp(info: os.stat_result) -> list[int]:
+    # A ledger that is removed and made anew may have the same inode and the same size.
+    return [info.st_ino, info.st_size, info.st_mtime_ns]
+
+
+def _after(whole: bytes, last: bytes) -> bytes | None:
+    """What comes behind the line ``last``; None if it is not in ``whole``."""
+    if not last:
+        return whole
+    whole = b"\n" + whole
+    at = whole.rfind(b"\n" + last + b"\n")
+    return None if at < 0 else whole[at + len(last) + 2 :]
+
+
+def _of_watchdog(entries: Iterable[dict[str, Any]]) -> list[list[Any]]:
+    """When the watchdog has restarted which run."""
+    return [
+        [entry["time"], str(entry.get("invocation_id"))]
+        for entry in entries
+        if entry.get("event") in ("begun", "restart", "failed")
+        and entry.get("trigger") == "watchdog"
+    ][-_MOST_RECENT:]
+
+
+def _zeros() -> dict[str, Any]:
+    return dict({name: {} for name in EVENTS.values()}, oom_kills=0)
+
+
+def _stored(folder: str) -> dict[str, Any] | None:
+    """What the file holds; None if it is missing or damaged."""
+    try:
+        record = files.read_own_json(os.path.join(folder, NAME))
+    except FileError:
+        return None
+    return record if record is not None and _is_sound(record) else None
+
+
+def _is_sound(record: dict[str, Any]) -> bool:
+    totals, place, recent = record.get("totals"), record.get("ledger"), record.get("recent")
+    if not (isinstance(totals, dict) and isinstance(place, dict) and isinstance(recent, list)):
+        return False
+    counted = [totals.get("oom_kills")]
+    for name in EVENTS.values():
+        if not isinstance(totals.get(name), dict):
+            return False
+        counted += totals[name].values()
+    return (
+        all(isinstance(one, int) and one >= 0 for one in counted)
+        and isinstance(place.get("last", ""), str)
+        and isinstance(place.get("time", 0.0), (int, float))
+        and all(isinstance(record.get(name, {}), dict) for name in ("run", "timer"))
+        and all(
+            isinstance(record.get("run", {}).get(name), (int, float, type(None)))
+            for name in _OF_RUN
+        )
+        and all(
+            isinstance(one, list) and [type(part) for part in one] in ([float, str], [int, str])
+            for one in recent
+        )
+    )

@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page of metrics of this host: hermes-guard.prom, which a full check writes at its end.
+
+The textfile collector of node_exporter reads it. All gateways are on it, those too that do not run
+or could not be sampled; one that guard.conf no longer names is not on the next one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from .._host import files, guard_program, proc
+from . import config, counters, last_seen, limits, metrics, page_facts, progress, verdict_cache
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from .config import Settings
+    from .progress import Seen
+
+# Seconds: an operator may have stopped a timer, or started it.
+TIMER_SECONDS = 3600
+TIMERS = "/etc/systemd/system"
+
+
+def path() -> str:
+    """The file that the page is written to."""
+    return os.path.join(config.STATE, guard_program.PAGE)
+
+
+def prepare(every: Collection[Settings], seen: dict[str, Seen]) -> None:
+    """Ask what the page needs and a check does not know: it may take long, and is due seldom."""
+    now = time.time()
+    wanted = [(settings, _loaded(settings, seen)) for settings in every]
+    if any(_is_due(settings, one, now) for settings, one in wanted):
+        # Not at the top: most checks ask nothing.
+        from . import page_questions
+
+        page_questions.ask(wanted, now)
+
+
+def write(
+    every: Collection[Settings], seen: dict[str, Seen], took: float, failed: Collection[str]
+) -> list[str]:
+    """Write the page, and the counters that are on it; a line for each thing that went wrong.
+
+    ``took``: how long the check took, in seconds; ``failed`` are the names of gateways that it
+    could not check. An error leaves the page of the last check.
+    """
+    if not every and not os.path.exists(path()):
+        return []
+    guard = {
+        "check_timestamp_seconds": int(time.time()),
+        "check_duration_seconds": round(took, 3),
+        "check_failed_gateways": len(failed),
+    }
+    lines: list[str] = []
+    try:
+        text = render(every, seen, guard, lines)
+        for settings in every:
+            kept = seen[settings.name].counters
+            if kept is not None:
+                kept.save()
+        files.write_atomic(path(), text)
+    except OSError as exc:
+        lines.append("the page of metrics cannot be written: %s" % exc)
+    return lines
+
+
+def render(
+    every: Collection[Settings], seen: dict[str, Seen], guard: dict[str, Any], lines: list[str]
+) -> str:
+    """The page; ``lines`` gets one for each gateway of which only the name can be told."""
+    from .cli import VERSION
+
+    now = time.time()
+    found = []
+    for settings in every:
+        try:
+            found.append(page_facts.of_gateway(settings, _loaded(settings, seen), now))
+        except Exception as exc:  # pylint: disable=broad-exception-caught
+            # Its samples quote a user; the others are the rest of the page.
+            lines.append("%s: its metrics cannot be told: %s" % (settings.name, exc))
+            found.append({"gateway": settings.name, "up": 0})
+    guard["info"] = metrics.labels(version=VERSION)
+    guard["gateways"] = len(found)
+    if every:
+        guard["check_interval_seconds"] = max(settings.interval for settings in every)
+    return metrics.page(guard, found)
+
+
+def _loaded(settings: Settings, seen: dict[str, Seen]) -> Seen:
+    """What was seen of the gateway, with what is kept of it."""
+    one = seen.get(settings.name)
+    if one is None:
+        # Its user took too long, or its systemd does not answer: its process may run all the same.
+        one = seen[settings.name] = progress.Seen(None, last_seen.alive(settings))
+    if one.counters is None:
+        one.verdict = verdict_cache.read(settings.folder)
+        one.counters = counters.Counters(settings.folder)
+        if one.run is not None and one.gateway is not None:
+            one.limit = limits.kernel_limit(one.gateway)
+        else:
+            # The cgroup went with the run.
+            one.limit = one.counters.run.get("limit") or proc.host_memory()["total_bytes"]
+    return one
+
+
+def _is_due(settings: Settings, one: Seen, now: float) -> bool:
+    """Whether anything is to be asked for the page, at most: page_questions.py looks closer."""
+    assert one.counters is not None
+    return (
+        timer_is_due(settings, one, now)
+        or one.counters.is_over(one.run)
+        or verdict_cache.is_due(one.verdict, one.run, one.limit, now)
+    )
+
+
+def timer_stamp(settings: Settings) -> int | None:
+    """When the file of the gateway's restart timer was last changed; None without a timer."""
+    try:
+        return os.stat(os.path.join(TIMERS, settings.restart_timer)).st_mtime_ns
+    except OSError:
+        return None
+
+
+def timer_is_due(settings: Settings, one: Seen, now: float) -> bool:
+    """Whether systemd is to be asked when the gateway's restart timer fires next."""
+    assert one.counters is not None
+    known = one.counters.timer
+    stamp = timer_stamp(settings)
+    if stamp is None:
+        return bool(known)
+    asked, elapse = metrics.finite(known.get("asked")), metrics.finite(known.get("next"))
+    if stamp != known.get("stamp") or asked is None or elapse is None or elapse <= now:
+        return True
+    return not 0 <= now - asked < TIMER_SECONDS

@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page of metrics by what can be seen at this moment: the command hermes-guard metrics.
+
+It keeps nothing: the counters are those of the last check, with what the ledger says since then.
+"""
+
+from __future__ import annotations
+
+import time
+
+from .._hermes import discovery, heartbeat
+from .._host import files, reach
+from . import home, identity, managed, page, sampling
+from .progress import Seen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from .config import Settings
+
+# What the page says of the last check.
+_CHECK = ("check_timestamp_seconds", "check_duration_seconds", "check_failed_gateways")
+
+
+def text(every: Collection[Settings]) -> tuple[str, list[str]]:
+    """The page, and a line for each gateway of which only the name can be told.
+
+    Raises GuardError if systemd or a file cannot be read.
+    """
+    lines: list[str] = []
+    return page.render(every, look(every), last_check(), lines), lines
+
+
+def look(every: Collection[Settings]) -> dict[str, Seen]:
+    """What can be seen of each gateway of ``every``, by its name."""
+    silent = reach.unanswered({settings.home: settings.user for settings in every})
+    found = discovery.look(every)
+    seen = {name: Seen("inactive") for name in found.asleep}
+    for settings in every:
+        if settings.name in found.gateways:
+            gateway = managed.ManagedGateway(settings, found.gateways[settings.name])
+            seen[settings.name] = _look(gateway, settings.home in silent)
+        elif settings.name not in found.silent and settings.name not in seen:
+            seen[settings.name] = Seen("gone")
+    return seen
+
+
+def _look(gateway: managed.ManagedGateway, hangs: bool) -> Seen:
+    """As a check looks; at its home only if that does not hang."""
+    one = Seen(gateway.active_state, gateway)
+    one.row = sampling.measured(gateway) if one.run is not None else None
+    inside = home.unknown() if hangs else home.look(gateway)
+    if one.row is not None:
+        sampling.complete(one.row, inside.said, identity.known(gateway))
+    if inside.silent_seconds is not None:
+        one.beat = time.time() - inside.silent_seconds
+    if inside.stamps is not None:
+        one.frozen = inside.suspect and heartbeat.confirmed(gateway) is not None
+    return one
+
+
+def last_check() -> dict[str, Any]:
+    """What the page of the last check says about that check."""
+    found = {}
+    for line in (files.read_text(page.path()) or "").splitlines():
+        name, _space, value = line.partition(" ")
+        name = name[len("hermes_guard_") :]
+        if name in _CHECK:
+            found[name] = float(value)
+    return found
