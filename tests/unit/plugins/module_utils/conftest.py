@@ -37,6 +37,30 @@ def _nothing_is_known_to_be_silent(monkeypatch):
     monkeypatch.setattr(reach, "_silent", set())
 
 
+# Notes each path that it looks at, and never comes back from one of a pattern. %s: a file, a pattern.
+LOOK = """
+for path; do
+    echo "$path" >> %s
+    case $path in %s) exec sleep 60;; esac
+    printf .
+done
+"""
+
+
+@pytest.fixture
+def dead(monkeypatch, tmp_path):
+    """Makes the directories of a pattern never answer; returns what reads the paths looked at."""
+    seen = tmp_path / "looked-at"
+    seen.write_text("", encoding="utf-8")
+
+    def make(pattern):
+        monkeypatch.setattr(reach, "SECONDS", 0.5)
+        monkeypatch.setattr(reach, "_LOOK", LOOK % (seen, pattern))
+        return lambda: seen.read_text(encoding="utf-8").split()
+
+    return make
+
+
 # Says what it is asked to say of itself, and notes for every signal whether a drain marker lay there at that moment.
 GATEWAY = """
 import json, os, pathlib, signal, sys, time

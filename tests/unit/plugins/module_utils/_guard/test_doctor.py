@@ -176,12 +176,9 @@ def test_threshold_above_the_ram(host, settings):
     assert [line for line in found if "is never reached: this host has" in line]
 
 
-def test_home_that_does_not_answer(settings, monkeypatch, tmp_path):
+def test_home_that_does_not_answer(settings, dead, tmp_path):
     """All else that doctor looks at would wait for it too."""
-    monkeypatch.setattr(doctor.reach, "SECONDS", 0.5)
-    monkeypatch.setattr(
-        doctor.reach, "touch", lambda path: time.sleep(60 if path.endswith("hangs") else 0)
-    )
+    dead("*hangs")
     every = [settings(unit="b.service", home=tmp_path / "no"), settings(home=tmp_path / "hangs")]
     assert doctor.hung(every[:1]) == []
     lines = doctor.hung(every)

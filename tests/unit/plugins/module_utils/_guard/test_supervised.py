@@ -67,15 +67,12 @@ def test_home_that_hangs_costs_what_it_says_and_no_sample(three, monkeypatch):
     assert supervised.given_up(three[2])["stage"] == progress.HOME
 
 
-def test_home_that_does_not_answer_is_never_looked_at(three, monkeypatch):
+def test_home_that_does_not_answer_is_never_looked_at(three, monkeypatch, dead):
     """By a process that must end: a thread that waits for it would keep the check from ending."""
     looked = []
     real = home_module.look
     monkeypatch.setattr(home_module, "look", lambda one: looked.append(one.name) or real(one))
-    monkeypatch.setattr(supervised.reach, "SECONDS", 0.5)
-    monkeypatch.setattr(
-        supervised.reach, "touch", lambda path: time.sleep(60 if path == three[1].home else 0)
-    )
+    dead(three[1].home)
     lines, good = supervised.check(three)
     # The first has answered; the user's others are not asked after one that does not.
     assert looked == [NAMES[0]] and good

@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -14,32 +15,44 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc, reach
 
 
+@pytest.fixture(params=["shell", "copy"])
+def way(request, monkeypatch):
+    """What looks at directories: a shell, or a copy of this process if a shell cannot."""
+    if request.param == "copy":
+        monkeypatch.setattr(reach, "_SHELL", "/no/such/shell")
+
+
 @pytest.fixture
-def touched(monkeypatch, tmp_path):
+def touched(monkeypatch, dead, way):
     """Paths with "dead" in them never answer; the paths that were looked at, by all children."""
-    monkeypatch.setattr(reach, "SECONDS", 0.5)
-    seen = tmp_path / "seen"
-    seen.write_text("", encoding="utf-8")
+    seen = dead("*dead*")
 
     def touch(path):
-        with open(seen, "a", encoding="utf-8") as out:
-            out.write(path + "\n")
-        time.sleep(60 if "dead" in path else 0)
+        subprocess.run(["/bin/sh", "-c", reach._LOOK, "sh", path], check=True)
 
     monkeypatch.setattr(reach, "touch", touch)
-    return lambda: seen.read_text(encoding="utf-8").split()
+    return seen
 
 
-def test_all_answer(tmp_path, monkeypatch):
+def test_all_answer(tmp_path, monkeypatch, way):
     """Also a directory that is not there, or that may not be looked at: that is an answer."""
     children = []
-    fork = os.fork
-    monkeypatch.setattr(reach.os, "fork", lambda: children.append(fork()) or children[-1])
+    start = reach._start
+    monkeypatch.setattr(
+        reach, "_start", lambda paths: children.append(start(paths)) or children[-1]
+    )
     assert reach.unanswered({}) == {}
-    assert reach.unanswered({str(tmp_path): "a", "/no/such/home": "b", "/etc/passwd/x": "c"}) == {}
+    odd = str(tmp_path / "it's \n $(touch x) *")
+    assert reach.unanswered({odd: "a", "/no/such/home": "b", "/etc/passwd/x": "c"}) == {}
     assert len(children) == 1
     with pytest.raises(ChildProcessError):
-        os.waitpid(children[0], os.WNOHANG)
+        os.waitpid(children[0].pid, os.WNOHANG)
+
+
+def test_more_paths_than_a_command_line_holds(tmp_path):
+    """A home may have a name of 4,096 bytes; a command line of Linux has 2 MB, or less."""
+    assert reach.unanswered({"/%d/%s" % (n, "long" * 1000): "a" for n in range(3000)}) == {}
+    assert reach.unanswered({"/" + "long" * 50000: "a"}) == {}
 
 
 def test_first_one_that_does_not_answer_costs_its_user_alone(touched):
@@ -128,4 +141,5 @@ def test_no_process_can_be_started(monkeypatch):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(reach.os, "fork", fork)
+    monkeypatch.setattr(reach, "_SHELL", "/no/such/shell")
     assert reach.unanswered({"/a": "ann"}) == {}

@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import os
 import pwd
-import time
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import reach
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     systemd as systemd_module,
 )
@@ -136,14 +134,13 @@ def test_users_systemd_that_does_not_answer(host, guard, systemd, settings, monk
     )
 
 
-def test_home_that_does_not_answer(host, guard, systemd, monkeypatch, tmp_path):
+def test_home_that_does_not_answer(host, guard, systemd, monkeypatch, tmp_path, dead):
     """It may hang for ever: it is never looked at but by a process that is left behind."""
     for name in ("b", "dead"):
         systemd.add_gateway(tmp_path / name, unit="hermes-gateway-%s.service" % name, start=False)
     backend.apply(guard())
     before = contents(host)
-    monkeypatch.setattr(reach, "SECONDS", 0.5)
-    monkeypatch.setattr(reach, "touch", lambda path: time.sleep(60 if "dead" in path else 0))
+    dead("*dead*")
     here = os.getpid()
     for name in ("lstat", "stat", "open", "scandir", "listdir"):
         real = getattr(os, name)
