@@ -199,7 +199,7 @@ class Killed(Gateway):
             self.count("failed", "not-up")
         elif self.state == "failed" and hours > 8:
             self.restart(now, "operator", "second-try")
-        elif 10 < hours < 10.5:
+        elif 10 <= hours < 10.5:
             self.frozen = True
             self.count("refused", "cooldown")
         elif self.frozen:

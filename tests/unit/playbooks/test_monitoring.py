@@ -18,6 +18,15 @@ pytest.importorskip("ansible")
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 MONITORING = Path(__file__).resolve().parents[3] / "monitoring"
 
+# A systemd with one unit that runs and one that does not.
+SYSTEMCTL = """#!/bin/sh
+echo "$@" >>%(here)s/asked
+case "$*" in
+  "show missing") printf "LoadState=not-found\\nActiveState=inactive\\n" ;;
+  "show "*) printf "LoadState=loaded\\nActiveState=%%s\\n" "$2" ;;
+esac
+"""
+
 
 @pytest.fixture
 def play(tmp_path, import_root):
@@ -96,6 +105,24 @@ def test_installs_both_files_once_and_nothing_in_check_mode(play):
     said, counts = play()
     assert (counts["one"]["changed"], counts["one"]["failed"]) == (0, 0), said
     assert rules.parent.stat().st_mode & 0o777 == 0o750
+
+
+def test_reloads_prometheus_only_if_it_runs(play):
+    path = play.here / "bin/systemctl"
+    path.write_text(SYSTEMCTL % {"here": play.here})
+    path.chmod(0o755)
+    hosts = {}
+    for name in ("active", "inactive", "missing"):
+        hosts[name] = {
+            "hermes_monitoring_prometheus_service": name,
+            "hermes_monitoring_rules_directory": "%s/%s" % (play.here, name),
+            "hermes_monitoring_dashboard_directory": "",
+        }
+    said, counts = play(**hosts)
+    assert [one["failed"] for one in counts.values()] == [0, 0, 0], said
+    asked = [line.split() for line in (play.here / "asked").read_text().splitlines()]
+    acted = [words for words in asked if words[0] not in ("show", "is-enabled", "is-active")]
+    assert acted == [["reload", "active"]]
 
 
 def test_rules_that_promtool_refuses_are_not_installed(play):
