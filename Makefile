@@ -9,7 +9,7 @@ TEST := $(CHECK) units-others sanity-newest execution-environment budget scale s
 GUARD_SOURCES := $(wildcard plugins/module_utils/*/*.py)
 
 comma := ,
-.PHONY: help setup setup-every demo test check $(subst $(comma), ,$(TEST)) bench soak hostile-hour hermes allocator lab lab-down lock clean
+.PHONY: help setup setup-every setup-monitoring demo test check $(subst $(comma), ,$(TEST)) bench soak hostile-hour hermes allocator lab lab-down lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -74,6 +74,9 @@ hermes: setup ## every release of Hermes in every way to install it: a table of 
 hermes-short: setup ## the same for three releases in the main ways
 	@tests/tools/hermes --versions "0.17.0 0.19.0 0.22.2" --ways "system shell multi source" --patience 45 --short --deselect tests/hermes/test_upgrade.py $(ARGS)
 
+monitoring: setup-monitoring ## a gateway grows; Prometheus, Alertmanager and ansible-rulebook see it, and the arbiter restarts it: tables of steps and of hostile alerts
+	@tests/tools/monitoring $(ARGS)
+
 vm: setup ## the kernel's OOM killer on a virtual machine, and the watchdog before it
 	@tests/tools/vm
 
@@ -94,7 +97,10 @@ setup: ## system packages, Python environments, the collection's import path
 setup-every:
 	@tests/tools/setup every
 
-lock: setup ## renew requirements.lock from pyproject.toml
+setup-monitoring:
+	@tests/tools/setup monitoring
+
+lock: setup ## renew the lock files from pyproject.toml
 	@tests/tools/lock
 
 clean: ## remove what make made, but for the lab (`make lab-down`)

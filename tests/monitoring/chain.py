@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When each step from a growing gateway to an alert that is over was seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import servers
+
+# From the gateway's growth to the end of the alert there are a drain and a start of Hermes.
+STEP_SECONDS = 120
+LOOK_SECONDS = 0.2
+
+
+class Chain:
+    """The steps in their order: name, and the time at which it was seen (epoch seconds)."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, float]] = []
+
+    def note(self, name: str, when: float | None = None) -> None:
+        """A step is done, now unless something knows it better."""
+        self.steps.append((name, time.time() if when is None else when))
+        servers.say("[%5.1f s] %s" % (self.steps[-1][1] - self.steps[0][1], name))
+
+    def until(self, name: str, seen: Callable[[], object]) -> None:
+        """Wait for a step. A number that ``seen()`` returns is its time."""
+        deadline = time.monotonic() + STEP_SECONDS
+        while True:
+            value = seen()
+            if value:
+                exact = isinstance(value, float)
+                self.note(name, value if exact else None)
+                return
+            if time.monotonic() > deadline:
+                raise servers.Missing("waited %d s in vain for: %s" % (STEP_SECONDS, name))
+            time.sleep(LOOK_SECONDS)
+
+    def at(self, name: str) -> float:
+        """When a step was seen."""
+        return dict(self.steps)[name]
+
+    def table(self) -> list[str]:
+        """The steps as a table, with seconds since the first."""
+        lines = ["| step | seconds | after the step before |", "| --- | ---: | ---: |"]
+        before = self.steps[0][1]
+        for name, when in self.steps:
+            seconds = when - self.steps[0][1]
+            lines.append("| %s | %.1f | %.1f |" % (name, seconds, when - before))
+            before = when
+        return lines
