@@ -23,7 +23,7 @@ test: setup-every ## everything: check, the other Pythons, the newest ansible-co
 check: setup-every ## the quick part of test: lint, units, sanity
 	@tests/tools/stages $(CHECK)
 
-lint: setup ## ansible-lint (profile production), ruff, shellcheck, documentation, changelog
+lint: setup-monitoring ## ansible-lint (profile production), ruff, shellcheck, documentation, changelog
 	@tests/tools/lint
 
 units: setup-every ## unit tests; those of what runs on a managed host on Python 3.8 too
