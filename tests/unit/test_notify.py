@@ -16,9 +16,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, notify
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    alarms,
+    config,
+    notify,
+    ping,
+)
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/notify.md"
+TOP = Path(__file__).resolve().parents[2]
+PAGE = TOP / "docs/notify.md"
+GUARD = TOP / "plugins/module_utils/_guard"
 REASON = 'RSS "2 GB" & $HOME \\ 100 % <b> ü'
 ENTRY = {"event": "alert", "code": "threshold", "reason": REASON, "time": 1.5, "sample": None}
 ROW = {"rss_bytes": 7, "tree_rss_bytes": 8, "swap_bytes": 1}
@@ -177,3 +184,33 @@ def test_apprise(monkeypatch, tmp_path):
     words = (tmp_path / "words").read_text().splitlines()
     assert words[0] == "--config=%s" % (tmp_path / "notify.secret")
     assert words[2] == "--body=" + REASON
+
+
+def test_ping_urls_of_the_page():
+    """Each is taken, and is called after a failure as the service expects it."""
+    called = []
+    for block in re.findall(
+        r"^```yaml\n(hermes_watchdog_ping_url: .*)\n```", PAGE.read_text(), re.M
+    ):
+        url = yaml.safe_load(block)["hermes_watchdog_ping_url"]
+        if url.startswith("{{"):
+            continue
+        url = url.replace("{{ inventory_hostname }}", "web1")
+        ping.check_url(url, "docs/notify.md")
+        called.append(ping.of_result(url, False))
+    assert called == [
+        "https://hc-ping.com/your-uuid/fail",
+        "https://hc-ping.com/your-ping-key/web1/fail?create=1",
+        "https://kuma.example.org/api/push/your-token?status=down",
+    ]
+
+
+def test_every_event_and_code_is_on_the_page():
+    """As the tables of the page have them, in a row or in a list of codes."""
+    rows = re.findall(r"^\| (`[^|]+) \|", PAGE.read_text(), re.M)
+    named = {word for row in rows for word in re.findall(r"`([a-z-]+)`", row)}
+    sources = "".join(path.read_text() for path in sorted(GUARD.glob("*.py")))
+    raised = set(re.findall(r"alarms\.alert\(\s*\w+, row, \"([a-z-]+)\"", sources))
+    raised |= set(re.findall(r"_alert\(settings, \"([a-z-]+)\"", sources))
+    assert {"stuck", "no-unit", "unsafe", "unanswered", "silent", "gone"} <= raised
+    assert raised | {alarms.NEAR, *alarms.OTHERS, *alarms.RAISES, "reminder", "recovered"} <= named

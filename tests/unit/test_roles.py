@@ -75,8 +75,10 @@ HOSTS = {
         {
             "hermes_watchdog_notify_command": "curl https://token@h/",
             "hermes_watchdog_notify_secret": "token@h",
+            "hermes_watchdog_ping_url": "https://h/token@h",
         },
     ),
+    "pinged": ([gateway()], {"hermes_watchdog_ping_url": "https://h/token@h"}),
     "empty": ([], {}),
     "limits": ([gateway()], {"hermes_memory_limit_high": "90%"}),
     "string": ([gateway()], {"hermes_restart_timer_at": "04:00"}),
@@ -246,11 +248,27 @@ def test_command_with_a_token_is_in_no_file(found):
     assert "token@" not in json.dumps(files)
     assert "notify_command =\n" in files["hermes_watchdog"][1]["content"]
     assert files["hermes_watchdog"][1]["mode"] == "0600"
-    assert files["hermes_watchdog"][-1] == {
-        "path": "/etc/hermes-guard/notify.secret",
-        "content": "@notify_secret@",
-        "mode": "0600",
-    }
+    assert files["hermes_watchdog"][-2:] == [
+        {"path": "/etc/hermes-guard/notify.secret", "content": "@notify_secret@", "mode": "0600"},
+        {"path": "/etc/hermes-guard/ping.url", "content": "@ping_url@", "mode": "0600"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "network", "executable"),
+    [("empty", False, False), ("pinged", True, False), ("secret", True, True)],
+)
+def test_unit_has_the_network_only_if_it_needs_it(found, host, network, executable):
+    """For the notify command or the ping URL. Only a command may be of a program with a compiler."""
+    (unit,) = [
+        one["content"]
+        for one in found(host)["hermes_watchdog"]
+        if one["path"].endswith("hermes-mem-watchdog.service")
+    ]
+    lines = unit.splitlines()
+    assert ("PrivateNetwork=yes" not in lines) == network
+    assert ("RestrictAddressFamilies=AF_INET AF_INET6" in lines) == network
+    assert ("MemoryDenyWriteExecute=yes" not in lines) == executable
 
 
 def test_no_gateway(found):

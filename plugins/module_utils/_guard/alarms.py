@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Alarms of one gateway: which are open, and which the notify command still has to take.
 
-An alarm is raised once, once more at 90 % of the limit, and called off when it is over. What the
-notify command does not take, by ending with 0, it gets again at the next check.
+An alarm is raised once, once more at 90 % of the limit, repeated once a day, and called off when it
+is over. What the notify command does not take, by ending with 0, it gets again at the next check.
 """
 
 from __future__ import annotations
@@ -31,8 +31,14 @@ NAME = "alarms.json"
 LOCK = "alarms.lock"
 # The code of the second alarm, which is the same for each first one.
 NEAR = "near-limit"
-# Alarms that are about something else than memory.
-OTHERS = ("frozen", "gone", "silent", "config")
+# What a judgement of the memory history says: it outlasts a run, and is an event of its own.
+EARLY = ("leak", "limit-soon")
+# Alarms that are about something else than the memory of this moment.
+OTHERS = ("frozen", "gone", "silent", "config", *EARLY)
+# The events that raise an alarm.
+RAISES = ("alert", *EARLY)
+# Seconds between reminders of an alarm that is open.
+DAILY = display.DAY
 # Of one gateway. A notify command that never works must not fill the disk.
 MOST_WAITING = 20
 # Seconds for all that one check has to tell.
@@ -85,12 +91,52 @@ def _raise(
         with _state(settings) as state:
             known = state["open"].get(opened)
             if known is None or known.get("run") != run:
-                state["open"][opened] = {"run": run, "reason": reason}
+                state["open"][opened] = _opened(run, reason)
                 state["waiting"].append(entry)
     except OSError:
         # Nothing can be kept on a full disk: better told twice than not at all.
         notify.send(settings, entry)
         raise
+
+
+def begin(
+    settings: Settings, what: tuple[str, str], row: dict[str, Any] | None, facts: dict[str, Any]
+) -> None:
+    """Raise an alarm of EARLY, unless it is open: ``what`` is its event and the sentence.
+
+    ``facts`` are kept with it.
+    """
+    event, reason = what
+    entry = _entry(event, event, reason, row)
+    try:
+        with _state(settings) as state:
+            if event in state["open"]:
+                return
+            state["open"][event] = dict(_opened(None, reason), **facts)
+            state["waiting"].append(entry)
+    except OSError:
+        # As in _raise.
+        notify.send(settings, entry)
+        return
+    ledger.note(settings.folder, event, event, reason, trigger="watchdog")
+
+
+def amend(settings: Settings, code: str, facts: dict[str, Any]) -> None:
+    """Keep ``facts`` with an alarm that is open."""
+    with contextlib.suppress(OSError), _state(settings) as state:
+        if code in state["open"]:
+            state["open"][code].update(facts)
+
+
+def open_alarms(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What is kept of each alarm that is open, by its code."""
+    return _read(settings)["open"]
+
+
+def _opened(run: str | None, reason: str) -> dict[str, Any]:
+    """An open alarm: ``since`` when, and when it was last ``told``, in epoch seconds."""
+    now = round(time.time(), 3)
+    return {"run": run, "reason": reason, "since": now, "told": now}
 
 
 def put(
@@ -116,13 +162,17 @@ def settle(settings: Settings, over: Collection[str], reason: str, row: Any = No
         codes = [code for code in state["open"] if code in over]
         for code in codes:
             alarm = state["open"].pop(code)
-            told = [one for one in state["waiting"] if _is(one, "alert", code)]
-            state["waiting"] = [one for one in state["waiting"] if one not in told]
+            told = [one for one in state["waiting"] if _is(one, RAISES, code)]
+            state["waiting"] = [
+                one
+                for one in state["waiting"]
+                if one not in told and not _is(one, ("reminder",), code)
+            ]
             if told or code == NEAR and len(codes) > 1:
                 continue
             text = "%s; it was: %s" % (reason, alarm.get("reason"))
-            state["waiting"].append(_entry("resolved", code, text, row))
-            ledger.note(settings.folder, "resolved", code, text, trigger="watchdog")
+            state["waiting"].append(_entry("recovered", code, text, row))
+            ledger.note(settings.folder, "recovered", code, text, trigger="watchdog")
     return True
 
 
@@ -135,9 +185,40 @@ def _is_open(settings: Settings, codes: Collection[str]) -> bool:
     return bool(open_codes(settings).intersection(codes))
 
 
-def _is(entry: Any, event: str, code: str) -> bool:
+def _is(entry: Any, events: Collection[str], code: str) -> bool:
     same = {code, "limit"} if code == NEAR else {code}
-    return entry.get("event") == event and entry.get("code") in same
+    return entry.get("event") in events and entry.get("code") in same
+
+
+def remind(settings: Settings, codes: Collection[str]) -> None:
+    """Have the notify command told again, once a day, of those of ``codes`` that are open."""
+    now = time.time()
+    if not any(_is_due(one, now) for one in _read(settings)["open"].values()):
+        return
+    # On a full disk there is no reminder: it could not be kept that it was sent.
+    with contextlib.suppress(OSError), _state(settings) as state:
+        for code, alarm in state["open"].items():
+            # What was never told is told as it is.
+            if code not in codes or any(_is(one, RAISES, code) for one in state["waiting"]):
+                continue
+            if _is_due(alarm, now):
+                since = alarm.get("since")
+                since = since if isinstance(since, (int, float)) else alarm["told"]
+                text = "since %s: %s" % (display.utc(since), alarm.get("reason"))
+                state["waiting"].append(_entry("reminder", code, text, None))
+                alarm["told"] = round(now, 3)
+
+
+def _is_due(alarm: dict[str, Any], now: float) -> bool:
+    """Whether a day has gone by since the notify command was told; also if the clock was set."""
+    told = alarm.get("told")
+    return isinstance(told, (int, float)) and not 0 <= now - told < DAILY
+
+
+def waiting(settings: Settings) -> list[float]:
+    """When each message was made that the notify command has not taken yet, in epoch seconds."""
+    times = [one.get("time") for one in _read(settings)["waiting"]]
+    return [one for one in times if isinstance(one, (int, float))]
 
 
 def deliver(settings: Settings, deadline: float) -> str | None:

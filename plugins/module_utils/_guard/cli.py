@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 
 from .._host.errors import GuardError, HistoryError
@@ -33,6 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options: Any = _Check if words == ["check"] else _parser().parse_args(words)
     if options.run is _run_trend and options.samples is not None:
         return _run_samples(options)
+    code = _run(options)
+    if options.run in (_Check.run, _run_check) and options.gateway is None:
+        _ping(code == 0)
+    return code
+
+
+def _run(options: Any) -> int:
+    """Run the command of ``options`` and return its exit code."""
     # Each command imports what it needs: a check that runs every minute does not pay for the
     # others.
     from . import config, state_format
@@ -105,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         "metrics", help="the metrics of this host, in Prometheus' text format"
     )
     one.set_defaults(run=_run_metrics, gateway=None)
-    one = commands.add_parser("notify", help="try the notify command")
+    one = commands.add_parser("notify", help="try the notify command and the ping URL")
     one.add_argument("--test", action="store_true", required=True, help="send a test message")
     one.add_argument("--gateway", metavar="NAME", help="that of this one only")
     one.set_defaults(run=_run_notify)
@@ -184,6 +193,20 @@ def _run_check(options: Any, every: list[Settings]) -> int:
     for line in lines:
         _print(line)
     return 0 if good else 1
+
+
+def _ping(good: bool) -> None:
+    """Tell the monitoring service, if there is one, how the check of all gateways has ended."""
+    from .._host import guard_program
+
+    # Without such a file nothing is imported.
+    if not os.path.lexists(guard_program.PING_URL):
+        return
+    from . import ping
+
+    line = ping.after_check(good)
+    if line is not None:
+        _print(line)
 
 
 def _run_restart(options: Any, every: list[Settings]) -> int:
@@ -391,10 +414,15 @@ def _run_metrics(_options: Any, every: list[Settings]) -> int:
     return 1 if lines else 0
 
 
-def _run_notify(_options: Any, every: list[Settings]) -> int:
-    from . import notify
+def _run_notify(options: Any, every: list[Settings]) -> int:
+    from . import notify, ping
 
     lines, good = notify.test(every)
+    if options.gateway is None and ping.is_set():
+        problem = ping.call(True)
+        lines.append("the ping URL %s" % (problem or "was called, and answered with success"))
+        # A host may have a ping URL only.
+        good = problem is None and (good or not any(one.notify_command for one in every))
     for line in lines:
         _print(line)
     return 0 if good else 1

@@ -9,9 +9,9 @@ import os
 import time
 
 from .._hermes import agent_cache, client, discovery, drain
-from .._host import cgroup, display, proc, reach, systemd, timers
+from .._host import cgroup, display, files, guard_program, proc, reach, systemd, timers
 from .._host.errors import HermesError, RunError
-from . import config, history, limits, supervised, suspension
+from . import alarms, config, history, limits, ping, supervised, suspension
 from .managed import ManagedGateway
 
 TYPE_CHECKING = False
@@ -61,8 +61,9 @@ def problems(every: Collection[Settings], survey: discovery.Survey | None = None
             gateway = now.get(settings.name)
         if gateway is not None:
             texts += _gateway(ManagedGateway(settings, gateway), timers.WATCHDOG in units)
+        texts += _not_told(settings)
         found += ["%s: %s" % (settings.name, text) for text in texts]
-    return found + _timers(units)
+    return found + _timers(units) + _secrets() + ping.faults()
 
 
 def notes(every: Collection[Settings], survey: discovery.Survey | None = None) -> list[str]:
@@ -176,6 +177,12 @@ def _timers(units: dict[str, dict[str, str]]) -> list[str]:
     return found
 
 
+def _secrets() -> list[str]:
+    """What is wrong with the file that the notify command reads."""
+    fault = files.secret_fault(guard_program.NOTIFY_SECRET)
+    return [] if fault is None else [fault]
+
+
 def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
     """What is wrong with one gateway. ``watched``: whether the watchdog's timer is installed."""
     settings = gateway.settings
@@ -252,6 +259,18 @@ def _held_up(settings: Settings) -> list[str]:
     return [
         "it holds up the checks of the watchdog, in the step %r: see journalctl -u "
         "hermes-mem-watchdog" % str(record.get("stage"))[:20]
+    ]
+
+
+def _not_told(settings: Settings) -> list[str]:
+    """Whether the notify command has not taken all that it was to be told."""
+    # The newest may be about to be sent.
+    times = [one for one in alarms.waiting(settings) if not _is_recent(one, settings)]
+    if not times:
+        return []
+    return [
+        "messages that the notify command did not take: %d, the first of %s: try hermes-guard "
+        "notify --test" % (len(times), display.utc(min(times)))
     ]
 
 

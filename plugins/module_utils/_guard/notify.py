@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30
 # What the environment has of the message: HERMES_GUARD_EVENT and so on.
-IN_ENVIRONMENT = ("event", "gateway", "reason", "bytes", "rss_bytes", "threshold_bytes", "host")
+IN_ENVIRONMENT = (
+    "event",
+    "code",
+    "gateway",
+    "host",
+    "reason",
+    "bytes",
+    "rss_bytes",
+    "threshold_bytes",
+)
 
 
 def send(settings: Settings, entry: dict[str, Any]) -> str | None:
@@ -33,10 +42,9 @@ def send(settings: Settings, entry: dict[str, Any]) -> str | None:
 
     A notifier that fails never stops the watchdog.
 
-    ``entry`` has ``event`` (restart, alert, resolved, failed, test), ``code``, ``reason``, ``time``
-    and ``sample``. The command gets HERMES_GUARD_EVENT, HERMES_GUARD_GATEWAY, HERMES_GUARD_REASON,
-    HERMES_GUARD_BYTES (resident memory and swap of the whole tree), HERMES_GUARD_RSS_BYTES,
-    HERMES_GUARD_THRESHOLD_BYTES, HERMES_GUARD_HOST and HERMES_GUARD_SECRET_FILE.
+    ``entry`` has ``event`` (a word of docs/notify.md), ``code``, ``reason``, ``time`` and
+    ``sample``. The command gets those of IN_ENVIRONMENT, as HERMES_GUARD_EVENT and so on, and
+    HERMES_GUARD_SECRET_FILE. "bytes" is resident memory and swap of the whole tree.
     """
     if not settings.notify_command:
         return None

@@ -159,7 +159,7 @@ def _run(state: _Check) -> bool:
     """Whether the check has come to its end; if not, another thread must go on from here."""
     state.begin(progress.RUN, "")
     follow = _Reporting(state)
-    ended = _start(lambda: watchdog.check(state.left, follow, state.every))
+    ended = start(lambda: watchdog.check(state.left, follow, state.every))
     left = state.patience()
     while left > 0:
         # The next step may have less time than this one.
@@ -171,7 +171,7 @@ def _run(state: _Check) -> bool:
     return _give_up(state)
 
 
-def _start(work: Callable[[], object]) -> Any:
+def start(work: Callable[[], object]) -> Any:
     """Do ``work`` in a thread; a lock that is free when it has ended."""
     ended = _thread.allocate_lock()
     ended.acquire()

@@ -59,6 +59,7 @@ def check(
     if follow.full:
         follow.step(progress.METRICS)
         page.prepare(every if told is None else told, follow.seen)
+        _warn_early(every if told is None else told, follow)
     _deliver(every if told is None else told, follow)
     follow.step(progress.END)
     return follow.lines, follow.good
@@ -140,6 +141,8 @@ def _check_one(
     follow.step(progress.DECIDE, settings)
     if row is None:
         _clean(gateway, inside, follow)
+        if gateway.active_state == "inactive":
+            _is_stopped(settings)
         return []
     stored = identity.stored(settings)
     sampling.complete(row, inside.said, identity.known(gateway, stored))
@@ -353,6 +356,36 @@ def _memory_is_over(gateway: ManagedGateway, row: dict[str, Any]) -> None:
     alarms.settle(settings, codes, text, row)
 
 
+def _warn_early(every: Collection[Settings], follow: Progress) -> None:
+    """Raise and call off the alarms about what the histories say is to come."""
+    if _only_looks():
+        return
+    for settings in every:
+        one = follow.seen[settings.name]
+        grows = one.verdict.get("verdict") == "leak" or one.verdict.get("grows")
+        if one.run is None or not (grows or _alarms_of(settings)):
+            continue
+        # Seldom needed.
+        from . import early
+
+        try:
+            for line in early.of_check(settings, one, time.time()):
+                follow.say(settings, line)
+        except Exception as exc:  # pylint: disable=broad-exception-caught
+            # As in _guarded.
+            follow.say(settings, "cannot be checked: %s" % exc, False)
+
+
+def _is_stopped(settings: Settings) -> None:
+    """Call off what was about a process that an operator has stopped, or that has ended itself."""
+    if not _alarms_of(settings):
+        return
+    from . import alarms
+
+    codes = alarms.open_codes(settings).difference(("leak", "config"))
+    alarms.settle(settings, codes, "it was stopped")
+
+
 def _deliver(every: Collection[Settings], follow: Progress) -> None:
     """Have the notify command told what waits for it, also from earlier checks."""
     waiting = [settings for settings in every if _alarms_of(settings)]
@@ -363,6 +396,8 @@ def _deliver(every: Collection[Settings], follow: Progress) -> None:
     deadline = time.monotonic() + alarms.PATIENCE
     for settings in waiting:
         follow.step(progress.NOTIFY, settings)
+        # A judgement reminds of its own.
+        alarms.remind(settings, alarms.open_codes(settings).difference(alarms.EARLY))
         line = alarms.deliver(settings, deadline)
         if line is not None:
             follow.say(settings, line, False)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # The files of Hermes and of the guard that are read whole have a few kB.
 MAX_BYTES = 1 << 20
+# The permissions of group and others.
+OTHERS = 0o077
 # How much of a file one system call reads.
 _CHUNK = 1 << 16
 
@@ -218,6 +220,27 @@ def append_line(path: str, line: str, mode: int = 0o644, sync: bool = True) -> N
             os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def secret_fault(path: str) -> str | None:
+    """Why ``path`` is not a file that only root (or we) can read and change; None if it is.
+
+    Its directory is root's own. A file that does not exist has no fault.
+    """
+    try:
+        info = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as exc:
+        return "%s cannot be looked at: %s" % (path, exc.strerror)
+    mode = stat.S_IMODE(info.st_mode)
+    if not stat.S_ISREG(info.st_mode):
+        return "%s is not a regular file" % path
+    if info.st_uid not in (0, os.geteuid()):
+        return "%s belongs to uid %d: expected root" % (path, info.st_uid)
+    if mode & OTHERS:
+        return "%s has the mode %04o and holds a secret: expected 0600" % (path, mode)
+    return None
 
 
 def unwritable(directory: str) -> str | None:

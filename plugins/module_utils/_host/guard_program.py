@@ -22,6 +22,10 @@ STATE = "/var/lib/hermes-guard"
 IDENTITY_UNIT = "hermes-guard-identity.service"
 # What the notify command needs and nobody else may read.
 NOTIFY_SECRET = FOLDER + "/notify.secret"
+# The URL that is called at the end of each check; it holds a token.
+PING_URL = FOLDER + "/ping.url"
+# In STATE: since when that has failed.
+PING_RECORD = "ping.json"
 # In STATE: what the module hermes_config set, and what was there before. Not the guard's own.
 SESSION_RECORD = "hermes_config.json"
 # Why a host cannot run the program.

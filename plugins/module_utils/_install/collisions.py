@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 # A gateway's name is a directory of the state and a section of guard.conf: these are taken. A name
 # in user scope has "@USER" at its end and is never one of them.
-_STATE = ("installed", "code", config.SESSION_RECORD, guard_program.FORMAT, guard_program.PAGE)
+_STATE = (
+    "installed",
+    "code",
+    config.SESSION_RECORD,
+    guard_program.FORMAT,
+    guard_program.PAGE,
+    guard_program.PING_RECORD,
+)
 _SECTION = ("DEFAULT",)
 # The unit of such a gateway would be a unit of this collection.
 _UNITS = ("hermes-mem-watchdog", "hermes-guard-identity", "hermes-pull")

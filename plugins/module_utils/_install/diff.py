@@ -18,7 +18,7 @@ def of_file(path: str, change: Change, hidden: tuple[str, ...] | None) -> dict[s
 
     ``hidden`` says how lines begin whose rest is secret, None if that is not known.
     """
-    if path == guard_program.NOTIFY_SECRET:
+    if path in (guard_program.NOTIFY_SECRET, guard_program.PING_URL):
         return _of_secret(path, change)
     old, new = _readable(path, change.before), _readable(path, change.after)
     same = not _secret_lines(old, hidden) or _secret_lines(old, hidden) == _secret_lines(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .._guard import config, state_format
+from .._guard import config, ping, state_format
 from .._hermes import discovery
 from .._host import proc
 from .._host.errors import host_faults
@@ -33,6 +33,7 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
 
 def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     component, options = parameters["component"], change.options(parameters)
+    _check_secrets(parameters)
     chosen = change.select(parameters)
     gateways, notes = chosen.gateways, list(chosen.notes)
     if gateways:
@@ -52,6 +53,13 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     result.update(change.skipped_because(parameters, chosen))
     needed = [gateway.name for gateway in gateways if _older_than_drop_ins(gateway, desired)]
     return dict(result, restart_needed=needed, notes=notes)
+
+
+def _check_secrets(parameters: dict[str, Any]) -> None:
+    """SettingError for a ping URL that cannot be called: ``options``, which are logged, lack it."""
+    url = str(parameters["secrets"].get("ping_url") or "")
+    if url and parameters["state"] == "present":
+        ping.check_url(url.strip(), "hermes_watchdog_ping_url")
 
 
 def _desired(parameters: dict[str, Any], wanted: bool) -> DesiredState:

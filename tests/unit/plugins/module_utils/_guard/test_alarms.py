@@ -12,6 +12,7 @@ import time
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     alarms,
+    doctor,
     ledger,
     limits,
     managed,
@@ -28,7 +29,8 @@ if os.path.exists(os.path.join(place, "fails")):
     sys.exit(7)
 with open(os.path.join(place, "told"), "a") as out:
     said = json.load(sys.stdin)
-    assert said["event"] == os.environ["HERMES_GUARD_EVENT"]
+    for name in ("event", "code", "gateway", "host", "reason"):
+        assert said[name] == os.environ["HERMES_GUARD_" + name.upper()]
     out.write(json.dumps([said["event"], said["code"], said["reason"]]) + "\\n")
 """
 
@@ -101,7 +103,7 @@ def test_second_alarm_near_the_limit_and_one_when_it_is_over(one, notifier, monk
     one.threshold = 1 << 40
     for _number in range(2):
         watchdog.check([one])
-    assert notifier.told[2:] == [("resolved", "threshold")]
+    assert notifier.told[2:] == [("recovered", "threshold")]
     assert alarms.open_codes(one) == set()
     # And if it climbs again, it is an alarm again.
     one.threshold = 1 << 20
@@ -127,7 +129,7 @@ def test_over_after_the_last_samples_only(one, notifier, settings):
         row = dict(past, timestamp=past["timestamp"] + number + 1, tree_rss_bytes=1, rss_bytes=1)
         watchdog.history.append(one.folder, dict(row, swap_bytes=0))
         watchdog._memory_is_over(managed.find(one), dict(row, swap_bytes=0))
-        assert ("resolved", "threshold") not in notifier.told
+        assert ("recovered", "threshold") not in notifier.told
         assert bool(alarms.open_codes(one)) == (number < 2)
     assert os.path.exists(path)
 
@@ -149,7 +151,7 @@ def test_systemd_that_does_not_answer_at_a_breach(systemd, one, notifier, monkey
     assert ("alert", "silent") in notifier.told
     systemd.fails.clear()
     watchdog.check([one])
-    assert ("resolved", "silent") in notifier.told
+    assert ("recovered", "silent") in notifier.told
 
 
 def test_breach_of_a_known_process_while_systemd_is_silent(systemd, one, notifier, monkeypatch):
@@ -240,4 +242,96 @@ def test_file_of_the_configuration_that_is_wrong_is_said_once(one, notifier):
     assert notifier.told == [("alert", "config")]
     watchdog.note_faults([one], [])
     watchdog._deliver([one], watchdog.progress.Progress())
-    assert notifier.told[1:] == [("resolved", "config")]
+    assert notifier.told[1:] == [("recovered", "config")]
+
+
+def test_reminder_once_a_day_while_it_lasts(one, notifier):
+    watchdog.check([one])
+    for told, expected in (
+        (time.time() - 86300, []),
+        (time.time() - 86500, [("reminder", "threshold")]),
+        # The clock was set back: better once too often.
+        (time.time() + 9000, [("reminder", "threshold")]),
+    ):
+        before = len(notifier.told)
+        alarms.amend(one, "threshold", {"told": told})
+        for _number in range(2):
+            watchdog.check([one])
+        assert notifier.told[before:] == expected
+    reason = notifier.all[-1][2]
+    assert reason.startswith("since 20") and "is above the threshold of 1 MB" in reason
+    one.threshold = 1 << 40
+    alarms.amend(one, "threshold", {"told": 0})
+    watchdog.check([one])
+    assert notifier.told[-1] == ("recovered", "threshold")
+
+
+def test_no_reminder_of_what_was_never_told(one, notifier):
+    notifier.works(False)
+    watchdog.check([one])
+    alarms.amend(one, "threshold", {"told": 0})
+    watchdog.check([one])
+    notifier.works(True)
+    watchdog.check([one])
+    assert notifier.told == [("alert", "threshold")]
+
+
+def test_alarm_of_an_earlier_version_has_no_reminder(one, notifier):
+    """It does not say when it was told."""
+    watchdog.check([one])
+    path = os.path.join(one.folder, alarms.NAME)
+    with open(path, encoding="utf-8") as kept:
+        state = json.load(kept)
+    state["open"]["threshold"] = {"run": state["open"]["threshold"]["run"], "reason": "old"}
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(state, out)
+    watchdog.check([one])
+    assert notifier.told == [("alert", "threshold")]
+
+
+def test_waiting_reminder_goes_with_its_alarm(one, notifier):
+    watchdog.check([one])
+    notifier.works(False)
+    alarms.amend(one, "threshold", {"told": 0})
+    watchdog.check([one])
+    notifier.works(True)
+    one.threshold = 1 << 40
+    watchdog.check([one])
+    assert notifier.told == [("alert", "threshold"), ("recovered", "threshold")]
+
+
+def test_gateway_that_was_stopped_has_no_alarm_about_its_memory(systemd, one, notifier):
+    """One that has failed keeps it: that is no recovery."""
+    watchdog.check([one])
+    systemd.stop(UNIT, "failed")
+    watchdog.check([one])
+    assert alarms.open_codes(one) == {"threshold"}
+    systemd.units[UNIT]["ActiveState"] = "inactive"
+    watchdog.check([one])
+    assert notifier.told == [("alert", "threshold"), ("recovered", "threshold")]
+    assert notifier.all[-1][2].startswith("it was stopped; it was: ")
+
+
+def test_ledger_of_an_earlier_version(one):
+    """It may have "resolved" for what is "recovered" now."""
+    ledger.write(one.folder, "resolved", "threshold", "over", trigger="watchdog")
+    assert [entry["event"] for entry in ledger.read(one.folder, 1)] == ["resolved"]
+    assert ledger.restarts_since(one.folder, 0) == []
+
+
+def test_doctor_says_that_messages_are_not_taken(one, notifier):
+    assert doctor._not_told(one) == []
+    alarms.put(one, "failed", "not-up", "it did not come up")
+    # It is about to be sent.
+    assert doctor._not_told(one) == []
+    path = os.path.join(one.folder, alarms.NAME)
+    with open(path, encoding="utf-8") as kept:
+        state = json.load(kept)
+    state["waiting"][0]["time"] = 1_800_000_000
+    state["waiting"].append({"time": "x"})
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(state, out)
+    assert doctor._not_told(one) == [
+        "messages that the notify command did not take: 1, the first of 2027-01-15 08:00 UTC: try "
+        "hermes-guard notify --test"
+    ]

@@ -180,6 +180,32 @@ def test_secret_of_several_lines_is_never_shown(host, guard, watchdog, monkeypat
     assert seen[1]["diff"][-1]["after"] == "(hidden, another one)\n"
 
 
+def test_ping_url_is_never_shown(host, guard, watchdog, monkeypatch):
+    path = host / "etc/ping.url"
+    monkeypatch.setattr(diff.guard_program, "PING_URL", str(path))
+
+    def wanted(url):
+        parameters = watchdog()
+        if url:
+            file = {"path": str(path), "content": "@ping_url@", "mode": "0600"}
+            parameters["files"].append(file)
+        return dict(parameters, secrets=dict(parameters["secrets"], ping_url=url))
+
+    apply(guard())
+    seen = [apply(wanted("https://h/tok-1"))]
+    assert path.read_text() == "https://h/tok-1\n"
+    assert path.stat().st_mode & 0o7777 == 0o600
+    assert apply(wanted("https://h/tok-1"))["changed"] is False
+    seen += [apply(wanted("https://h/tok-2"), True), apply(wanted("https://h/tok-2"))]
+    before = everything(host)
+    with pytest.raises(GuardError, match="^hermes_watchdog_ping_url: not a valid URL") as caught:
+        apply(wanted("h/tok-3"))
+    assert everything(host) == before and "tok-" not in str(caught.value)
+    seen += [apply(wanted(""), True), apply(wanted(""))]
+    assert not path.exists()
+    assert "tok-" not in json.dumps(seen)
+
+
 def test_last_gateway_is_gone(host, guard, timer, systemd):
     apply(guard())
     apply(timer())
