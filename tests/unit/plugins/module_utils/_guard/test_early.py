@@ -9,11 +9,26 @@ import os
 import time
 
 import pytest
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import alarms, early, ledger
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    alarms,
+    counters,
+    early,
+    ledger,
+    sampling,
+    supervised,
+    suspension,
+    verdict_cache,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import unit_journal
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    guard_program,
+    journal,
+    proc,
+)
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
-MB = 1 << 20
+MB, GB = 1 << 20, 1 << 30
 # 18 MB/h, between 15 and 21.
 RATES = {"growth": 18 * MB / HOUR, "growth_lower": 15 * MB / HOUR, "growth_upper": 21 * MB / HOUR}
 
@@ -149,3 +164,115 @@ def test_full_disk_is_no_error(one, monkeypatch):
     monkeypatch.setattr(alarms.files, "write_atomic", full)
     assert len(early.note(one, judged(), NOW)) == 1
     assert sent == ["leak"]
+
+
+@pytest.fixture
+def one_seen(systemd, settings, home, monkeypatch):
+    """A check of one gateway, whose history has been judged: call it with what differs."""
+    systemd.add_gateway(home)
+    gateway = settings(threshold="")
+    monkeypatch.setattr(unit_journal, "read", lambda *_arguments: journal.Answer([], []))
+    monkeypatch.setattr(proc, "host_memory", lambda: {"total_bytes": GB, "available_bytes": GB})
+    supervised.check([gateway])
+
+    def check(**changed):
+        path = os.path.join(gateway.folder, verdict_cache.NAME)
+        with open(path, encoding="utf-8") as kept:
+            record = json.load(kept)
+        record.update(slope=60 * MB / HOUR, low=50 * MB / HOUR, high=70 * MB / HOUR)
+        record.update(dict({"verdict": "leak", "grows": True}, **changed))
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump(record, out)
+        lines, good = supervised.check([gateway])
+        assert good
+        return [line.partition(": ")[2] for line in lines]
+
+    check.settings = gateway
+    return check
+
+
+def test_check_warns_once_with_the_verdict_of_the_hour(one_seen):
+    """A process of some 10 MB has 1 GB: 17 hours at 60 MB/h."""
+    leak, limit = one_seen()
+    assert leak.startswith("its memory is judged a leak: it grows by 60 MB/h (95 % interval 50")
+    assert limit.startswith("its memory reaches the limit of 1024 MB in 1") and " h: " in limit
+    assert one_seen() == []
+    assert alarms.open_codes(one_seen.settings) == {"leak", "limit-soon"}
+    for number in (1, 2):
+        assert one_seen(verdict="flat", grows=False, judged=time.time() + number) == []
+    assert alarms.open_codes(one_seen.settings) == set()
+
+
+def test_limit_that_is_days_away(one_seen):
+    slow = {"slope": 30 * MB / HOUR, "low": 20 * MB / HOUR, "high": 40 * MB / HOUR}
+    assert len(one_seen(**slow)) == 1
+    assert alarms.open_codes(one_seen.settings) == {"leak"}
+
+
+def test_watchdog_that_acts_before_the_limit(one_seen):
+    one_seen.settings.threshold = 900 * MB
+    one_seen(verdict="suspected")
+    assert alarms.open_codes(one_seen.settings) == set()
+    # Above the limit it never acts.
+    one_seen.settings.threshold = 2 * GB
+    one_seen(verdict="suspected")
+    assert alarms.open_codes(one_seen.settings) == {"limit-soon"}
+
+
+def test_watchdog_that_only_alerts_or_has_used_up_its_restarts(one_seen, monkeypatch):
+    one_seen.settings.threshold = 900 * MB
+    one_seen.settings.action = "alert"
+    one_seen(verdict="suspected")
+    assert alarms.open_codes(one_seen.settings) == {"limit-soon"}
+    alarms.settle(one_seen.settings, ("limit-soon",), "over")
+    one_seen.settings.action = "restart"
+    monkeypatch.setattr(counters.Counters, "of_last_day", lambda self, now: 6)
+    one_seen(verdict="suspected")
+    assert alarms.open_codes(one_seen.settings) == {"limit-soon"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "suspended", "soon"), [(2, False, False), (20, False, True), (2, True, True)]
+)
+def test_restart_of_the_calendar(one_seen, monkeypatch, hours, suspended, soon):
+    """At 70 MB/h the limit is reached in 14 hours at the earliest."""
+    moment = time.time() + hours * HOUR
+    kept = property(lambda self: {"next": moment}, lambda self, value: None)
+    monkeypatch.setattr(counters.Counters, "timer", kept, raising=False)
+    if suspended:
+        monkeypatch.setattr(suspension, "until", lambda folder, now=None: moment + HOUR)
+    one_seen(verdict="suspected")
+    assert alarms.open_codes(one_seen.settings) == ({"limit-soon"} if soon else set())
+
+
+def test_burst_is_no_limit_that_is_near(one_seen, monkeypatch):
+    """All samples of a quarter of an hour must say so, as the alert of Prometheus has it."""
+    real = sampling.measured
+
+    def burst(gateway):
+        return dict(real(gateway), tree_rss_bytes=900 * MB)
+
+    slow = {"slope": 30 * MB / HOUR, "low": 20 * MB / HOUR, "high": 40 * MB / HOUR}
+    monkeypatch.setattr(sampling, "measured", burst)
+    one_seen(verdict="suspected", **slow)
+    assert alarms.open_codes(one_seen.settings) == set()
+    monkeypatch.setattr(early, "BURST_SECONDS", -1)
+    one_seen(verdict="suspected", **slow)
+    assert alarms.open_codes(one_seen.settings) == {"limit-soon"}
+
+
+def test_check_of_a_new_installation_decides_nothing(one_seen, monkeypatch):
+    monkeypatch.setenv(guard_program.LOOK_UNTIL, str(int(time.time()) + 60))
+    assert one_seen() == []
+    assert alarms.open_codes(one_seen.settings) == set()
+
+
+def test_fault_costs_its_own_gateway(one_seen, monkeypatch):
+    def strange(*_arguments):
+        raise ValueError("strange")
+
+    monkeypatch.setattr(early, "judgement", strange)
+    with pytest.raises(AssertionError):
+        one_seen()
+    lines, good = supervised.check([one_seen.settings])
+    assert (lines, good) == (["hermes-gateway: cannot be checked: strange"], False)
