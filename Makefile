@@ -54,7 +54,7 @@ molecule: setup ## every scenario in extensions/molecule
 	@tests/tools/molecule
 
 soak: setup ## 1,000 messages through a real gateway with 10 restarts, by the arbiter, systemctl restart, reload, and none: an hour; ARGS="--hermes 0.22.2" for that release
-	@tests/tools/soak --how all --messages 1000 --restarts 10 --rate 2 $(ARGS)
+	@tests/tools/soak --how all --messages 1000 --restarts 10 --rate 2 --wait-idle 40s $(ARGS)
 
 soak-short: setup ## 100 messages and 2 restarts by the arbiter: nothing lost, nothing answered twice
 	@tests/tools/soak --messages 100 --restarts 2

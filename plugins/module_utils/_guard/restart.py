@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Each look starts two programs, one that asks Hermes's database and one that asks systemd.
 IDLE_LOOK_SECONDS = 2
+# For the second half of that wait, a look reads one file: a moment with few turns is short.
+LULL_LOOK_SECONDS = 0.1
 # While it drains it refuses messages: a turn that takes longer is interrupted and taken up again.
 DRAIN_SECONDS = 120
 DRAIN_LOOK_SECONDS = 0.2
@@ -142,14 +144,39 @@ class Restart:
             self.say(str(exc))
 
     def wait_idle(self) -> None:
-        """Until no turn runs and no message has come for a minute, ``wait_idle`` at most."""
+        """Until no turn runs and no message has come for a minute; if that does not come in half of
+        ``wait_idle``, until few turns run.
+        """
         self.say("waiting for a quiet moment, %s at most" % display.span(self.settings.wait_idle))
-        wait_until(
+        half = self.settings.wait_idle / 2
+        if not wait_until(
             lambda: self._is_urgent() or self._is_idle(),
-            self.settings.wait_idle,
+            half,
             IDLE_LOOK_SECONDS,
             unless=lambda: self.changed() is not None,
+        ):
+            self._wait_lull(half)
+
+    def _wait_lull(self, seconds: float) -> None:
+        """Until few turns run: none at first, and the more the longer it takes, up to ``seconds``.
+
+        A gateway that drains refuses new messages until all of these turns have ended.
+        """
+        begun = time.monotonic()
+        most = self._turns()
+        wait_until(
+            lambda: self._is_urgent() or self._turns() * seconds <= most * self._since(begun),
+            seconds,
+            LULL_LOOK_SECONDS,
+            unless=self._has_ended,
         )
+
+    def _turns(self) -> int:
+        return state_file.runtime(self.gateway)["active_agents"] or 0
+
+    @staticmethod
+    def _since(moment: float) -> float:
+        return time.monotonic() - moment
 
     def _is_urgent(self) -> bool:
         """Whether the watchdog wants that nothing is waited for any more."""

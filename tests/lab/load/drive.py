@@ -42,7 +42,7 @@ HOW = {
     "reload": ["systemctl", "reload", UNIT],
 }
 UP_SECONDS = 240
-REST_SECONDS = 20
+REST_SECONDS = 5
 # Nothing more is to be expected when nothing has come for so long.
 SILENCE_SECONDS = 90
 

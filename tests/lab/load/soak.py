@@ -20,9 +20,9 @@ TOP = pathlib.Path(__file__).resolve().parents[3]
 HOSTS = {"0.19.0": "alpha", "0.22.2": "zeta"}
 PLACE = "/opt/lab/load"
 FILES = ("accounting.py", "stubs.py", "drive.py")
-# The rest as the roles have it. A chat that is never quiet for a minute would have the restart wait for ten minutes only to go on as it does here.
+# The rest as the roles have it. A chat that is never quiet for a minute would have each restart wait for five of ten minutes, and then for a moment with few turns.
 CONFIGURATION = """[DEFAULT]
-wait_idle = 5s
+wait_idle = %s
 
 [hermes-gateway]
 unit = hermes-gateway.service
@@ -36,10 +36,11 @@ python = /opt/hermes/venv/bin/python
 class Lab:
     """A lab of its own, by its prefix, with one host."""
 
-    def __init__(self, prefix, hermes):
+    def __init__(self, prefix, hermes, wait_idle="5s"):
         self.prefix = prefix
         self.hermes = hermes
         self.host = HOSTS[hermes]
+        self.wait_idle = wait_idle
 
     def do(self, *words, **more):
         """Its command."""
@@ -84,7 +85,7 @@ def run(lab, arguments):
         env=dict(os.environ, PYTHONPATH=str(TOP / ".build/collections")),
     )
     lab.put(program.read_bytes(), "/usr/local/bin/hermes-guard", "755")
-    lab.put(CONFIGURATION.encode(), "/etc/hermes-guard/guard.conf")
+    lab.put((CONFIGURATION % lab.wait_idle).encode(), "/etc/hermes-guard/guard.conf")
     return lab.program("drive.py", FILES, arguments)
 
 
@@ -99,8 +100,11 @@ def main():
     parser.add_argument(
         "--how", choices=("arbiter", "restart", "reload", "none", "all"), default="arbiter"
     )
+    parser.add_argument(
+        "--wait-idle", default="5s", metavar="TIME", help="of the arbiter (default: %(default)s)"
+    )
     options, rest = parser.parse_known_args()
-    lab = Lab(options.prefix, options.hermes)
+    lab = Lab(options.prefix, options.hermes, options.wait_idle)
     bad = []
     try:
         for how in (

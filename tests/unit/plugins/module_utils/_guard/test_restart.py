@@ -380,6 +380,36 @@ def test_emergency_ends_the_wait(systemd, settings, home):
     assert (outcome["event"], outcome["mode"]) == ("restart", "emergency")
 
 
+@pytest.mark.parametrize(("least", "begins_at"), [(0, 0), (2, 2), (4, 4)])
+def test_chat_that_is_never_quiet_is_drained_at_a_moment_with_few_turns(
+    systemd, settings, home, monkeypatch, least, begins_at
+):
+    """All messages are refused until the last turn ends; the first half of the wait is for quiet.
+
+    Of four turns, two must do when half of the second half is over, and all four at its end.
+    """
+    systemd.add_gateway(home)
+    real, seen, begun = state_file.runtime, [], time.monotonic()
+
+    def runtime(gateway):
+        found = real(gateway)
+        if found["state"] == "running":
+            few = time.monotonic() - begun > 1.2 and len(seen) % 5 == 4
+            seen.append(least if few else 4)
+            found["active_agents"] = seen[-1]
+        return found
+
+    monkeypatch.setattr(restart.state_file, "runtime", runtime)
+    monkeypatch.setattr(restart, "IDLE_LOOK_SECONDS", 0.1)
+    wrote = []
+    write = drain.write
+    monkeypatch.setattr(drain, "write", lambda gateway: wrote.append(seen[-1]) or write(gateway))
+    outcome = arbiter.restart(settings(wait_idle="2s"), "it leaks")
+    assert outcome["mode"] == "drain" and wrote == [begins_at]
+    assert (outcome["waited_seconds"] >= 1.9) is (least == 4)
+    assert outcome["waited_seconds"] >= 1
+
+
 def test_marker_that_cannot_be_removed_keeps_the_signal_back(systemd, settings, home, monkeypatch):
     systemd.add_gateway(home)
 
