@@ -34,6 +34,7 @@ options:
       - restart_timer
       - memory_limit
       - allocator
+      - metrics
   state:
     description:
       - Whether the component is installed.
@@ -81,7 +82,7 @@ options:
   options:
     description:
       - Variables of the component's role, by name. They are checked before anything is changed.
-      - The component V(memory_limit) needs all of its role's.
+      - The components V(memory_limit) and V(metrics) need all of their roles'.
     type: dict
     default: {}
   secrets:
@@ -156,7 +157,7 @@ def main() -> None:
             "component": {
                 "type": "str",
                 "required": True,
-                "choices": ["watchdog", "restart_timer", "memory_limit", "allocator"],
+                "choices": ["watchdog", "restart_timer", "memory_limit", "allocator", "metrics"],
             },
             "units": {"type": "list", "elements": "str", "default": []},
             "secrets": {"type": "dict", "default": {}, "no_log": True},

@@ -16,7 +16,6 @@ import os
 
 from .._host import files
 from .._host.errors import FileError
-from . import ledger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 NAME = "counters.json"
+# As ledger.py calls it, which most checks need not import.
+LEDGER = "ledger.jsonl"
 # The totals by the event of the ledger that they count.
 EVENTS = {"restart": "restarts", "failed": "failures", "refused": "refusals", "alert": "alerts"}
 DAY_SECONDS = 86400
@@ -137,7 +138,7 @@ class Counters:
 
     def _news(self) -> list[dict[str, Any]]:
         """The entries of the ledger that are not counted yet, without a last line that is torn."""
-        path = os.path.join(self.folder, ledger.NAME)
+        path = os.path.join(self.folder, LEDGER)
         place = self._place
         try:
             info = os.stat(path)
@@ -149,6 +150,9 @@ class Counters:
                 content = handle.read()
         except OSError:
             return []
+        # Seldom needed.
+        from . import ledger
+
         whole = content[: content.rfind(b"\n") + 1]
         found = _after(whole, place.get("last", "").encode("latin-1"))
         since = 0.0

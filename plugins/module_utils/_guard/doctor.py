@@ -11,7 +11,7 @@ import time
 from .._hermes import agent_cache, client, discovery, drain
 from .._host import cgroup, display, files, guard_program, proc, reach, systemd, timers
 from .._host.errors import HermesError, RunError
-from . import alarms, config, history, limits, ping, supervised, suspension
+from . import alarms, config, history, limits, page, page_link, ping, supervised, suspension
 from .managed import ManagedGateway
 
 TYPE_CHECKING = False
@@ -63,7 +63,8 @@ def problems(every: Collection[Settings], survey: discovery.Survey | None = None
             texts += _gateway(ManagedGateway(settings, gateway), timers.WATCHDOG in units)
         texts += _not_told(settings)
         found += ["%s: %s" % (settings.name, text) for text in texts]
-    return found + _timers(units) + _secrets() + ping.faults()
+    rest = _secrets() + ping.faults() + _page(every, timers.WATCHDOG in units)
+    return found + _timers(units) + rest
 
 
 def notes(every: Collection[Settings], survey: discovery.Survey | None = None) -> list[str]:
@@ -153,6 +154,25 @@ def _not_found(settings: Settings, reason: str | None) -> str:
         settings.unit,
         reason or "its command is not known to start a gateway",
     )
+
+
+def _page(every: Collection[Settings], watched: bool) -> list[str]:
+    """What is wrong with the page of metrics. ``watched``: whether the check's timer is there."""
+    found = [
+        "%s points to %s, which does not exist: run hermes-guard check, or remove the link"
+        % (link, page.path())
+        for link in page_link.dangling()
+    ]
+    if not watched or not every:
+        return found
+    late = 3 * max(settings.interval for settings in every) + 60
+    age = page.age()
+    if age is not None and age > late:
+        found.append(
+            "the page of metrics %s is %s old, more than three intervals: see journalctl -u"
+            " hermes-mem-watchdog" % (page.path(), display.span(age))
+        )
+    return found
 
 
 def _installed(units: list[str]) -> dict[str, dict[str, str]]:

@@ -33,6 +33,14 @@ def path() -> str:
     return os.path.join(config.STATE, guard_program.PAGE)
 
 
+def age() -> float | None:
+    """The seconds since a check has written the page; None if there is none."""
+    try:
+        return abs(time.time() - os.stat(path()).st_mtime)
+    except OSError:
+        return None
+
+
 def prepare(every: Collection[Settings], seen: dict[str, Seen]) -> None:
     """Ask what the page needs and a check does not know: it may take long, and is due seldom."""
     now = time.time()

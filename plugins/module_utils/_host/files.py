@@ -193,6 +193,19 @@ def write_atomic(path: str, data: bytes | str, mode: int = 0o644) -> None:
     sync_directory(directory)
 
 
+def link_atomic(path: str, target: str) -> None:
+    """Make ``path`` a symbolic link to ``target``, in place of what is there. Raises OSError."""
+    directory = os.path.dirname(path) or "."
+    temporary = os.path.join(directory, ".%s.%d.tmp" % (os.path.basename(path), os.getpid()))
+    os.symlink(target, temporary)
+    try:
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    sync_directory(directory)
+
+
 def sync_directory(directory: str) -> None:
     """Make renames and removals in ``directory`` survive a power loss."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -14,7 +14,7 @@ from typing import Any
 from .._guard import config
 from .._host import proc, timers
 from .._host.errors import GuardError, SettingError
-from . import manifest, memory_limit
+from . import manifest, memory_limit, metrics_link
 from .desired_state import DesiredState
 from .plan import Change
 
@@ -32,6 +32,8 @@ def check_options(options: dict[str, Any]) -> None:
             _check_calendars(value)
         elif option in memory_limit.OPTIONS:
             memory_limit.amount(option, value, proc.host_memory()["total_bytes"])
+        elif option == metrics_link.OPTION:
+            metrics_link.check_directory(value)
         else:
             config.check_option(option, value)
 

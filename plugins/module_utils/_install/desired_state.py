@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fnmatch
+import stat
 from typing import Any, NamedTuple, Sequence
 
 from .._hermes import discovery
@@ -16,6 +17,10 @@ from .._host.errors import GuardError
 SLICE = ".slice"
 # The permissions of group and others.
 OTHERS = 0o077
+
+
+# In place of permissions: the file is a symbolic link, and its content is the target.
+LINK = stat.S_IFLNK | 0o777
 
 
 class File(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .._guard import config
 from .._host import guard_program
+from .desired_state import LINK
 from .plan import Change
 
 # Readable by others: what is not may hold a secret of an earlier run.
@@ -20,6 +21,8 @@ def of_file(path: str, change: Change, hidden: tuple[str, ...] | None) -> dict[s
     """
     if path in (guard_program.NOTIFY_SECRET, guard_program.PING_URL):
         return _of_secret(path, change)
+    if LINK in (change.mode_before, change.mode_after):
+        return _of_link(path, change)
     old, new = _readable(path, change.before), _readable(path, change.after)
     same = not _secret_lines(old, hidden) or _secret_lines(old, hidden) == _secret_lines(
         new, hidden
@@ -43,6 +46,21 @@ def _of_secret(path: str, change: Change) -> dict[str, str]:
         "after_header": _header(path, change.after, change.mode_after),
         "before": "" if change.before is None else "(hidden)\n",
         "after": "" if change.after is None else after,
+    }
+
+
+def _of_link(path: str, change: Change) -> dict[str, str]:
+    """The entry for a symbolic link: its target."""
+    there = [
+        None if target is None else target.decode() for target in (change.before, change.after)
+    ]
+    headers = [path if target is None else path + " (symbolic link)" for target in there]
+    targets = ["" if target is None else "-> %s\n" % target for target in there]
+    return {
+        "before_header": headers[0],
+        "after_header": headers[1],
+        "before": targets[0],
+        "after": targets[1],
     }
 
 

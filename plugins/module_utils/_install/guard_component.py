@@ -12,7 +12,7 @@ from .._guard import config, ping, state_format
 from .._hermes import discovery
 from .._host import proc
 from .._host.errors import host_faults
-from . import change, lock, memory_limit
+from . import change, lock, memory_limit, metrics_link
 from .desired_state import DesiredState, drop_in_directory, of_files
 
 THRESHOLD = "hermes_watchdog_threshold"
@@ -39,11 +39,16 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if gateways:
         state_format.check()
     desired = _desired(parameters, bool(gateways))
+    if component == metrics_link.COMPONENT and gateways:
+        desired, remarks = metrics_link.desired(options, check_mode)
+        notes += remarks
     limits = None
     if component == "memory_limit" and gateways:
         limits, remarks = _limits(options, gateways, check_mode)
         notes += remarks
     plan = change.plan(component, desired, options, check_mode)
+    if component == metrics_link.COMPONENT and gateways and not check_mode:
+        metrics_link.ensure_page()
     result = change.carry_out(plan, check_mode)
     notes += result["notes"]
     if component in DROP_INS:

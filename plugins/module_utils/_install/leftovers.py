@@ -10,8 +10,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from .._guard import config
-from .._host import files, unit_files
+from .._guard import config, page_link
+from .._host import files, guard_program, unit_files
 from .._host.errors import FileError
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def first_bytes(path: str) -> bytes:
 
 def why_not_ours(path: str, content: bytes) -> str | None:
     """Why a file at a path of ours must not be removed; None if it may."""
+    if os.path.basename(path) == guard_program.PAGE:
+        return "%s is the file of another program now, and is left" % path
     if not path.endswith(".service") or b"hermes_ops.gateway" in content:
         return None
     # A damaged file goes, a unit that someone else has put there does not.
@@ -75,7 +77,12 @@ def why_not_ours(path: str, content: bytes) -> str | None:
 
 
 def read(path: str, max_bytes: int) -> tuple[bytes | None, str | None]:
-    """The content of a file of ours that is to be removed, and why it must not be."""
+    """The content of a file of ours that is to be removed, and why it must not be.
+
+    That of a link to the page of metrics is its target.
+    """
+    if page_link.is_ours(path):
+        return os.readlink(path).encode(), None
     try:
         content = files.read_bytes(path, owners={0, os.geteuid()}, max_bytes=max_bytes)
     except FileError as exc:

@@ -13,7 +13,7 @@ import json
 import os
 from typing import NamedTuple
 
-from .._guard import config
+from .._guard import config, page_link
 from .._host import files
 from .._host.errors import FileError, GuardError
 from . import leftovers
@@ -21,7 +21,7 @@ from . import leftovers
 # The component that has the program, which the units of the others run.
 BASE = "guard"
 # The components, those too of which a lost manifest no longer says that they are installed.
-COMPONENTS = ("allocator", "memory_limit", "restart_timer", "watchdog")
+COMPONENTS = ("allocator", "memory_limit", "metrics", "restart_timer", "watchdog")
 # How the program begins: an archive behind its first line.
 _PROGRAM = b"#!/usr/bin/python3 -ISB\nPK"
 
@@ -53,6 +53,8 @@ def of_marks(component: str) -> Manifest:
     found = leftovers.marked(component)
     if component == BASE and leftovers.first_bytes(config.PROGRAM).startswith(_PROGRAM):
         found.append(config.PROGRAM)
+    if component == "metrics":
+        found += [link for link in page_link.installed() if page_link.is_ours(link)]
     timers = [os.path.basename(one) for one in found if one.endswith(".timer")]
     return Manifest(found, timers, [])
 

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import NamedTuple
 
 from .._guard import config
 from .._host import files, systemd, timers, unit_files
 from .._host.errors import GuardError
-from . import leftovers, manifest
-from .desired_state import DesiredState
+from . import leftovers, manifest, metrics_link
+from .desired_state import LINK, DesiredState
 
 # Every file that this collection writes says so in its first line.
 MARK = b"hermes_ops.gateway"
@@ -157,6 +158,11 @@ def _changes(desired: DesiredState, owned: set[str], notes: list[str]) -> dict[s
     """
     changes = {}
     for path, file in desired.files.items():
+        if file.mode == LINK:
+            target = metrics_link.present(path)
+            if target is None or path not in owned:
+                changes[path] = Change(target, None if target is None else LINK, file.content, LINK)
+            continue
         before, mode_before = present(path)
         if before is not None and path not in owned and MARK not in before:
             raise GuardError(
@@ -170,7 +176,10 @@ def _changes(desired: DesiredState, owned: set[str], notes: list[str]) -> dict[s
         if reason is not None:
             notes.append(reason)
         elif before is not None:
-            changes[path] = Change(before, os.stat(path).st_mode & 0o7777, None, None)
+            mode = os.lstat(path).st_mode
+            changes[path] = Change(
+                before, LINK if stat.S_ISLNK(mode) else mode & 0o7777, None, None
+            )
     return changes
 
 

@@ -49,6 +49,7 @@ MODULES = (
     "_guard.notify",
     "_guard.page",
     "_guard.page_facts",
+    "_guard.page_link",
     "_guard.page_now",
     "_guard.page_questions",
     "_guard.ping",

@@ -10,6 +10,7 @@ import os
 from .._host import files, systemd, unit_files
 from .._host.errors import GuardError, SystemdError
 from . import manifest
+from .desired_state import LINK
 from .plan import Change, Live, Plan, look
 
 # How long a service that is no longer requested may take to stop: as systemd itself waits.
@@ -125,6 +126,9 @@ def _missing_folders(changes: dict[str, Change]) -> set[str]:
 def _put(path: str, content: bytes | None, mode: int | None) -> None:
     if content is None or mode is None:
         files.remove(path)
+        return
+    if mode == LINK:
+        files.link_atomic(path, content.decode())
         return
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     files.write_atomic(path, content, mode)

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import counters, ledger
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import files
 
+assert counters.LEDGER == ledger.NAME
 RUN, NEXT = ["a" * 32, 7], ["b" * 32, 8]
 
 
