@@ -4,8 +4,8 @@
 
 history.py [--end EPOCH] [--days 7] [--step 300] > week.om
 
-`alpha` leaks and its watchdog restarts it, `beta` is flat and restarted by a calendar, and the second gateway of `beta` grows until the kernel
-kills it, fails to come up once and freezes once. The pages are those of the guard's own code, so no name or label can differ from it.
+`alpha` leaks and its watchdog restarts it. `beta` is flat and a calendar restarts it. The second gateway of `beta` grows until the kernel kills
+it, fails to come up once and freezes once. The guard's own code makes the pages, so no name or label can differ.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ class Flat(Gateway):
 
 
 class Killed(Gateway):
-    """Runs away on the fifth day; from then on it is out of luck for six hours."""
+    """Grows fast on the fifth day until it is OOM-killed, stays down for hours, and freezes later."""
 
     name = "hermes-gateway-coder@ada"
     scope = "user"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the Alertmanager example mutes, asked of a real Alertmanager; the routes of what is left are tested by amtool, see tests/tools/lint."""
+"""What a real Alertmanager mutes with the inhibition of the example. Its routes are tested by amtool, see tests/tools/lint."""
 
 from __future__ import annotations
 

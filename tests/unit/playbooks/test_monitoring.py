@@ -56,6 +56,7 @@ def play(tmp_path, import_root):
                 HOME=str(tmp_path),
                 ANSIBLE_COLLECTIONS_PATH=import_root,
                 ANSIBLE_NOCOLOR="1",
+                ANSIBLE_PIPELINING="1",
             ),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
