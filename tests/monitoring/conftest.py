@@ -84,6 +84,7 @@ def host(lab: Fleet) -> Growing:
         "site",
         *("--tags", "all,metrics"),
         *("-e", "hermes_watchdog_action=alert"),
+        *("-e", "hermes_watchdog_threshold=80%"),
         *("-e", "hermes_restart_timer_state=absent"),
     )
     assert done.returncode == 0, done.stdout

@@ -26,6 +26,7 @@ ASKED = r"^TASK \[Restart the gateways of the host"
 RECAP = r"^PLAY RECAP"
 # A playbook that failed is in the log twice: as it ran, and behind this.
 FAILED = r"ansible_rulebook\.action\.run_playbook - ERROR"
+BREACH = "a check finds it above 90 % of its limit"
 MARK = "/tmp/hermes-events-jinja"
 
 
@@ -66,7 +67,7 @@ def test_from_a_breach_to_a_restart(
     chain = Chain()
     chain.note("the gateway begins to grow")
     host.grow()
-    chain.until("it is above 90 % of its limit: a check has seen it", lambda: _breach(host))
+    chain.until(BREACH, lambda: _breach(host))
     chain.until("Prometheus has the value", lambda: stack.query(NEAR))
     chain.until("the alert fires in Prometheus", lambda: stack.firing(**LABELS))
     chain.until("Alertmanager has it", lambda: stack.known(**LABELS))
@@ -108,7 +109,7 @@ def _ledger(host: Growing, event: str) -> float | None:
 
 def _show(chain: Chain, said: dict[str, Any], host: Growing, tables: dict[str, list[str]]) -> None:
     begun = chain.at("the arbiter begins the restart")
-    breach = chain.at("it is above 90 % of its limit: a check has seen it")
+    breach = chain.at(BREACH)
     (entry,) = host.ledger("restart")
     tables["From a breach to a restart"] = [
         *chain.table(),
