@@ -25,6 +25,7 @@ GROWTH_MB_PER_SECOND = 5
 CHECK_SECONDS = 2
 # Systemd may start a timer later than it says; here every second is measured.
 TIMER = "[Timer]\nAccuracySec=100ms\nOnActiveSec=\nOnUnitActiveSec=\nOnActiveSec=%(s)ds\nOnUnitActiveSec=%(s)ds\n"
+MEMINFO = "/etc/systemd/system/hermes-mem-watchdog.service.d/lab-meminfo.conf"
 LOAD = servers.TOP / "tests/lab/load"
 
 
@@ -89,7 +90,7 @@ class Growing(Host):
     def limit(self) -> int:
         """Give the host so little RAM that the gateway is below nine tenths of it now, and soon is not; in bytes.
 
-        It is a word only, as lxcfs has it on a container's /proc/meminfo, so that nothing is killed.
+        It is a word only, which the watchdog reads, so that nothing is killed.
         """
         used = self.metric("memory_footprint_bytes")
         assert used, "no footprint on the page"
@@ -99,13 +100,14 @@ class Growing(Host):
             PLACE + "meminfo",
             "".join("%s: %d kB\n" % item for item in {**words, "SwapTotal": 0}.items()),
         )
-        self.run("mount", "--bind", PLACE + "meminfo", "/proc/meminfo")
+        self.put(MEMINFO, "[Service]\nBindReadOnlyPaths=%s:/proc/meminfo\n" % (PLACE + "meminfo"))
+        self.run("systemctl", "daemon-reload")
         self.limit_bytes = kilobytes << 10
         return self.limit_bytes
 
     def plenty(self) -> None:
         """Take that back, also what an earlier run has left."""
-        self.sh("while umount /proc/meminfo 2> /dev/null; do :; done")
+        self.sh("rm -f %s; systemctl daemon-reload" % MEMINFO)
 
     @contextlib.contextmanager
     def tunnel(self) -> Iterator[int]:
