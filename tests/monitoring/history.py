@@ -241,7 +241,7 @@ def _stamped(page: str, host: str, when: float, told: set[str]) -> Iterator[str]
                 yield line
             continue
         series, value = line.rsplit(" ", 1)
-        name, _, labels = series.partition("{")
+        name, _brace, labels = series.partition("{")
         labels = "%s,%s" % (target, labels) if labels else target + "}"
         yield "%s{%s %s %d" % (name, labels, value, when)
 

@@ -129,7 +129,7 @@ def test_table_in_the_docs_has_each_metric_and_each_label_value():
         "alerts_total": metrics.ALERTS,
     }
     for name, wanted in values.items():
-        _label, _, listed = found["hermes_gateway_" + name][1].partition(":")
+        _label, _colon, listed = found["hermes_gateway_" + name][1].partition(":")
         assert tuple(listed.strip().split(", ")) == wanted, name
     assert ", ".join(metrics.TRIGGERS) in text and ", ".join(metrics.MODES) in text
 
