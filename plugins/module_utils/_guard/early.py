@@ -118,7 +118,7 @@ def _next_restart(settings: Settings, one: Seen) -> float | None:
     timer = {} if one.counters is None else one.counters.timer
     moment = metrics.finite(timer.get("next"))
     end = None if moment is None else suspension.until(settings.folder)
-    return None if end is not None and moment is not None and moment < end else moment
+    return None if end is not None and moment is not None and moment <= end else moment
 
 
 def _watchdog_acts(settings: Settings, one: Seen, now: float) -> bool:

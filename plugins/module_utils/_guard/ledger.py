@@ -25,8 +25,8 @@ _LOOK_BACK = 200
 def entry(event: str, code: str, reason: str, **figures: object) -> dict[str, Any]:
     """A decision of this moment.
 
-    ``event`` is begun, restart, refused, alert or failed; ``code`` a word for programs
-    ("cooldown"), ``reason`` a sentence for people.
+    ``event`` is begun, restart, refused, failed, alert, leak, limit-soon or recovered (resolved in
+    older ledgers). ``code`` is a word for programs ("cooldown"), ``reason`` a sentence for people.
     """
     made = {"time": round(time.time(), 3), "event": event, "code": code, "reason": reason}
     return dict(made, **figures)
