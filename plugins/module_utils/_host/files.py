@@ -194,16 +194,23 @@ def write_atomic(path: str, data: bytes | str, mode: int = 0o644) -> None:
 
 
 def link_atomic(path: str, target: str) -> None:
-    """Make ``path`` a symbolic link to ``target``, in place of what is there. Raises OSError."""
-    directory = os.path.dirname(path) or "."
-    temporary = os.path.join(directory, ".%s.%d.tmp" % (os.path.basename(path), os.getpid()))
-    os.symlink(target, temporary)
+    """Make ``path`` a symbolic link to ``target``, in place of what is there.
+
+    No user's link on the way to its directory is followed. Raises OSError and FileError.
+    """
+    directory, name = os.path.split(path)
+    temporary = ".%s.%d.tmp" % (name, os.getpid())
+    fd = way.open_directory(directory)
     try:
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    sync_directory(directory)
+        os.symlink(target, temporary, dir_fd=fd)
+        try:
+            os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+        except BaseException:
+            os.unlink(temporary, dir_fd=fd)
+            raise
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def sync_directory(directory: str) -> None:

@@ -14,7 +14,7 @@ import stat
 from typing import Any
 
 from .._guard import config, page, page_link, page_now
-from .._host import files, proc, timers, trust, unit_files
+from .._host import files, proc, timers, unit_files
 from .._host.errors import GuardError, SettingError
 from .desired_state import LINK, DesiredState, File
 
@@ -22,9 +22,11 @@ COMPONENT = "metrics"
 OPTION = "hermes_metrics_directory"
 ALLOWED = (
     "allowed: the absolute path of the directory that node_exporter has as"
-    " --collector.textfile.directory, without symbolic links; nobody but root can write to the"
-    " directories above it"
+    " --collector.textfile.directory, without symbolic links; it and the directories above it"
+    " belong to root or a system account, and not everyone can write them"
 )
+# Debian and systemd give people the uids above it.
+LAST_SYSTEM_UID = 999
 # Debian's program, which reads DEFAULT if it is given no other directory.
 _DEBIAN = "prometheus-node-exporter"
 _DEFAULT = page_link.USUAL[0]
@@ -72,9 +74,24 @@ def _problem(directory: str) -> str | None:
         return "does not exist"
     if not stat.S_ISDIR(info.st_mode) or os.path.realpath(directory) != directory:
         return "is not a directory, or there is a symbolic link on the way to it"
-    if info.st_mode & stat.S_IWOTH:
-        return "can be written by everyone"
-    return trust.why_not_way(os.path.dirname(directory))
+    return _other_owner(directory)
+
+
+def _other_owner(directory: str) -> str | None:
+    """Why a user could put another directory in the place of ``directory``, or None.
+
+    The account of the exporter may: Debian's /var/lib/prometheus belongs to it.
+    """
+    place = directory
+    while True:
+        info = os.lstat(place)
+        if info.st_mode & stat.S_IWOTH:
+            return "cannot be used: everyone can write %s" % place
+        if info.st_uid > LAST_SYSTEM_UID:
+            return "cannot be used: %s belongs to uid %d" % (place, info.st_uid)
+        if place == "/":
+            return None
+        place = os.path.dirname(place)
 
 
 def _without_reader(directory: str) -> list[str]:

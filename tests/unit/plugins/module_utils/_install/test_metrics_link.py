@@ -35,7 +35,7 @@ OPTION = "hermes_metrics_directory"
 def folder(host, guard, monkeypatch):
     """The directory of an exporter on a host that has the guard."""
     # The directory of the tests is below one that everyone may write.
-    monkeypatch.setattr(metrics_link.trust, "why_not_way", lambda path: None)
+    monkeypatch.setattr(metrics_link, "_other_owner", lambda path: None)
     guard_module.apply(guard())
     path = host / "exporter"
     path.mkdir()
@@ -165,7 +165,7 @@ def test_link_that_an_operator_made_is_taken_over(folder):
         ("/var/lib/../x", "is not allowed"),
         ("/nonexistent/exporter", "does not exist"),
         ("/etc/hostname", "is not a directory"),
-        ("/tmp", "can be written by everyone"),
+        ("/tmp", "everyone can write /tmp"),
     ],
 )
 def test_directory_that_cannot_be(host, guard, value, why):
@@ -187,6 +187,28 @@ def test_directory_below_one_that_a_user_can_write(host, guard, tmp_path):
     with pytest.raises(GuardError, match=OPTION):
         apply(folder)
     assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("uid", "mode", "why"),
+    [
+        (0, 0o755, None),
+        # As Debian's /var/lib/prometheus.
+        (105, 0o755, None),
+        (105, 0o775, None),
+        (1000, 0o755, "/srv belongs to uid 1000"),
+        (0, 0o757, "everyone can write /srv"),
+        (0, 0o1777, "everyone can write /srv"),
+    ],
+)
+def test_who_may_own_a_directory_above_it(monkeypatch, uid, mode, why):
+    def lstat(path):
+        found = (stat.S_IFDIR | 0o755, 0) if path != "/srv" else (stat.S_IFDIR | mode, uid)
+        return os.stat_result((found[0], 0, 0, 1, found[1], 0, 0, 0, 0, 0))
+
+    monkeypatch.setattr(metrics_link.os, "lstat", lstat)
+    problem = metrics_link._other_owner("/srv/exporter")
+    assert problem == (why and "cannot be used: " + why)
 
 
 def test_directory_behind_a_symbolic_link(folder, host):
