@@ -118,7 +118,7 @@ def _reads(argv: list[str], directory: str) -> bool:
 
 
 def _without_check() -> list[str]:
-    if os.path.exists(unit_files.FOLDER + timers.WATCHDOG):
+    if os.path.exists(os.path.join(unit_files.FOLDER, "system", timers.WATCHDOG)):
         return []
     return [
         "nothing on this host writes the page of metrics: that is done by the check of the role"

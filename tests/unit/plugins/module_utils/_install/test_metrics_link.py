@@ -237,7 +237,8 @@ def test_what_is_missing_is_said(folder, systemd, host, monkeypatch):
     notes = apply(folder)["notes"]
     assert [one.partition(" ")[0] for one in notes] == ["no", "nothing"]
     assert str(folder) in notes[0] and "hermes_watchdog" in notes[1]
-    (host / "units/hermes-mem-watchdog.timer").write_text("# hermes_ops.gateway\n")
+    (host / "units/system").mkdir()
+    (host / "units/system/hermes-mem-watchdog.timer").write_text("# hermes_ops.gateway\n")
     assert len(apply(folder)["notes"]) == 1
 
 
