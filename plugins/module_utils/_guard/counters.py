@@ -75,6 +75,8 @@ class Counters:
             "run": self.run,
             "timer": self.timer,
         }
+        # A gateway that has never run has none yet.
+        os.makedirs(self.folder, mode=0o755, exist_ok=True)
         files.write_atomic(os.path.join(self.folder, NAME), json.dumps(record) + "\n")
         self.changed = False
 

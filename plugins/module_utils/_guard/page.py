@@ -9,6 +9,7 @@ or could not be sampled; one that guard.conf no longer names is not on the next 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
@@ -44,7 +45,11 @@ def age() -> float | None:
 def prepare(every: Collection[Settings], seen: dict[str, Seen]) -> None:
     """Ask what the page needs and a check does not know: it may take long, and is due seldom."""
     now = time.time()
-    wanted = [(settings, _loaded(settings, seen)) for settings in every]
+    wanted = []
+    for settings in every:
+        # What is wrong with it, write() says.
+        with contextlib.suppress(Exception):
+            wanted.append((settings, _loaded(settings, seen)))
     if any(_is_due(settings, one, now) for settings, one in wanted):
         # Not at the top: most checks ask nothing.
         from . import page_questions
@@ -68,12 +73,15 @@ def write(
         "check_failed_gateways": len(failed),
     }
     lines: list[str] = []
-    try:
-        text = render(every, seen, guard, lines)
-        for settings in every:
-            kept = seen[settings.name].counters
+    text = render(every, seen, guard, lines)
+    for settings in every:
+        kept = seen[settings.name].counters
+        try:
             if kept is not None:
                 kept.save()
+        except OSError as exc:
+            lines.append("%s: its counters cannot be written: %s" % (settings.name, exc))
+    try:
         files.write_atomic(path(), text)
     except OSError as exc:
         lines.append("the page of metrics cannot be written: %s" % exc)

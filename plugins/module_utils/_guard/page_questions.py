@@ -114,5 +114,9 @@ def _judge_one(wanted: Wanted, now: float) -> None:
     ]
     if due:
         settings, one = min(due, key=lambda pair: pair[1].verdict.get("tried") or 0.0)
-        with contextlib.suppress(OSError, GuardError):
+        try:
             one.verdict = verdict_cache.judge(settings, one.run, one.limit, now)
+        except Exception:  # pylint: disable=broad-exception-caught
+            # A full disk, or a history of which nobody thought: hermes-guard trend says what it is.
+            # The verdict of before stays, with its time.
+            one.verdict = verdict_cache.read(settings.folder)

@@ -93,4 +93,5 @@ def reached(record: dict[str, Any], footprint: int, limit: int, now: float) -> l
 
 
 def _write(folder: str, record: dict[str, Any]) -> None:
+    os.makedirs(folder, mode=0o755, exist_ok=True)
     files.write_atomic(os.path.join(folder, NAME), json.dumps(record) + "\n")

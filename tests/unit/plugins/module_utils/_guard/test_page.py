@@ -174,6 +174,47 @@ def test_gateway_that_was_never_there(systemd, settings):
     assert series()[short("up")] == 0
 
 
+def test_gateway_that_has_never_run(systemd, settings, home):
+    """Nothing is kept of it yet, not even its directory."""
+    systemd.add_gateway(home, start=False)
+    one = settings(threshold="100%")
+    os.rmdir(one.folder)
+    assert check(one)[short("up")] == 0
+    asked = verdict_cache.read(one.folder)["tried"]
+    assert check(one)[short("memory_verdict", 'verdict="insufficient"')] == 1
+    # It is not judged again until it runs.
+    assert verdict_cache.read(one.folder)["tried"] == asked
+
+
+def test_counters_that_cannot_be_kept_cost_no_page(systemd, settings, tmp_path):
+    every = []
+    for name in ("hermes-gateway-a", "hermes-gateway-b"):
+        systemd.add_gateway(tmp_path / name, unit=name + ".service")
+        every.append(settings(unit=name + ".service", home=tmp_path / name))
+    os.mkdir(os.path.join(every[0].folder, counters.NAME))
+    lines, good = supervised.check(every)
+    assert good and [line.partition(": [")[0] for line in lines] == [
+        "hermes-gateway-a: its counters cannot be written"
+    ]
+    assert series()[short("up", gateway="hermes-gateway-a")] == 1
+
+
+def test_history_on_which_the_verdict_fails_costs_the_verdict(systemd, settings, home, monkeypatch):
+    from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import memory_trend
+
+    systemd.add_gateway(home)
+    one = settings(threshold="100%")
+
+    def fail(*_given):
+        raise ZeroDivisionError("nobody thought of this")
+
+    monkeypatch.setattr(memory_trend, "growth", fail)
+    found = check(one)
+    assert found[short("up")] == 1
+    assert not [name for name in found if "verdict" in name]
+    assert supervised.check([one]) == ([], True)
+
+
 def test_removed_gateway_vanishes(systemd, settings, tmp_path):
     every = []
     for name in ("hermes-gateway-a", "hermes-gateway-b"):
