@@ -7,7 +7,10 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 
@@ -248,8 +251,50 @@ def test_lines_of_the_check_are_out_before_it_is_called(
     assert said == ["one: done\n"]
 
 
-def test_certificate_that_is_not_valid(place, server):
-    """A server without TLS: what it answers is no handshake."""
+@pytest.fixture
+def encrypted(server, tmp_path):
+    """The server with TLS, and the path of its certificate."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    more = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out"]
+    subprocess.run(
+        [openssl, *words.split(), *more, str(certificate)], check=True, stderr=subprocess.DEVNULL
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(certificate), str(key))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.url = "https://localhost:%d/%s" % (server.server_address[1], TOKEN)
+    return server, str(certificate)
+
+
+def test_https(place, encrypted, monkeypatch):
+    server, certificate = encrypted
+    monkeypatch.setenv("SSL_CERT_FILE", certificate)
+    place(server.url)
+    assert ping.call(True) is None
+    assert server.seen == ["/" + TOKEN]
+    # The token of the URL would be sent in the clear.
+    server.code, server.headers = 302, [("Location", "http://localhost/" + TOKEN)]
+    assert ping.call(True) == "failed: the answer has the HTTP status 302"
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_certificate_that_is_not_valid(place, encrypted, monkeypatch, trusted):
+    """One that nobody has signed, and one of another host."""
+    server, certificate = encrypted
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", certificate)
+        server.url = server.url.replace("localhost", "127.0.0.1")
+    place(server.url)
+    assert ping.call(True) == "failed: TLS: certificate verify failed"
+    assert server.seen == []
+
+
+def test_server_without_tls(place, server):
+    """What it answers is no handshake."""
     place(server.url.replace("http:", "https:"))
     problem = ping.call(True)
     assert problem.startswith("failed: TLS: ") and TOKEN not in problem
