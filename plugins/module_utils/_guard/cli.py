@@ -108,6 +108,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--json", action="store_true")
     one.set_defaults(run=_run_status, gateway=None)
+    one = commands.add_parser(
+        "log", help="the last restarts, refusals and alarms of each gateway, with their reasons"
+    )
+    one.add_argument("--gateway", metavar="NAME", help="this one only")
+    one.add_argument(
+        "--lines", metavar="N", type=int, default=20, help="of each gateway, default 20"
+    )
+    one.set_defaults(run=_run_log)
     one = commands.add_parser("doctor", help="what is wrong with this host's set-up, one line each")
     one.set_defaults(run=_run_doctor, gateway=None)
     one = commands.add_parser(
@@ -272,6 +280,33 @@ def _run_status(options: Any, every: list[Settings]) -> int:
                 _print("  " + reason)
     for one in answer["not_managed"]:
         _print("%s  not managed: %s" % (one["name"], _why_not(one)))
+    return 0
+
+
+def _run_log(options: Any, every: list[Settings]) -> int:
+    from .._host import display
+    from . import ledger
+
+    if options.lines < 1:
+        sys.stderr.write("hermes-guard: --lines: expected a number from 1 on\n")
+        return 2
+    for settings in every:
+        for one in ledger.read(settings.folder, options.lines):
+            # How a restart was done, or why something else was decided.
+            how = one.get("mode" if one.get("event") == "restart" else "code")
+            line = "  ".join(
+                str(word)
+                for word in (
+                    display.utc(one["time"]),
+                    settings.name,
+                    one.get("event"),
+                    how,
+                    one.get("trigger"),
+                )
+                if word
+            )
+            # An entry may quote what a home says.
+            _print(display.printable("%s: %s" % (line, one.get("reason")), 1000))
     return 0
 
 
