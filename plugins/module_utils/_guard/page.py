@@ -82,7 +82,8 @@ def write(
         except OSError as exc:
             lines.append("%s: its counters cannot be written: %s" % (settings.name, exc))
     try:
-        files.write_atomic(path(), text)
+        # The next check writes it anew: no disk has to wait for it.
+        files.write_atomic(path(), text, sync=False)
     except OSError as exc:
         lines.append("the page of metrics cannot be written: %s" % exc)
     return lines

@@ -165,10 +165,11 @@ def _object(path: str, data: bytes | None) -> dict[str, Any] | None:
     return value
 
 
-def write_atomic(path: str, data: bytes | str, mode: int = 0o644) -> None:
+def write_atomic(path: str, data: bytes | str, mode: int = 0o644, sync: bool = True) -> None:
     """Replace ``path`` by ``data``: temporary file beside it, fsync, rename, fsync of directory.
 
-    Raises OSError; ``path`` is then as it was.
+    Without ``sync`` nothing is forced to the disk: a power loss may leave the old file, or an empty
+    one. Raises OSError; ``path`` is then as it was.
     """
     if isinstance(data, str):
         data = data.encode("utf-8")
@@ -183,14 +184,16 @@ def write_atomic(path: str, data: bytes | str, mode: int = 0o644) -> None:
             while view:
                 view = view[os.write(fd, view) :]
             os.fchmod(fd, mode)
-            os.fsync(fd)
+            if sync:
+                os.fsync(fd)
         finally:
             os.close(fd)
         os.rename(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
-    sync_directory(directory)
+    if sync:
+        sync_directory(directory)
 
 
 def link_atomic(path: str, target: str) -> None:

@@ -125,7 +125,9 @@ def test_a_quiet_check_asks_nothing_and_writes_one_file(systemd, settings, home,
     written = []
     real = files.write_atomic
     monkeypatch.setattr(
-        files, "write_atomic", lambda path, *more: written.append(path) or real(path, *more)
+        files,
+        "write_atomic",
+        lambda path, *more, **named: written.append(path) or real(path, *more, **named),
     )
     monkeypatch.setattr(page_questions, "ask", None)
     found = check(one)
@@ -278,7 +280,7 @@ def test_full_disk_leaves_the_old_page_and_the_check_goes_on(
     with open(page.path(), encoding="utf-8") as handle:
         before = handle.read()
 
-    def fail(path, *_more):
+    def fail(path, *_more, **_named):
         raise OSError(number, os.strerror(number), path)
 
     monkeypatch.setattr(files, "write_atomic", fail)
