@@ -130,10 +130,10 @@ def _loaded(settings: Settings, seen: dict[str, Seen]) -> Seen:
 
 def _is_due(settings: Settings, one: Seen, now: float) -> bool:
     """Whether anything is to be asked for the page, at most: page_questions.py looks closer."""
-    assert one.counters is not None
     return (
         timer_is_due(settings, one, now)
-        or one.counters.is_over(one.run)
+        or one.counters is not None
+        and one.counters.is_over(one.run)
         or verdict_cache.is_due(one.verdict, one.run, one.limit, now)
     )
 
@@ -148,8 +148,7 @@ def timer_stamp(settings: Settings) -> int | None:
 
 def timer_is_due(settings: Settings, one: Seen, now: float) -> bool:
     """Whether systemd is to be asked when the gateway's restart timer fires next."""
-    assert one.counters is not None
-    known = one.counters.timer
+    known = {} if one.counters is None else one.counters.timer
     stamp = timer_stamp(settings)
     if stamp is None:
         return bool(known)

@@ -9,13 +9,13 @@ import os
 import re
 
 from . import history, metrics, sampling, verdict_cache
+from .counters import Counters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .config import Settings
-    from .counters import Counters
     from .progress import Seen
 
 # A new state of newer systemds that is a known one for a short time.
@@ -31,8 +31,7 @@ _CODES = (
 
 def of_gateway(settings: Settings, one: Seen, now: float) -> metrics.Facts:
     """All of it; the counters of ``one`` take over its sample."""
-    counters = one.counters
-    assert counters is not None
+    counters = one.counters = one.counters or Counters(settings.folder)
     facts: metrics.Facts = {
         "gateway": settings.name,
         "up": one.run is not None,
