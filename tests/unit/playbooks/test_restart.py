@@ -106,8 +106,13 @@ def test_without_the_variables_all_gateways_of_all_hosts(restart):
         ("web1", ""),
         ("web1", None),
         ("web1", ["web1"]),
+        # The host label "False", as a rulebook passes it on.
+        (None, False),
+        ("web1", 0),
+        ("web1", {}),
+        ("web1", "web1\n"),
     ],
-    ids=str,
+    ids=repr,
 )
 def test_other_hosts_than_that_of_the_alert_are_refused(restart, limit, host):
     code, output, asked = restart(limit, hermes_alert_host=host, hermes_restart_names=[NAME])
@@ -133,6 +138,10 @@ def test_other_hosts_than_that_of_the_alert_are_refused(restart, limit, host):
         (["x" * 202], '"%s"' % ("x" * 202)),
         ([7], "7"),
         ({NAME: 1}, json.dumps({NAME: 1})),
+        (False, "false"),
+        ([False], "false"),
+        (0, "0"),
+        ({}, "{}"),
     ],
     ids=str,
 )
