@@ -41,6 +41,8 @@ RAISES = ("alert", *EARLY)
 DAILY = display.DAY
 # Of one gateway. A notify command that never works must not fill the disk.
 MOST_WAITING = 20
+# What a message needs of a sample.
+_SIZES = ("rss_bytes", "tree_rss_bytes", "swap_bytes")
 # Seconds for all that one check has to tell.
 PATIENCE = 60
 
@@ -202,8 +204,7 @@ def remind(settings: Settings, codes: Collection[str]) -> None:
             if code not in codes or any(_is(one, RAISES, code) for one in state["waiting"]):
                 continue
             if _is_due(alarm, now):
-                since = alarm.get("since")
-                since = since if isinstance(since, (int, float)) else alarm["told"]
+                since = alarm.get("since", alarm["told"])
                 text = "since %s: %s" % (display.utc(since), alarm.get("reason"))
                 state["waiting"].append(_entry("reminder", code, text, None))
                 alarm["told"] = round(now, 3)
@@ -254,8 +255,38 @@ def _read(settings: Settings) -> dict[str, Any]:
     if not isinstance(waiting, list):
         waiting = []
     return {
-        "open": {code: one for code, one in opened.items() if isinstance(one, dict)},
-        "waiting": [one for one in waiting if isinstance(one, dict)],
+        "open": {code: _sound_alarm(one) for code, one in opened.items() if isinstance(one, dict)},
+        "waiting": [_sound_entry(one) for one in waiting if _is_entry(one)],
+    }
+
+
+def _is_entry(one: Any) -> bool:
+    """Whether a message that waits is one: a file that has been damaged stops no check."""
+    return (
+        isinstance(one, dict)
+        and all(isinstance(one.get(name), str) for name in ("event", "code", "reason"))
+        and _is_time(one.get("time"))
+    )
+
+
+def _is_time(value: object) -> bool:
+    """Whether ``value`` is a time that can be shown."""
+    return isinstance(value, (int, float)) and 0 <= value < 1e11
+
+
+def _sound_entry(one: dict[str, Any]) -> dict[str, Any]:
+    row = one.get("sample")
+    whole = isinstance(row, dict) and all(
+        isinstance(row.get(name, ""), (int, type(None))) for name in _SIZES
+    )
+    return one if whole or row is None else dict(one, sample=None)
+
+
+def _sound_alarm(one: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in one.items()
+        if name not in ("since", "told") or _is_time(value)
     }
 
 

@@ -16,6 +16,7 @@ import os
 
 from .._host import files
 from .._host.errors import FileError
+from . import metrics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,21 @@ NAME = "counters.json"
 LEDGER = "ledger.jsonl"
 # The totals by the event of the ledger that they count.
 EVENTS = {"restart": "restarts", "failed": "failures", "refused": "refusals", "alert": "alerts"}
+# What each of them may be by its code, or by who asked and how it was done. A line that has been
+# damaged counts nothing.
+_KNOWN = {
+    "restarts": frozenset(
+        "%s %s" % (who, how) for who in metrics.TRIGGERS for how in metrics.MODES
+    ),
+    "failures": frozenset(metrics.FAILURES),
+    "refusals": frozenset(metrics.REFUSALS),
+    "alerts": frozenset(metrics.ALERTS),
+}
+# Bytes of the last line that are kept. With a longer one the file would become too large to read.
+_MOST_OF_LINE = 4096
 DAY_SECONDS = 86400
+# Versions of Hermes in a day that a user can make a series of, by restarts with another one.
+_MOST_VERSIONS = 4
 # What is kept of a run and is a number: when it began, what the counter of its cgroup and the least
 # limit were last, when the journal was asked about its end.
 _OF_RUN = ("start", "oom_kills", "limit", "asked")
@@ -54,6 +69,7 @@ class Counters:
         self._recent: list[list[Any]] = record.get("recent") or []
         self.run: dict[str, Any] = record.get("run") or {}
         self.timer: dict[str, Any] = record.get("timer") or {}
+        self._versions = _times(record.get("versions"))
         news = self._news()
         if not self._place.get("begun"):
             # A first page counts nothing of what was before it.
@@ -74,6 +90,7 @@ class Counters:
             "recent": self._recent,
             "run": self.run,
             "timer": self.timer,
+            "versions": self._versions,
         }
         # A gateway that has never run has none yet.
         os.makedirs(self.folder, mode=0o755, exist_ok=True)
@@ -124,6 +141,16 @@ class Counters:
             self.run[name] = value
             self.changed = True
 
+    def admits(self, version: str, now: float) -> bool:
+        """Whether ``version`` may be on the page: each new one is a new series."""
+        near = {one: at for one, at in self._versions.items() if abs(now - at) < DAY_SECONDS}
+        if version not in near and len(near) >= _MOST_VERSIONS:
+            return False
+        near.setdefault(version, now)
+        self.changed = self.changed or near != self._versions
+        self._versions = near
+        return True
+
     def set_timer(self, timer: dict[str, Any]) -> None:
         """Keep what page_questions.py has learned of the restart timer."""
         self.timer = timer
@@ -136,7 +163,8 @@ class Counters:
         what = str(entry.get("code"))
         if event == "restarts":
             what = "%s %s" % (entry.get("trigger"), entry.get("mode"))
-        self.totals[event][what] = self.totals[event].get(what, 0) + 1
+        if what in _KNOWN[event]:
+            self.totals[event][what] = self.totals[event].get(what, 0) + 1
 
     def _news(self) -> list[dict[str, Any]]:
         """The entries of the ledger that are not counted yet, without a last line that is torn."""
@@ -166,7 +194,8 @@ class Counters:
             entry = ledger.entry_of(line)
             if entry is not None and entry["time"] > since:
                 news.append(entry)
-                place["last"], place["time"] = line.decode("latin-1"), entry["time"]
+                place["last"] = line[:_MOST_OF_LINE].decode("latin-1")
+                place["time"] = float(entry["time"])
         place["seen"] = seen
         self.changed = True
         return news
@@ -182,14 +211,14 @@ def _after(whole: bytes, last: bytes) -> bytes | None:
     if not last:
         return whole
     whole = b"\n" + whole
-    at = whole.rfind(b"\n" + last + b"\n")
-    return None if at < 0 else whole[at + len(last) + 2 :]
+    at = whole.rfind(b"\n" + last + (b"\n" if len(last) < _MOST_OF_LINE else b""))
+    return None if at < 0 else whole[whole.index(b"\n", at + 1) + 1 :]
 
 
 def _of_watchdog(entries: Iterable[dict[str, Any]]) -> list[list[Any]]:
     """When the watchdog has restarted which run."""
     return [
-        [entry["time"], str(entry.get("invocation_id"))]
+        [float(entry["time"]), str(entry.get("invocation_id"))[:64]]
         for entry in entries
         if entry.get("event") in ("begun", "restart", "failed")
         and entry.get("trigger") == "watchdog"
@@ -198,6 +227,13 @@ def _of_watchdog(entries: Iterable[dict[str, Any]]) -> list[list[Any]]:
 
 def _zeros() -> dict[str, Any]:
     return dict({name: {} for name in EVENTS.values()}, oom_kills=0)
+
+
+def _times(found: object) -> dict[str, float]:
+    """The times by their names, as far as ``found`` has any."""
+    if not isinstance(found, dict):
+        return {}
+    return {name: at for name, at in found.items() if metrics.finite(at) is not None}
 
 
 def _stored(folder: str) -> dict[str, Any] | None:

@@ -224,6 +224,9 @@ def _family(
 
 def label(name: str, value: str) -> str:
     """A label as it is written, with its value escaped."""
+    if not value.isascii():
+        # What is no Unicode would make the whole page unwritable.
+        value = value.encode("utf-8", "replace").decode()
     if "\\" in value or '"' in value or "\n" in value:
         value = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return '%s="%s"' % (name, value)
@@ -261,4 +264,8 @@ def finite(value: object) -> float | None:
 
 
 def _number(value: float) -> str:
-    return "%d" % value if value == int(value) else repr(float(value))
+    try:
+        return "%d" % value if value == int(value) else repr(float(value))
+    except (ValueError, OverflowError):
+        # No number of one gateway costs the page of the others.
+        return "NaN"

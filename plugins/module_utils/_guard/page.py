@@ -74,19 +74,30 @@ def write(
     }
     lines: list[str] = []
     text = render(every, seen, guard, lines)
-    for settings in every:
-        kept = seen[settings.name].counters
-        try:
-            if kept is not None:
-                kept.save()
-        except OSError as exc:
-            lines.append("%s: its counters cannot be written: %s" % (settings.name, exc))
+    lines += _save(every, seen)
     try:
         # The next check writes it anew: no disk has to wait for it.
         files.write_atomic(path(), text, sync=False)
     except OSError as exc:
         lines.append("the page of metrics cannot be written: %s" % exc)
     return lines
+
+
+def _save(every: Collection[Settings], seen: dict[str, Seen]) -> list[str]:
+    """Keep the counters of all gateways; a line if some cannot be kept."""
+    failed: dict[str, str] = {}
+    for settings in every:
+        one = seen.get(settings.name)
+        if one is None or one.counters is None:
+            continue
+        try:
+            one.counters.save()
+        except (OSError, ValueError) as exc:
+            failed[settings.name] = str(exc)
+    if not failed:
+        return []
+    names = ", ".join(failed)
+    return ["the counters of %s cannot be written: %s" % (names, next(iter(failed.values())))]
 
 
 def render(
@@ -118,13 +129,14 @@ def _loaded(settings: Settings, seen: dict[str, Seen]) -> Seen:
         # Its user took too long, or its systemd does not answer: its process may run all the same.
         one = seen[settings.name] = progress.Seen(None, last_seen.alive(settings))
     if one.counters is None:
-        one.verdict = verdict_cache.read(settings.folder)
-        one.counters = counters.Counters(settings.folder)
+        known = counters.Counters(settings.folder)
         if one.run is not None and one.gateway is not None:
             one.limit = limits.kernel_limit(one.gateway)
         else:
             # The cgroup went with the run.
-            one.limit = one.counters.run.get("limit") or proc.host_memory()["total_bytes"]
+            one.limit = known.run.get("limit") or proc.host_memory()["total_bytes"]
+        one.verdict = verdict_cache.read(settings.folder)
+        one.counters = known
     return one
 
 

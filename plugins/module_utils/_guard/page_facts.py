@@ -55,7 +55,7 @@ def of_gateway(settings: Settings, one: Seen, now: float) -> metrics.Facts:
     facts.update(_of_verdict(one, facts.get("memory_footprint_bytes"), now))
     facts["oom_kills_total"] = counters.totals["oom_kills"]
     facts["info"] = metrics.labels(
-        unit=settings.unit, scope=settings.scope, version=str(counters.run.get("version") or "")
+        unit=settings.unit, scope=settings.scope, version=_version(counters)
     )
     return facts
 
@@ -68,7 +68,7 @@ def _of_run(one: Seen, counters: Counters, now: float) -> metrics.Facts:
     if row is not None:
         counters.saw(run, row, now - (gateway.uptime_seconds or 0))
         # Without what its home says, if that did not answer.
-        _keep_version(counters, row.get("version"))
+        _keep_version(counters, row.get("version"), now)
     counters.keep("limit", one.limit)
     facts: metrics.Facts = {
         "frozen": one.frozen,
@@ -90,10 +90,18 @@ def _of_run(one: Seen, counters: Counters, now: float) -> metrics.Facts:
     )
 
 
-def _keep_version(counters: Counters, version: str | None) -> None:
+def _keep_version(counters: Counters, version: str | None, now: float) -> None:
     """Keep the first version that this run of the gateway names: its user may change it."""
-    if version and not counters.run.get("version") and re.match(_VERSION, version):
+    if counters.run.get("version") or not version or not re.match(_VERSION, version):
+        return
+    if counters.admits(version, now):
         counters.keep("version", version)
+
+
+def _version(counters: Counters) -> str:
+    """The version of this run as a label, empty if it is unknown."""
+    version = counters.run.get("version")
+    return version if isinstance(version, str) and re.match(_VERSION, version) else ""
 
 
 def _sampled(folder: str, one: Seen) -> float | None:

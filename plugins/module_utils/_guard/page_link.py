@@ -25,7 +25,11 @@ def path(directory: str) -> str:
 
 def is_ours(link: str) -> bool:
     """Whether ``link`` is a symbolic link to the page."""
-    return os.path.islink(link) and os.readlink(link) == page.path()
+    try:
+        return os.readlink(link) == page.path()
+    except OSError:
+        # It is none, or its user has just removed it.
+        return False
 
 
 def installed() -> list[str]:

@@ -8,11 +8,14 @@ It keeps nothing: the counters are those of the last check, with what the ledger
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 
 from .._hermes import discovery, heartbeat
 from .._host import files, reach
-from . import home, identity, managed, page, sampling
+from .._host.errors import FileError
+from . import home, identity, managed, metrics, page, sampling
 from .progress import Seen
 
 TYPE_CHECKING = False
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
     from .config import Settings
 
+# Of the page: what it says of the guard itself is less.
+_END_BYTES = 4096
 # What the page says of the last check.
 _CHECK = ("check_timestamp_seconds", "check_duration_seconds", "check_failed_gateways")
 
@@ -65,10 +70,17 @@ def _look(gateway: managed.ManagedGateway, hangs: bool) -> Seen:
 
 def last_check() -> dict[str, Any]:
     """What the page of the last check says about that check."""
-    found = {}
-    for line in (files.read_text(page.path()) or "").splitlines():
+    found: dict[str, Any] = {}
+    try:
+        # The page of many gateways is long; this is at its end.
+        end, _cut = files.tail_bytes(page.path(), {0, os.geteuid()}, _END_BYTES)
+    except FileError:
+        return found
+    for line in end.decode("utf-8", "replace").splitlines():
         name, _space, value = line.partition(" ")
         name = name[len("hermes_guard_") :]
         if name in _CHECK:
-            found[name] = float(value)
+            with contextlib.suppress(ValueError):
+                number = metrics.finite(float(value))
+                found.update({} if number is None else {name: number})
     return found

@@ -34,10 +34,10 @@ MOST_RUNS = 20
 
 
 def ask(wanted: Wanted, now: float) -> None:
-    """Ask what is due for the page."""
+    """Ask what is due for the page; the journal, in which a user can write much, at the end."""
+    _judge_one(wanted, now)
     _ask_timers(wanted, now)
     _ask_journal(wanted, now)
-    _judge_one(wanted, now)
 
 
 def _ask_timers(wanted: Wanted, now: float) -> None:
@@ -112,11 +112,14 @@ def _judge_one(wanted: Wanted, now: float) -> None:
         for settings, one in wanted
         if verdict_cache.is_due(one.verdict, one.run, one.limit, now)
     ]
-    if due:
-        settings, one = min(due, key=lambda pair: pair[1].verdict.get("tried") or 0.0)
+    for settings, one in sorted(due, key=lambda pair: pair[1].verdict.get("tried") or 0.0):
         try:
             one.verdict = verdict_cache.judge(settings, one.run, one.limit, now)
+        except OSError:
+            # Nothing can be kept of it: it must not be the first one for ever.
+            continue
         except Exception:  # pylint: disable=broad-exception-caught
-            # A full disk, or a history of which nobody thought: hermes-guard trend says what it is.
-            # The verdict of before stays, with its time.
+            # A history of which nobody thought: hermes-guard trend says what it is. The verdict of
+            # before stays, with its time.
             one.verdict = verdict_cache.read(settings.folder)
+        return

@@ -105,6 +105,8 @@ def _request(url: str) -> str | None:
 
         def redirect_request(self, req: Any, fp: Any, code: int, msg: str, *more: Any) -> Any:
             """The request to follow the redirect with, or None."""
+            # Nothing of the answer is read: it may never end.
+            fp.close()
             if more[-1].partition(":")[0].lower() != req.type:
                 return None
             return super().redirect_request(req, fp, code, msg, *more)

@@ -165,7 +165,7 @@ def _run(state: _Check) -> bool:
         # The next step may have less time than this one.
         if ended.acquire(timeout=min(left, LOOK_SECONDS)):
             # An error that nobody thought of has ended it as well.
-            return state.stage == progress.END or _give_up(state)
+            return state.stage == progress.END or _give_up(state, "was ended by a fault")
         left = state.patience()
     follow.given_up = True
     return _give_up(state)
@@ -186,13 +186,17 @@ def start(work: Callable[[], object]) -> Any:
     return ended
 
 
-def _give_up(state: _Check) -> bool:
-    """Take note of what held the check up; whether there is nothing left to check."""
+def _give_up(state: _Check, why: str | None = None) -> bool:
+    """Take note of what held the check up; whether there is nothing left to check.
+
+    ``why`` if it was not the time.
+    """
     stage, settings = state.stage, state.settings.get(state.name)
     state.begin(progress.RUN, "")
     over = stage == progress.NOTIFY or time.monotonic() >= state.deadline
     if stage == progress.METRICS and not over:
-        state.lines.append("the verdict for the metrics took longer than %d s" % SECONDS[stage])
+        why = why or "took longer than %d s" % SECONDS[stage]
+        state.lines.append("the verdict for the metrics %s" % why)
         return False
     if settings is None or over:
         state.good = False

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 from .._host import files
 from .._host.errors import FileError
@@ -26,16 +27,19 @@ if TYPE_CHECKING:
 NAME = "verdict.json"
 # The bins of a verdict are half an hour wide: one more often says nothing new.
 AGAIN_SECONDS = 3600
-_NUMBERS = ("judged", "tried", "limit", "slope", "low", "high")
+# A user can end runs and change limits as often as they like: judging a gateway takes this part of
+# the time at most.
+_SHARE = 100
+_NUMBERS = ("judged", "tried", "took", "limit", "slope", "low", "high")
 
 
 def read(folder: str) -> dict[str, Any]:
     """What is stored of the gateway with state directory ``folder``; empty if nothing is.
 
-    ``tried``: when it was to be judged last. Once it was: ``verdict`` (one of metrics.VERDICTS),
-    ``judged`` (when), ``run`` and ``limit`` (of which run, below how many bytes), ``slope``,
-    ``low`` and ``high`` (bytes per second, None if unknown) and ``grows``, whether it will reach a
-    limit.
+    ``tried``: when it was to be judged last; ``took``: for how many seconds. Once it was:
+    ``verdict`` (one of metrics.VERDICTS), ``judged`` (when), ``run`` and ``limit`` (of which run,
+    below how many bytes), ``slope``, ``low`` and ``high`` (bytes per second, None if unknown) and
+    ``grows``, whether it will reach a limit.
     """
     try:
         record = files.read_own_json(os.path.join(folder, NAME)) or {}
@@ -43,7 +47,7 @@ def read(folder: str) -> dict[str, Any]:
         return {}
     record.update({name: metrics.finite(record.get(name)) for name in _NUMBERS})
     if record.get("verdict") not in metrics.VERDICTS or record["judged"] is None:
-        return {"tried": record["tried"], "run": record.get("run"), "limit": record["limit"]}
+        return {name: record.get(name) for name in ("tried", "took", "run", "limit")}
     return record
 
 
@@ -56,11 +60,11 @@ def is_due(record: dict[str, Any], run: list[Any] | None, limit: int, now: float
         # Nothing new is in its history.
         return False
     # A clock that was set back must not put off a verdict.
-    return (
-        not 0 <= now - tried < AGAIN_SECONDS
-        or record.get("run") != run
-        or record.get("limit") != limit
-    )
+    if not 0 <= now - tried < AGAIN_SECONDS:
+        return True
+    if now - tried < _SHARE * (record.get("took") or 0.0):
+        return False
+    return record.get("run") != run or record.get("limit") != limit
 
 
 def judge(settings: Settings, run: list[Any] | None, limit: int, now: float) -> dict[str, Any]:
@@ -71,10 +75,12 @@ def judge(settings: Settings, run: list[Any] | None, limit: int, now: float) -> 
     # 15 ms of imports, once an hour.
     from . import memory_trend
 
+    begun = time.monotonic()
     # First, so that a history on which the verdict fails is not judged in every check.
     record = dict(read(settings.folder), tried=now, run=run, limit=limit)
-    _write(settings.folder, record)
+    _write(settings.folder, dict(record, took=AGAIN_SECONDS))
     record.update(memory_trend.growth(settings, limit), judged=now)
+    record["took"] = round(time.monotonic() - begun, 3)
     _write(settings.folder, record)
     return record
 
@@ -89,7 +95,9 @@ def reached(record: dict[str, Any], footprint: int, limit: int, now: float) -> l
         return [None, None, None]
     left = max(0, limit - footprint)
     fastest, slowest = max(record.get("high") or 0, slope), record.get("low") or 0
-    return [now + left / slope, now + left / fastest, now + left / slowest if slowest > 0 else None]
+    moments = [now + left / rate if rate > 0 else None for rate in (slope, fastest, slowest)]
+    # Growth of next to nothing: never.
+    return [metrics.finite(one) for one in moments]
 
 
 def _write(folder: str, record: dict[str, Any]) -> None:

@@ -58,8 +58,10 @@ def check(
         identity.request(changed)
     if follow.full:
         follow.step(progress.METRICS)
-        page.prepare(every if told is None else told, follow.seen)
-        _warn_early(every if told is None else told, follow)
+        try:
+            page.prepare(every if told is None else told, follow.seen)
+        finally:
+            _warn_early(every if told is None else told, follow)
     _deliver(every if told is None else told, follow)
     follow.step(progress.END)
     return follow.lines, follow.good
@@ -361,7 +363,7 @@ def _warn_early(every: Collection[Settings], follow: Progress) -> None:
     if _only_looks():
         return
     for settings in every:
-        one = follow.seen[settings.name]
+        one = follow.seen.get(settings.name) or progress.Seen()
         grows = one.verdict.get("verdict") == "leak" or one.verdict.get("grows")
         if one.run is None or not (grows or _alarms_of(settings)):
             continue

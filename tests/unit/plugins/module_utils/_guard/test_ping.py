@@ -462,3 +462,34 @@ def test_record_is_readable(check, place, server):
     assert os.stat(path).st_mode & 0o777 == 0o644
     with open(path, encoding="utf-8") as kept:
         assert set(json.load(kept)) == {"time", "problem"}
+
+
+def test_answer_that_never_ends_is_not_read():
+    """A redirect with an endless body: the next address is called, and the memory stays as it is."""
+    sent = []
+
+    class Endless(Handler):
+        def do_GET(self):
+            if self.path == "/end":
+                return super().do_GET()
+            self.send_response(302)
+            self.send_header("Location", "/end")
+            self.end_headers()
+            try:
+                for _number in range(1 << 14):
+                    self.wfile.write(b"x" * (1 << 16))
+                    sent.append(1 << 16)
+            except OSError:
+                pass
+            return None
+
+    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    made.seen, made.code, made.headers = [], 200, []
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    try:
+        url = "http://127.0.0.1:%d/%s" % (made.server_address[1], TOKEN)
+        assert ping._request(url) is None
+        assert made.seen == ["/end"] and sum(sent) < 64 << 20
+    finally:
+        made.shutdown()
+        made.server_close()
