@@ -84,20 +84,16 @@ def write(
 
 
 def _save(every: Collection[Settings], seen: dict[str, Seen]) -> list[str]:
-    """Keep the counters of all gateways; a line if some cannot be kept."""
-    failed: dict[str, str] = {}
+    """Keep the counters of all gateways; a line for each of which that failed."""
+    lines = []
     for settings in every:
         one = seen.get(settings.name)
-        if one is None or one.counters is None:
-            continue
         try:
-            one.counters.save()
+            if one is not None and one.counters is not None:
+                one.counters.save()
         except (OSError, ValueError) as exc:
-            failed[settings.name] = str(exc)
-    if not failed:
-        return []
-    names = ", ".join(failed)
-    return ["the counters of %s cannot be written: %s" % (names, next(iter(failed.values())))]
+            lines.append("%s: its counters cannot be written: %s" % (settings.name, exc))
+    return lines
 
 
 def render(

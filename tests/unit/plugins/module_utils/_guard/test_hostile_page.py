@@ -107,10 +107,10 @@ def test_one_that_cannot_be_looked_at_costs_no_other_gateway(two, monkeypatch):
 def test_counters_that_cannot_be_written_cost_no_other_gateway(two, monkeypatch):
     real = files.write_atomic
 
-    def fail(path, *more):
+    def fail(path, *more, **named):
         if path.startswith(two[0].folder):
             raise OSError(5, "Input/output error", path)
-        real(path, *more)
+        real(path, *more, **named)
 
     monkeypatch.setattr(files, "write_atomic", fail)
     lines, _good = supervised.check(two)
@@ -283,11 +283,11 @@ def test_gateway_whose_verdict_cannot_be_kept_is_not_the_first_one_for_ever(two,
     judged = []
     real = files.write_atomic
 
-    def write(path, *more):
+    def write(path, *more, **named):
         if path.startswith(two[0].folder):
             raise OSError(28, "No space left on device", path)
         judged.append(os.path.basename(path))
-        real(path, *more)
+        real(path, *more, **named)
 
     monkeypatch.setattr(files, "write_atomic", write)
     supervised.check(two)
