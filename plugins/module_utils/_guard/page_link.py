@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from .._host import files, guard_program
+from .._host import files, guard_program, way
 from .._host.errors import FileError
 from . import config, page
 
@@ -26,9 +26,13 @@ def path(directory: str) -> str:
 def is_ours(link: str) -> bool:
     """Whether ``link`` is a symbolic link to the page."""
     try:
-        return os.readlink(link) == page.path()
-    except OSError:
-        # It is none, or its user has just removed it.
+        # The account of the exporter may own the directory, and put a link in its place.
+        fd = way.open_directory(os.path.dirname(link))
+        try:
+            return os.readlink(os.path.basename(link), dir_fd=fd) == page.path()
+        finally:
+            os.close(fd)
+    except (OSError, FileError):
         return False
 
 

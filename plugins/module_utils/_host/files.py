@@ -283,6 +283,24 @@ def remove(path: str) -> None:
         pass
 
 
+def remove_link(path: str) -> None:
+    """Remove symbolic link ``path``, if it is there, in a directory that a user may own.
+
+    No user's link on the way is followed. Raises OSError and FileError.
+    """
+    try:
+        fd = way.open_directory(os.path.dirname(path))
+    except FileNotFoundError:
+        return
+    try:
+        os.readlink(os.path.basename(path), dir_fd=fd)
+        os.unlink(os.path.basename(path), dir_fd=fd)
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(fd)
+
+
 def remove_if_empty(directory: str) -> None:
     """Remove ``directory``, unless someone keeps files in it."""
     try:

@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from .._guard import config, page_link
+from .._guard import config, page, page_link
 from .._host import files, guard_program, unit_files
 from .._host.errors import FileError
 
@@ -40,8 +40,12 @@ def temporary(paths: Iterable[str]) -> list[str]:
             continue
         for name in there:
             match = re.match(_TEMPORARY, name)
-            if match and match.group(1) in known:
-                found.append(os.path.join(folder, name))
+            if not match or match.group(1) not in known:
+                continue
+            path = os.path.join(folder, name)
+            # The directory of the page's link may be that of a user, who can call anything so.
+            if match.group(1) != guard_program.PAGE or page_link.is_ours(path):
+                found.append(path)
     return sorted(found)
 
 
@@ -82,7 +86,7 @@ def read(path: str, max_bytes: int) -> tuple[bytes | None, str | None]:
     That of a link to the page of metrics is its target.
     """
     if page_link.is_ours(path):
-        return os.readlink(path).encode(), None
+        return page.path().encode(), None
     try:
         content = files.read_bytes(path, owners={0, os.geteuid()}, max_bytes=max_bytes)
     except FileError as exc:

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import NamedTuple
 
 from .._guard import config
-from .._host import files, systemd, timers, unit_files
+from .._host import files, guard_program, systemd, timers, unit_files
 from .._host.errors import GuardError
 from . import leftovers, manifest, metrics_link
 from .desired_state import LINK, DesiredState
@@ -176,10 +175,10 @@ def _changes(desired: DesiredState, owned: set[str], notes: list[str]) -> dict[s
         if reason is not None:
             notes.append(reason)
         elif before is not None:
-            mode = os.lstat(path).st_mode
-            changes[path] = Change(
-                before, LINK if stat.S_ISLNK(mode) else mode & 0o7777, None, None
-            )
+            # Not by another look at it: its directory may be a user's.
+            linked = os.path.basename(path) == guard_program.PAGE
+            mode = LINK if linked else os.stat(path).st_mode & 0o7777
+            changes[path] = Change(before, mode, None, None)
     return changes
 
 

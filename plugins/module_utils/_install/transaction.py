@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from .._host import files, systemd, unit_files
+from .._host import files, guard_program, systemd, unit_files
 from .._host.errors import GuardError, SystemdError
 from . import manifest
 from .desired_state import LINK
@@ -29,7 +29,7 @@ def carry_out(plan: Plan) -> None:
     )
     manifest.save(plan.component, everything)
     for path in plan.temporary:
-        files.remove(path)
+        _remove(path)
     _stop(manager, plan.obsolete + _removed_services(plan.changes))
     done: list[str] = []
     try:
@@ -125,13 +125,20 @@ def _missing_folders(changes: dict[str, Change]) -> set[str]:
 
 def _put(path: str, content: bytes | None, mode: int | None) -> None:
     if content is None or mode is None:
-        files.remove(path)
+        _remove(path)
         return
     if mode == LINK:
         files.link_atomic(path, content.decode())
         return
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     files.write_atomic(path, content, mode)
+
+
+def _remove(path: str) -> None:
+    if guard_program.PAGE in os.path.basename(path):
+        files.remove_link(path)
+    else:
+        files.remove(path)
 
 
 def _put_back(manager: systemd.Manager, plan: Plan, done: list[str]) -> list[str]:
@@ -146,8 +153,8 @@ def _put_back(manager: systemd.Manager, plan: Plan, done: list[str]) -> list[str
             change = plan.changes[path]
             try:
                 _put(path, change.before, change.mode_before)
-            except OSError as exc:
-                left.append("%s: %s" % (path, exc.strerror))
+            except (OSError, GuardError) as exc:
+                left.append("%s: %s" % (path, getattr(exc, "strerror", None) or exc))
         for one in plan.to_reload:
             one.systemctl("daemon-reload")
         stopped = [unit for unit in plan.obsolete if plan.live.runs(unit)]

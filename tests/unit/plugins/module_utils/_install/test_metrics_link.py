@@ -96,6 +96,59 @@ def test_absent_removes_the_link_and_leaves_the_page(folder):
     assert not apply(folder, state="absent")["changed"]
 
 
+@pytest.fixture
+def turned(folder, host):
+    """Has the account of the exporter put a link to another directory in the place of its own; returns that."""
+    elsewhere = host / "elsewhere"
+    elsewhere.mkdir()
+    # As /var/lib/prometheus on Debian, for which the tests need another account.
+    host.chmod(0o775)
+
+    def turn():
+        folder.rename(host / "before")
+        folder.symlink_to(elsewhere)
+        return elsewhere
+
+    return turn
+
+
+def test_nothing_is_removed_by_the_way_of_a_users_link(folder, turned):
+    apply(folder)
+    elsewhere = turned()
+    os.symlink(page.path(), elsewhere / "hermes-guard.prom")
+    apply(folder, state="absent")
+    assert os.path.islink(elsewhere / "hermes-guard.prom")
+
+
+def test_nothing_is_removed_if_the_way_is_turned_meanwhile(folder, turned, monkeypatch):
+    apply(folder)
+    real = manifest.save
+
+    def save(*given):
+        if not os.path.islink(folder):
+            (turned() / "hermes-guard.prom").write_text("of someone else")
+        real(*given)
+
+    monkeypatch.setattr(manifest, "save", save)
+    with pytest.raises(GuardError, match="symbolic link"):
+        apply(folder, state="absent")
+    assert (folder.resolve() / "hermes-guard.prom").read_text() == "of someone else"
+
+
+def test_what_the_account_of_the_exporter_calls_like_a_file_of_ours_stays(folder):
+    apply(folder)
+    (folder / ".hermes-guard.prom.7.tmp").mkdir()
+    os.symlink(page.path(), folder / ".hermes-guard.prom.8.tmp")
+    assert apply(folder, state="absent")["changed"]
+    assert os.listdir(folder) == [".hermes-guard.prom.7.tmp"]
+
+
+def test_doctor_follows_no_link_of_a_user(folder, turned):
+    elsewhere = turned()
+    os.symlink(page.path(), elsewhere / "hermes-guard.prom")
+    assert not page_link.is_ours(link(folder))
+
+
 def test_another_directory(folder, host):
     apply(folder)
     other = host / "other"
