@@ -85,6 +85,7 @@ def host(lab: Fleet) -> Growing:
         *("--tags", "all,metrics"),
         *("-e", "hermes_watchdog_action=alert"),
         *("-e", "hermes_watchdog_threshold=80%"),
+        *("-e", '{"hermes_watchdog_breaches": "1 of 1"}'),
         *("-e", "hermes_restart_timer_state=absent"),
     )
     assert done.returncode == 0, done.stdout

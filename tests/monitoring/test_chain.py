@@ -79,6 +79,10 @@ def test_from_a_breach_to_a_restart(
     chain.until("the alert is over in Alertmanager", lambda: not stack.known(**LABELS))
     said = conversation.finish()
     servers.wait("the end of the playbook", lambda: rulebook.said(RECAP))
+    alarm = host.ledger("alert")[0]
+    # "limit" if no check came between the threshold and 95 % of the limit.
+    assert alarm["code"] in ("threshold", "limit"), alarm
+    chain.also("the watchdog, which only alerts, has seen it above its threshold", alarm["time"])
     _show(chain, said, host, tables)
 
     (entry,) = host.ledger("restart")

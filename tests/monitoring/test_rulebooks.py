@@ -23,13 +23,10 @@ ACTS_ON = ("HermesGatewayMemoryLimitSoon", "HermesGatewayMemoryNearLimit", "Herm
 # What a start with these changes of the variables says; None: the variable is left out.
 REFUSED: dict[str, tuple[dict[str, str | None], str]] = {
     "no token": ({"hermes_events_token": None}, "'hermes_events_token' is undefined"),
-    "an empty token": ({"hermes_events_token": ""}, "a_hermes_events_token_of_32_or_more"),
     "a short token": ({"hermes_events_token": "x" * 31}, "a_hermes_events_token_of_32_or_more"),
     "no certificate": ({"hermes_events_certfile": None}, "'hermes_events_certfile' is undefined"),
     "no key": ({"hermes_events_keyfile": None}, "'hermes_events_keyfile' is undefined"),
-    "an empty certificate": ({"hermes_events_certfile": ""}, "No such file"),
     "a key that is not there": ({"hermes_events_keyfile": "/nowhere"}, "No such file"),
-    "no port": ({"hermes_events_port": None}, "'hermes_events_port' is undefined"),
 }
 
 
