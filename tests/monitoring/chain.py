@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import servers
 
-# From the gateway's growth to the end of the alert there are a drain and a start of Hermes.
-STEP_SECONDS = 120
+# The arbiter may drain for two minutes and wait for rest for one; on a loaded machine it does.
+STEP_SECONDS = 240
 LOOK_SECONDS = 0.2
 
 

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 TOP = Path(__file__).resolve().parents[2]
-# Beside everything else that a machine with two cores does, Java takes 11 s to start.
-PATIENCE_SECONDS = 60
+# Java starts in 3 s on a quiet machine, and in 30 s beside everything else that two cores may have to do.
+PATIENCE_SECONDS = 120
 
 
 class Missing(Exception):
