@@ -112,6 +112,10 @@ class Counters:
             return False
         return run is not None or "asked" not in self.run
 
+    def waits_for_journal(self, run: list[Any]) -> bool:
+        """Whether the journal was not asked yet about the end of a run before ``run``."""
+        return self.is_over(run) and "asked" not in self.run
+
     def add_oom_kills(self, kills: int) -> None:
         """Count kills that the counter of the cgroup could not show."""
         self.totals["oom_kills"] += kills

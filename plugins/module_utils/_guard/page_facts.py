@@ -65,7 +65,7 @@ def _of_run(one: Seen, counters: Counters, now: float) -> metrics.Facts:
     run, gateway, row = one.run, one.gateway, one.row
     if run is None or gateway is None:
         return {}
-    if row is not None:
+    if row is not None and not counters.waits_for_journal(run):
         counters.saw(run, row, now - (gateway.uptime_seconds or 0))
         # Without what its home says, if that did not answer.
         _keep_version(counters, row.get("version"), now)

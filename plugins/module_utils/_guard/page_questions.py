@@ -10,11 +10,12 @@ main process was killed, once after the end of each run; and one gateway a check
 from __future__ import annotations
 
 import contextlib
+import time
 
 from .._hermes import unit_journal
 from .._host import timers
 from .._host.errors import GuardError
-from . import history, page, verdict_cache
+from . import history, page, progress, verdict_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 KILLED = ("fe6faa94e7774663a0da52717891d8ef", "d989611b15e44c9dbf31e3c81256e4ed")
 # Runs between two checks. A user can write such entries about their own gateway.
 MOST_RUNS = 20
+# After so long no further systemd's entries are asked for: the step has 45 s, and each may take 20.
+JOURNAL_SECONDS = 10
 
 
 def ask(wanted: Wanted, now: float) -> None:
@@ -67,13 +70,27 @@ def _ask_journal(wanted: Wanted, now: float) -> None:
     if not over:
         return
     since = {settings.name: _last_seen(settings, one) for settings, one in over}
-    for _settings, one in over:
+    groups: dict[str, list[Seen]] = {}
+    # Those of one systemd together, and who has waited longest first: a user may make it take long.
+    for settings, one in sorted(over, key=lambda pair: since[pair[0].name]):
+        groups.setdefault(progress.manager(settings), []).append(one)
+    begun = time.monotonic()
+    for group in groups.values():
+        if time.monotonic() - begun > JOURNAL_SECONDS:
+            # The next check asks about the others.
+            return
+        _ask_about(group, since, now)
+
+
+def _ask_about(group: list[Seen], since: dict[str, float], now: float) -> None:
+    """Count the OOM kills of gateways that one systemd runs."""
+    gateways = [one.gateway for one in group if one.gateway is not None]
+    for one in group:
         if one.counters is not None:
             # First: what does not answer is not asked for the same time again.
             one.counters.keep("asked", now)
-    gateways = [one.gateway for _settings, one in over if one.gateway is not None]
-    found = unit_journal.read(list(gateways), min(since.values())).entries
-    for _settings, one in over:
+    found = unit_journal.read(list(gateways), min(since[one.name] for one in gateways)).entries
+    for one in group:
         if one.counters is not None and one.gateway is not None:
             after = [entry for entry in found if entry.time > since[one.gateway.name]]
             one.counters.add_oom_kills(killed_runs(after, one.gateway))

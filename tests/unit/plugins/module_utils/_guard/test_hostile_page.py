@@ -18,6 +18,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     memory_trend,
     page,
     page_now,
+    page_questions,
     supervised,
     verdict_cache,
 )
@@ -292,3 +293,46 @@ def test_gateway_whose_verdict_cannot_be_kept_is_not_the_first_one_for_ever(two,
     monkeypatch.setattr(files, "write_atomic", write)
     supervised.check(two)
     assert verdict_cache.NAME in judged and 'verdict="insufficient"} 1' in text()
+
+
+def test_user_whose_journal_is_slow_hides_no_kill_of_another(two, systemd, monkeypatch):
+    clock, answers, asked = [0.0], [], []
+
+    def read(gateways, _since):
+        asked.append([one.name for one in gateways])
+        clock[0] += 20
+        return journal.Answer([one for one in answers if one.fields["UNIT"] in asked_units()], [])
+
+    def asked_units():
+        return ["%s.service" % name for name in asked[-1]]
+
+    monkeypatch.setattr(unit_journal, "read", read)
+    monkeypatch.setattr(page_questions.progress, "manager", lambda one: one.name)
+    supervised.check(two)
+    entry = {
+        "MESSAGE_ID": page_questions.KILLED[0],
+        "UNIT": "b.service",
+        "_PID": "1",
+        "INVOCATION_ID": systemd.units["b.service"]["InvocationID"],
+    }
+    answers.append(journal.Entry(time.time() + 1, entry))
+    systemd._restart([one.unit for one in two])
+    monkeypatch.setattr(page_questions, "time", Clock(clock))
+    for _check in range(3):
+        supervised.check(two)
+    # One in a check, each of them once.
+    assert sorted(asked) == [["a"], ["b"]]
+    assert 'oom_kills_total{gateway="b"} 1' in text()
+    assert (
+        'start_time_seconds{gateway="a"}' in text() and 'start_time_seconds{gateway="b"}' in text()
+    )
+
+
+class Clock:
+    """A monotonic clock that stands still until someone moves it."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def monotonic(self):
+        return self.now[0]
