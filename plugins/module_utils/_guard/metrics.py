@@ -14,10 +14,10 @@ import math
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
+    from typing import Any, Dict, Union
 
     # A number, or numbers by their labels as label() writes them; None or {} if it is unknown.
-    Value = float | dict[str, float] | None
+    Value = Union[float, Dict[str, float], None]
     # The values by the name of the metric; of a gateway also its name, as "gateway".
     Facts = dict[str, Any]
 

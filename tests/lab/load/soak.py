@@ -20,7 +20,8 @@ TOP = pathlib.Path(__file__).resolve().parents[3]
 HOSTS = {"0.19.0": "alpha", "0.22.2": "zeta"}
 PLACE = "/opt/lab/load"
 FILES = ("accounting.py", "stubs.py", "drive.py")
-# The rest as the roles have it. A chat that is never quiet for a minute would have each restart wait for five of ten minutes, and then for a moment with few turns.
+# The rest as the roles have it. A chat that is never quiet for a minute would have each restart wait for five of ten minutes, and then for a
+# moment with few turns.
 CONFIGURATION = """[DEFAULT]
 wait_idle = %s
 
