@@ -188,7 +188,7 @@ class Counters:
         from . import ledger
 
         whole = content[: content.rfind(b"\n") + 1]
-        found = _after(whole, place.get("last", "").encode("latin-1"))
+        found = _after(whole, place.get("last", "").encode("latin-1", "replace"))
         since = 0.0
         if found is None:
             # The last entry is gone: what is later than it has not been counted.

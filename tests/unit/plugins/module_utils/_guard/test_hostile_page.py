@@ -336,3 +336,16 @@ class Clock:
 
     def monotonic(self):
         return self.now[0]
+
+
+def test_damaged_place_in_the_ledger_loses_no_gateway(two):
+    ledger.write(two[0].folder, "alert", "threshold", "x", trigger="watchdog")
+    supervised.check(two)
+    with open(os.path.join(two[0].folder, counters.NAME), encoding="utf-8") as handle:
+        record = json.load(handle)
+    record["ledger"].update(last="\ud800", seen=None)
+    put(two[0], counters.NAME, record)
+    lines, _good = supervised.check(two)
+    assert lines == [] and 'up{gateway="a"} 1' in text()
+    # It is the time that says what is new.
+    assert 'alerts_total{gateway="a",code="threshold"} 0' in text()
