@@ -14,11 +14,21 @@ import os
 import time
 
 from .._host import files, guard_program, proc
-from . import config, counters, last_seen, limits, metrics, page_facts, progress, verdict_cache
+from . import (
+    config,
+    counters,
+    file_lock,
+    last_seen,
+    limits,
+    metrics,
+    page_facts,
+    progress,
+    verdict_cache,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from typing import Any
 
     from .config import Settings
@@ -32,6 +42,25 @@ TIMERS = "/etc/systemd/system"
 def path() -> str:
     """The file that the page is written to."""
     return os.path.join(config.STATE, guard_program.PAGE)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[bool]:
+    """Whether no other check writes the page now: an operator may run one beside the timer's.
+
+    Both would begin with the same counters, and the one that ends last would take back what the
+    other has counted. To Prometheus, a counter that falls has begun anew.
+    """
+    try:
+        fd = file_lock.opened(os.path.join(config.STATE, guard_program.PAGE_LOCK))
+    except OSError:
+        # A disk that is read-only: write() says so.
+        yield True
+        return
+    try:
+        yield file_lock.taken(fd)
+    finally:
+        os.close(fd)
 
 
 def age() -> float | None:

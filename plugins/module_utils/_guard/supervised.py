@@ -129,8 +129,17 @@ def check(
 
     Those that have waited longest for a sample come first. ``faults`` are those of the
     configuration. ``full``: whether ``every`` has all gateways; the page of metrics is then written
-    in the end.
+    in the end, unless another check writes it.
     """
+    if not full:
+        return _complete(every, faults, False)
+    with page.alone() as ours:
+        return _complete(every, faults, ours)
+
+
+def _complete(
+    every: Collection[Settings], faults: Collection[str], full: bool
+) -> tuple[list[str], bool]:
     state = _Check(sorted(every, key=_last_turn), full)
     if faults:
         state.lines += faults

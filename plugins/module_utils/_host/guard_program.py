@@ -37,6 +37,8 @@ LOOK_UNTIL = "HERMES_GUARD_LOOK_UNTIL"
 FORMAT = "format"
 # In STATE: the page of metrics of the last check.
 PAGE = "hermes-guard.prom"
+# In STATE: held by the check that writes the page.
+PAGE_LOCK = "page.lock"
 # Seconds, as TimeoutStartSec of NAME-restart.service: waiting for a quiet moment, draining and two
 # starts have their own limits, far below it.
 RESTART_TIMEOUT = 7200

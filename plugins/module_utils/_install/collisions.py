@@ -23,6 +23,7 @@ _STATE = (
     config.SESSION_RECORD,
     guard_program.FORMAT,
     guard_program.PAGE,
+    guard_program.PAGE_LOCK,
     guard_program.PING_RECORD,
 )
 _SECTION = ("DEFAULT",)

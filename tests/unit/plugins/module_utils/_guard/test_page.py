@@ -136,6 +136,20 @@ def test_a_quiet_check_asks_nothing_and_writes_one_file(systemd, settings, home,
     assert found[short("up")] == 1
 
 
+def test_two_checks_at_the_same_time_write_one_page(systemd, settings, home):
+    """The counters of the one that ends last would lack what the other has counted."""
+    systemd.add_gateway(home)
+    one = settings()
+    check(one)
+    os.unlink(page.path())
+    with page.alone() as ours:
+        assert ours
+        assert supervised.check([one]) == ([], True)
+        assert not os.path.exists(page.path())
+    assert len(history.tail(one.folder, 9)) == 2, "the other check samples all the same"
+    assert check(one)[short("up")] == 1
+
+
 def test_check_of_one_gateway_writes_no_page(systemd, settings, home):
     systemd.add_gateway(home)
     one = settings()
