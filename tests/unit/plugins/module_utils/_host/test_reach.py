@@ -7,7 +7,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -23,12 +22,14 @@ def way(request, monkeypatch):
 
 
 @pytest.fixture
-def touched(monkeypatch, dead, way):
+def touched(monkeypatch, tmp_path, dead, way):
     """Paths with "dead" in them never answer; the paths that were looked at, by all children."""
     seen = dead("*dead*")
 
     def touch(path):
-        subprocess.run(["/bin/sh", "-c", reach._LOOK, "sh", path], check=True)
+        with open(tmp_path / "looked-at", "a", encoding="utf-8") as out:
+            out.write(path + "\n")
+        time.sleep(60 if "dead" in path else 0)
 
     monkeypatch.setattr(reach, "touch", touch)
     return seen
