@@ -155,7 +155,8 @@ def evidence(gateway):
 
 
 def _patient(contract):
-    contract.each_host(lambda host: host.configure(wait_idle="100s"))
+    # The second half of it waits for few turns only.
+    contract.each_host(lambda host: host.configure(wait_idle="160s"))
 
 
 @capability("time of the last message; restart while idle", _patient, workers=16)

@@ -163,20 +163,24 @@ class Restart:
         A gateway that drains refuses new messages until all of these turns have ended.
         """
         begun = time.monotonic()
-        most = self._turns()
+        most = self._turns() or 0
+
+        def is_lull() -> bool:
+            turns = self._turns()
+            if turns == 0:
+                # Someone may be writing, but nothing would be interrupted.
+                self.mode = "idle"
+            return (turns or 0) * seconds <= most * (time.monotonic() - begun)
+
         wait_until(
-            lambda: self._is_urgent() or self._turns() * seconds <= most * self._since(begun),
+            lambda: self._is_urgent() or is_lull(),
             seconds,
             LULL_LOOK_SECONDS,
             unless=self._has_ended,
         )
 
-    def _turns(self) -> int:
-        return state_file.runtime(self.gateway)["active_agents"] or 0
-
-    @staticmethod
-    def _since(moment: float) -> float:
-        return time.monotonic() - moment
+    def _turns(self) -> int | None:
+        return state_file.runtime(self.gateway)["active_agents"]
 
     def _is_urgent(self) -> bool:
         """Whether the watchdog wants that nothing is waited for any more."""

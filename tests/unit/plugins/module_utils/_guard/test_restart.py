@@ -123,6 +123,14 @@ def test_gateway_that_knows_no_drain_is_restarted_when_it_is_idle(
     assert systemd.calls == ["kill " + UNIT]
 
 
+def test_restart_between_two_turns_interrupts_nothing(systemd, settings, home, monkeypatch):
+    """A Hermes before 0.18.2 cannot drain, and a chat may never be quiet for a minute."""
+    monkeypatch.setattr(restart.drain, "write", lambda gateway: False)
+    monkeypatch.setattr(restart.database, "seconds_since_message", lambda gateway: 1)
+    systemd.add_gateway(home)
+    assert arbiter.restart(settings(wait_idle="1s"), "it leaks")["mode"] == "idle"
+
+
 @pytest.mark.parametrize("bound", [60, 0.3])
 def test_marker_stays_while_the_unit_runs_its_execstop(systemd, settings, home, monkeypatch, bound):
     """From 0.21.5 on a program runs there, for up to 2.3 s, before SIGTERM."""
