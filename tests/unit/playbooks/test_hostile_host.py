@@ -9,18 +9,13 @@ above the inventory, above inventory_hostname, and in front of names such as omi
 from __future__ import annotations
 
 import json
-import os
 import re
 import stat
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("ansible")
 
-PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 # The evil host is the first one: a task that runs once runs with the variables of that.
 EVIL, GOOD = "evil", "good"
 WHY = "it does not grow"
@@ -71,7 +66,7 @@ def facts(folder):
 
 
 @pytest.fixture
-def fleet(tmp_path, import_root):
+def fleet(tmp_path, ansible_playbook):
     """Runs playbooks on "good" and on hosts with the answers given; its result is the output."""
     secret = tmp_path / "secret"
     secret.mkdir(mode=0o700)
@@ -92,22 +87,11 @@ def fleet(tmp_path, import_root):
         book = tmp_path / "book.json"
         names = ["hermes_ops.gateway." + playbook for playbook in playbooks]
         book.write_text(json.dumps([{"import_playbook": name} for name in names]))
-        done = subprocess.run(
-            [str(PLAYBOOK), "-i", str(inventory), str(book), *words],
-            cwd=here,
-            env=dict(
-                os.environ,
-                PWD=str(here),
-                HOME=str(tmp_path),
-                ANSIBLE_COLLECTIONS_PATH=import_root,
-                ANSIBLE_LOCALHOST_WARNING="0",
-                ANSIBLE_NOCOLOR="1",
-            ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=300,
-            check=False,
+        done = ansible_playbook(
+            ["-i", str(inventory), str(book), *words],
+            here,
+            PWD=str(here),
+            ANSIBLE_LOCALHOST_WARNING="0",
         )
         assert stat.S_IMODE(secret.stat().st_mode) == 0o700 and not list(secret.iterdir())
         return done.stdout

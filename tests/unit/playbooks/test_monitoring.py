@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import pytest
 
 pytest.importorskip("ansible")
 
-PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 MONITORING = Path(__file__).resolve().parents[3] / "monitoring"
 
 # A systemd with one unit that runs and one that does not.
@@ -29,7 +27,7 @@ esac
 
 
 @pytest.fixture
-def play(tmp_path, import_root):
+def play(tmp_path, ansible_playbook):
     """Runs the playbook on hosts with variables of their own: what it printed, and each host's counts."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "etc").mkdir()
@@ -47,22 +45,11 @@ def play(tmp_path, import_root):
         group = {"hosts": hosts or {"one": {}}, "vars": every}
         inventory = {"all": {"children": {"monitoring": group}}}
         (tmp_path / "inventory.json").write_text(json.dumps(inventory))
-        done = subprocess.run(
-            [str(PLAYBOOK), "-i", "inventory.json", "hermes_ops.gateway.monitoring", *words],
-            cwd=tmp_path,
-            env=dict(
-                os.environ,
-                PATH="%s/bin:%s" % (tmp_path, os.environ["PATH"]),
-                HOME=str(tmp_path),
-                ANSIBLE_COLLECTIONS_PATH=import_root,
-                ANSIBLE_NOCOLOR="1",
-                ANSIBLE_PIPELINING="1",
-            ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=300,
-            check=False,
+        done = ansible_playbook(
+            ["-i", "inventory.json", "hermes_ops.gateway.monitoring", *words],
+            tmp_path,
+            PATH="%s/bin:%s" % (tmp_path, os.environ["PATH"]),
+            ANSIBLE_PIPELINING="1",
         )
         counts = {}
         for host in group["hosts"]:

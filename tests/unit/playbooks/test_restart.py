@@ -8,16 +8,11 @@ A host's Python notes what it is started for, and answers every module.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("ansible")
 
-PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 HOSTS = ("web1", "web2")
 ANSWER = {"changed": True, "ping": "pong", "restarts": []}
 NAME = "hermes-gateway-coder@ada"
@@ -28,7 +23,7 @@ cat %(answer)s
 
 
 @pytest.fixture
-def restart(tmp_path, import_root):
+def restart(tmp_path, ansible_playbook):
     """restart(LIMIT, **VARIABLES): (exit code, output, what the hosts were asked)."""
     asked, answer = tmp_path / "asked", tmp_path / "answer"
     answer.write_text(json.dumps(ANSWER))
@@ -47,25 +42,13 @@ def restart(tmp_path, import_root):
 
     def run(limit, **variables):
         asked.write_text("")
-        command = [str(PLAYBOOK), "hermes_ops.gateway.restart", "-i", str(inventory)]
-        command += ["-e", json.dumps(variables)] + (["--limit", limit] if limit else [])
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=dict(
-                os.environ,
-                HOME=str(tmp_path),
-                ANSIBLE_COLLECTIONS_PATH=import_root,
-                ANSIBLE_LOCALHOST_WARNING="0",
-                ANSIBLE_NOCOLOR="1",
-                ANSIBLE_PIPELINING="0",
-                ANSIBLE_KEEP_REMOTE_FILES="0",
-            ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=300,
-            check=False,
+        words = ["hermes_ops.gateway.restart", "-i", str(inventory), "-e", json.dumps(variables)]
+        done = ansible_playbook(
+            words + (["--limit", limit] if limit else []),
+            tmp_path,
+            ANSIBLE_LOCALHOST_WARNING="0",
+            ANSIBLE_PIPELINING="0",
+            ANSIBLE_KEEP_REMOTE_FILES="0",
         )
         return done.returncode, done.stdout, asked.read_text()
 
