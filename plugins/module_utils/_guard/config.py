@@ -284,5 +284,10 @@ def _paths(folder: str) -> list[str]:
 
 
 def _parser() -> configparser.ConfigParser:
-    # Other delimiters than the usual two would cost every check the time for one more pattern.
-    return configparser.ConfigParser(interpolation=None, strict=False)
+    return configparser.ConfigParser(
+        interpolation=None,
+        delimiters=("=",),
+        comment_prefixes=("#", ";"),
+        strict=False,
+        default_section="DEFAULT",
+    )
