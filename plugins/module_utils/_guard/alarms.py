@@ -265,13 +265,8 @@ def _is_entry(one: Any) -> bool:
     return (
         isinstance(one, dict)
         and all(isinstance(one.get(name), str) for name in ("event", "code", "reason"))
-        and _is_time(one.get("time"))
+        and ledger.is_time(one.get("time"))
     )
-
-
-def _is_time(value: object) -> bool:
-    """Whether ``value`` is a time that can be shown."""
-    return isinstance(value, (int, float)) and 0 <= value < 1e11
 
 
 def _sound_entry(one: dict[str, Any]) -> dict[str, Any]:
@@ -286,7 +281,7 @@ def _sound_alarm(one: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in one.items()
-        if name not in ("since", "told") or _is_time(value)
+        if name not in ("since", "told") or ledger.is_time(value)
     }
 
 

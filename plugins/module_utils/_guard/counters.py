@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 
-from .._host import files
+from .._host import display, files
 from .._host.errors import FileError
 from . import metrics
 
@@ -40,7 +40,6 @@ _KNOWN = {
 }
 # Bytes of the last line that are kept. With a longer one the file would become too large to read.
 _MOST_OF_LINE = 4096
-DAY_SECONDS = 86400
 # Versions of Hermes in a day that a user can make a series of, by restarts with another one.
 _MOST_VERSIONS = 4
 # What is kept of a run and is a number: when it began, what the counter of its cgroup and the least
@@ -102,7 +101,7 @@ class Counters:
 
         As policy.py counts: a clock that was set back leaves some in the future.
         """
-        near = [run for time, run in self._recent if abs(now - time) < DAY_SECONDS]
+        near = [run for time, run in self._recent if abs(now - time) < display.DAY]
         return len(set(near))
 
     def is_over(self, run: list[Any] | None) -> bool:
@@ -147,7 +146,7 @@ class Counters:
 
     def admits(self, version: str, now: float) -> bool:
         """Whether ``version`` may be on the page: each new one is a new series."""
-        near = {one: at for one, at in self._versions.items() if abs(now - at) < DAY_SECONDS}
+        near = {one: at for one, at in self._versions.items() if abs(now - at) < display.DAY}
         if version not in near and len(near) >= _MOST_VERSIONS:
             return False
         near.setdefault(version, now)

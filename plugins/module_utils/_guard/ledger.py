@@ -84,13 +84,12 @@ def entry_of(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     # A time that is none, as NaN and 1e300 are, would end in the face of whoever reads it.
-    if (
-        isinstance(one, dict)
-        and isinstance(one.get("time"), (int, float))
-        and 0 <= one["time"] < 1e11
-    ):
-        return one
-    return None
+    return one if isinstance(one, dict) and is_time(one.get("time")) else None
+
+
+def is_time(value: object) -> bool:
+    """Whether ``value`` is a time that can be shown."""
+    return isinstance(value, (int, float)) and 0 <= value < 1e11
 
 
 def restarts_since(folder: str, since: float) -> list[dict[str, Any]]:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 # Hermes suspends a session that was active in three restarts in a row, and counts starts within
 # 120 s: keep well away from both.
 FLOOR_SECONDS = 600
-DAY_SECONDS = 86400
 GONE = ("gone", "its unit is no longer there")
 
 
@@ -120,6 +119,6 @@ def _restarts_of_a_day(folder: str, now: float) -> list[dict[str, Any]]:
     """
     return [
         entry
-        for entry in ledger.restarts_since(folder, now - DAY_SECONDS)
-        if entry["time"] < now + DAY_SECONDS
+        for entry in ledger.restarts_since(folder, now - display.DAY)
+        if entry["time"] < now + display.DAY
     ]

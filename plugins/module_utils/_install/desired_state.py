@@ -10,14 +10,11 @@ import stat
 from typing import Any, NamedTuple, Sequence
 
 from .._hermes import discovery
-from .._host import unit_files
+from .._host import files, unit_files
 from .._host.errors import GuardError
 
 # A unit of all gateways of a user, or of the host.
 SLICE = ".slice"
-# The permissions of group and others.
-OTHERS = 0o077
-
 
 # In place of permissions: the file is a symbolic link, and its content is the target.
 LINK = stat.S_IFLNK | 0o777
@@ -52,7 +49,7 @@ def of_files(
         _check_drop_in(path)
         content = _with_secrets(one["content"], secrets)
         file = File(content.encode("utf-8"), _permissions(path, one["mode"]))
-        if content != one["content"] and file.mode & OTHERS:
+        if content != one["content"] and file.mode & files.OTHERS:
             raise GuardError(
                 "files: %s has a secret in it and the mode %04o; allowed: 0600" % (path, file.mode)
             )
