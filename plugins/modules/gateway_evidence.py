@@ -31,12 +31,13 @@ options:
         to put another folder in its place.
     type: path
     required: true
-  names:
+  gateways:
     description:
       - The names of the gateways that are wanted. All of the host where the list is empty.
     type: list
     elements: str
     default: []
+    aliases: [names]
 attributes:
   check_mode:
     support: full
@@ -149,13 +150,13 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "dest": {"type": "path", "required": True},
-            "names": {"type": "list", "elements": "str", "default": []},
+            "gateways": {"type": "list", "elements": "str", "default": [], "aliases": ["names"]},
         },
         supports_check_mode=True,
     )
     try:
         answer = gateway_evidence.bundle(
-            module.params["dest"], module.params["names"], module.check_mode
+            module.params["dest"], module.params["gateways"], module.check_mode
         )
     except GuardError as exc:
         module.fail_json(msg=str(exc))

@@ -22,12 +22,13 @@ extends_documentation_fragment:
   - hermes_ops.gateway.attributes
   - hermes_ops.gateway.attributes.info
 options:
-  names:
+  gateways:
     description:
       - The names of the gateways that are wanted. All of the host where the list is empty.
     type: list
     elements: str
     default: []
+    aliases: [names]
 requirements:
   - psutil (C(python3-psutil)), which the role P(hermes_ops.gateway.hermes_guard#role) installs.
     Without it RV(gateways[].memory.pss_bytes) and RV(gateways[].memory.uss_bytes) are null.
@@ -291,13 +292,15 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"names": {"type": "list", "elements": "str", "default": []}},
+        argument_spec={
+            "gateways": {"type": "list", "elements": "str", "default": [], "aliases": ["names"]}
+        },
         supports_check_mode=True,
     )
     if gateway_info.psutil is None:
         module.warn("%s pss_bytes and uss_bytes are null." % missing_required_lib("psutil"))
     try:
-        module.exit_json(changed=False, **gateway_info.collect(module.params["names"]))
+        module.exit_json(changed=False, **gateway_info.collect(module.params["gateways"]))
     except GuardError as exc:
         module.fail_json(msg=str(exc))
 

@@ -30,13 +30,14 @@ attributes:
     details:
       - A second restart within ten minutes is refused, a later one is done.
 options:
-  names:
+  gateways:
     description:
       - The names of the gateways to restart, one after the other.
       - All that are guarded on the host, where the list is empty.
     type: list
     elements: str
     default: []
+    aliases: [names]
   reason:
     description:
       - Why. It is kept in the gateway's ledger.
@@ -58,7 +59,7 @@ EXAMPLES = r"""
 
 - name: Restart one at once
   hermes_ops.gateway.gateway_restart:
-    names:
+    gateways:
       - hermes-gateway-coder@ada
     reason: its memory is at the limit
     now: true
@@ -118,7 +119,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "names": {"type": "list", "elements": "str", "default": []},
+            "gateways": {"type": "list", "elements": "str", "default": [], "aliases": ["names"]},
             "reason": {"type": "str", "required": True},
             "now": {"type": "bool", "default": False},
         },
@@ -126,7 +127,10 @@ def main() -> None:
     )
     try:
         result = gateway_restart.restart(
-            module.params["names"], module.params["reason"], module.params["now"], module.check_mode
+            module.params["gateways"],
+            module.params["reason"],
+            module.params["now"],
+            module.check_mode,
         )
     except GuardError as exc:
         module.fail_json(msg=str(exc))

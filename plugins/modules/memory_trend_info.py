@@ -18,13 +18,14 @@ extends_documentation_fragment:
   - hermes_ops.gateway.attributes
   - hermes_ops.gateway.attributes.info
 options:
-  names:
+  gateways:
     description:
       - The names of the gateways that are wanted. All that are configured on the host where the
         list is empty.
     type: list
     elements: str
     default: []
+    aliases: [names]
   points:
     description:
       - How many points of its history to return of each gateway for a chart, V(300) at most. None
@@ -281,16 +282,19 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "names": {"type": "list", "elements": "str", "default": []},
+            "gateways": {"type": "list", "elements": "str", "default": [], "aliases": ["names"]},
             "points": {"type": "int", "default": 0},
             "since": {"type": "str"},
         },
         supports_check_mode=True,
     )
     try:
-        module.exit_json(changed=False, **memory_trend.collect(**module.params))
+        answer = memory_trend.collect(
+            module.params["gateways"], module.params["points"], module.params["since"]
+        )
     except GuardError as exc:
         module.fail_json(msg=str(exc))
+    module.exit_json(changed=False, **answer)
 
 
 if __name__ == "__main__":

@@ -24,12 +24,13 @@ extends_documentation_fragment:
   - hermes_ops.gateway.attributes
   - hermes_ops.gateway.attributes.info
 options:
-  names:
+  gateways:
     description:
       - The names of the gateways that are wanted. All of the host where the list is empty.
     type: list
     elements: str
     default: []
+    aliases: [names]
   hours:
     description:
       - How far to look back, in hours.
@@ -166,13 +167,13 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._oom import oom
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "names": {"type": "list", "elements": "str", "default": []},
+            "gateways": {"type": "list", "elements": "str", "default": [], "aliases": ["names"]},
             "hours": {"type": "int", "default": 24},
         },
         supports_check_mode=True,
     )
     try:
-        answer = oom_info.collect(module.params["names"], module.params["hours"])
+        answer = oom_info.collect(module.params["gateways"], module.params["hours"])
     except GuardError as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(changed=False, **answer)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,43 @@ def test_action_group_lists_every_module():
         path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py") if path.stem != "__init__"
     )
     assert load("meta/runtime.yml")["action_groups"]["gateway"] == modules
+
+
+MODULES = sorted(path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_takes_gateways_so_that_a_default_of_the_group_suits_all(monkeypatch, name):
+    validator = pytest.importorskip("ansible.module_utils.common.arg_spec").ArgumentSpecValidator
+    module = importlib.import_module(
+        "ansible_collections.hermes_ops.gateway.plugins.modules." + name
+    )
+    specs = []
+
+    def keep(argument_spec, **_kwargs):
+        specs.append(argument_spec)
+        raise InterruptedError
+
+    monkeypatch.setattr(module, "AnsibleModule", keep)
+    with pytest.raises(InterruptedError):
+        module.main()
+    asked = dict(
+        {option: "x" for option, spec in specs[0].items() if spec.get("required")},
+        gateways=["hermes-gateway"],
+    )
+    if name == "guard_component":
+        asked["component"] = "watchdog"
+    result = validator(specs[0]).validate(asked)
+    assert result.error_messages == []
+    assert result.validated_parameters["gateways"] == ["hermes-gateway"]
+    # What it was called before.
+    if "aliases" in specs[0]["gateways"]:
+        asked["names"] = asked.pop("gateways")
+        assert validator(specs[0]).validate(asked).validated_parameters["gateways"] == (
+            ["hermes-gateway"]
+        )
+    documented = yaml.safe_load(module.DOCUMENTATION)["options"]["gateways"]
+    assert documented.get("aliases") == specs[0]["gateways"].get("aliases")
 
 
 def test_no_ignore_file():

@@ -54,7 +54,7 @@ def collect(names: list[str]) -> dict[str, Any]:
     return {
         "gateways": [
             _describe(one, managed.get((one.name, one.scope)), problem is None, patience)
-            for one in choice.select("names", names, found, discovery.NOT_HERE)
+            for one in choice.select("gateways", names, found, discovery.NOT_HERE)
         ],
         "host": proc.host_memory(),
         "guard_problem": problem,

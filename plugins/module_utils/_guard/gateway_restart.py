@@ -30,7 +30,7 @@ def restart(
     What the module gateway_restart returns, and ``failures``.
     """
     configured = config.load()
-    chosen = choice.select("names", names, configured.values(), "is not guarded on this host")
+    chosen = choice.select("gateways", names, configured.values(), "is not guarded on this host")
     if not configured or not os.path.exists(config.PROGRAM):
         return {"changed": False, "restarts": [], "failures": [], "skipped_because": NOT_HERE}
     entries = _predicted(chosen) if check_mode else _one_by_one(chosen, reason, emergency)

@@ -48,7 +48,9 @@ def collect(names: list[str], points: int = 0, since: str | None = None) -> dict
         change = None if since is None else comparison.moment(since)
     except ValueError as exc:
         raise SettingError("since: %s" % exc) from exc
-    chosen = choice.select("names", names, config.load().values(), "is not configured on this host")
+    chosen = choice.select(
+        "gateways", names, config.load().values(), "is not configured on this host"
+    )
     answer = {"trends": of_gateways(chosen, points)}
     if since is not None:
         answer["changes"] = of_change(chosen, change)

@@ -143,7 +143,7 @@ def find_named(names: Collection[str] = ()) -> list[Gateway]:
     # Not at the top: a check that runs every minute needs no choice.
     from .._host import choice
 
-    return choice.select("names", names, find_gateways(), NOT_HERE)
+    return choice.select("gateways", names, find_gateways(), NOT_HERE)
 
 
 def without_unsafe(gateways: Collection[Gateway]) -> tuple[list[Gateway], list[Gateway]]:

@@ -156,7 +156,7 @@ def test_name_that_no_gateway_has(host):
     with pytest.raises(SettingError) as raised:
         gateway_info.collect(["nobody"])
     assert str(raised.value) == (
-        "names: 'nobody' is no gateway on this host; there are: hermes-gateway, hermes-gateway-gone"
+        "gateways: 'nobody' is no gateway on this host; there are: hermes-gateway, hermes-gateway-gone"
     )
 
 
