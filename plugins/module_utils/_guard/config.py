@@ -48,6 +48,7 @@ SHORTEST_INTERVAL = 5
 LONGEST_WAIT = 3600
 SESSION_RECORD = guard_program.SESSION_RECORD
 ACTIONS = ("restart", "alert")
+_TIMES = ("time", "interval", "wait")
 EVERY = ("6h", "12h", "24h", "auto")
 
 
@@ -108,14 +109,17 @@ class Settings:
         return self.name + "-restart.timer"
 
 
-def value_of(key: str, text: object, where: str | None) -> Any:
+def value_of(key: str, text: object, where: str | None, strict: bool = False) -> Any:
     """``text`` of setting ``key`` as a value.
 
     SettingError names the role variable, ``where`` it was found (None: not in a file yet) and what
-    is allowed.
+    is allowed. ``strict`` is for what a role writes: a time needs a unit there. A host that has a
+    file with an older one goes on with it.
     """
     option, _default, kind = KEYS[key]
     try:
+        if strict and kind in _TIMES:
+            quantity.check_time_unit(text)
         return _parsed(kind, str(text).strip())
     except ValueError as exc:
         place = option if where is None else "%s (%s in %s)" % (option, key, where)
@@ -126,7 +130,7 @@ def _parsed(kind: str, text: str) -> Any:
     """``text`` as a value of ``kind``; ValueError says what is allowed."""
     if kind == "size":
         return quantity.size(text, proc.host_memory()["total_bytes"]) if text else None
-    if kind in ("time", "interval", "wait"):
+    if kind in _TIMES:
         value = quantity.seconds(text)
         # A timer with no time in between would never stop firing.
         if kind == "interval" and value < SHORTEST_INTERVAL:
@@ -149,7 +153,7 @@ def check_option(option: str, value: object) -> None:
     """Raise SettingError if ``value`` is not right for ``option``, a variable of any role."""
     for key, (name, _default, _kind) in KEYS.items():
         if name == option:
-            value_of(key, value, None)
+            value_of(key, value, None, strict=True)
             return
     if option == "hermes_restart_timer_every":
         if str(value) not in EVERY:
@@ -177,7 +181,7 @@ def check_text(text: str, where: str) -> None:
     for section in [parser.defaults()] + sections:
         for key in KEYS:
             if key in section:
-                value_of(key, section[key], where)
+                value_of(key, section[key], where, strict=True)
 
 
 def section(gateway: Gateway) -> str:

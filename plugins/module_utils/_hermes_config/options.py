@@ -77,6 +77,7 @@ def cache_budget(text: str) -> int | None:
     if word in ("", AUTO):
         return None
     try:
+        quantity.check_size_unit(word)
         return max(1, quantity.size(word, proc.host_memory()["total_bytes"]) // display.MB)
     except ValueError as exc:
         raise SettingError('%s: %s, "auto", or empty for none' % (CACHE, exc)) from exc

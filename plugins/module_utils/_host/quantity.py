@@ -34,9 +34,9 @@ ALLOWED_SIZE = (
     'a share of RAM from "1%" to "100%", or an amount such as "2048M" or "2G" '
     "(K, M, G, T; a bare number means MB)"
 )
-ALLOWED_TIME = (
-    'a time such as "90s", "5min", "12h", "1h 30min" or "2d" (a bare number means seconds)'
-)
+ALLOWED_TIME = 'a time such as "90s", "5min", "12h", "1h 30min" or "2d"'
+# A number without a unit that may be a share whose "%" was forgotten: no gateway runs in so few MB.
+MOST_SHARE = 100
 ALLOWED_BREACHES = '"N of M" with 1 <= N <= M <= 60, such as "3 of 5"'
 
 
@@ -75,6 +75,32 @@ def seconds(text: str) -> int:
     if words and not rest and len(text) <= 40 and all(unit in _TIMES for _amount, unit in words):
         return sum(int(amount) * _TIMES[unit] for amount, unit in words)
     raise ValueError("%r is no time; allowed: %s" % (text, ALLOWED_TIME))
+
+
+def check_time_unit(text: object) -> None:
+    """ValueError for a time such as "5" or "1h 30". What a host has in its files may be so."""
+    for amount, unit in re.findall(r"([0-9]+) ?([a-z]*)", str(text).strip()):
+        if not unit and int(amount):
+            raise ValueError(
+                "invalid time %r: %s has no unit: expected %s" % (str(text), amount, ALLOWED_TIME)
+            )
+
+
+def bare_number(text: object) -> float | None:
+    """The number that ``text`` is, without a unit; None for anything else."""
+    word = str(text).strip()
+    return float(word) if re.match(r"^[0-9]{1,15}(\.[0-9]{1,15})?$", word) else None
+
+
+def check_size_unit(text: object) -> None:
+    """ValueError for a size such as "50", which means MB and may be meant as a share."""
+    number = bare_number(text)
+    if number is not None and 0 < number <= MOST_SHARE:
+        word = str(text).strip()
+        raise ValueError(
+            'invalid size %r: it has no unit: expected "%s%%" of RAM or "%sM"'
+            % (str(text), word, word)
+        )
 
 
 def breaches(text: str) -> Breaches:

@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from .._guard import config
-from .._host import proc, timers
+from .._host import display, proc, timers
 from .._host.errors import GuardError, SettingError
 from . import manifest, memory_limit, metrics_link
 from .desired_state import DesiredState
@@ -46,13 +46,28 @@ def _check_calendars(events: object) -> None:
     for expression in map(str, events if isinstance(events, list) else [events] if events else []):
         if "OnCalendar=" + expression in known:
             continue
-        problem = timers.calendar_problem(expression)
+        problem = _number(expression) or timers.calendar_problem(expression)
         if problem:
             raise SettingError(
                 '%s: %r is no calendar event: %s; allowed: what "systemd-analyze calendar" takes,'
                 ' such as "04:00" (in quotes) or "Mon *-*-* 03:30"'
                 % (CALENDARS, expression, problem)
             )
+
+
+def _number(expression: str) -> str | None:
+    """Why a number is no calendar event, as YAML makes one of 16:00; None for all else."""
+    if not expression.isdigit():
+        return None
+    number = int(expression)
+    # Of a time of the day YAML 1.1 makes minutes, or seconds of one with seconds.
+    if number < 24 * 60:
+        written = "%d:%02d" % divmod(number, 60)
+    elif number < display.DAY:
+        written = "%d:%02d:%02d" % (number // 3600, number // 60 % 60, number % 60)
+    else:
+        return "it is a number"
+    return 'it is a number, which YAML makes of %s without quotes; write "%s"' % (written, written)
 
 
 def check_files(changes: dict[str, Change]) -> None:

@@ -47,17 +47,17 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
 def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     options = change.options(parameters)
     chosen = change.select(parameters)
-    gateways = chosen.gateways
+    gateways, above = chosen.gateways, []
     if gateways:
         state_format.check()
-        threshold.check_threshold(options, gateways)
+        above = threshold.check_threshold(options, gateways)
     desired = _desired(parameters["files"], gateways)
     plan = change.plan(manifest.BASE, desired, options, check_mode)
     if parameters["state"] == "absent":
         result = _remove(plan, check_mode)
     else:
         result = change.carry_out(plan, check_mode)
-    notes = chosen.notes + result["notes"]
+    notes = chosen.notes + above + result["notes"]
     result.update(change.skipped_because(parameters, chosen))
     recommended = None
     if options.get(EVERY) == "auto":

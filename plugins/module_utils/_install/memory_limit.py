@@ -33,6 +33,7 @@ def amount(option: str, text: object, total_bytes: int) -> int | None:
     if option == SWAP_MAX and words == "0":
         return 0
     try:
+        quantity.check_size_unit(words)
         return max(1, quantity.size(words, total_bytes) // display.MB) * display.MB
     except ValueError as exc:
         raise SettingError("%s: %s" % (option, exc)) from exc

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A threshold of the watchdog's that is above the limit of a host or of a gateway."""
+"""A threshold of the watchdog's that suits neither the host nor what its gateways use."""
 
 from __future__ import annotations
 
@@ -9,22 +9,85 @@ from typing import Any
 
 from .._guard import config, limits
 from .._hermes import discovery
-from .._host import cgroup, display, proc
+from .._host import cgroup, display, proc, quantity, tree
 from .._host.errors import SettingError
 from . import memory_limit
 
 THRESHOLD = "hermes_watchdog_threshold"
+ACTION = "hermes_watchdog_action"
 
 
-def check_threshold(options: dict[str, Any], gateways: list[discovery.Gateway]) -> None:
-    """SettingError for a threshold of the watchdog's that is never reached on this host.
+def check_threshold(options: dict[str, Any], gateways: list[discovery.Gateway]) -> list[str]:
+    """A note on each gateway that uses more than the threshold of the watchdog's now.
 
-    A limit that a user has set on a unit of their own is that user's business: doctor reports it.
+    SettingError for a threshold that is never reached on this host, and for a number without a unit
+    unless all gateways use less.
     """
     text = options.get(THRESHOLD)
     size = config.value_of("threshold", text, None) if text is not None else None
     if size is None:
-        return
+        return []
+    _check_reached(str(text), size, options, gateways)
+    used = {gateway.name: footprint for gateway in gateways if (footprint := _footprint(gateway))}
+    above = sorted(name for name in used if used[name] >= size)
+    if quantity.bare_number(text) is None:
+        return [_outcome(str(text), size, name, used[name], options) for name in above]
+    _check_unit(str(text), size, above, used)
+    return []
+
+
+def _check_unit(text: str, size: int, above: list[str], used: dict[str, int]) -> None:
+    """SettingError for "50", unless all gateways are known to use less."""
+    if above:
+        word = text.strip()
+        raise SettingError(
+            "%s: invalid size %r: it has no unit, and %s is less than %s uses now (%s): expected"
+            ' "%s%%" of RAM or "%sM"'
+            % (
+                THRESHOLD,
+                text,
+                display.megabytes(size),
+                above[0],
+                display.megabytes(used[above[0]]),
+                word,
+                word,
+            )
+        )
+    if not used:
+        # None of them runs: nothing says that it is too little.
+        try:
+            quantity.check_size_unit(text)
+        except ValueError as exc:
+            raise SettingError("%s: %s" % (THRESHOLD, exc)) from exc
+
+
+def _outcome(text: str, size: int, name: str, used: int, options: dict[str, Any]) -> str:
+    does = "restarts it"
+    if str(options.get(ACTION)) == "alert":
+        does = "raises an alarm"
+    return "%s: %s is %s on this host, and %s uses %s now: the watchdog %s if that goes on" % (
+        THRESHOLD,
+        text,
+        display.megabytes(size),
+        name,
+        display.megabytes(used),
+        does,
+    )
+
+
+def _footprint(gateway: discovery.Gateway) -> int | None:
+    """What the watchdog compares, in bytes; None if the gateway does not run."""
+    used = tree.memory(gateway.pid, gateway.control_group) if gateway.pid else None
+    return None if used is None else used.rss_bytes + used.swap_bytes
+
+
+def _check_reached(
+    text: str, size: int, options: dict[str, Any], gateways: list[discovery.Gateway]
+) -> None:
+    """SettingError for a threshold that is never reached on this host.
+
+    A limit that a user has set on a unit of their own is that user's business: doctor reports it.
+    """
     container = cgroup.limit("/")
     most = [(proc.host_memory()["total_bytes"], "the RAM of this host")]
     most += [(container.bytes, "the limit of the container that this host is")] if container else []

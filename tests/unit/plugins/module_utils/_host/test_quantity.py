@@ -110,3 +110,31 @@ def test_breaches(text, expected):
 def test_breaches_that_are_refused(text):
     with pytest.raises(ValueError, match="1 <= N <= M <= 60"):
         quantity.breaches(text)
+
+
+@pytest.mark.parametrize("text", ["5", 300, "1h 30", "90 5min"])
+def test_time_without_a_unit_is_refused_in_a_variable(text):
+    with pytest.raises(ValueError, match="has no unit: expected a time such as"):
+        quantity.check_time_unit(text)
+    # A file that is on a host already still means what it meant.
+    assert quantity.seconds(text) > 0
+
+
+@pytest.mark.parametrize("text", ["0", 0, "90s", "1h 30min", "5 min", "no time"])
+def test_time_with_a_unit_or_none_at_all(text):
+    quantity.check_time_unit(text)
+
+
+@pytest.mark.parametrize("text", ["50", 50, "0.5", "100", " 80 "])
+def test_size_without_a_unit_that_may_be_meant_as_a_share(text):
+    with pytest.raises(
+        ValueError,
+        match='it has no unit: expected "%s%%" of RAM or "%sM"'
+        % (str(text).strip(), str(text).strip()),
+    ):
+        quantity.check_size_unit(text)
+
+
+@pytest.mark.parametrize("text", ["50%", "50M", "101", 2048, "0", "", "x"])
+def test_size_that_is_no_share(text):
+    quantity.check_size_unit(text)

@@ -904,6 +904,104 @@ def test_threshold_that_is_never_reached(host, guard, systemd, ram, threshold, w
         refused(parameters, host, systemd, "hermes_watchdog_threshold", threshold, what, "allowed")
 
 
+@pytest.fixture
+def used(monkeypatch):
+    """used(MB): what every gateway that runs uses, its swap being 4 MB of it."""
+
+    def set_(megabytes):
+        tree = threshold_module.tree.Tree({}, (megabytes - 4) << 20, 4 << 20)
+        monkeypatch.setattr(threshold_module.tree, "memory", lambda pid, group: tree)
+
+    return set_
+
+
+def test_threshold_without_a_unit_that_is_less_than_a_gateway_uses(host, guard, systemd, ram, used):
+    """ "50" for "50%" restarted a gateway that idles at 94 MB until the daily cap."""
+    used(94)
+    for text in ("50", 50, "94", "0.5"):
+        refused(
+            guard(options={"hermes_watchdog_threshold": text}),
+            host,
+            systemd,
+            "hermes_watchdog_threshold: invalid size %r: it has no unit, and " % str(text),
+            "is less than hermes-gateway uses now (94 MB): expected",
+            '"%s%%" of RAM or "%sM"' % (text, text),
+        )
+    assert apply(guard(options={"hermes_watchdog_threshold": "95"}))["notes"] == []
+    assert apply(guard(options={"hermes_watchdog_threshold": "50%"}))["notes"] == []
+
+
+def test_threshold_without_a_unit_if_no_gateway_runs(host, guard, systemd, ram):
+    systemd.stop("hermes-gateway.service")
+    refused(
+        guard(options={"hermes_watchdog_threshold": "50"}),
+        host,
+        systemd,
+        "hermes_watchdog_threshold: invalid size '50': it has no unit",
+        '"50%" of RAM or "50M"',
+    )
+    assert apply(guard(options={"hermes_watchdog_threshold": 400}))["changed"]
+
+
+@pytest.mark.parametrize(
+    ("action", "does"), [("restart", "restarts it"), ("alert", "raises an alarm")]
+)
+def test_threshold_below_what_a_gateway_uses_is_a_warning(host, guard, ram, used, action, does):
+    used(94)
+    options = {"hermes_watchdog_threshold": "50M", "hermes_watchdog_action": action}
+    for check_mode in (True, False, False):
+        assert apply(guard(options=options), check_mode)["notes"] == [
+            "hermes_watchdog_threshold: 50M is 50 MB on this host, and hermes-gateway uses 94 MB"
+            " now: the watchdog %s if that goes on" % does
+        ]
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["hermes_watchdog_interval", "hermes_watchdog_cooldown", "hermes_restart_timer_wait_idle"],
+)
+def test_time_without_a_unit(host, guard, systemd, option):
+    refused(
+        guard(options={option: 5}),
+        host,
+        systemd,
+        option,
+        "invalid time '5': 5 has no unit",
+        '"5min"',
+    )
+    assert apply(guard(options={option: "5min"}))["changed"]
+
+
+def test_time_without_a_unit_in_the_file_of_a_role(host, guard, timer, systemd):
+    """The variables of a role in a playbook's list of roles are seen there only."""
+    apply(guard())
+    parameters = timer()
+    for file in parameters["files"]:
+        if file["path"].endswith(".conf"):
+            file["content"] += "min_uptime = 120\n"
+    refused(parameters, host, systemd, "hermes_restart_timer_min_uptime", "120 has no unit")
+
+
+def test_share_of_the_memory_limit_without_its_sign(host, guard, systemd, ram):
+    for option in ("hermes_memory_limit_max", "hermes_memory_limit_high"):
+        refused(
+            guard(options={option: "80"}), host, systemd, option, "it has no unit", '"80%" of RAM'
+        )
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(960, "16:00"), (240, "4:00"), ([57600], "16:00:00")], ids=str
+)
+def test_time_that_yaml_took_for_a_number(host, guard, systemd, value, written):
+    """ "04:00" without quotes stays a text, as YAML has it, and 16:00 is sixteen times sixty."""
+    refused(
+        guard(options={"hermes_restart_timer_at": value}),
+        host,
+        systemd,
+        'a number, which YAML makes of %s without quotes; write "%s"' % (written, written),
+    )
+
+
 def test_threshold_above_the_limit_of_a_gateway(host, guard, systemd, ram, monkeypatch):
     """The kernel would act before the watchdog; unless this play sets another limit."""
     limit = threshold_module.cgroup.Limit(600 << 20, "MemoryMax")
