@@ -142,6 +142,13 @@ memory:
     available_bytes: 1482567680
     swap_total_bytes: 0
     total_bytes: 2084569088
+seed:
+  description:
+    - A text that is the host's own and stays the same, made from its machine ID. The times of its
+      restarts follow from it.
+  returned: success
+  type: str
+  sample: 5d3a1c9e07b2f486
 notes:
   description:
     - What of the desired state this host cannot do, or not yet. Each is given as a warning too.

@@ -81,12 +81,18 @@ HOSTS = {
     "pinged": ([gateway()], {"hermes_watchdog_ping_url": "https://h/token@h"}),
     "empty": ([], {}),
     "limits": ([gateway()], {"hermes_memory_limit_high": "90%"}),
+    "host": ([gateway()], {}),
+    "host.example.com": ([gateway()], {}),
     "string": ([gateway()], {"hermes_restart_timer_at": "04:00"}),
     "list": ([gateway()], {"hermes_restart_timer_at": ["04:00"]}),
     "unjudged": ([{"name": "x"}], AUTO),
     "judged": ([gateway(recommended_every=None)], AUTO),
     "threshold": ([gateway()], dict(AUTO, _hermes_watchdog_result={"changed": True})),
 }
+
+
+# One host in two inventories, and a hostile answer.
+SEEDS = {"host": "5d3a1c9e07b2f486", "host.example.com": "5d3a1c9e07b2f486", "hostile": RUN}
 
 
 def run(root, import_root, inventory):
@@ -126,7 +132,7 @@ def folder(tmp_path_factory, import_root):
     hosts = {}
     for name, (gateways, variables) in HOSTS.items():
         memory = {"total_bytes": 1 << 30, "swap_total_bytes": 0, "available_bytes": 0}
-        answer = json.dumps({"gateways": gateways, "memory": memory})
+        answer = json.dumps({"gateways": gateways, "memory": memory, "seed": SEEDS.get(name, name)})
         (root / (name + ".answer")).write_text(answer)
         hosts[name] = dict(values, **variables)
     (root / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
@@ -287,6 +293,13 @@ def test_limits_that_are_wrong_are_left_for_the_module_to_refuse(found):
 def test_one_time_is_one_event(found, host):
     lines = found(host)["hermes_restart_timer"][1]["content"].splitlines()
     assert [one for one in lines if one.startswith("OnCalendar=")] == ["OnCalendar=04:00"]
+
+
+def test_hour_of_a_host_is_the_same_by_any_name_in_an_inventory(found):
+    """It once moved at each run from another inventory."""
+    timers = [found(name)["hermes_restart_timer"][1] for name in ("host", "host.example.com")]
+    assert timers[0] == timers[1]
+    assert found("secret")["hermes_restart_timer"][1]["content"] != timers[0]["content"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from typing import Any
@@ -28,6 +29,7 @@ from . import plan as plans
 from .desired_state import DesiredState, File, drop_in_directory, of_files
 
 EVERY = "hermes_restart_timer_every"
+MACHINE_ID = "/etc/machine-id"
 # How long a removal waits for the restart of a gateway that an operator has typed. Longer than the
 # pause that a drained gateway gets; one that waits for a quiet moment may take an hour.
 LOCK_SECONDS = 60
@@ -70,6 +72,7 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         result,
         gateways=[_described(gateway, recommended) for gateway in gateways],
         memory=proc.host_memory(),
+        seed=_seed(),
         psutil=checks.has_psutil(),
         jemalloc=checks.has_jemalloc(),
         package_manager=_package_manager(),
@@ -170,6 +173,15 @@ def _clear_state() -> None:
         else:
             os.unlink(path)
     files.remove_if_empty(config.STATE)
+
+
+def _seed() -> str:
+    """A text that is this host's own and stays the same, by whatever name an inventory has it.
+
+    Not the machine ID itself: machine-id(5) asks to keep that on the host.
+    """
+    own = (proc.read(MACHINE_ID) or "").strip() or os.uname().nodename
+    return hashlib.sha256(b"hermes_ops.gateway " + own.encode()).hexdigest()[:16]
 
 
 def _package_manager() -> str:

@@ -904,6 +904,27 @@ def test_threshold_that_is_never_reached(host, guard, systemd, ram, threshold, w
         refused(parameters, host, systemd, "hermes_watchdog_threshold", threshold, what, "allowed")
 
 
+def test_seed_is_of_the_host_and_does_not_tell_its_machine_id(host, guard, tmp_path, monkeypatch):
+    seeds = []
+    for text in (
+        "0123456789abcdef0123456789abcdef\n",
+        "0123456789abcdef0123456789abcdee\n",
+        "",
+        None,
+    ):
+        path = tmp_path / "machine-id"
+        if text is not None:
+            path.write_text(text)
+        else:
+            path.unlink()
+        monkeypatch.setattr(base, "MACHINE_ID", str(path))
+        seeds.append(apply(guard(), True)["seed"])
+        assert seeds[-1] == apply(guard())["seed"] and len(seeds[-1]) == 16
+        assert seeds[-1] not in (text or "")
+    # Without an ID it is the host's own name.
+    assert len(set(seeds)) == 3 and seeds[2] == seeds[3]
+
+
 @pytest.fixture
 def used(monkeypatch):
     """used(MB): what every gateway that runs uses, its swap being 4 MB of it."""
