@@ -31,6 +31,7 @@ FILES = {
     "hermes_restart_timer": "_hermes_restart_timer_files | from_yaml",
     "hermes_memory_limit": "_hermes_memory_limit_files | from_yaml",
     "hermes_allocator": "_hermes_allocator_files | from_yaml",
+    "notify": "_hermes_watchdog_notify_command",
 }
 
 
@@ -78,6 +79,11 @@ HOSTS = {
             "hermes_watchdog_ping_url": "https://h/token@h",
         },
     ),
+    "words": (
+        [gateway()],
+        {"hermes_watchdog_notify_command": ["/opt/my notify", "it's", 5, "$HOME", "{}"]},
+    ),
+    "dict": ([gateway()], {"hermes_watchdog_notify_command": {"cmd": "x"}}),
     "pinged": ([gateway()], {"hermes_watchdog_ping_url": "https://h/token@h"}),
     "empty": ([], {}),
     "limits": ([gateway()], {"hermes_memory_limit_high": "90%"}),
@@ -124,7 +130,7 @@ def folder(tmp_path_factory, import_root):
     (root / "templates").mkdir()
     (root / "library/host_answer.py").write_text(ANSWER)
     values = {}
-    for role in ["hermes_guard"] + list(FILES):
+    for role in ["hermes_guard"] + [name for name in FILES if name.startswith("hermes_")]:
         for kind in ("defaults", "vars"):
             values.update(yaml.safe_load((ROLES / role / kind / "main.yml").read_text()))
         for template in (ROLES / role).glob("templates/*.j2"):
@@ -251,6 +257,8 @@ def test_values_of_a_host_are_nothing_but_values(folder, found):
 def test_command_with_a_token_is_in_no_file(found):
     # The guard module writes it there: see its option secrets.
     files = found("secret")
+    # What is handed to the module as a secret.
+    assert "token@" in files.pop("notify")
     assert "token@" not in json.dumps(files)
     assert "notify_command =\n" in files["hermes_watchdog"][1]["content"]
     assert files["hermes_watchdog"][1]["mode"] == "0600"
@@ -258,6 +266,21 @@ def test_command_with_a_token_is_in_no_file(found):
         {"path": "/etc/hermes-guard/notify.secret", "content": "@notify_secret@", "mode": "0600"},
         {"path": "/etc/hermes-guard/ping.url", "content": "@ping_url@", "mode": "0600"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "command"),
+    [
+        ("empty", ""),
+        ("secret", "curl https://token@h/"),
+        # As the watchdog splits it, these are the words of the list.
+        ("words", """'/opt/my notify' 'it'"'"'s' 5 '$HOME' '{}'"""),
+        # The module refuses it.
+        ("dict", {"cmd": "x"}),
+    ],
+)
+def test_notify_command_as_a_line_or_a_list_of_words(found, host, command):
+    assert found(host)["notify"] == command
 
 
 @pytest.mark.parametrize(

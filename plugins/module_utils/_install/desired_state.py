@@ -82,7 +82,7 @@ def _with_secrets(text: str, secrets: dict[str, Any]) -> str:
     for key, value in secrets.items():
         if "%s =" % key not in text:
             continue
-        line = "%s = %s" % (key, value)
+        line = "%s = %s" % (key, "" if value is None else value)
         if any(letter in line for letter in "\r\n\0"):
             raise GuardError("%s has a line break in it; allowed: one line" % key)
         text = "\n".join(line if one.rstrip() == key + " =" else one for one in text.split("\n"))

@@ -12,7 +12,7 @@ from .._guard import config, ping, state_format
 from .._hermes import discovery
 from .._host import proc
 from .._host.errors import host_faults
-from . import change, lock, memory_limit, metrics_link
+from . import change, lock, memory_limit, metrics_link, notify_command
 from .desired_state import DesiredState, drop_in_directory, of_files
 
 THRESHOLD = "hermes_watchdog_threshold"
@@ -33,9 +33,10 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
 
 def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     component, options = parameters["component"], change.options(parameters)
-    _check_secrets(parameters)
+    notes = _check_secrets(parameters, check_mode)
     chosen = change.select(parameters)
-    gateways, notes = chosen.gateways, list(chosen.notes)
+    gateways = chosen.gateways
+    notes = (notes if gateways else []) + chosen.notes
     if gateways:
         state_format.check()
     desired = _desired(parameters, bool(gateways))
@@ -60,11 +61,17 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     return dict(result, restart_needed=needed, notes=notes)
 
 
-def _check_secrets(parameters: dict[str, Any]) -> None:
-    """SettingError for a ping URL that cannot be called: ``options``, which are logged, lack it."""
+def _check_secrets(parameters: dict[str, Any], check_mode: bool) -> list[str]:
+    """Notes on the notify command and the ping URL: ``options``, which are logged, lack them.
+
+    SettingError for a command that cannot be run, or a URL that cannot be called.
+    """
+    if parameters["state"] == "absent":
+        return []
     url = str(parameters["secrets"].get("ping_url") or "")
-    if url and parameters["state"] == "present":
+    if url:
         ping.check_url(url.strip(), "hermes_watchdog_ping_url")
+    return notify_command.check(parameters["secrets"].get("notify_command"), check_mode)
 
 
 def _desired(parameters: dict[str, Any], wanted: bool) -> DesiredState:

@@ -9,6 +9,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import c
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     cgroup,
+    command,
     proc,
     unit_files,
 )
@@ -53,6 +54,11 @@ def host(tmp_path, systemd, monkeypatch, built):
     root = tmp_path / "host"
     for name in ("units", "bin"):
         (root / name).mkdir(parents=True)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "curl").write_text("#!/bin/sh\n")
+    (tools / "curl").chmod(0o755)
+    monkeypatch.setattr(command, "PATH", "%s:%s" % (tools, command.PATH))
     monkeypatch.setattr(config, "FOLDER", str(root / "etc"))
     monkeypatch.setattr(config, "STATE", str(root / "state"))
     monkeypatch.setattr(config, "PROGRAM", str(root / "bin/hermes-guard"))

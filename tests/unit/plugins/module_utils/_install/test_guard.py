@@ -409,6 +409,20 @@ def test_mode_and_line_break(host, guard, watchdog, systemd):
     refused(watchdog(command="a\nthreshold = 1%"), host, systemd, "notify_command", "line break")
 
 
+def test_notify_command_that_cannot_be_run(host, guard, watchdog, systemd):
+    apply(guard())
+    refused(
+        watchdog(command="/nonexistent/cmd tok-1"),
+        host,
+        systemd,
+        "hermes_watchdog_notify_command: its program does not exist on this host",
+    )
+    (note,) = apply(watchdog(command="/nonexistent/cmd tok-1"), True)["notes"]
+    assert "its program does not exist" in note and "tok-1" not in note
+    assert apply(watchdog(command=None))["changed"]
+    assert "notify_command = \n" in (host / "etc/guard.conf.d/watchdog.conf").read_text()
+
+
 def test_part_without_its_base(host, timer, systemd):
     refused(timer(), host, systemd, "hermes_guard comes first")
 
