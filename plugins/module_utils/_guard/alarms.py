@@ -34,7 +34,7 @@ NEAR = "near-limit"
 # What a judgement of the memory history says: it outlasts a run, and is an event of its own.
 EARLY = ("leak", "limit-soon")
 # Alarms that are about something else than the memory of this moment.
-OTHERS = ("frozen", "gone", "silent", "config", *EARLY)
+OTHERS = ("frozen", "gone", "silent", "down", "config", *EARLY)
 # The events that raise an alarm.
 RAISES = ("alert", *EARLY)
 # Seconds between reminders of an alarm that is open.
@@ -65,9 +65,9 @@ def alert(gateway: ManagedGateway, row: dict[str, Any] | None, code: str, reason
     return "ALERT: " + reason
 
 
-def alert_of(settings: Settings, code: str, reason: str) -> str:
-    """As alert, about a gateway of which nothing else is known."""
-    _raise(settings, None, (code, reason), None, code)
+def alert_of(settings: Settings, code: str, reason: str, run: str | None = None) -> str:
+    """As alert, about a gateway of which no more is known than its last ``run``."""
+    _raise(settings, run, (code, reason), None, code)
     return "ALERT: " + reason
 
 
@@ -128,6 +128,19 @@ def amend(settings: Settings, code: str, facts: dict[str, Any]) -> None:
     with contextlib.suppress(OSError), _state(settings) as state:
         if code in state["open"]:
             state["open"][code].update(facts)
+
+
+def listed(settings: Settings) -> list[dict[str, Any]] | None:
+    """The open alarms, each as ``code``, ``since`` and ``reason``; None if they are not known."""
+    try:
+        files.read_own_json(os.path.join(settings.folder, NAME))
+    except FileError:
+        return None
+    found = open_alarms(settings)
+    return [
+        {"code": code, "since": found[code].get("since"), "reason": str(found[code].get("reason"))}
+        for code in sorted(found)
+    ]
 
 
 def open_alarms(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -296,7 +309,7 @@ def _state(settings: Settings) -> Iterator[dict[str, Any]]:
         yield state
         state["waiting"] = state["waiting"][-MOST_WAITING:]
         text = json.dumps(state, sort_keys=True) + "\n"
-        # A reason may quote what a home says.
-        files.write_atomic(os.path.join(settings.folder, NAME), text, 0o600)
+        # For everyone, as the ledger, which has the same words.
+        files.write_atomic(os.path.join(settings.folder, NAME), text)
     finally:
         os.close(fd)

@@ -11,7 +11,19 @@ import time
 from .._hermes import agent_cache, client, discovery, drain
 from .._host import cgroup, display, files, guard_program, proc, reach, systemd, timers
 from .._host.errors import HermesError, RunError
-from . import alarms, config, history, limits, page, page_link, ping, supervised, suspension
+from . import (
+    alarms,
+    config,
+    down,
+    history,
+    limits,
+    notify,
+    page,
+    page_link,
+    ping,
+    supervised,
+    suspension,
+)
 from .managed import ManagedGateway
 
 TYPE_CHECKING = False
@@ -59,9 +71,11 @@ def problems(every: Collection[Settings], survey: discovery.Survey | None = None
         if gateway is None or gateway.unit is None:
             texts.append(_not_found(settings, reasons.get(settings.name)))
             gateway = now.get(settings.name)
+        if gateway is not None and _is_down(gateway, settings):
+            texts.append(down.sentence(gateway, settings))
         if gateway is not None:
             texts += _gateway(ManagedGateway(settings, gateway), timers.WATCHDOG in units)
-        texts += _not_told(settings)
+        texts += _not_told(settings) + _no_command(settings)
         found += ["%s: %s" % (settings.name, text) for text in texts]
     rest = _secrets() + ping.faults() + _page(every, timers.WATCHDOG in units)
     return found + _timers(units) + rest
@@ -71,9 +85,10 @@ def notes(every: Collection[Settings], survey: discovery.Survey | None = None) -
     """What is no fault and yet should be known."""
     survey = survey or discovery.survey()
     shared = _sum_of_thresholds(every)
-    ends = [(settings.name, suspension.until(settings.folder)) for settings in every]
-    found = [(name, suspension.sentence(end)) for name, end in ends if end is not None]
+    ends = [(settings.name, suspension.read(settings.folder)) for settings in every]
+    found = [(name, end.sentence()) for name, end in ends if end is not None]
     found += [(settings.name, text) for settings in every for text in _as_root(settings)]
+    found += _stopped(every, survey)
     configured = {settings.name for settings in every}
     # A unit of another program may have such a name, as hermes.service has.
     found += [
@@ -121,6 +136,23 @@ def _as_root(settings: Settings) -> list[str]:
             "restart, as root must not run its Python: %s" % why
         )
     return found
+
+
+def _is_down(gateway: discovery.Gateway, settings: Settings) -> bool:
+    """Whether the gateway is down, and nobody has stopped it."""
+    return down.is_down(gateway) and down.is_fault(gateway, settings.folder)
+
+
+def _stopped(every: Collection[Settings], survey: discovery.Survey) -> list[tuple[str, str]]:
+    """The gateways that are down because someone has stopped them, as notes."""
+    there = {gateway.name: gateway for gateway in survey.gateways}
+    return [
+        (settings.name, down.sentence(there[settings.name], settings))
+        for settings in every
+        if settings.name in there
+        and down.is_down(there[settings.name])
+        and not _is_down(there[settings.name], settings)
+    ]
 
 
 def _not_managed(gateway: discovery.Gateway) -> str:
@@ -214,11 +246,11 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
             "a drain marker lies in %s: unless a restart is under way, the gateway takes "
             "no messages" % gateway.home
         )
-    end = suspension.until(settings.folder)
+    end = suspension.read(settings.folder)
     if end is not None and (settings.threshold is None or not watched):
         found.append(
             "%s, and no watchdog is set up meanwhile: run the role hermes_watchdog, or "
-            "hermes-guard resume" % suspension.sentence(end)
+            "hermes-guard resume" % end.sentence()
         )
     found += _held_up(settings)
     total = proc.host_memory()["total_bytes"]
@@ -292,6 +324,12 @@ def _not_told(settings: Settings) -> list[str]:
         "messages that the notify command did not take: %d, the first of %s: try hermes-guard "
         "notify --test" % (len(times), display.utc(min(times)))
     ]
+
+
+def _no_command(settings: Settings) -> list[str]:
+    """What is wrong with the notify command without running it; its words may hold a token."""
+    problem = notify.problem(settings)
+    return [] if problem is None else ["the notify command %s" % problem]
 
 
 def _is_recent(moment: object, settings: Settings) -> bool:

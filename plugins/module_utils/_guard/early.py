@@ -117,8 +117,10 @@ def _next_restart(settings: Settings, one: Seen) -> float | None:
     """When the calendar restarts the gateway next; None if it does not, or is suspended by then."""
     timer = {} if one.counters is None else one.counters.timer
     moment = metrics.finite(timer.get("next"))
-    end = None if moment is None else suspension.until(settings.folder)
-    return None if end is not None and moment is not None and moment <= end else moment
+    end = None if moment is None else suspension.read(settings.folder)
+    if end is not None and moment is not None and end.since <= moment <= end.until:
+        return None
+    return moment
 
 
 def _watchdog_acts(settings: Settings, one: Seen, now: float) -> bool:
@@ -129,6 +131,7 @@ def _watchdog_acts(settings: Settings, one: Seen, now: float) -> bool:
         and settings.action == "restart"
         and settings.threshold < one.limit
         and restarts < settings.daily_cap
+        and suspension.of_watchdog(settings.folder, now) is None
     )
 
 

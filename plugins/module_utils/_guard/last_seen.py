@@ -11,6 +11,7 @@ systemd is asked.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 
@@ -44,6 +45,24 @@ def still(settings: Settings) -> ManagedGateway | None:
     except (RunError, OSError):
         return None
     return _gateway(settings, account, known)
+
+
+def run(settings: Settings) -> tuple[str, float] | None:
+    """The invocation of the run that was seen last, and when (epoch seconds); None for none."""
+    identity = _known(settings).get("invocation_id")
+    if not isinstance(identity, str) or not identity:
+        return None
+    times = [0.0]
+    for name in (NAME, "memory.csv"):
+        with contextlib.suppress(OSError):
+            times.append(os.stat(os.path.join(settings.folder, name)).st_mtime)
+    return identity, max(times)
+
+
+def forget(settings: Settings) -> None:
+    """Forget that run: it is known to be over."""
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(settings.folder, NAME))
 
 
 def alive(settings: Settings) -> ManagedGateway | None:

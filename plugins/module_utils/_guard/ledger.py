@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 NAME = "ledger.jsonl"
+# The event of a run that ended and was not ended by the guard; the codes are in ended.py.
+ENDED = "ended"
 _KEEP_BYTES = 1 << 20
 # How far back an alarm is looked for that was raised already.
 _LOOK_BACK = 200
@@ -25,8 +27,9 @@ _LOOK_BACK = 200
 def entry(event: str, code: str, reason: str, **figures: object) -> dict[str, Any]:
     """A decision of this moment.
 
-    ``event`` is begun, restart, refused, failed, alert, leak, limit-soon or recovered (resolved in
-    older ledgers). ``code`` is a word for programs ("cooldown"), ``reason`` a sentence for people.
+    ``event`` is begun, restart, refused, failed, alert, leak, limit-soon, ended or recovered
+    (resolved in older ledgers). ``code`` is a word for programs ("cooldown"), ``reason`` a sentence
+    for people.
     """
     made = {"time": round(time.time(), 3), "event": event, "code": code, "reason": reason}
     return dict(made, **figures)

@@ -13,7 +13,7 @@ from .._host import choice
 from .._host.display import HOUR, MB
 from .._host.errors import HistoryError, SettingError, host_faults
 from .._trend import analysis, chart, comparison, forecast, samples
-from . import config, history, limits, managed, restart_calendar, sampling, suspension
+from . import config, down, ended, history, limits, managed, restart_calendar, sampling, suspension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ def _one_or_why(
         series.notes.append(_why(exc))
         answer = analysis.trend(series, settings.threshold, time.time(), None, known_leaks.known)
         answer["running"] = gateway is not None and gateway.pid is not None
+        answer["down"] = None
+        answer["ends"] = []
         answer["suspended_until"] = None
         if points:
             answer["chart"] = chart.thin(series, points)
@@ -160,6 +162,10 @@ def _one(settings: config.Settings, gateway: ManagedGateway | None, points: int)
     limit_bytes, limit_from = limits.forecast_limit(settings, seen, used)
     answer = analysis.trend(series, limit_bytes, time.time(), limit_from, known_leaks.known)
     answer["running"] = live is not None
+    # Of one whose systemd does not answer, nothing is known.
+    is_down = gateway is not None and down.is_down(gateway)
+    answer["down"] = down.sentence(gateway, settings) if is_down else None
+    answer["ends"] = ended.recent(settings.folder)
     answer["suspended_until"] = suspension.until(settings.folder)
     if points:
         answer["chart"] = chart.thin(series, points)

@@ -44,6 +44,7 @@ REFUSALS = (
 ALERTS = (
     "config",
     "daily-cap",
+    "down",
     "frozen",
     "gone",
     "limit",

@@ -61,6 +61,22 @@ def send(settings: Settings, entry: dict[str, Any]) -> str | None:
     return None if done.rc == 0 else "ended with %d" % done.rc
 
 
+def problem(settings: Settings) -> str | None:
+    """Why the notify command cannot work, or None; it is not run. Its words are not quoted."""
+    if not settings.notify_command:
+        return None
+    import shlex
+    import shutil
+
+    try:
+        words = shlex.split(settings.notify_command)
+    except ValueError as exc:
+        return "cannot be run (%s)" % exc
+    if not words or shutil.which(words[0]) is None:
+        return "cannot be run (no such program)"
+    return None
+
+
 def test(every: Iterable[Settings]) -> tuple[list[str], bool]:
     """Send a test message by the notify command of each gateway: (lines, whether all worked).
 

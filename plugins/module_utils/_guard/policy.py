@@ -64,9 +64,9 @@ def _not_on_schedule(gateway: ManagedGateway, now: float) -> Refusal | None:
     """What keeps back a restart that only the calendar wants."""
     if drain.foreign(gateway):
         return "draining", "somebody else drains it: a restart would open it again"
-    end = suspension.until(gateway.settings.folder, now)
-    if end is not None and not _above_threshold(gateway):
-        return "suspended", suspension.sentence(end, now)
+    found = suspension.active(gateway.settings.folder, now)
+    if found is not None and (found.watchdog or not _above_threshold(gateway)):
+        return "suspended", found.sentence(now)
     return None
 
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from typing import Any
+    from typing import Any, Optional
 
     from .config import Settings
     from .counters import Counters
     from .managed import ManagedGateway
 
+    # A run that is over: whose it was, the gateway as it is now, the invocation, when a check last
+    # saw it (epoch seconds).
+    Over = tuple[Settings, Optional[ManagedGateway], str, float]
+
 # The steps of a check, in this order. In each of them it can only be held up by what the step is
 # called after.
 RUN, SYSTEMD, SAMPLE, HOME, DECIDE, DONE = "run", "systemd", "sample", "home", "decide", "done"
-WITNESS, METRICS, NOTIFY, END = "witness", "metrics", "notify", "end"
+WITNESS, ENDED, METRICS, NOTIFY, END = "witness", "ended", "metrics", "notify", "end"
 # The user of a gateway in system scope as far as its systemd is concerned.
 SYSTEM = ""
 
@@ -57,7 +61,7 @@ class Progress:
     ``hung`` are the names of gateways whose homes must not be looked at, ``silent`` the users whose
     systemd must not be asked. ``full``: whether it is about all gateways, and its page of metrics
     is still to be prepared. ``seen`` is by the name of the gateway, and ``failed`` are the names of
-    those that could not be checked.
+    those that could not be checked. ``over`` are the runs that have ended since the last check.
     """
 
     full = False
@@ -69,6 +73,7 @@ class Progress:
         self.good = True
         self.seen: dict[str, Seen] = {}
         self.failed: set[str] = set()
+        self.over: list[Over] = []
 
     def step(self, stage: str, settings: Settings | None = None) -> None:
         """A step begins, for one gateway or for all."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .._host import display, systemd
 from .._host.errors import SystemdError
-from . import alarms, handover, ledger, limits, managed, policy
+from . import alarms, handover, ledger, limits, managed, policy, suspension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ def react(seen: ManagedGateway, row: dict[str, Any], code: str, reason: str) -> 
     settings = seen.settings
     if settings.action == "alert":
         return alarms.alert(seen, row, code, reason)
+    suspended = suspension.of_watchdog(settings.folder)
+    if suspended is not None:
+        return alarms.alert(seen, row, code, "%s; %s" % (reason, suspended.sentence()))
     if seen.problem:
         text = "%s, but it is not restarted: %s" % (reason, seen.problem)
         return alarms.alert(seen, row, "unsafe", text)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from .._hermes import discovery, state_file, workers
 from .._host import proc, timers
-from . import history, ledger, managed, sampling, suspension
+from . import alarms, down, history, ledger, managed, next_restart, sampling, suspension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +27,13 @@ KNOWN = (
     "action",
     "last_sample",
     "next_restart",
+    "suspended_from",
     "suspended_until",
+    "watchdog_suspended",
     "last_restart",
+    "last_end",
     "last_decision",
+    "alerts",
 )
 # Few entries are between two restarts: one that only repeats the last one is not written again.
 _LOOK_BACK = 200
@@ -87,21 +91,23 @@ def _next_elapse(every: list[Settings]) -> dict[str, int | None]:
 
 def _known(settings: Settings, elapse: dict[str, int | None]) -> dict[str, Any]:
     last = (history.tail(settings.folder, 1) or [{}])[-1]
-    restarts = [
-        entry
-        for entry in ledger.read(settings.folder, _LOOK_BACK)
-        if entry.get("event") in ("restart", "failed")
-    ]
-    decisions = ledger.read(settings.folder, 1)
+    entries = ledger.read(settings.folder, _LOOK_BACK)
+    restarts = [entry for entry in entries if entry.get("event") in ("restart", "failed")]
+    ends = [entry for entry in entries if entry.get("event") == ledger.ENDED]
+    end = suspension.read(settings.folder)
     return {
         "version": last.get("version"),
         "threshold_bytes": settings.threshold,
         "action": settings.action if settings.threshold is not None else None,
         "last_sample": last.get("timestamp"),
-        "next_restart": elapse[settings.restart_timer],
-        "suspended_until": suspension.until(settings.folder),
+        "next_restart": next_restart.real(settings, elapse[settings.restart_timer], end),
+        "suspended_from": end and end.since,
+        "suspended_until": end and end.until,
+        "watchdog_suspended": end is not None and end.watchdog,
         "last_restart": restarts[-1] if restarts else None,
-        "last_decision": decisions[-1] if decisions else None,
+        "last_end": ends[-1] if ends else None,
+        "last_decision": entries[-1] if entries else None,
+        "alerts": alarms.listed(settings),
     }
 
 
@@ -122,6 +128,7 @@ def _one(
         "state": _state(gateway, said),
         "profiles": state_file.served(gateway, said) if gateway else [],
         "problem": (gateway.problem or said["problem"]) if gateway else None,
+        "down": down.sentence(gateway, settings) if gateway and down.is_down(gateway) else None,
         "pid": live.pid if live else None,
         "invocation_id": live.invocation_id if live else None,
         "uptime_seconds": None if uptime is None else int(uptime),

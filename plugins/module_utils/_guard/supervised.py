@@ -62,6 +62,7 @@ class _Reporting(progress.Progress):
         self.given_up = False
         self.full = state.full
         self.seen = state.seen
+        self.over = state.over
 
     def step(self, stage: str, settings: Settings | None = None) -> None:
         self._check()
@@ -88,6 +89,7 @@ class _Check:
         self.full = full
         self.seen: dict[str, progress.Seen] = {}
         self.failed: set[str] = set()
+        self.over: list[progress.Over] = []
         self.settings = {one.name: one for one in every}
         self.left = list(every)
         self.hung = _hung(every)

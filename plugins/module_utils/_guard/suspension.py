@@ -1,14 +1,16 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calendar restarts that are suspended for a while, so that the shape of the memory curve shows.
+"""Restarts that are suspended for a while, for a maintenance or so that the memory curve shows.
 
-It ends by itself; nothing has to be put back. How long is measured by the clock of the boot, which
-nobody sets; after a reboot by the time of day, and if that is before the start, it has ended.
+Those of the calendar, and if asked for those of the watchdog too, which then only alerts. It ends
+by itself; nothing has to be put back. How long is measured by the clock of the boot, which nobody
+sets; after a reboot by the time of day, and if that is before it was asked for, it has ended.
 """
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import time
@@ -18,18 +20,56 @@ from .._host.errors import FileError, GuardError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NamedTuple
+
     from . import config
 
+    class _Suspension(NamedTuple):
+        """From when until when (epoch seconds), and whether the watchdog's restarts are too."""
+
+        since: float
+        until: float
+        watchdog: bool
+
+    class Wanted(NamedTuple):
+        """How many hours, from when (epoch seconds, None: now), and whether the watchdog's too."""
+
+        hours: int
+        begin: float | None = None
+        watchdog: bool = False
+else:
+    _Suspension = collections.namedtuple("_Suspension", "since until watchdog")
+    Wanted = collections.namedtuple("Wanted", "hours begin watchdog", defaults=(None, False))
+
 NAME = "suspended.json"
-# In hours: a whole day of messages at least; at most three days that only the watchdog looks after.
-SHORTEST, LONGEST, USUAL = 24, 72, 48
+# In hours. A week without calendar restarts shows every kind of day.
+SHORTEST, LONGEST, USUAL = 1, 168, 48
+# In seconds: what is planned further ahead is forgotten by those who planned it.
+FURTHEST = 30 * display.DAY
 
 
-def until(folder: str, now: float | None = None) -> float | None:
-    """When the suspension of the gateway of state folder ``folder`` ends, in epoch seconds.
+class Suspension(_Suspension):
+    """One that is under way or still to come."""
 
-    None if there is none.
-    """
+    __slots__ = ()
+
+    def is_active(self, now: float | None = None) -> bool:
+        """Whether it has begun; one that has ended is not read any more."""
+        return self.since <= (time.time() if now is None else now)
+
+    def sentence(self, now: float | None = None) -> str:
+        """What is to be said of it."""
+        now = time.time() if now is None else now
+        what = "all restarts but those by hand" if self.watchdog else "calendar restarts"
+        if not self.is_active(now):
+            when = (display.utc(self.since), display.utc(self.until))
+            return "%s will be suspended from %s until %s" % (what, *when)
+        left = display.span(max(0, self.until - now))
+        return "%s are suspended for another %s, until %s" % (what, left, display.utc(self.until))
+
+
+def read(folder: str, now: float | None = None) -> Suspension | None:
+    """The suspension of the gateway of state folder ``folder``; None if there is none."""
     now = time.time() if now is None else now
     try:
         record = files.read_own_json(os.path.join(folder, NAME)) or {}
@@ -38,56 +78,89 @@ def until(folder: str, now: float | None = None) -> float | None:
             float(record["until"]),
             float(record["boot_seconds"]),
         )
+        asked = float(record.get("asked", since))
     except (FileError, KeyError, TypeError, ValueError):
         # What cannot be read suspends nothing: restarts go on, as without it.
         return None
-    if not 0 < end - since <= LONGEST * 3600:
+    if not (0 < end - since <= LONGEST * display.HOUR and 0 <= since - asked <= FURTHEST):
         return None
+    # Since it began; less than 0 if that is still to come.
     gone = _boot_seconds() - started if record.get("boot_id") == _boot_id() else now - since
-    return now + (end - since - gone) if 0 <= gone < end - since else None
+    # The record has whole seconds.
+    if not asked - since - 2 <= gone < end - since:
+        return None
+    return Suspension(now - gone, now + (end - since - gone), record.get("watchdog") is True)
+
+
+def active(folder: str, now: float | None = None) -> Suspension | None:
+    """As read, but None before it begins."""
+    now = time.time() if now is None else now
+    found = read(folder, now)
+    return found if found is not None and found.is_active(now) else None
+
+
+def until(folder: str, now: float | None = None) -> float | None:
+    """When the active suspension ends, in epoch seconds; None if there is none."""
+    found = active(folder, now)
+    return None if found is None else found.until
+
+
+def of_watchdog(folder: str, now: float | None = None) -> Suspension | None:
+    """The active suspension of the watchdog's restarts; None if there is none."""
+    found = active(folder, now)
+    return found if found is not None and found.watchdog else None
 
 
 def suspend(
-    every: list[config.Settings], hours: int = USUAL, again: bool = False, dry_run: bool = False
-) -> tuple[bool, dict[str, float]]:
-    """Suspend the calendar restarts of ``every``: (whether anything changed, {name: until}).
+    every: list[config.Settings], wanted: Wanted, again: bool = False, dry_run: bool = False
+) -> tuple[bool, dict[str, Suspension]]:
+    """Suspend the restarts of ``every``: (whether anything changed, the suspensions by name).
 
     One that is suspended stays as it is, but with ``again``. GuardError, before anything is
-    changed, if the watchdog of one is not armed.
+    changed, if no watchdog would even alert.
     """
-    if not SHORTEST <= hours <= LONGEST:
-        raise GuardError("--hours: %d; allowed: %d to %d" % (hours, SHORTEST, LONGEST))
-    bare = [
-        settings.name
-        for settings in every
-        if settings.threshold is None or settings.action != "restart"
-    ]
+    now = time.time()
+    begin = now if wanted.begin is None else wanted.begin
+    if not SHORTEST <= wanted.hours <= LONGEST:
+        raise GuardError("--hours: %d; allowed: %d to %d" % (wanted.hours, SHORTEST, LONGEST))
+    if not 0 <= begin - now <= FURTHEST:
+        raise GuardError(
+            "--from: %s is %s; allowed: from now until %s"
+            % (
+                display.utc(begin) if 0 <= begin < 1e11 else "it",
+                "in the past" if begin < now else "too far ahead",
+                display.utc(now + FURTHEST),
+            )
+        )
+    bare = [settings.name for settings in every if settings.threshold is None]
     if bare or (every and not _ticking(timers.WATCHDOG)):
         raise GuardError(
-            "the watchdog is not armed%s: without it nothing would restart a gateway that runs"
-            " out of memory; run the role hermes_watchdog with"
-            " hermes_watchdog_action: restart first" % (" for " + ", ".join(bare) if bare else "")
+            "the watchdog is not armed%s: without it nothing would alert if a gateway runs out of"
+            " memory; run the role hermes_watchdog first"
+            % (" for " + ", ".join(bare) if bare else "")
         )
-    now = time.time()
     changed = False
-    ends = {}
+    found = {}
     for settings in every:
-        end = until(settings.folder, now)
-        if end is None or again:
+        one = read(settings.folder, now)
+        if one is None or again:
             changed = True
-            end = now + hours * 3600
+            one = Suspension(begin, begin + wanted.hours * display.HOUR, wanted.watchdog)
             if not dry_run:
-                _write(settings.folder, int(now), hours)
-        ends[settings.name] = end
-    return changed, ends
+                _write(settings.folder, one, now)
+        found[settings.name] = one
+    return changed, found
 
 
-def _write(folder: str, now: int, hours: int) -> None:
+def _write(folder: str, one: Suspension, now: float) -> None:
     record = {
-        "since": now,
-        "until": now + hours * 3600,
+        # Not after it began, of one that is changed later.
+        "asked": int(min(now, one.since)),
+        "since": int(one.since),
+        "until": int(one.until),
+        "watchdog": one.watchdog,
         "boot_id": _boot_id(),
-        "boot_seconds": int(_boot_seconds()),
+        "boot_seconds": int(_boot_seconds() + one.since - now),
     }
     os.makedirs(folder, mode=0o755, exist_ok=True)
     files.write_atomic(os.path.join(folder, NAME), json.dumps(record) + "\n")
@@ -105,21 +178,26 @@ def _ticking(timer: str) -> bool:
     )
 
 
-def resume(every: list[config.Settings]) -> list[str]:
-    """End the suspensions of ``every``; the names of those that had one."""
-    ended = [settings.name for settings in every if until(settings.folder) is not None]
+def resume(every: list[config.Settings], watchdog: bool = False) -> list[str]:
+    """End the suspensions of ``every``; the names of those that had one.
+
+    With ``watchdog`` only that of the watchdog's restarts: those of the calendar stay suspended.
+    """
+    ended = []
     for settings in every:
+        now = time.time()
+        one = read(settings.folder, now)
+        if one is not None and (one.watchdog or not watchdog):
+            ended.append(settings.name)
+        if watchdog:
+            if one is not None and one.watchdog:
+                _write(settings.folder, Suspension(one.since, one.until, False), now)
+            continue
         try:
             os.unlink(os.path.join(settings.folder, NAME))
         except FileNotFoundError:
             pass
     return ended
-
-
-def sentence(end: float, now: float | None = None) -> str:
-    """What is to be said of a suspension until ``end``."""
-    left = display.span(max(0, end - (time.time() if now is None else now)))
-    return "calendar restarts are suspended for another %s, until %s" % (left, display.utc(end))
 
 
 def _boot_id() -> str:

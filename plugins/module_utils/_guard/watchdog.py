@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     # A gateway whose beat has stopped, and its newest sample.
     Suspect = tuple[ManagedGateway, dict[str, Any]]
 
+# States of a unit whose run is over.
+_OVER = frozenset(["inactive", "failed"])
 # Seconds for an answer of one systemd manager: all others wait meanwhile.
 ANSWER_SECONDS = 10
 # Seconds for the program that asks a socket of a user, and for all those of one user.
@@ -54,6 +56,7 @@ def check(
         suspects += _guarded(gateway, follow, changed)
         follow.step(progress.DONE, gateway.settings)
     _look_again(suspects, follow)
+    _tell_ends(follow)
     if changed:
         identity.request(changed)
     if follow.full:
@@ -98,6 +101,7 @@ def _ask(group: list[Settings], user: str, follow: Progress) -> dict[str, Manage
     for settings in group:
         if settings.name in seen.gateways:
             gateway = managed.ManagedGateway(settings, seen.gateways[settings.name])
+            _note_end(settings, gateway, follow)
             last_seen.note(gateway)
             found[settings.name] = gateway
             _over(settings, ("gone", "silent"), "its unit is known again")
@@ -109,12 +113,62 @@ def _ask(group: list[Settings], user: str, follow: Progress) -> dict[str, Manage
             if gateway_of_before is not None:
                 found[settings.name] = gateway_of_before
         elif settings.name in seen.asleep:
+            _note_end(settings, None, follow)
             follow.seen[settings.name] = progress.Seen("inactive")
         else:
             follow.seen[settings.name] = progress.Seen("gone")
             text = "its unit %s is gone or was renamed: run the playbook again" % settings.unit
             _alert(settings, "gone", text, follow)
     return found
+
+
+def _note_end(settings: Settings, gateway: ManagedGateway | None, follow: Progress) -> None:
+    """Take note if the run that the last check saw is over; ``gateway`` is what there is now."""
+    before = last_seen.run(settings)
+    if before is None:
+        return
+    if gateway is not None and gateway.active_state not in _OVER:
+        waits = gateway.sub_state.startswith("auto-restart")
+        if not waits and gateway.invocation_id in (before[0], None, ""):
+            return
+    follow.over.append((settings, gateway, *before))
+
+
+def _tell_ends(follow: Progress) -> None:
+    """Write to the ledger how the runs have ended that are over, and raise or call off alarms."""
+    while follow.over:
+        # First: what does not come to an end is not asked again.
+        over = follow.over.pop()
+        follow.step(progress.ENDED, over[0])
+        # Seldom needed.
+        from . import ended
+
+        try:
+            line = ended.note(*over)
+        except Exception as exc:  # pylint: disable=broad-exception-caught
+            # As in _guarded.
+            line = "how its last run ended cannot be told: %s" % exc
+        if over[1] is None or not over[1].pid:
+            last_seen.forget(over[0])
+        if line is not None:
+            follow.say(over[0], line)
+    for one in list(follow.seen.values()):
+        if one.gateway is not None and one.run is None:
+            _tell_down(one.gateway, follow)
+
+
+def _tell_down(gateway: ManagedGateway, follow: Progress) -> None:
+    from . import down
+
+    if not down.is_down(gateway):
+        return
+    follow.step(progress.ENDED, gateway.settings)
+    try:
+        line = down.alarm(gateway, gateway.settings)
+    except OSError as exc:
+        line = str(exc)
+    if line is not None:
+        follow.say(gateway.settings, line)
 
 
 def _guarded(
@@ -167,7 +221,7 @@ def _check_one(
     if kept is not None:
         raise kept
     if settings.threshold is None or not inside.suspect:
-        _over(settings, ("frozen",), "its event loop runs again")
+        _over(settings, ("frozen", "down"), "it runs again")
         return []
     return [] if acted and settings.action == "restart" else [(gateway, row)]
 
@@ -384,7 +438,7 @@ def _is_stopped(settings: Settings) -> None:
         return
     from . import alarms
 
-    codes = alarms.open_codes(settings).difference(("leak", "config"))
+    codes = alarms.open_codes(settings).difference(("leak", "config", "down"))
     alarms.settle(settings, codes, "it was stopped")
 
 

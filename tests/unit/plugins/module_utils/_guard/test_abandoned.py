@@ -11,7 +11,8 @@ import time
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     arbiter,
-    cli,
+    cli_parser,
+    cli_restart,
     handover,
     ledger,
     managed,
@@ -32,8 +33,8 @@ def test_ctrl_z_does_not_suspend_a_restart(systemd, settings, home, monkeypatch)
     handled = {}
     monkeypatch.setattr(signal, "signal", handled.setdefault)
     monkeypatch.setattr(arbiter, "restart", lambda *_all: {"event": "restart", "reason": "x"})
-    options = cli._parser().parse_args(["restart", "--gateway", "x", "--reason", "y"])
-    assert cli._run_restart(options, [settings()]) == 0
+    options = cli_parser.make().parse_args(["restart", "--gateway", "x", "--reason", "y"])
+    assert cli_restart.run(options, settings()) == 0
     assert handled[signal.SIGTSTP] == signal.SIG_IGN
 
 

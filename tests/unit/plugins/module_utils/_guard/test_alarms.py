@@ -13,12 +13,14 @@ import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     alarms,
     doctor,
+    last_seen,
     ledger,
     limits,
     managed,
     notify,
     watchdog,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import journal
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SystemdError
 
 UNIT = "hermes-gateway.service"
@@ -211,7 +213,8 @@ def test_alarm_that_was_never_told_is_not_called_off(one, notifier):
 def test_record_is_roots_own(one):
     watchdog.check([one])
     path = os.path.join(one.folder, alarms.NAME)
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    # Everyone may read it, as the ledger: status shows the open alarms to every user.
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o644
     for text in ("", "[]", '{"open": 3, "waiting": {}}', '{"open": {"a": 1}, "waiting": [2]}'):
         with open(path, "w", encoding="utf-8") as out:
             out.write(text)
@@ -300,9 +303,17 @@ def test_waiting_reminder_goes_with_its_alarm(one, notifier):
     assert notifier.told == [("alert", "threshold"), ("recovered", "threshold")]
 
 
-def test_gateway_that_was_stopped_has_no_alarm_about_its_memory(systemd, one, notifier):
+def test_gateway_that_was_stopped_has_no_alarm_about_its_memory(
+    systemd, one, notifier, monkeypatch
+):
     """One that has failed keeps it: that is no recovery."""
+    monkeypatch.setattr(last_seen, "run", lambda settings: (run, time.time()))
+    run = systemd.units[UNIT]["InvocationID"]
     watchdog.check([one])
+    fields = {"_PID": "1", "UNIT": UNIT, "INVOCATION_ID": run}
+    stopping = dict(fields, MESSAGE_ID="de5b426a63be47a7b6ac3eaac82e2f6f", JOB_TYPE="stop")
+    answer = journal.Answer([journal.Entry(time.time(), stopping)], [])
+    monkeypatch.setattr(journal, "entries", lambda *_all, **_more: answer)
     systemd.stop(UNIT, "failed")
     watchdog.check([one])
     assert alarms.open_codes(one) == {"threshold"}

@@ -240,7 +240,8 @@ def test_restart_of_the_calendar(one_seen, monkeypatch, hours, suspended, soon):
     kept = property(lambda self: {"next": moment}, lambda self, value: None)
     monkeypatch.setattr(counters.Counters, "timer", kept, raising=False)
     if suspended:
-        monkeypatch.setattr(suspension, "until", lambda folder, now=None: moment + HOUR)
+        end = suspension.Suspension(moment - HOUR, moment + HOUR, False)
+        monkeypatch.setattr(suspension, "read", lambda folder, now=None: end)
     one_seen(verdict="suspected")
     assert alarms.open_codes(one_seen.settings) == ({"limit-soon"} if soon else set())
 

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     alarms,
     cli,
+    cli_commands,
     counters,
     ledger,
     memory_trend,
@@ -121,7 +122,7 @@ def test_counters_that_cannot_be_written_cost_no_other_gateway(two, monkeypatch)
 
 
 def test_page_of_a_thousand_gateways_is_read(two, systemd, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_chosen", lambda name, every: two)
+    monkeypatch.setattr(cli_commands, "_chosen", lambda options, every: two)
     supervised.check(two)
     # About 10 kB a gateway.
     files.write_atomic(page.path(), "x" * (10 << 20) + "\n" + text())
@@ -131,7 +132,7 @@ def test_page_of_a_thousand_gateways_is_read(two, systemd, monkeypatch, capsys):
 
 @pytest.mark.parametrize("damaged", ["one", "", "nan", "1 2", "1" * 5000])
 def test_damaged_page_of_before(two, monkeypatch, capsys, damaged):
-    monkeypatch.setattr(cli, "_chosen", lambda name, every: two)
+    monkeypatch.setattr(cli_commands, "_chosen", lambda options, every: two)
     files.write_atomic(page.path(), "hermes_guard_check_timestamp_seconds %s\n" % damaged)
     assert page_now.last_check() == {}
     assert cli.main(["metrics"]) == 0

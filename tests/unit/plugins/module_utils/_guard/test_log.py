@@ -17,7 +17,7 @@ def log(settings, monkeypatch, capsys):
     one, other = settings(), settings("hermes-gateway-coder.service")
     every = {each.name: each for each in (one, other)}
     monkeypatch.setattr(config, "load_tolerantly", lambda: (every, []))
-    monkeypatch.setattr(cli, "_ping", lambda good: None)
+    monkeypatch.setattr(cli, "ping", lambda good: None)
 
     def run(*words, entries=()):
         if entries:
@@ -55,6 +55,29 @@ def test_last_lines_of_one_gateway(log):
     assert log("--lines", "3")[1] == lines[-3:]
     assert log("--gateway", "hermes-gateway")[1] == lines
     assert log("--gateway", "hermes-gateway-coder") == (0, [])
+
+
+def test_since(log):
+    entries = [made(60 * number, "alert", "frozen") for number in range(30)]
+    _code, lines = log("--since", "1970-01-01T00:05", entries=entries)
+    assert len(lines) == 25 and lines[0].startswith("1970-01-01 00:05 UTC")
+    assert log("--since", "1h") == (0, [])
+    assert log("--since", "soon") == (2, [])
+
+
+def test_gateways_are_in_one_order_of_time_and_the_begin_of_a_restart_is_left_out(log):
+    run = {"invocation_id": "a", "trigger": "timer"}
+    _code, lines = log(
+        "--json",
+        entries=[
+            made(60, "begun", "begun", **run),
+            made(120, "restart", "restarted", **run),
+            made(90, "ended", "killed", invocation_id="b"),
+            made(180, "begun", "begun", invocation_id="c"),
+        ],
+    )
+    found = [(one["event"], one["time"]) for one in json.loads(lines[0])]
+    assert found == [("ended", 90), ("restart", 120), ("begun", 180)]
 
 
 @pytest.mark.parametrize("number", ["0", "-1"])

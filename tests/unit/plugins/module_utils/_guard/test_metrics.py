@@ -116,7 +116,7 @@ def test_each_metric_has_help_and_type_and_follows_the_naming_rules():
         ("restarts_total", 15),
         ("restart_failures_total", 3),
         ("restart_refusals_total", 12),
-        ("alerts_total", 12),
+        ("alerts_total", 13),
         ("memory_verdict", 8),
         ("unit_state", 7),
     ],

@@ -15,9 +15,9 @@ def test_nobody_reads_any_more(monkeypatch):
     os.close(reader)
     with open(writer, "w", closefd=False) as broken:
         monkeypatch.setattr(sys, "stdout", broken)
-        cli._print("waiting for a quiet moment")
+        cli.say("waiting for a quiet moment")
         assert sys.stdout is not broken
-        cli._print("draining")
+        cli.say("draining")
         # What is left in its buffer has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
     os.close(writer)

@@ -15,7 +15,9 @@ import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     alarms,
     cli,
+    cli_commands,
     counters,
+    down,
     history,
     ledger,
     metrics,
@@ -359,8 +361,8 @@ def test_codes_of_alarms_are_on_the_page():
     calls = [
         given for call, given in words("watchdog") if call in ("", "_alert", "alert_of") and given
     ]
-    # One of the policy that is an alarm, and the second alarm.
-    raised |= {given[0] for given in calls} | {"daily-cap", alarms.NEAR}
+    # One of the policy that is an alarm, the second alarm, and the one of another module.
+    raised |= {given[0] for given in calls} | {"daily-cap", alarms.NEAR, down.CODE}
     # What comes before an alarm is no alarm to the ledger.
     assert raised - set(alarms.EARLY) == set(metrics.ALERTS)
 
@@ -527,7 +529,8 @@ def test_suspended_restarts(systemd, settings, home):
     assert name not in check(one)
     from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import suspension
 
-    suspension._write(one.folder, int(time.time()), 48)
+    now = time.time()
+    suspension._write(one.folder, suspension.Suspension(now, now + 48 * 3600, False), now)
     assert check(one)[name] == pytest.approx(time.time() + 48 * 3600, abs=60)
 
 
@@ -644,7 +647,7 @@ def test_verdict_that_takes_too_long_costs_no_page_and_no_alarm(
 def test_command_prints_the_page_of_this_moment(systemd, settings, home, monkeypatch, capsys):
     systemd.add_gateway(home)
     one = settings(threshold="100%")
-    monkeypatch.setattr(cli, "_chosen", lambda name, every: [one])
+    monkeypatch.setattr(cli_commands, "_chosen", lambda options, every: [one])
     check(one)
     before = os.stat(os.path.join(one.folder, counters.NAME)).st_mtime_ns
     ledger.write(one.folder, "alert", "threshold", "x", trigger="watchdog")
@@ -664,7 +667,7 @@ def test_command_prints_the_page_of_this_moment(systemd, settings, home, monkeyp
 
 def test_command_before_the_first_check(systemd, settings, home, monkeypatch, capsys):
     systemd.add_gateway(home)
-    monkeypatch.setattr(cli, "_chosen", lambda name, every: [settings()])
+    monkeypatch.setattr(cli_commands, "_chosen", lambda options, every: [settings()])
     assert cli.main(["metrics"]) == 0
     found = series(capsys.readouterr().out)
     assert found[short("up")] == 1
@@ -675,7 +678,7 @@ def test_command_before_the_first_check(systemd, settings, home, monkeypatch, ca
 def test_command_without_the_right_to_read_says_so_in_one_line(
     systemd, settings, monkeypatch, capsys
 ):
-    monkeypatch.setattr(cli, "_chosen", lambda name, every: [settings()])
+    monkeypatch.setattr(cli_commands, "_chosen", lambda options, every: [settings()])
 
     def refuse(*_given):
         raise PermissionError(errno.EACCES, "Permission denied", "/var/lib/hermes-guard")

@@ -13,6 +13,7 @@ import stat
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     cli,
+    cli_status,
     config,
     doctor,
     history,
@@ -175,10 +176,12 @@ def test_status_of_what_is_not_managed(timers, settings, tmp_path, monkeypatch, 
     assert set(found) == {"docker:web", "hermes"}
     assert (found["docker:web"]["scope"], found["docker:web"]["container"]) == ("container", "web")
     assert "not known to start a gateway" in found["hermes"]["problem"]
-    assert cli._run_status(argparse.Namespace(json=False), [settings()]) == 0
+    assert cli_status.run(argparse.Namespace(json=False, gateway=None), [settings()]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].startswith("docker:web  not managed: it runs in a container")
-    assert lines[2].startswith("hermes  not managed: hermes.service looks like")
+    assert max(map(len, lines)) <= 80
+    text = " ".join(line.strip() for line in lines)
+    assert " docker:web  not managed: it runs in a container" in text
+    assert " hermes  not managed: hermes.service looks like" in text
 
 
 def test_status_has_profiles_and_conflicts(timers, settings, tmp_path, capsys):
@@ -192,10 +195,11 @@ def test_status_has_profiles_and_conflicts(timers, settings, tmp_path, capsys):
     assert (first["profiles"], second["profiles"]) == (["default", "coder"], ["default"])
     assert first["conflict"].startswith("hermes has the same home")
     assert answer["not_managed"] == []
-    assert cli._run_status(argparse.Namespace(json=False), [settings()]) == 0
+    assert cli_status.run(argparse.Namespace(json=False, gateway=None), [settings()]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].startswith("  hermes has the same home")
-    assert lines[2].startswith("hermes  not managed: hermes-gateway has the same home")
+    assert lines[2].startswith("  hermes has the same home")
+    text = " ".join(line.strip() for line in lines)
+    assert " hermes  not managed: hermes-gateway has the same home" in text
 
 
 def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):
@@ -222,9 +226,12 @@ def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):
     )
     assert "refused: the last restart was" in capsys.readouterr().out
     assert cli.main(["status"]) == 0
-    line = capsys.readouterr().out
-    assert line.count("\n") == 1
-    assert line.endswith("a test\n")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == "GATEWAY STATE MEMORY THRESHOLD UP RESTART, UTC".split()
+    assert lines[1].split()[:2] == ["hermes-gateway", "running"]
+    assert lines[-1].startswith("  last restart 20") and lines[-1].endswith(
+        " UTC (operator): a test"
+    )
     assert stat.S_IMODE(os.stat(str(tmp_path / "state/hermes-gateway/lock")).st_mode) == 0o600
 
 

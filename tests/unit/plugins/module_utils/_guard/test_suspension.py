@@ -19,10 +19,12 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     managed,
     policy,
     suspension,
+    watchdog,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     status as status_module,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard.suspension import Wanted
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 
 HOUR = 3600
@@ -50,7 +52,7 @@ def armed(systemd, settings, tmp_path):
 
 
 def test_a_scheduled_restart_is_refused_and_an_operators_is_not(armed, systemd):
-    assert suspension.suspend([armed], 48)[0]
+    assert suspension.suspend([armed], Wanted(48))[0]
     pid = systemd.pid()
     outcome = arbiter.restart(armed, "scheduled restart", trigger="timer")
     assert (outcome["event"], outcome["code"], systemd.pid()) == ("refused", "suspended", pid)
@@ -60,20 +62,20 @@ def test_a_scheduled_restart_is_refused_and_an_operators_is_not(armed, systemd):
 
 
 def test_the_watchdogs_request_is_carried_out(armed, systemd):
-    suspension.suspend([armed], 48)
+    suspension.suspend([armed], Wanted(48))
     handover.request(managed.find(armed), "too much memory")
     assert arbiter.restart(armed, "scheduled restart", trigger="timer")["trigger"] == "watchdog"
 
 
 def test_above_the_threshold_nothing_is_suspended(armed):
-    suspension.suspend([armed], 48)
+    suspension.suspend([armed], Wanted(48))
     armed.threshold = 1
     armed.min_uptime = 0
     assert policy.refusal(managed.find(armed), "timer") is None
 
 
 def test_it_ends_by_itself(armed, boot):
-    suspension.suspend([armed], 24)
+    suspension.suspend([armed], Wanted(24))
     boot["seconds"] += 24 * HOUR - 10
     assert suspension.until(armed.folder) == pytest.approx(time.time() + 10, abs=3)
     boot["seconds"] += 20
@@ -84,14 +86,14 @@ def test_it_ends_by_itself(armed, boot):
 
 @pytest.mark.parametrize("set_by", [-30 * 86400, -3600, 3600, 30 * 86400], ids=str)
 def test_a_clock_that_is_set_does_not_count(armed, boot, set_by):
-    suspension.suspend([armed], 24)
+    suspension.suspend([armed], Wanted(24))
     boot["seconds"] += 10 * HOUR
     now = time.time() + 10 * HOUR + set_by
     assert suspension.until(armed.folder, now) == pytest.approx(now + 14 * HOUR, abs=3)
 
 
 def test_a_reboot_goes_by_the_time_of_day(armed, boot):
-    suspension.suspend([armed], 24)
+    suspension.suspend([armed], Wanted(24))
     now = time.time()
     boot.update(id="two", seconds=5.0)
     assert suspension.until(armed.folder, now + 10 * HOUR) == pytest.approx(now + 24 * HOUR, abs=3)
@@ -100,55 +102,113 @@ def test_a_reboot_goes_by_the_time_of_day(armed, boot):
 
 
 def test_a_second_time_does_not_prolong_it(armed, boot):
-    first = suspension.suspend([armed], 24)
+    first = suspension.suspend([armed], Wanted(24))
     boot["seconds"] += HOUR
-    changed, ends = suspension.suspend([armed], 72)
-    assert (changed, ends["hermes-gateway"]) == (
-        False,
-        pytest.approx(first[1]["hermes-gateway"] - HOUR, abs=3),
-    )
-    changed, ends = suspension.suspend([armed], 72, again=True)
-    assert (changed, ends["hermes-gateway"]) == (
-        True,
-        pytest.approx(time.time() + 72 * HOUR, abs=3),
-    )
+    changed, ends = suspension.suspend([armed], Wanted(72))
+    assert not changed
+    end = first[1]["hermes-gateway"].until - HOUR
+    assert ends["hermes-gateway"].until == pytest.approx(end, abs=3)
+    changed, ends = suspension.suspend([armed], Wanted(72), again=True)
+    assert changed
+    end = ends["hermes-gateway"].until
+    assert suspension.until(armed.folder) == pytest.approx(end, abs=3)
+    assert ends["hermes-gateway"].until == pytest.approx(time.time() + 72 * HOUR, abs=3)
 
 
 def test_a_dry_run_writes_nothing(armed):
-    assert suspension.suspend([armed], 48, dry_run=True)[0]
+    assert suspension.suspend([armed], Wanted(48), dry_run=True)[0]
     assert suspension.until(armed.folder) is None
 
 
 def test_resumed(armed):
-    suspension.suspend([armed], 48)
+    suspension.suspend([armed], Wanted(48))
     assert suspension.resume([armed]) == ["hermes-gateway"]
     assert suspension.until(armed.folder) is None
     assert suspension.resume([armed]) == []
 
 
-@pytest.mark.parametrize("hours", [0, 23, 73, 1000])
+@pytest.mark.parametrize("hours", [-1, 0, 169, 1000])
 def test_hours_that_are_not_allowed(armed, hours):
-    with pytest.raises(GuardError, match="allowed: 24 to 72"):
-        suspension.suspend([armed], hours)
+    with pytest.raises(GuardError, match="allowed: 1 to 168"):
+        suspension.suspend([armed], Wanted(hours))
 
 
-@pytest.mark.parametrize(
-    "changed", [{"threshold": ""}, {"threshold": "1T", "action": "alert"}], ids=str
-)
-def test_refused_without_a_watchdog(systemd, settings, tmp_path, changed):
+def test_refused_without_a_watchdog(systemd, settings, tmp_path):
     systemd.add_gateway(tmp_path / "home")
     systemd.units["hermes-mem-watchdog.timer"] = {
         "Id": "hermes-mem-watchdog.timer",
         "ActiveState": "active",
     }
     with pytest.raises(GuardError, match="the watchdog is not armed for hermes-gateway"):
-        suspension.suspend([settings(**changed)], 48)
+        suspension.suspend([settings(threshold="")], Wanted(48))
+
+
+@pytest.mark.parametrize("hours", [1, 2, 168])
+def test_any_number_of_hours_up_to_a_week(armed, hours):
+    suspension.suspend([armed], Wanted(hours))
+    end = time.time() + hours * HOUR
+    assert suspension.until(armed.folder) == pytest.approx(end, abs=3)
+
+
+def test_a_host_that_only_alerts(armed):
+    """Something still tells of a gateway that runs out of memory."""
+    armed.action = "alert"
+    assert suspension.suspend([armed], Wanted(48))[0]
+    assert suspension.until(armed.folder) is not None
+
+
+def test_from_a_time_on(armed, boot):
+    begin = time.time() + 60 * HOUR
+    _changed, ends = suspension.suspend([armed], Wanted(48, begin))
+    assert suspension.until(armed.folder) is None
+    sentence = ends["hermes-gateway"].sentence()
+    assert sentence.startswith("calendar restarts will be suspended from 20")
+    assert suspension.read(armed.folder) == pytest.approx((begin, begin + 48 * HOUR, 0), abs=3)
+    boot["seconds"] += 59 * HOUR
+    assert suspension.until(armed.folder) is None
+    boot["seconds"] += 2 * HOUR
+    assert suspension.until(armed.folder) == pytest.approx(time.time() + 47 * HOUR, abs=3)
+    boot["seconds"] += 48 * HOUR
+    assert suspension.read(armed.folder) is None
+
+
+def test_a_reboot_before_it_begins(armed, boot):
+    now = time.time()
+    suspension.suspend([armed], Wanted(48, now + 60 * HOUR))
+    boot.update(id="two", seconds=5.0)
+    assert suspension.until(armed.folder, now + 59 * HOUR) is None
+    end = suspension.until(armed.folder, now + 61 * HOUR)
+    assert end == pytest.approx(now + 108 * HOUR, abs=3)
+
+
+@pytest.mark.parametrize(("ahead", "word"), [(-60, "in the past"), (31 * 24 * HOUR, "too far")])
+def test_times_that_are_not_allowed(armed, ahead, word):
+    with pytest.raises(GuardError, match="--from: .* " + word):
+        suspension.suspend([armed], Wanted(48, time.time() + ahead))
+    assert suspension.read(armed.folder) is None
+
+
+def test_the_watchdog_too(armed, systemd):
+    """It then only alerts, also above the threshold, and says until when."""
+    suspension.suspend([armed], Wanted(2, None, True))
+    armed.threshold, armed.breaches, armed.startup_grace = 1, (1, 1), 0
+    pid = systemd.pid()
+    lines, good = watchdog.check([armed])
+    assert good and "ALERT: " in lines[0]
+    assert "all restarts but those by hand are suspended for another 2 h" in lines[0]
+    assert handover.take_request(armed, managed.find(armed)) is None
+    outcome = arbiter.restart(armed, "scheduled restart", trigger="timer")
+    assert (outcome["code"], systemd.pid()) == ("suspended", pid)
+    assert suspension.resume([armed], watchdog=True) == ["hermes-gateway"]
+    assert suspension.until(armed.folder) is not None
+    assert suspension.of_watchdog(armed.folder) is None
+    assert suspension.resume([armed], watchdog=True) == []
 
 
 def test_refused_where_the_watchdogs_timer_does_not_run(armed, systemd):
     del systemd.units["hermes-mem-watchdog.timer"]
     with pytest.raises(GuardError, match="the watchdog is not armed"):
-        suspension.suspend([armed], 48)
+        suspension.suspend([armed], Wanted(48))
     assert suspension.until(armed.folder) is None
 
 
@@ -174,7 +234,7 @@ def test_what_cannot_be_read_suspends_nothing(armed, text):
 def test_seen_in_status_and_doctor(armed):
     assert status_module.status([armed])["gateways"][0]["suspended_until"] is None
     assert doctor.notes([armed]) == []
-    suspension.suspend([armed], 48)
+    suspension.suspend([armed], Wanted(48))
     status = json.loads(json.dumps(status_module.status([armed])))
     assert status["gateways"][0]["suspended_until"] == pytest.approx(time.time() + 48 * HOUR, abs=3)
     assert "hermes-gateway: calendar restarts are suspended" in doctor.notes([armed])[0]

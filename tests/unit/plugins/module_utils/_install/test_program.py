@@ -310,10 +310,10 @@ def test_check_of_nothing(program, tmp_path):
         (["restart", "--gateway", "x"], 2, "--reason"),
         (
             ["restart", "--gateway", "x", "--reason", "y"],
-            1,
+            2,
             "--gateway: 'x' is not configured; there are: none",
         ),
-        (["check", "--gateway", "x"], 1, "there are: none"),
+        (["check", "--gateway", "x"], 2, "there are: none"),
     ],
 )
 def test_wrong_use(program, tmp_path, arguments, code, word):

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A managed gateway that does not run: why, since when, and whether that is a fault.
+
+The guard never starts a gateway: it says so, and how to.
+"""
+
+from __future__ import annotations
+
+from .._host import display
+from . import alarms, ended, ledger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._hermes.gateway import Gateway
+    from .config import Settings
+    from .managed import ManagedGateway
+
+CODE = "down"
+# Of systemd's ActiveState.
+STATES = ("inactive", "failed")
+
+
+def is_down(gateway: Gateway | ManagedGateway | None) -> bool:
+    """Whether it does not run; what starts or stops right now is not down."""
+    if gateway is None or gateway.active_state in STATES:
+        return True
+    # It may go on for ever: each start ends after a moment.
+    return gateway.active_state == "activating" and gateway.sub_state.startswith("auto-restart")
+
+
+def is_fault(gateway: Gateway | ManagedGateway | None, folder: str) -> bool:
+    """Whether nobody has stopped a gateway that is down."""
+    last = _last(folder)
+    code = last.get("code")
+    if code in (ended.STOPPED, ended.RESTARTED):
+        return False
+    if gateway is not None and gateway.active_state != "inactive":
+        return True
+    return code in (*ended.FAULTS, ended.EXITED, "not-up", "error")
+
+
+def sentence(gateway: Gateway | ManagedGateway | None, settings: Settings) -> str:
+    """What is to be said of a gateway that is down."""
+    state = "inactive" if gateway is None else gateway.active_state
+    if gateway is not None and gateway.active_state == "activating":
+        state = "systemd starts it again and again"
+    last = _last(settings.folder)
+    why = "why is not known"
+    if last:
+        why = "since about %s: %s" % (
+            display.utc(last["time"]),
+            display.printable(str(last.get("reason")), 300).replace("; it is down now", ""),
+        )
+    return "it is down (%s), %s; the guard never starts a gateway: %s" % (
+        state,
+        why,
+        "systemctl %sstart %s" % ("" if settings.scope == "system" else "--user ", settings.unit),
+    )
+
+
+def alarm(gateway: ManagedGateway, settings: Settings) -> str | None:
+    """Raise the alarm about a gateway that is down, if it is a fault: a line, if that is news."""
+    if CODE in alarms.open_codes(settings) or not is_fault(gateway, settings.folder):
+        return None
+    return alarms.alert_of(settings, CODE, sentence(gateway, settings), _last_run(settings.folder))
+
+
+def _last(folder: str) -> dict[str, Any]:
+    """The newest entry of the ledger that says how a run ended, or that a restart failed."""
+    for one in reversed(ledger.read(folder, 200)):
+        if one.get("event") == "restart":
+            # It ran again after that.
+            return {}
+        if one.get("event") in ("failed", ledger.ENDED):
+            return one
+    return {}
+
+
+def _last_run(folder: str) -> str | None:
+    run = _last(folder).get("invocation_id")
+    return run if isinstance(run, str) else None
