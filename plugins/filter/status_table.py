@@ -47,9 +47,13 @@ _GATEWAY = {
     "threshold_bytes": "number",
     "next_restart": "moment",
     "suspended_until": "moment",
+    "down": "text",
 }
 _MEMORY = {"rss_bytes": "number"}
 _RESTART = {"time": "moment", "trigger": "text", "reason": "text"}
+_END = {"time": "moment", "code": "text", "reason": "text"}
+# Alerts of one gateway: there are about a dozen codes.
+_ALERTS = 12
 
 
 def status_table(answers: dict[str, Any] | Iterable[tuple[str, Any]]) -> list[str]:
@@ -108,6 +112,7 @@ def _gateway(host: str, value: object) -> tuple[str, ...] | None:
 def _cells(host: str, one: dict[str, Any], value: dict[str, Any]) -> tuple[str, ...]:
     memory = _answers.typed(value.get("memory") or {}, _MEMORY)
     last = _answers.typed(value.get("last_restart") or {}, _RESTART)
+    end = _answers.typed(value.get("last_end") or {}, _END)
     state = one["active_state"] if one["state"] == "stopped" else one["state"]
     return (
         host,
@@ -118,14 +123,36 @@ def _cells(host: str, one: dict[str, Any], value: dict[str, Any]) -> tuple[str, 
         megabytes(memory["rss_bytes"]),
         span(one["uptime_seconds"]),
         megabytes(one["threshold_bytes"]),
-        ("suspended until " + _when(one["suspended_until"]))
-        if one["suspended_until"]
-        else _when(one["next_restart"]),
-        _when(last["time"]),
-        textwrap.shorten("%s: %s" % (last["trigger"] or "?", last["reason"] or "?"), _WHY)
-        if last["time"]
-        else "-",
+        _next(one),
+        _when(max(last["time"] or 0, end["time"] or 0)),
+        _why(one, value, last, end),
     )
+
+
+def _next(one: dict[str, Any]) -> str:
+    if not one["suspended_until"]:
+        return _when(one["next_restart"])
+    later = ", then %s" % _when(one["next_restart"]) if one["next_restart"] else ""
+    return "suspended until %s%s" % (_when(one["suspended_until"]), later)
+
+
+def _why(
+    one: dict[str, Any], value: dict[str, Any], last: dict[str, Any], end: dict[str, Any]
+) -> str:
+    """What an operator must know, the most urgent first: down, alerts, then the last end."""
+    words = [one["down"]] if one["down"] else []
+    alerts = [_answers.mapping(alert) for alert in _answers.sequence(value.get("alerts"))]
+    codes = [_answers.text(alert.get("code"), _WORD) for alert in alerts[:_ALERTS]]
+    codes = [code for code in codes if code and not (code == "down" and one["down"])]
+    if codes:
+        words.append("alert: " + ", ".join(codes))
+    if (end["time"] or 0) > (last["time"] or 0):
+        if not one["down"]:
+            words.append("%s: %s" % (end["code"] or "?", end["reason"] or "?"))
+    elif last["time"]:
+        words.append("%s: %s" % (last["trigger"] or "?", last["reason"] or "?"))
+    # A gateway that is down has more to say.
+    return textwrap.shorten("; ".join(words), 2 * _WHY if one["down"] else _WHY) or "-"
 
 
 def _nothing(host: str, name: str, exc: _answers.NoAnswer) -> tuple[str, ...]:

@@ -158,7 +158,7 @@ gateways:
       sample: hermes
     managed:
       description: Whether the guard manages it, null if that cannot be read, see RV(guard_problem).
-        If it does not, the next seven are null.
+        If it does not, the next twelve are null.
       type: bool
       sample: true
     threshold_bytes:
@@ -175,14 +175,24 @@ gateways:
       type: float
       sample: 1785938100.0
     next_restart:
-      description: When the timer next asks for a restart, in epoch seconds, null if it never does.
+      description: When the calendar next restarts it, in epoch seconds, null if it never does.
+        While restarts are suspended, it is the first time after that, null if that is not known.
       type: int
       sample: 1785981600
+    suspended_from:
+      description: When the suspension of its calendar restarts begins or began, in epoch seconds,
+        null for none.
+      type: float
+      sample:
     suspended_until:
       description: When the suspension of its calendar restarts ends, in epoch seconds, null for
         none.
       type: float
       sample:
+    watchdog_suspended:
+      description: Whether that suspension is about the restarts of the watchdog too.
+      type: bool
+      sample: false
     last_restart:
       description:
         - The ledger's entry of the last restart, null if there was none. C(time) in epoch seconds,
@@ -191,6 +201,25 @@ gateways:
       type: dict
       sample: {"time": 1785938400.123, "event": "restart", "code": "restarted", "reason": "daily
         restart", "trigger": "timer"}
+    last_end:
+      description:
+        - How its last run ended that was not ended by the guard, null if there was none. C(time) in
+          epoch seconds, C(code), V(crashed), V(killed), V(oom-killed), V(exited), V(restarted),
+          V(stopped), V(reboot) or V(unknown), C(reason), and in C(runs) how many runs ended like
+          this between two checks.
+      type: dict
+      sample: {"time": 1785938400.123, "event": "ended", "code": "killed", "reason": "its process
+        was killed with SIGKILL, and not by systemd", "runs": 1}
+    alerts:
+      description: The open alerts, each with C(code), C(since) in epoch seconds, and C(reason).
+        Null if they cannot be read.
+      type: list
+      elements: dict
+      sample: []
+    down:
+      description: Why it does not run, and how to start it, null if it runs.
+      type: str
+      sample:
     last_decision:
       description: The ledger's last entry, which may be a refusal or an alarm, with the same keys.
         Null if there is none.

@@ -219,6 +219,19 @@ trends:
         none.
       type: float
       sample:
+    down:
+      description: Why it does not run, and how to start it, null if it runs or that is not known.
+      type: str
+      sample:
+    ends:
+      description:
+        - How its runs of the last week ended that were not ended by the guard, oldest first, at
+          most 20. C(time) in epoch seconds, C(code) and C(reason) as in C(last_end) of
+          M(hermes_ops.gateway.gateway_info), and in C(runs) how many runs ended like this between
+          two checks.
+      type: list
+      elements: dict
+      sample: []
 changes:
   description:
     - What the change at O(since) did to a leak, by the gateway's name, each with the keys below.

@@ -26,12 +26,12 @@ STALE_HOURS = 2
 GROUPS = {
     "now": (
         "Act now",
-        "killed for want of memory in the last 24 hours, or less than 24 hours from the limit",
+        "down, crashed or killed in the last 24 hours, or less than 24 hours from the limit",
     ),
     "soon": ("Act soon", "a leak, or less than a week from the limit"),
     "watch": (
         "Watch",
-        "suspected of a leak, a sawtooth, killed before the last 24 hours, or no longer sampled",
+        "suspected of a leak, a sawtooth, crashed or killed earlier, or no longer sampled",
     ),
     "silent": ("No answer", "hosts and gateways that could not be asked"),
     "unknown": ("Too early to say", "not enough samples for a verdict yet"),
@@ -43,6 +43,9 @@ GROUPS = {
 }
 VERDICTS = ("leak", "suspected", "sawtooth", "step", "saturating", "spiky", "flat", "insufficient")
 WATCHED = ("suspected", "sawtooth")
+# The codes of the ledger for a run that ended by a fault, and how many of a gateway are shown.
+CRASHES = ("crashed", "killed", "oom-killed")
+MAX_ENDS = 20
 
 # A gateway, or a host without one, in the report: the keys are those of _blank().
 Row = Dict[str, Any]
@@ -122,6 +125,9 @@ def _blank(host: str, group: str, verdict: str, why: str) -> Row:
         "hours_to_limit": None,
         "hours_to_limit_ci": None,
         "oom_kills_24h": 0,
+        "crashes_24h": 0,
+        "down": "",
+        "ends": [],
         "recommended_restart_hours": None,
         "advice": [],
         "why": why,
@@ -147,6 +153,8 @@ def _gateway(
     verdict = text(trend.get("verdict"))
     until = _answers.moment(trend.get("suspended_until"))
     chart = mapping(trend.get("chart"))
+    ends = [_end(mapping(one)) for one in sequence(trend.get("ends"))[:MAX_ENDS]]
+    ends = [one for one in ends if one["time"] is not None and one["time"] <= now + HOUR]
     # Of the last sample: when, provider, model, version.
     identity = (list(sequence((sequence(chart.get("providers")) or [()])[-1])) + [None] * 4)[:4]
     row = _blank(
@@ -173,6 +181,9 @@ def _gateway(
             "provider": text(identity[1], 100),
             "model": text(identity[2], 100),
             "kills": [_kill(kill) for kill in known],
+            "down": text(trend.get("down")),
+            "ends": ends,
+            "crashes_24h": sum(one["runs"] for one in ends if _is_crash(one, now - DAY)),
             "trend": _answers.passed_on(
                 {key: value for key, value in trend.items() if key != "chart"}
             ),
@@ -189,8 +200,33 @@ def _gateway(
             why = "hermes-guard doctor says why"
         old = "the last sample is %s old, and so is the verdict: %s" % (hours(age), why)
         row["advice"].insert(0, old)
-    row["group"] = _group(row, bool(times))
+    if row["crashes_24h"]:
+        worst = [one for one in ends if _is_crash(one, now - DAY)][-1]
+        said = "%d time%s" % (row["crashes_24h"], "" if row["crashes_24h"] == 1 else "s")
+        row["advice"].insert(
+            0,
+            "it crashed or was killed %s in the last 24 hours, the last time at %s: %s; see"
+            " hermes-guard log" % (said, moment(worst["time"]), worst["reason"]),
+        )
+    if row["down"]:
+        row["advice"].insert(0, row["down"])
+    row["group"] = _group(row, bool(times) or any(_is_crash(one, 0) for one in ends))
     return row
+
+
+def _end(one: dict[str, Any]) -> dict[str, Any]:
+    """How a run ended that the guard did not end."""
+    runs = number(one.get("runs"))
+    return {
+        "time": _answers.moment(one.get("time")),
+        "code": text(one.get("code"), 40),
+        "reason": text(one.get("reason"), 200),
+        "runs": int(runs) if runs is not None and 1 <= runs <= MAX_KILLS else 1,
+    }
+
+
+def _is_crash(end: dict[str, Any], since: float) -> bool:
+    return end["code"] in CRASHES and end["time"] > since
 
 
 def brief(row: Row) -> str:
@@ -217,7 +253,12 @@ def _range(value: object) -> list[float | None] | None:
 
 def _group(row: Row, killed: bool) -> str:
     left = row["hours_to_limit"]
-    if row["oom_kills_24h"] or (left is not None and left < SOON_HOURS):
+    if (
+        row["down"]
+        or row["crashes_24h"]
+        or row["oom_kills_24h"]
+        or (left is not None and left < SOON_HOURS)
+    ):
         return "now"
     if row["verdict"] == "leak" or (left is not None and left < WEEK_HOURS):
         return "soon"
@@ -230,7 +271,9 @@ def _urgency(row: Row) -> tuple[Any, ...]:
     """The group, the kills, the hours that are left, the verdict, the slope: the worse first."""
     return (
         list(GROUPS).index(row["group"]),
+        not row["down"],
         -row["oom_kills_24h"],
+        -row["crashes_24h"],
         math.inf if row["hours_to_limit"] is None else row["hours_to_limit"],
         VERDICTS.index(row["verdict"]) if row["verdict"] in VERDICTS else len(VERDICTS),
         -(row["slope_mb_per_hour"] or 0),

@@ -49,6 +49,7 @@ def make() -> argparse.ArgumentParser:
     _suspend(commands)
     one = _command(commands, "resume", "end a suspension before its time")
     one.add_argument("--watchdog", action="store_true", help="only that of the watchdog")
+    one.add_argument("--dry-run", action="store_true", help="print what would be done")
     _trend(commands)
     one = _command(commands, "notify", "try the notify command and the ping URL")
     one.add_argument("--test", action="store_true", required=True, help="send a test message")

@@ -48,10 +48,13 @@ def suspend(options: Any, every: list[Settings]) -> int:
 
 def resume(options: Any, every: list[Settings]) -> int:
     """End the suspensions of ``every``."""
-    names = suspension.resume(every, options.watchdog)
+    names = suspension.resume(every, options.watchdog, options.dry_run)
     what = "restarts by the watchdog are" if options.watchdog else "restarts are"
     said = ["%s: %s resumed" % (name, what) for name in names]
     said = said or ["nothing is suspended"]
-    answer = {"changed": bool(names), "resumed": names, "said": said}
+    if not every:
+        said = [cli_commands.NO_GATEWAY]
+    left = {one.name: suspension.until(one.folder) for one in every}
+    answer = {"changed": bool(names), "resumed": names, "suspended_until": left, "said": said}
     cli.say(json.dumps(answer, sort_keys=True) if options.json else "\n".join(said))
     return cli.DONE

@@ -11,7 +11,7 @@ from .._hermes import client, discovery, state_file, workers
 from .._hermes.patience import Patience
 from .._host import cgroup, choice, proc, tree
 from .._host.errors import GuardError, HermesError, host_faults
-from . import config, status
+from . import config, down, status
 
 try:
     import psutil
@@ -49,7 +49,9 @@ def collect(names: list[str]) -> dict[str, Any]:
     found += [_with_reason(now.get(one.name, one), survey.unresolved) for one in missing]
     seen.update((one.name, one.scope) for one in missing)
     found += [one for one in survey.unresolved if (one.name, one.scope) not in seen]
-    managed = {(one.name, one.scope): known[one.name] for one in configured}
+    managed = {
+        (one.name, one.scope): dict(known[one.name], down=_down(one, found)) for one in configured
+    }
     patience = Patience()
     return {
         "gateways": [
@@ -59,6 +61,19 @@ def collect(names: list[str]) -> dict[str, Any]:
         "host": proc.host_memory(),
         "guard_problem": problem,
     }
+
+
+def _down(
+    settings: config.Settings, found: list[discovery.Gateway | config.Settings]
+) -> str | None:
+    """Why a managed gateway does not run; None if it does, or if its unit is gone."""
+    for one in found:
+        if isinstance(one, discovery.Gateway) and (one.name, one.scope) == (
+            settings.name,
+            settings.scope,
+        ):
+            return down.sentence(one, settings) if down.is_down(one) else None
+    return None
 
 
 def _with_reason(
@@ -122,6 +137,7 @@ def _describe(
         "problem": None,
         "conflict": None,
         "container": None,
+        "down": None,
         "managed": known is not None if certain else None,
     }
     answer.update(dict.fromkeys(status.KNOWN))

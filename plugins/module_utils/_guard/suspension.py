@@ -178,7 +178,9 @@ def _ticking(timer: str) -> bool:
     )
 
 
-def resume(every: list[config.Settings], watchdog: bool = False) -> list[str]:
+def resume(
+    every: list[config.Settings], watchdog: bool = False, dry_run: bool = False
+) -> list[str]:
     """End the suspensions of ``every``; the names of those that had one.
 
     With ``watchdog`` only that of the watchdog's restarts: those of the calendar stay suspended.
@@ -189,6 +191,8 @@ def resume(every: list[config.Settings], watchdog: bool = False) -> list[str]:
         one = read(settings.folder, now)
         if one is not None and (one.watchdog or not watchdog):
             ended.append(settings.name)
+        if dry_run:
+            continue
         if watchdog:
             if one is not None and one.watchdog:
                 _write(settings.folder, Suspension(one.since, one.until, False), now)

@@ -144,6 +144,35 @@ def test_most_urgent_first():
     assert (rows[0]["oom_kills_24h"], len(rows[0]["kills"])) == (1, 2)
 
 
+def end(code, ago, runs=1):
+    return {"time": NOW - ago, "code": code, "reason": "exit code 1", "runs": runs}
+
+
+def test_what_is_down_or_has_crashed_comes_first():
+    rows = report(
+        answer("a", {"g": trend("flat")}),
+        answer("b", {"g": trend("leak", 80, hours_to_limit=9.0)}),
+        answer("c", {"g": trend("flat", ends=[end("crashed", 90000), end("killed", 7200, 3)])}),
+        answer("d", {"g": trend("insufficient", None, slope_ci=None, down="it is down (failed)")}),
+        # Someone else's restart is no fault, and an old crash is no haste.
+        answer("e", {"g": trend("flat", ends=[end("restarted", 60), end("stopped", 60)])}),
+        answer("f", {"g": trend("flat", ends=[end("crashed", 90000)])}),
+        answer("g", {"g": trend("flat", ends=[end("crashed", -7200), 3, {"time": "x"}])}),
+    )["rows"]
+    assert [(row["host"], row["group"]) for row in rows] == [
+        ("d", "now"),
+        ("c", "now"),
+        ("b", "now"),
+        ("f", "watch"),
+        ("a", "healthy"),
+        ("e", "healthy"),
+        ("g", "healthy"),
+    ]
+    assert rows[0]["advice"][0] == "it is down (failed)"
+    assert rows[1]["crashes_24h"] == 3
+    assert rows[1]["advice"][0].startswith("it crashed or was killed 3 times in the last 24 hours")
+
+
 def test_the_table_has_a_word_for_each_host():
     lines = fleet_report(
         [

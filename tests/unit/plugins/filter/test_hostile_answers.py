@@ -48,6 +48,9 @@ HONEST = {
             "threshold_bytes": 2048 * MB,
             "next_restart": AT,
             "suspended_until": None,
+            "down": "it is down",
+            "alerts": [{"code": "down", "since": AT, "reason": "it is down"}],
+            "last_end": {"time": AT + 9, "code": "killed", "reason": "SIGKILL"},
             "last_restart": {"time": AT, "trigger": "watchdog", "reason": "it leaked"},
             "memory": {"rss_bytes": 94 * MB},
         }
@@ -69,6 +72,8 @@ HONEST = {
             "suspended_until": AT + 1e9,
             "sample_age_hours": 0.1,
             "running": True,
+            "down": "it is down",
+            "ends": [{"time": AT, "code": "killed", "reason": "SIGKILL", "runs": 2}],
             "provider_switch": "it survives the switch",
             "bigger_box": [{"ram_gb": 2, "hours": 32.2}],
             "chart": {
@@ -337,7 +342,7 @@ def test_hostile_answers(part):
 
 def test_honest_answer_is_shown():
     """Else the test above would compare nothing."""
-    assert cells(status_table([("good", HONEST)]), "good")[0][-1] == "watchdog: it leaked"
+    assert cells(status_table([("good", HONEST)]), "good")[0][-1] == "it is down"
     assert cells(fix_table([("good", HONEST)]), "good")[0][-1] == "it is fixed"
     assert restart_line(HONEST, "good") == "good: gw restarted (idle), down for 1.5 s"
     assert suspend_answer(HONEST, HONEST)["said"] == ["48 h"]
