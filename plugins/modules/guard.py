@@ -25,7 +25,7 @@ options:
   state:
     description:
       - Whether the program is installed. V(absent) also removes the components of
-        M(hermes_ops.gateway.guard_component), and the history.
+        M(hermes_ops.gateway.guard_component), and the history unless O(keep_history=true).
     type: str
     choices:
       - present
@@ -64,6 +64,11 @@ options:
           - The permissions, in octal.
         type: str
         default: "0644"
+  keep_history:
+    description:
+      - Whether the memory history and the ledger of each gateway stay with O(state=absent).
+    type: bool
+    default: false
   options:
     description:
       - Variables of roles of the collection, by name. They are checked before anything is changed,
@@ -142,6 +147,14 @@ memory:
     available_bytes: 1482567680
     swap_total_bytes: 0
     total_bytes: 2084569088
+obsolete_packages:
+  description:
+    - The packages that were installed for the guard and that nothing else needs. The module does
+      not remove them.
+  returned: if O(state=absent)
+  type: list
+  elements: str
+  sample: [python3-psutil]
 seed:
   description:
     - A text that is the host's own and stays the same, made from its machine ID. The times of its
@@ -198,7 +211,10 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=common.OPTIONS, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={**common.OPTIONS, "keep_history": {"type": "bool", "default": False}},
+        supports_check_mode=True,
+    )
     common.run(module, guard.apply)
 
 

@@ -14,12 +14,12 @@ from typing import Any
 from .._guard import config
 from .._host import display, proc, timers
 from .._host.errors import GuardError, SettingError
-from . import manifest, memory_limit, metrics_link
+from . import manifest, memory_limit, metrics_link, packages
 from .desired_state import DesiredState
 from .plan import Change
 
-PSUTIL_PACKAGE = "python3-psutil"
-JEMALLOC, JEMALLOC_PACKAGE = "libjemalloc.so.2", "libjemalloc2"
+PSUTIL_PACKAGE = packages.PSUTIL
+JEMALLOC, JEMALLOC_PACKAGE = "libjemalloc.so.2", packages.JEMALLOC
 # Where the dynamic loader finds a library by its name alone, on Debian and on Red Hat systems.
 LIBRARIES = ("/usr/lib/*-linux-*", "/usr/lib64", "/usr/lib", "/usr/local/lib")
 CALENDARS = "hermes_restart_timer_at"
@@ -86,6 +86,12 @@ def missing_packages(desired: DesiredState) -> list[str]:
     if needs_jemalloc(desired) and not has_jemalloc():
         missing.append(JEMALLOC_PACKAGE)
     return missing
+
+
+def missing_by_name() -> list[str]:
+    """The packages that this host does not have and the roles may install."""
+    found = [] if has_psutil() else [PSUTIL_PACKAGE]
+    return found if has_jemalloc() else [*found, JEMALLOC_PACKAGE]
 
 
 def check_library(desired: DesiredState) -> None:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from typing import Any
 
 from .._guard import config, handover, state_format
 from .._hermes import discovery
-from .._host import files, guard_program, proc, systemd
+from .._host import guard_program, proc, systemd
 from .._host.errors import GuardError, host_faults
 from . import (
     change,
     checks,
-    collisions,
     lock,
     manifest,
+    own_state,
+    packages,
     per_gateway,
     program,
     threshold,
@@ -56,9 +56,12 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     desired = _desired(parameters["files"], gateways)
     plan = change.plan(manifest.BASE, desired, options, check_mode)
     if parameters["state"] == "absent":
-        result = _remove(plan, check_mode)
+        result = _remove(plan, bool(parameters.get("keep_history")), check_mode)
     else:
+        is_first = bool(gateways) and not os.path.exists(manifest.path(manifest.BASE))
         result = change.carry_out(plan, check_mode)
+        if is_first and not check_mode:
+            packages.remember(checks.missing_by_name())
     notes = chosen.notes + above + result["notes"]
     result.update(change.skipped_because(parameters, chosen))
     recommended = None
@@ -81,39 +84,38 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     )
 
 
-def _remove(plan: plans.Plan, check_mode: bool) -> dict[str, Any]:
-    """Take away all that is installed, and the state; GuardError if a restart is under way."""
-    clear = bool(_own_state())
+def _remove(plan: plans.Plan, keep: bool, check_mode: bool) -> dict[str, Any]:
+    """Take away all that is installed, and the state; GuardError if a restart is under way.
+
+    If ``keep``, histories and ledgers stay.
+    """
+    clear = bool(own_state.leaving(keep))
+    unneeded, notes = packages.obsolete()
+    notes = own_state.outcome(keep) + notes
     if check_mode:
-        return dict(change.carry_out(plan, True), changed=clear or not plan.empty)
-    with handover.all_locked(_gateway_directories()) as busy:
+        result = change.carry_out(plan, True)
+    else:
+        result = _carry_out_removal(plan, keep)
+    result.update(changed=result["changed"] or clear, obsolete_packages=unneeded)
+    result["notes"] = notes + result["notes"]
+    return result
+
+
+def _carry_out_removal(plan: plans.Plan, keep: bool) -> dict[str, Any]:
+    with handover.all_locked(own_state.gateways()) as busy:
         units = [guard_program.restart_unit(name) for name in busy]
         if units:
             # The unit ends its restart in order, and takes its drain marker with it.
             systemd.Manager().systemctl("stop", "--", *units, timeout=transaction.STOP_SECONDS)
-    with handover.all_locked(_gateway_directories(), LOCK_SECONDS) as busy:
+    with handover.all_locked(own_state.gateways(), LOCK_SECONDS) as busy:
         if busy:
             raise GuardError(
                 "nothing is removed while a restart of %s is under way: wait until it has ended"
                 % ", ".join(sorted(busy))
             )
         result = change.carry_out(plan, False)
-        if clear:
-            result["changed"] = True
-            _clear_state()
+        own_state.clear(own_state.leaving(keep))
     return result
-
-
-def _gateway_directories() -> list[str]:
-    """The state directories of gateways: each has a lock."""
-    return [
-        path
-        for path in _own_state()
-        if path != config.STATE
-        and os.path.isdir(path)
-        and not os.path.islink(path)
-        and os.path.basename(path) not in collisions.TAKEN
-    ]
 
 
 def _desired(listed: list[dict[str, str]], gateways: list[discovery.Gateway]) -> DesiredState:
@@ -149,30 +151,6 @@ def _recommended(gateways: list[discovery.Gateway]) -> dict[str, str | None]:
     from .._guard import memory_trend
 
     return memory_trend.recommended_cadences([gateway.name for gateway in gateways])
-
-
-def _own_state() -> list[str]:
-    """What the guard has in its state directory (paths), or the directory itself if it is empty.
-
-    The record of what was set in Hermes is not the guard's: the role that set it needs it to take
-    that back.
-    """
-    try:
-        names = os.listdir(config.STATE)
-    except FileNotFoundError:
-        return []
-    own = [os.path.join(config.STATE, name) for name in names if name != config.SESSION_RECORD]
-    return own if names else [config.STATE]
-
-
-def _clear_state() -> None:
-    """Remove the guard's own state; the locks of all gateways are held meanwhile."""
-    for path in _own_state():
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
-    files.remove_if_empty(config.STATE)
 
 
 def _seed() -> str:

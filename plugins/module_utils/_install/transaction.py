@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from .._guard import config
 from .._host import files, guard_program, systemd, unit_files
 from .._host.errors import GuardError, SystemdError
 from . import manifest
@@ -51,7 +52,7 @@ def carry_out(plan: Plan) -> None:
         now = manifest.Manifest(sorted(plan.desired.files), plan.desired.units, made)
         manifest.save(plan.component, now)
         return
-    for folder in sorted(made, reverse=True):
+    for folder in sorted({*made, *_emptied(plan.changes)}, reverse=True):
         files.remove_if_empty(folder)
 
 
@@ -111,6 +112,15 @@ def _removed_services(changes: dict[str, Change]) -> list[str]:
         for path, change in changes.items()
         if change.after is None and path.endswith(".service")
     ]
+
+
+def _emptied(changes: dict[str, Change]) -> set[str]:
+    """Directories that may be empty now, also those that another component has made."""
+    gone = {os.path.dirname(path) for path, change in changes.items() if change.after is None}
+    found = {folder for folder in gone if folder.endswith(".d")}
+    if config.FOLDER in gone:
+        found.update([config.FOLDER, config.FOLDER + "/guard.conf.d"])
+    return found
 
 
 def _missing_folders(changes: dict[str, Change]) -> set[str]:

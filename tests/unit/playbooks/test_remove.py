@@ -1,0 +1,109 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""remove.yml by its tags: what the host's Python, which answers every module, is asked."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+pytest.importorskip("ansible")
+
+ANSWER = {
+    "changed": False,
+    "gateways": [],
+    "faults": [],
+    "notes": [],
+    "psutil": True,
+    "jemalloc": True,
+    "package_manager": "apt",
+    "obsolete_packages": ["python3-psutil"],
+    "seed": "x",
+}
+# A parameter that only this module has.
+GUARD, SESSION, PACKAGE = "keep_history:", "article_keys:", "python3-psutil"
+# The module with its parameters is in what Python is to run.
+PYTHON = """#!/bin/sh
+grep -aoE '"(component|state|keep_history|article_keys)": ?"?[a-z_]+|"python3-psutil"' "$1" >> %(asked)s
+cat %(answer)s
+"""
+
+
+@pytest.fixture
+def remove(tmp_path, ansible_playbook):
+    """remove(WORDS): (exit code, output, the components and the words that the host was asked)."""
+    asked, answer = tmp_path / "asked", tmp_path / "answer"
+    answer.write_text(json.dumps(ANSWER))
+    python = tmp_path / "python.sh"
+    python.write_text(PYTHON % {"asked": asked, "answer": answer})
+    python.chmod(0o755)
+    inventory = tmp_path / "inventory.json"
+    variables = {
+        "ansible_connection": "local",
+        "ansible_become": False,
+        "ansible_python_interpreter": str(python),
+    }
+    inventory.write_text(json.dumps({"all": {"hosts": {"web1": {}}, "vars": variables}}))
+
+    def run(*words):
+        asked.write_text("")
+        done = ansible_playbook(
+            ["hermes_ops.gateway.remove", "-i", str(inventory), *words],
+            tmp_path,
+            ANSIBLE_PIPELINING="0",
+        )
+        text = re.sub('[ "]', "", asked.read_text())
+        return done.returncode, done.stdout, re.findall("component:([a-z_]+)", text), text
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "tag", ["watchdog", "hermes_restart_timer", "memory_limit", "allocator", "metrics"]
+)
+def test_tag_removes_that_role_and_nothing_else(remove, tag):
+    """It once ended with 0 and had done nothing."""
+    code, output, components, asked = remove("--tags", tag)
+    assert code == 0, output
+    assert components == [tag.replace("hermes_", "")]
+    assert "state:absent" in asked and "state:present" not in asked
+
+
+def test_without_tags_all_goes_with_the_guard(remove):
+    code, output, components, asked = remove()
+    assert code == 0, output
+    # The guard takes the components with it: none is asked for by itself.
+    assert components == [] and GUARD in asked and SESSION in asked
+    assert "keep_history:false" in asked
+    # The package that it says is no longer needed.
+    assert PACKAGE in asked
+
+
+def test_history_is_kept_if_that_is_asked(remove):
+    code, output, _components, asked = remove("-e", "hermes_keep_history=true")
+    assert code == 0, output
+    assert "keep_history:true" in asked
+
+
+def test_check_mode_removes_no_package(remove):
+    code, output, _components, asked = remove("--check")
+    assert code == 0, output
+    assert GUARD in asked and PACKAGE not in asked
+
+
+def test_role_cannot_be_kept_if_its_guard_goes(remove):
+    code, output, _components, asked = remove("--skip-tags", "watchdog")
+    assert (code != 0, asked) == (True, ""), output
+    assert "--skip-tags watchdog: not possible, as every role goes with the guard" in (
+        " ".join(output.split())
+    )
+    code, output, components, asked = remove("--skip-tags", "watchdog", "--tags", "allocator")
+    assert (code, components) == (0, ["allocator"]), output
+
+
+def test_session_can_be_kept(remove):
+    code, output, _components, asked = remove("--skip-tags", "session")
+    assert code == 0, output
+    assert GUARD in asked and SESSION not in asked
