@@ -210,9 +210,21 @@ gateways:
       description: Whether it must be restarted to take over what is set.
       type: bool
       sample: false
+    sources:
+      description: The directory of its Hermes's sources, null if it could not be asked.
+      type: str
+      sample: /opt/hermes/venv/lib/python3.11/site-packages
 restarted:
   description: Names of the gateways whose restart was asked for.
   returned: always
+  type: list
+  elements: str
+  sample: []
+notes:
+  description:
+    - What of the desired configuration this host cannot do, or not yet. Each is given as a warning
+      too.
+  returned: success
   type: list
   elements: str
   sample: []
@@ -265,9 +277,10 @@ def main() -> None:
         module.fail_json(msg=str(exc))
     if "skipped_because" in result:
         module.warn("%s: nothing is set" % result["skipped_because"])
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**result)
+    notes = result.pop("warnings")
+    for note in notes:
+        module.warn(note)
+    module.exit_json(notes=notes, **result)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,11 @@ def main():
         default=5,
         help="runs of which the median is taken, where they are cheap (default 5)",
     )
+    parser.add_argument(
+        "--against",
+        metavar="COMMIT",
+        help="converge: in place of all else, a repeat by the code of this commit and by today's, in turn",
+    )
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("bench: the simulated hosts and the lab need root")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
@@ -34,6 +35,8 @@ def run(options):
     """A row for each playbook, size of fleet and run; each is also said at once, because the large ones take long."""
     rows = []
     settings = {"ANSIBLE_FORKS": str(options.forks)}
+    if options.against:
+        return [row for count in options.hosts for row in _against(options, count, settings)]
     for count in options.hosts:
         # The long ones once: what disturbs a run of seconds is lost in one of minutes.
         repeats = options.repeats if count < 10 else 3 if count < LARGE else 1
@@ -49,6 +52,31 @@ def run(options):
     return rows + [
         {"playbook": name, "task_results_a_host": results} for name, results in REFERENCES
     ]
+
+
+def _against(options, count, settings):
+    """A repeat by the code of a commit and by today's in turn, each on a fleet of its own; the last row is the quotient."""
+    sides = {
+        options.against: lambda: runs.code_of(options.against),
+        "today": contextlib.nullcontext,
+    }
+    done = {label: [] for label in sides}
+    with contextlib.ExitStack() as fleets:
+        inventories = {}
+        for label, code in sides.items():
+            with code():
+                prepare = functools.partial(runs.playbook, SITE, **settings)
+                fleet = simulated.fleet(count, prepare, "fleet-%d" % len(inventories))
+                inventories[label] = fleets.enter_context(fleet)
+        for _number in range(options.repeats):
+            for label, code in sides.items():
+                with code():
+                    done[label].append(runs.playbook(SITE, inventories[label], **settings))
+    rows = [_row(label, "repeat", count, found) for label, found in done.items()]
+    columns = ("wall_seconds", "host_cpu_seconds", "controller_cpu_seconds")
+    quotient = {column: round(rows[1][column] / rows[0][column], 4) for column in columns}
+    first = done["today"][0].wall / min(one.wall for one in done["today"][1:])
+    return [*rows, dict(quotient, playbook="quotient", hosts=count, first_by_later_repeat=first)]
 
 
 def _row(label, kind, count, done):

@@ -109,6 +109,25 @@ def playbook(name, inventory, *arguments, **settings):
 
 
 @contextlib.contextmanager
+def code_of(commit):
+    """Have playbook() run the code of a ``commit`` meanwhile."""
+    global COLLECTIONS
+    now, top = COLLECTIONS, OUT / ("code-" + commit)
+    place = top / "ansible_collections/hermes_ops/gateway"
+    if not place.is_dir():
+        place.mkdir(parents=True)
+        packed = subprocess.run(
+            ["git", "archive", commit], cwd=TOP, check=True, stdout=subprocess.PIPE
+        )
+        subprocess.run(["tar", "-x", "-C", place], input=packed.stdout, check=True)
+    COLLECTIONS = top
+    try:
+        yield
+    finally:
+        COLLECTIONS = now
+
+
+@contextlib.contextmanager
 def lab(prefix, *hosts):
     """Fresh hosts of the lab, removed afterwards; the inventory of them."""
     command = [TOP / "tests/lab/lab", "--prefix", prefix]

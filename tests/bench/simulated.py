@@ -63,12 +63,12 @@ def _image():
 
 
 @contextlib.contextmanager
-def fleet(count, prepare=None):
-    """``count`` hosts; the inventory of them.
+def fleet(count, prepare=None, name="fleet"):
+    """``count`` hosts; the inventory of them. Several fleets at a time need names.
 
     They are fresh; or, with ``prepare``, all of them as one is after ``prepare(inventory)``, for a first run on a thousand takes an hour.
     """
-    top = runs.OUT / "fleet"
+    top = runs.OUT / name
     shutil.rmtree(top, ignore_errors=True)
     top.mkdir(parents=True)
     mounts = []

@@ -156,14 +156,16 @@ def probe(
     """What the gateway's Hermes is, and what it has in effect in its home:
 
     ``version``, ``provider``, ``model`` (None if unknown); ``channels``, sorted; whether this
-    version has ``managed_support``, and the ``managed_dir`` it uses; and by each dotted key of
-    ``keys``: ``config`` (the value in effect, managed scope and defaults included), ``reads``
-    (whether this version reads it) and ``live`` (whether it does so without a restart).
+    version has ``managed_support``, and the ``managed_dir`` it uses; ``root``, the directory of its
+    sources; and by each dotted key of ``keys``: ``config`` (the value in effect, managed scope and
+    defaults included), ``reads`` (whether this version reads it) and ``live`` (whether it does so
+    without a restart).
     """
     keys = list(keys)
     answer = ask(gateway, {"do": "probe", "keys": keys}, managed_dir)
     texts = {
-        name: _text(answer.get(name)) for name in ("version", "provider", "model", "managed_dir")
+        name: _text(answer.get(name))
+        for name in ("version", "provider", "model", "managed_dir", "root")
     }
     by_key: dict[str, dict[str, Any]] = {}
     for name in ("config", "reads", "live"):

@@ -161,10 +161,12 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         config = managed_scope.apply_managed_overlay(config)
         managed_dir = managed_scope.get_managed_dir()
     provider, model = _model(config)
+    root = os.path.dirname(os.path.dirname(os.path.abspath(hermes_cli.__file__)))
     answer: dict[str, Any] = {
         "version": _version(),
         "managed_support": managed_scope is not None,
         "managed_dir": str(managed_dir) if managed_dir else None,
+        "root": root,
         "channels": _channels(home),
         "provider": provider,
         "model": model,
@@ -172,7 +174,6 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         "reads": {},
         "live": {},
     }
-    root = os.path.dirname(os.path.dirname(os.path.abspath(hermes_cli.__file__)))
     for key in request["keys"]:
         default = get(DEFAULT_CONFIG, key)
         found = get(config, key)
@@ -239,19 +240,23 @@ def _in_sources(root: str, key: str) -> bool:
 
 
 def _source_texts(root: str) -> Iterator[bytes]:
+    for path in source_paths(root):
+        try:
+            with open(path, "rb") as stream:
+                text = stream.read()
+        except OSError:
+            continue
+        yield text
+
+
+def source_paths(root: str) -> Iterator[str]:
+    """The files that say what the Hermes at ``root`` reads, in no order."""
     for source in SOURCES:
         place = os.path.join(root, source)
-        walk = [(root, [], [source])] if source.endswith(".py") else os.walk(place)
-        for folder, _folders, names in walk:
-            for name in names:
-                if not name.endswith(".py"):
-                    continue
-                try:
-                    with open(os.path.join(folder, name), "rb") as stream:
-                        text = stream.read()
-                except OSError:
-                    continue
-                yield text
+        if source.endswith(".py") and os.path.exists(place):
+            yield place
+        for folder, _folders, names in os.walk(place):
+            yield from (os.path.join(folder, name) for name in names if name.endswith(".py"))
 
 
 def _live(root: str, key: str) -> bool:

@@ -114,9 +114,11 @@ def _follow(
     if changed or record.changed():
         managed_file.check_writable(guard_program.STATE)
     needs: dict[str, bool] = {}
+    sources: dict[str, str | None] = {}
     for plan in planned.plans:
         for one in plan.gateways:
             name = one.gateway.name
+            sources[name] = one.info["root"] if one.info else None
             needs[name] = restart_required(plan, one) or needs.get(name, False)
     late = sorted(name for name in needs if needs[name])
     if late and mode == "never":
@@ -125,7 +127,10 @@ def _follow(
         )
     result = _result(planned, changed, restarts.to_ask_for(late, mode))
     result["restart_required"] = bool(late)
-    result["gateways"] = [{"name": name, "restart_required": needs[name]} for name in sorted(needs)]
+    result["gateways"] = [
+        {"name": name, "restart_required": needs[name], "sources": sources[name]}
+        for name in sorted(needs)
+    ]
     if not check_mode:
         _carry_out(planned.plans, record, faults)
         for name in result["restarted"]:

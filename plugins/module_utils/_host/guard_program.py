@@ -28,6 +28,8 @@ PING_URL = FOLDER + "/ping.url"
 PING_RECORD = "ping.json"
 # In STATE: what the module hermes_config set, and what was there before. Not the guard's own.
 SESSION_RECORD = "hermes_config.json"
+# In STATE: what the last run of site.yml asked for, and how it left the host.
+AS_ASKED = "as_asked.json"
 # Why a host cannot run the program.
 NEEDS_PYTHON = "hermes-guard needs Python 3.8 or newer as /usr/bin/python3"
 # In the environment: until this time (epoch) a check takes samples and decides nothing. The check

@@ -25,6 +25,7 @@ _STATE = (
     guard_program.PAGE,
     guard_program.PAGE_LOCK,
     guard_program.PING_RECORD,
+    guard_program.AS_ASKED,
 )
 _SECTION = ("DEFAULT",)
 # The unit of such a gateway would be a unit of this collection.

@@ -30,6 +30,7 @@ ENTRY = "_guard.main"
 MODULES = (
     "_guard.alarms",
     "_guard.arbiter",
+    "_guard.as_asked",
     "_guard.cli",
     "_guard.cli_commands",
     "_guard.cli_log",
@@ -48,6 +49,7 @@ MODULES = (
     "_guard.handover",
     "_guard.history",
     "_guard.home",
+    "_guard.host_state",
     "_guard.identity",
     "_guard.last_seen",
     "_guard.ledger",
@@ -116,6 +118,7 @@ MODULES = (
     "_host.timers",
     "_host.tree",
     "_host.trust",
+    "_host.unit_files",
     "_host.waiting",
     "_host.way",
     "_trend.advice",

@@ -137,6 +137,7 @@ class Host:
             None,
             None,
         )
+        one.invocation_id = None
         self.gateways.append(one)
         one.config = os.path.join(home, "config.yaml")
         if text is not None:

@@ -62,6 +62,7 @@ def test_a_hostile_python_gets_nowhere(host):
         "provider": None,
         "model": None,
         "managed_dir": None,
+        "root": None,
         "channels": ["a", "b"],
         "managed_support": False,
         "config": {"a": None},

@@ -1,0 +1,204 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The question of site.yml on the controller: what is asked, when nobody is asked, and which answers count.
+
+What the host sees is tested on a real one: tests/faults/test_question.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.hermes_ops.gateway.plugins.action import site_question
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:
+    # Before ansible-core 2.19 every text is one.
+    trust_as_template = str
+
+WHOLE = {"ansible_run_tags": ["all"], "ansible_skip_tags": []}
+
+
+def told(text, **answer):
+    """What a program on the host says that has read the question ``text``."""
+    return json.dumps(dict(answer, to=hashlib.sha256(text).hexdigest()))
+
+
+@pytest.fixture
+def question():
+    """question(VARIABLES, host=..., check=False, **ARGUMENTS): the result, and the questions that the host got (list of dict)."""
+
+    def run(
+        variables=None, host=lambda text: told(text, same=True, notes=[]), check=False, **words
+    ):
+        sent = []
+
+        class Action(site_question.ActionModule):
+            def _low_level_execute_command(self, cmd, in_data=None, **_more):
+                sent.append(json.loads(in_data))
+                return {"rc": 0, "stdout": host(in_data), "stderr": ""}
+
+        variables = {**WHOLE, **(variables or {})}
+        task = SimpleNamespace(
+            args=words,
+            check_mode=check,
+            async_val=0,
+            action="site_question",
+            collections=[],
+            diff=False,
+        )
+        shell = SimpleNamespace(tmpdir=None)
+        loader = DataLoader()
+        action = Action(
+            task=task,
+            connection=SimpleNamespace(_shell=shell),
+            play_context=None,
+            loader=loader,
+            templar=Templar(loader=loader, variables=variables),
+            shared_loader_obj=None,
+        )
+        return action.run(task_vars=variables), sent
+
+    return run
+
+
+def test_question_has_the_variables_of_all_roles(question):
+    """Each variable that a role documents, with the role's default where the play sets none; the value, not its template."""
+    result, sent = question({"hermes_watchdog_threshold": trust_as_template("{{ 40 + 2 }}%")})
+    assert (result["same"], result["changed"]) == (True, False)
+    asked = sent[0]["asked"]
+    assert asked["hermes_watchdog_threshold"] == "42%"
+    assert asked["hermes_guard_history_days"] == 30
+    roles = {name.split("_")[1] for name in asked if name.startswith("hermes_")}
+    assert roles == {"allocator", "guard", "memory", "metrics", "restart", "session", "watchdog"}
+    assert list(sent[0]) == ["asked"]
+
+
+def test_defaults_are_those_that_the_roles_make_known(question):
+    """Once a role has run, its defaults are variables of the play: the question is the same before and after."""
+    before = question()[1][0]
+    after = question(dict(site_question.DEFAULTS))[1][0]
+    assert before["asked"] == after["asked"]
+
+
+@pytest.mark.parametrize(
+    "variables, word",
+    [
+        ({"hermes_watchdog_action": "explode"}, "hermes_watchdog_action"),
+        ({"hermes_guard_history_days": "many"}, "hermes_guard_history_days"),
+        ({"hermes_memory_limit_state": "gone"}, "hermes_memory_limit_state"),
+    ],
+)
+def test_wrong_variable_is_refused_before_anything_is_sent(question, variables, word):
+    """As by the argument specification of its role, and also if only a part of the play is asked for."""
+    for more in ({}, {"ansible_run_tags": ["watchdog"]}):
+        result, sent = question({**variables, **more})
+        assert result["failed"] and word in result["msg"] and sent == []
+
+
+@pytest.mark.parametrize(
+    "variables, words",
+    [
+        ({"ansible_run_tags": ["watchdog"]}, {}),
+        ({"ansible_run_tags": ["all", "memory_limit"]}, {}),
+        ({"ansible_skip_tags": ["session"]}, {}),
+        ({}, {"full": "yes"}),
+        ({"ansible_run_tags": ["watchdog"]}, {"notes": [], "sources": {}}),
+    ],
+)
+def test_host_is_not_asked(question, variables, words):
+    """A part of the play is not the whole: it neither ends early nor is remembered."""
+    result, sent = question(variables, **words)
+    assert (result["same"], sent) == (False, []) and result["why"]
+
+
+def test_end_of_a_run(question):
+    """The host is to remember the question, with the warnings of the run; after a dry run there is nothing to remember."""
+    ended = {"notes": ["a"], "sources": {"hermes-gateway": "/opt/h"}}
+    sent = question(**ended)[1][0]
+    assert {key: sent[key] for key in ended} == ended and sent["asked"]["collection"]
+    assert question(check=True, **ended)[1] == []
+    assert list(question(check=True)[1][0]) == ["asked"]
+
+
+def test_warnings_of_the_last_run_are_given_again(question):
+    """A run that has nothing to do must not hide what an operator has to know; a host's flood is cut."""
+    notes = ["hermes-gateway is left out: it is not safe"] + ["x" * 5000] * 100
+    result, _sent = question(host=lambda text: told(text, same=True, notes=notes))
+    assert result["warnings"][0] == notes[0]
+    assert len(result["warnings"]) == 50 and max(map(len, result["warnings"])) == 1000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "same",
+        "[1]",
+        "null",
+        "{" * 100000,
+        '{"same": true, "notes": [], "to": ""}',
+        '{"same": true, "notes": []}',
+        '{"same": true, "notes": [], "to": ["%s"]}' % ("0" * 64),
+    ],
+)
+def test_only_an_answer_to_this_question_counts(question, answer):
+    """Whatever else the host prints, the full run follows."""
+    result, _sent = question(host=lambda text: answer)
+    assert result["same"] is False and not result.get("failed")
+
+
+@pytest.mark.parametrize("same", [1, "yes", None, False])
+def test_same_is_true_or_it_is_not(question, same):
+    """Only the word true ends a play."""
+    result, _sent = question(host=lambda text: told(text, same=same, why="x", notes=[]))
+    assert result["same"] is False
+
+
+def test_connection_without_standard_input(question):
+    """The full run follows; a host that cannot be reached is told as such."""
+
+    def broken(text):
+        raise AnsibleError("no standard input")
+
+    assert question(host=broken)[0]["same"] is False
+
+    def gone(text):
+        raise AnsibleConnectionFailure("gone")
+
+    with pytest.raises(AnsibleConnectionFailure):
+        question(host=gone)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "roles/hermes_watchdog/templates/watchdog.conf.j2",
+        "roles/hermes_guard/vars/main.yml",
+        "plugins/module_utils/_guard/watchdog.py",
+        "playbooks/site.yml",
+        "galaxy.yml",
+    ],
+)
+def test_digest_of_the_collection(tmp_path, monkeypatch, path):
+    """Each file that decides on what is done on a host is in it; what Python leaves behind is not."""
+    for name in ("plugins", "roles", "playbooks", "galaxy.yml"):
+        source, target = Path(site_question.TOP) / name, tmp_path / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+    monkeypatch.setattr(site_question, "TOP", str(tmp_path))
+    before = site_question._digest()
+    (tmp_path / "plugins/__pycache__").mkdir(exist_ok=True)
+    (tmp_path / "plugins/__pycache__/x.pyc").write_text("x")
+    assert site_question._digest() == before == site_question.DIGEST
+    with open(tmp_path / path, "a", encoding="utf-8") as handle:
+        handle.write("\n")
+    assert site_question._digest() != before

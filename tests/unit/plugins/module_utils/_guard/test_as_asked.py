@@ -1,0 +1,142 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The question of site.yml on the host. What it sees of a real host: tests/faults/test_question.py."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import stat
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import as_asked, host_state
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import guard_program
+
+ASKED = {
+    "hermes_restart_timer_every": "12h",
+    "hermes_restart_timer_at": [],
+    "hermes_watchdog_notify_secret": "hunter2",
+    "collection": "c",
+}
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch, capsys):
+    """ask(QUESTION): the answer of a host whose state is in ask.facts."""
+    monkeypatch.setattr(guard_program, "STATE", str(tmp_path))
+    facts = {"the unit x": ["loaded"], "the RAM": 1}
+    calls = []
+
+    def look(asked, notes, sources):
+        calls.append((notes, sources))
+        return dict(facts)
+
+    monkeypatch.setattr(host_state, "facts", look)
+
+    def run(question):
+        text = question if isinstance(question, str) else json.dumps(question)
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        assert as_asked.main() == 0
+        answer = json.loads(capsys.readouterr().out)
+        assert answer.pop("to") == hashlib.sha256(text.encode()).hexdigest()
+        return answer
+
+    run.facts, run.calls, run.record = facts, calls, tmp_path / guard_program.AS_ASKED
+    return run
+
+
+def question(notes=None, **changed):
+    asked = {"asked": dict(ASKED, **changed)}
+    return (
+        asked if notes is None else dict(asked, notes=notes, sources={"hermes-gateway": "/opt/h"})
+    )
+
+
+def test_no_run_has_ended_well(ask):
+    """A host that is new, or whose runs all fail, has nothing to compare with."""
+    assert ask(question()) == {"same": False, "why": "no run has ended well yet"}
+    assert ask.calls == [] and not ask.record.exists()
+
+
+def test_same_with_the_warnings_of_the_last_run(ask):
+    """What the operator has to know is said again, until something changes."""
+    assert ask(question(notes=["look at this"]))["same"] is True
+    assert ask(question()) == {"same": True, "notes": ["look at this"]}
+    before = ask.record.read_bytes()
+    assert ask(question())["same"] is True
+    assert ask.calls[-1] == (["look at this"], {"hermes-gateway": "/opt/h"})
+    assert ask.record.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "changed, why",
+    [
+        ({"hermes_watchdog_notify_secret": "other"}, "hermes_watchdog_notify_secret has changed"),
+        ({"collection": "d"}, "collection has changed"),
+        ({"hermes_new": 1}, "hermes_new is new"),
+    ],
+)
+def test_another_question(ask, changed, why):
+    """The first name that differs; the host is not even looked at."""
+    ask(question(notes=[]))
+    calls = len(ask.calls)
+    assert ask(question(**changed)) == {"same": False, "why": why}
+    assert len(ask.calls) == calls
+
+
+@pytest.mark.parametrize(
+    "facts, why",
+    [({"the RAM": 2}, "the RAM has changed"), ({"the gateway a": []}, "the gateway a is new")],
+)
+def test_another_state(ask, facts, why):
+    """So is the first thing on the host that differs."""
+    ask(question(notes=[]))
+    ask.facts.update(facts)
+    assert ask(question()) == {"same": False, "why": why}
+    ask(question(notes=[]))
+    assert ask(question())["same"] is True
+    ask.facts.pop("the RAM")
+    assert ask(question())["why"] == "the RAM is gone"
+
+
+def test_record_holds_no_secret_and_is_roots(ask):
+    """Two hosts with one secret have different digests of it: it cannot be looked up in a table."""
+    digests = set()
+    for _host in range(2):
+        ask(question(notes=[]))
+        text = ask.record.read_text()
+        assert "hunter2" not in text
+        digests.add(json.loads(text)["asked"]["hermes_watchdog_notify_secret"])
+    assert len(digests) == 2
+    assert stat.S_IMODE(os.stat(ask.record).st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "null", '{"asked": {}}', '{"asked": 1}', "[" * 5000]
+)
+def test_what_is_no_question(ask, text):
+    """One from a newer controller, for example: the answer is no, and why."""
+    ask(question(notes=[]))
+    answer = ask(text)
+    assert answer["same"] is False and answer["why"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "x", '{"asked": {}, "key": "zz", "facts": {}}'])
+def test_damaged_record(ask, text):
+    """Whatever is in it, the answer is no."""
+    ask(question(notes=[]))
+    ask.record.write_text(text)
+    assert ask(question())["same"] is False
+
+
+def test_look_that_fails(ask, monkeypatch):
+    """systemd does not answer, or a file cannot be read: it cannot be told, so the full run follows."""
+    ask(question(notes=[]))
+
+    def broken(*_how):
+        raise PermissionError(13, "Permission denied", "/etc/x")
+
+    monkeypatch.setattr(host_state, "facts", broken)
+    assert ask(question())["why"] == "it cannot be told: [Errno 13] Permission denied: '/etc/x'"

@@ -1,0 +1,172 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the question of site.yml looks at, on a host that the modules have set up. More of it, on a real one: tests/faults/test_question.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    host_state,
+    memory_trend,
+)
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import guard_program, proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard as base
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard_component
+
+
+@pytest.fixture
+def facts(host, guard, timer, monkeypatch):
+    """The state of a host with the guard and a restart timer; call it for the state as it is then."""
+    monkeypatch.setattr(guard_program, "STATE", str(host / "state"))
+    monkeypatch.setattr(guard_program, "FOLDER", str(host / "etc"))
+    base.apply(guard())
+    guard_component.apply(timer())
+
+    def look(every="12h", notes=(), sources=None):
+        asked = {"hermes_restart_timer_every": every, "hermes_restart_timer_at": []}
+        return host_state.facts(asked, list(notes), sources or {})
+
+    return look
+
+
+def changed(before, now):
+    """The names whose values differ."""
+    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+
+
+def test_state_is_the_same_as_long_as_nothing_changes(facts):
+    """And it can be written as JSON."""
+    assert facts() == facts()
+    assert json.loads(json.dumps(facts())) == facts()
+
+
+def test_state_has_every_file_unit_and_gateway(facts, host):
+    """All that an earlier run has installed, and the gateways that are there."""
+    found = facts()
+    for path in (
+        "bin/hermes-guard",
+        "etc/guard.conf",
+        "etc/guard.conf.d/timer.conf",
+        "units/hermes-gateway-restart.service",
+        "units/hermes-gateway-restart.timer",
+    ):
+        assert found[str(host / path)] is not None
+    assert "the unit hermes-gateway-restart.timer" in found
+    assert "the gateway hermes-gateway" in found
+
+
+@pytest.mark.parametrize(
+    "name, change",
+    [
+        ("/usr/bin/python3", lambda patch: patch.setattr(sys, "version", "3.99")),
+        ("/usr/bin/python3", lambda patch: patch.setattr(sys, "executable", "/opt/python3")),
+        ("the RAM", lambda patch: patch.setattr(proc, "host_memory", lambda: {"total_bytes": 1})),
+        ("the library psutil", lambda patch: patch.setattr(host_state.glob, "glob", lambda _p: 0)),
+    ],
+)
+def test_another_python_memory_or_library(facts, monkeypatch, name, change):
+    """The program was compiled by another Python, a share of RAM is another amount, psutil was removed."""
+    before = dict(facts(), **{"the library psutil": True})
+    change(monkeypatch)
+    assert name in changed(before, facts())
+
+
+@pytest.mark.parametrize("name", ["etc/guard.conf", "units/hermes-gateway-restart.timer"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: path.write_text(path.read_text() + "\n"),
+        lambda path: path.chmod(0o600),
+        lambda path: path.unlink(),
+    ],
+)
+def test_file_that_has_changed(facts, host, name, change):
+    """Its content, its mode, or it is gone; a new file of the guard's configuration counts too."""
+    before = facts()
+    change(host / name)
+    assert str(host / name) in changed(before, facts())
+
+
+def test_process_counts_only_after_a_warning(facts, monkeypatch):
+    """It may have been about a process that is too old. Without one, a gateway may be restarted every night and nothing has changed."""
+    before, warned = facts(), facts(notes=["old"])
+    now = host_state.discovery.survey()
+    now.gateways[0].pid = 4242
+    monkeypatch.setattr(host_state.discovery, "survey", lambda: now)
+    assert facts() == before
+    assert changed(warned, facts(notes=["old"])) == ["the gateway hermes-gateway"]
+
+
+def test_recommendation_counts_only_if_asked(facts, monkeypatch):
+    """With hermes_restart_timer_every: auto, the run follows the measured leak, which changes by itself."""
+    monkeypatch.setattr(
+        memory_trend, "recommended_cadences", lambda names: dict.fromkeys(names, "6h")
+    )
+    assert "the recommended restarts" not in facts()
+    assert facts(every="auto")["the recommended restarts"] == {"hermes-gateway": "6h"}
+
+
+@pytest.fixture
+def hermes(tmp_path):
+    """The sources of a Hermes: its directory."""
+    for name in ("gateway/run.py", "hermes_cli/config.py", "tools/deep/down/x.py", "cli.py"):
+        path = tmp_path / "hermes" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x = 1\n")
+    return tmp_path / "hermes"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: (root / "tools/deep/down/x.py").write_text("x = 2\n"),
+        lambda root: os.utime(str(root / "cli.py"), (1, 1)),
+        lambda root: (root / "gateway/new.py").write_text(""),
+        lambda root: (root / "gateway/run.py").unlink(),
+        lambda root: os.replace(str(root / "cli.py"), str(root / "run_agent.py")),
+    ],
+)
+def test_hermes_of_a_gateway(facts, hermes, change):
+    """Any of its sources, however deep: an upgrade replaces them, and the full run asks that Hermes anew what it reads."""
+    before = facts(sources={"hermes-gateway": str(hermes)})
+    assert facts(sources={"hermes-gateway": str(hermes)}) == before
+    (hermes / "__pycache__").mkdir()
+    assert facts(sources={"hermes-gateway": str(hermes)}) == before
+    change(hermes)
+    now = facts(sources={"hermes-gateway": str(hermes)})
+    assert changed(before, now) == ["the Hermes of hermes-gateway"]
+
+
+def test_hermes_that_could_not_be_asked(facts, hermes, monkeypatch):
+    """It may be possible now, which nothing but the full run finds out; and root does not look where nothing answers."""
+    with pytest.raises(GuardError):
+        facts(sources={"hermes-gateway": None})
+    silent = host_state.reach._silent
+    monkeypatch.setattr(host_state.reach, "_silent", {*silent, str(hermes)})
+    with pytest.raises(GuardError):
+        facts(sources={"hermes-gateway": str(hermes)})
+
+
+def test_home_that_is_no_file(facts, host, tmp_path):
+    """What was set in a home is a part of the state, whatever its user makes of it."""
+    config = tmp_path / "home/config.yaml"
+    config.write_text("a: 1\n")
+    (host / "state" / guard_program.SESSION_RECORD).write_text(
+        json.dumps({"files": {str(config): {}}})
+    )
+    before = facts()
+    for change in (
+        lambda: config.write_text("a: 2\n"),
+        config.unlink,
+        config.mkdir,
+        lambda: (config.rmdir(), config.symlink_to("/etc/shadow")),
+    ):
+        change()
+        now = facts()
+        assert changed(before, now) == [str(config)]
+        before = now
