@@ -21,6 +21,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 SOURCES = ("plugins", "roles", "playbooks/site.yml", "galaxy.yml", "MANIFEST.json")
 # An older program knows no such command; what hangs or prints without an end is cut off.
 COMMAND = "timeout -k 5 30 /usr/local/bin/hermes-guard as-asked 2>/dev/null | head -c 100000"
+NOBODY = "no program on the host that can answer"
 
 
 def _digest() -> str:
@@ -83,7 +84,10 @@ class ActionModule(ActionBase):
         if why is not None:
             return dict(result, changed=False, same=False, why=why)
         asked["collection"] = DIGEST
-        return dict(result, changed=False, **self._ask({"asked": asked, **ended}))
+        answer = self._ask({"asked": asked, **ended})
+        if ended and answer.get("why", NOBODY) != NOBODY:
+            answer["warnings"] = ["the next run does all of this again: %s" % answer["why"]]
+        return dict(result, changed=False, **answer)
 
     def _not_asked(self, variables: dict[str, Any], ended: bool) -> str | None:
         """Why the host is not asked, if it is not."""
@@ -113,4 +117,4 @@ class ActionModule(ActionBase):
                 return {"same": True, "warnings": [str(one)[:1000] for one in answer["notes"]][:50]}
             return {"same": False, "why": str(answer["why"])[:1000]}
         except (ValueError, TypeError, LookupError):
-            return {"same": False, "why": "no program on the host that can answer"}
+            return {"same": False, "why": NOBODY}

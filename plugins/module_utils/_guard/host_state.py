@@ -78,7 +78,7 @@ def _installed() -> dict[str, list[str]]:
     """The ``files`` and ``units`` that the roles have installed, by their manifests."""
     found: dict[str, list[str]] = {"files": [], "units": []}
     folder = os.path.join(guard_program.STATE, "installed")
-    for path in _below(folder):
+    for path in glob.glob(os.path.join(glob.escape(folder), "*.json")):
         content = files.read_json(path, {0, os.geteuid()}) or {}
         for kind, names in found.items():
             names += content[kind]

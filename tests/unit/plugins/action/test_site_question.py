@@ -157,6 +157,17 @@ def test_only_an_answer_to_this_question_counts(question, answer):
     assert result["same"] is False and not result.get("failed")
 
 
+def test_run_that_the_host_does_not_remember(question):
+    """Then the next run is a full one, which an operator with many hosts wants to know; a host without a gateway has no program."""
+    ended = {"notes": [], "sources": {}}
+    result, _sent = question(
+        host=lambda text: told(text, same=False, why="the disk is full"), **ended
+    )
+    assert result["warnings"] == ["the next run does all of this again: the disk is full"]
+    assert "warnings" not in question(host=lambda text: "", **ended)[0]
+    assert "warnings" not in question(host=lambda text: told(text, same=False, why="new"))[0]
+
+
 @pytest.mark.parametrize("same", [1, "yes", None, False])
 def test_same_is_true_or_it_is_not(question, same):
     """Only the word true ends a play."""
