@@ -53,6 +53,8 @@ def facts(folder):
     wrong += " ansible_limit hostvars omit lookup query dict range vars item asked answers trends"
     wrong += " kills hermes_diagnose_trend hermes_diagnose_oom hermes_diagnose_hosts hermes_hosts"
     wrong += " hermes_report_answer hermes_verify_fix_answer hermes_restart_result environment"
+    wrong += " hermes_evidence_fetched hermes_evidence_folder hermes_diagnose_folder brought where"
+    wrong += " _folder urgent hermes_fail_on"
     return dict(
         dict.fromkeys(wrong.split(), 5),
         folder=folder,
@@ -93,6 +95,7 @@ def fleet(tmp_path, ansible_playbook):
             PWD=str(here),
             ANSIBLE_LOCALHOST_WARNING="0",
         )
+        run.code = done.returncode
         assert stat.S_IMODE(secret.stat().st_mode) == 0o700 and not list(secret.iterdir())
         return done.stdout
 
@@ -137,6 +140,47 @@ def test_directory_of_the_report_keeps_its_mode(fleet):
     assert len(line_of(EVIL, output)) == 1 and not line_of(GOOD, output)
     assert stat.S_IMODE(made.stat().st_mode) == 0o750
     assert len(list(made.iterdir())) == 3
+    # Its own two answers say so. What is written on the controller is no change of a host.
+    assert re.search(r"^evil +: ok=\d+ +changed=2 ", output, re.M)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "word", "failed"),
+    [
+        ("report", "act_now", False),
+        ("report", "act_now,no_answer", True),
+        ("diagnose", ["watch", "no_answer"], True),
+        ("diagnose", "act_soon", False),
+    ],
+)
+def test_exit_code_by_what_hosts_answer(fleet, playbook, word, failed):
+    """A host that answers nonsense, and one that sets variables, which must change nothing."""
+    answers = {EVIL: fleet.poison, "words": STRANGE["words"]}
+    # In the inventory it counts for localhost, as the directory of the report does.
+    output = fleet([playbook], answers, hermes_fail_on=word)
+    assert (fleet.code != 0) == failed, output
+    said = output.rpartition("Fail if")[2].partition("PLAY RECAP")[0]
+    assert ("words: " in said) == failed
+    if playbook == "diagnose":
+        assert (fleet.here / "hermes-report/report.html").exists()
+
+
+def test_word_for_the_exit_code_that_is_not_known(fleet):
+    output = fleet(["report"], {}, "-e", "hermes_fail_on=soon")
+    assert fleet.code != 0
+    said = "hermes_fail_on: invalid value 'soon': expected act_now, act_soon, watch, no_answer"
+    assert said in " ".join(output.split())
+
+
+@pytest.mark.parametrize("playbook", ["evidence", "diagnose"])
+def test_directory_that_cannot_be_made(fleet, playbook):
+    """As in a project that is read-only: nothing is asked of a host for minutes before that."""
+    option = "hermes_%s_dir" % playbook.replace("diagnose", "report")
+    (fleet.here / "file").write_text("")
+    output = fleet([playbook], {}, "-e", option + "=file/below")
+    assert fleet.code != 0
+    assert "set %s to a directory that you can write" % option in " ".join(output.split())
+    assert "Collect and redact" not in output
 
 
 def test_restart_and_evidence(fleet):
@@ -150,3 +194,19 @@ def test_restart_and_evidence(fleet):
     assert {stat.S_IMODE(path.stat().st_mode) for path in bundles.iterdir()} == {0o600}
     assert stat.S_IMODE(bundles.stat().st_mode) == 0o700
     assert [path.name for path in fleet.here.iterdir()] == ["hermes-evidence"]
+    said = output.rpartition("Say where the bundles are")[2]
+    for name in ("evil.tar.gz", "good.tar.gz"):
+        assert '"%s/%s"' % (bundles, name) in said
+    assert "Read issue.md and the files beside it before you post them" in said
+
+
+def test_evidence_elsewhere_changes_no_host(fleet):
+    empty = json.dumps(dict(ANSWER, path=None))
+    output = fleet(["evidence"], {"none": empty}, hermes_evidence_dir="mine")
+    assert fleet.code == 0, output
+    # In the inventory it counts for localhost, as that of the report does.
+    assert [path.name for path in (fleet.here / "mine").iterdir()] == ["good.tar.gz"]
+    assert len(re.findall(r"^\w+ +: ok=\d+ +changed=0 ", output, re.M)) == 2
+    assert "none.tar.gz" not in output
+    output = fleet(["evidence"], {"none": empty}, "--check", "--limit", "none")
+    assert "no bundle: check mode" in output
