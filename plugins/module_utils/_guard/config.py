@@ -13,7 +13,7 @@ import configparser
 import os
 
 from .._hermes.gateway import SAFE_NAME, Gateway
-from .._host import command, guard_program, proc, quantity
+from .._host import accounts, guard_program, proc, quantity
 from .._host.errors import SettingError
 
 TYPE_CHECKING = False
@@ -77,6 +77,8 @@ class Settings:
         """What ``section`` says; ``known`` are the values of other sections, mostly alike."""
         known = {} if known is None else known
         self.name = name
+        # Where the gateway's history, ledger and state are kept.
+        self.folder = os.path.join(STATE, name)
         self.unit = section.get("unit", "")
         self.scope = section.get("scope", "system")
         self.user = section.get("user", "root")
@@ -89,14 +91,9 @@ class Settings:
             setattr(self, key, known[key, text])
 
     @property
-    def folder(self) -> str:
-        """Where the gateway's history, ledger and state are kept."""
-        return os.path.join(STATE, self.name)
-
-    @property
     def account(self) -> pwd.struct_passwd:
         """The passwd entry of the gateway's user; RunError if it is gone."""
-        return command.account(self.user)
+        return accounts.named(self.user)
 
     @property
     def restart_unit(self) -> str:
@@ -247,7 +244,7 @@ def _load(paths: list[str]) -> dict[str, Settings]:
     parser = _read(paths)
     known: dict[tuple[str, str], Any] = {}
     return {
-        name: Settings(name, dict(parser.items(name)), known)
+        name: Settings(name, dict(parser.items(name, raw=True)), known)
         for name in parser.sections()
         if SAFE_NAME.match(name)
     }

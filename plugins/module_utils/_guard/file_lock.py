@@ -10,15 +10,10 @@ only root can open: everyone can read the files themselves, and who can open a f
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 
 from .._host import waiting
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NAME = "files.lock"
 # Seconds. A rewrite takes a tenth of one; a process that was stopped must not stop the check.
@@ -28,32 +23,34 @@ MOMENT = 0.5
 _LOOK_SECONDS = 0.01
 
 
-@contextlib.contextmanager
-def appending(folder: str) -> Iterator[None]:
+class Lock:
+    """A file to lock, for ``with``: whether it could be locked in ``patience`` seconds."""
+
+    def __init__(self, path: str, kind: int = fcntl.LOCK_EX, patience: float = 0) -> None:
+        self._fd = opened(path)
+        self._kind = kind
+        self._patience = patience
+
+    def __enter__(self) -> bool:
+        return waiting.wait_until(
+            lambda: taken(self._fd, self._kind), self._patience, _LOOK_SECONDS
+        )
+
+    def __exit__(self, *_fault: object) -> None:
+        os.close(self._fd)
+
+
+def appending(folder: str) -> Lock:
     """No other process rewrites a file in ``folder`` meanwhile.
 
     After PATIENCE seconds the line is appended without the lock: it is most likely kept.
     """
-    fd = _open(folder)
-    try:
-        waiting.wait_until(lambda: taken(fd, fcntl.LOCK_SH), PATIENCE, _LOOK_SECONDS)
-        yield
-    finally:
-        os.close(fd)
+    return Lock(os.path.join(folder, NAME), fcntl.LOCK_SH, PATIENCE)
 
 
-@contextlib.contextmanager
-def rewriting(folder: str, patience: float) -> Iterator[bool]:
+def rewriting(folder: str, patience: float) -> Lock:
     """Whether a file in ``folder`` may be rewritten: no other process appends to it meanwhile."""
-    fd = _open(folder)
-    try:
-        yield waiting.wait_until(lambda: taken(fd), patience, _LOOK_SECONDS)
-    finally:
-        os.close(fd)
-
-
-def _open(folder: str) -> int:
-    return opened(os.path.join(folder, NAME))
+    return Lock(os.path.join(folder, NAME), fcntl.LOCK_EX, patience)
 
 
 def opened(path: str) -> int:

@@ -5,51 +5,48 @@
 
 from __future__ import annotations
 
-import collections
 import os
 
 from .._hermes import drain, heartbeat, state_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NamedTuple
+    from typing import Any
 
     from .managed import ManagedGateway
-
-    class Home(NamedTuple):
-        """``said`` as state_file.runtime; ``stamps`` of the configuration, None if not looked at.
-
-        ``marker_seconds`` is the age of a drain marker of ours, ``silent_seconds`` that of the last
-        beat (None if unknown), ``suspect`` whether the beat of the gateway has stopped.
-        """
-
-        said: dict[str, Any]
-        stamps: list[list[int] | None] | None
-        marker_seconds: float | None
-        silent_seconds: float | None
-        suspect: bool
-else:
-    Home = collections.namedtuple("Home", "said stamps marker_seconds silent_seconds suspect")
 
 CONFIGURATIONS = ("config.yaml", "/etc/hermes/config.yaml")
 
 
-def unknown() -> Home:
-    """What is known of a home that must not be looked at."""
-    return Home(state_file.unknown(), None, None, None, False)
+class Home:
+    """What a home says; at first nothing, as of one that must not be looked at.
+
+    ``said`` is as state_file.runtime, ``stamps`` are those of the configuration, None if not looked
+    at. ``marker_seconds`` is the age of a drain marker of ours, ``silent_seconds`` that of the last
+    beat (None if unknown), ``suspect`` whether the beat of the gateway has stopped.
+    """
+
+    def __init__(self) -> None:
+        self.said: dict[str, Any] = state_file.unknown()
+        self.stamps: list[list[int] | None] | None = None
+        self.marker_seconds: float | None = None
+        self.silent_seconds: float | None = None
+        self.suspect = False
 
 
 def look(gateway: ManagedGateway) -> Home:
     """What the home of the gateway says; nothing if it is not safe to look at."""
+    found = Home()
     if gateway.problem:
-        return unknown()
-    marker = drain.age(gateway)
+        return found
+    found.marker_seconds = drain.age(gateway)
     if gateway.pid is None:
-        return Home(state_file.unknown(), None, marker, None, False)
-    stamps = [_stamp(os.path.join(gateway.home, name)) for name in CONFIGURATIONS]
-    silent = heartbeat.silence(gateway)
-    suspect = heartbeat.is_too_long(silent, gateway.home)
-    return Home(state_file.runtime(gateway), stamps, marker, silent, suspect)
+        return found
+    found.stamps = [_stamp(os.path.join(gateway.home, name)) for name in CONFIGURATIONS]
+    found.silent_seconds = heartbeat.silence(gateway)
+    found.suspect = heartbeat.is_too_long(found.silent_seconds, gateway.home)
+    found.said = state_file.runtime(gateway)
+    return found
 
 
 def _stamp(path: str) -> list[int] | None:

@@ -15,9 +15,8 @@ import contextlib
 import json
 import os
 
-from .._hermes import launch
 from .._hermes.gateway import Gateway
-from .._host import command, files, proc, systemd
+from .._host import accounts, files, proc
 from .._host.errors import FileError, RunError
 from .managed import ManagedGateway
 
@@ -36,11 +35,11 @@ def still(settings: Settings) -> ManagedGateway | None:
     """The gateway of the last check if that run goes on; None if systemd must be asked."""
     known = _known(settings)
     try:
-        account = command.account(str(known.get("user")))
-        pid = known.get("pid")
-        if not isinstance(pid, int) or known != _facts(
-            settings, account, pid, known.get("control_group"), known.get("python")
-        ):
+        account = accounts.named(str(known.get("user")))
+        pid, ticks = known.get("pid"), known.get("start_ticks")
+        if not isinstance(pid, int) or ticks is None:
+            return None
+        if known != _facts(settings, account, pid, known.get("control_group"), known.get("python")):
             return None
     except (RunError, OSError):
         return None
@@ -72,7 +71,7 @@ def alive(settings: Settings) -> ManagedGateway | None:
     """
     known = _known(settings)
     try:
-        account = command.account(str(known.get("user")))
+        account = accounts.named(str(known.get("user")))
     except RunError:
         return None
     pid, ticks = known.get("pid"), known.get("start_ticks")
@@ -99,7 +98,7 @@ def _gateway(
     # Without the pid, so that the command line is not read: a user can make that hang.
     gateway.set_state(properties)
     gateway.pid = gateway.main_pid = known["pid"]
-    gateway.uptime_seconds = proc.uptime_seconds(known["pid"])
+    gateway.uptime_seconds = proc.seconds_since(known["start_ticks"])
     gateway.python = known["python"]
     return ManagedGateway(settings, gateway)
 
@@ -111,6 +110,9 @@ def note(gateway: ManagedGateway) -> None:
     """
     if gateway.active_state != "active" or gateway.pid is None:
         return
+    # Not at the top: it is noted once in each run of the gateway.
+    from .._hermes import launch
+
     # What is not known to be a gateway may be about to start one, which is then to be found.
     if launch.gateway(proc.argv(gateway.pid)) is None:
         return
@@ -150,11 +152,7 @@ def _facts(
 
     None if ``pid`` is not in the unit's cgroup, OSError if systemd does not say the invocation.
     """
-    runtime = (
-        os.path.join(systemd.USER_RUNTIME, str(account.pw_uid))
-        if settings.scope == "user"
-        else SYSTEM_RUNTIME
-    )
+    runtime = accounts.runtime(account.pw_uid) if settings.scope == "user" else SYSTEM_RUNTIME
     invocation = os.readlink(os.path.join(runtime, "systemd/units/invocation:" + settings.unit))
     if not _is_inside(settings, account, pid, control_group):
         return None

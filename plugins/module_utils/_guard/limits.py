@@ -41,17 +41,17 @@ def above_threshold(settings: Settings, row: dict[str, Any]) -> bool:
     return settings.threshold is not None and sampling.footprint(row) > settings.threshold
 
 
-def near_kernel_limit(gateway: Gateway, row: dict[str, Any]) -> bool:
-    """Whether sample ``row`` is so near the kernel's limit that a restart must not wait."""
-    return _is_above(EMERGENCY, gateway, row)
+def near_kernel_limit(gateway: Gateway, row: dict[str, Any], limit: int) -> bool:
+    """Whether sample ``row`` is so near the kernel's ``limit`` that a restart must not wait."""
+    return _is_above(EMERGENCY * limit, gateway, row)
 
 
 def is_near(gateway: Gateway, row: dict[str, Any]) -> bool:
     """Whether sample ``row`` is above NEAR of the kernel's limit."""
-    return _is_above(NEAR, gateway, row)
+    return _is_above(NEAR * kernel_limit(gateway), gateway, row)
 
 
-def _is_above(share: float, gateway: Gateway, row: dict[str, Any]) -> bool:
+def _is_above(limit: float, gateway: Gateway, row: dict[str, Any]) -> bool:
     # What is swapped out counts for none of these limits.
     used = resident(row)
     # Only a unit of a user's systemd can be below such a limit: for the others it is read once.
@@ -60,7 +60,7 @@ def _is_above(share: float, gateway: Gateway, row: dict[str, Any]) -> bool:
         # What the user's systemd runs is below that limit, and so are the workers.
         used += _workers_bytes(gateway)
     # 0: a host that does not say how much RAM it has.
-    return 0 < share * kernel_limit(gateway) < used
+    return 0 < limit < used
 
 
 def resident(row: dict[str, Any]) -> int:
@@ -75,14 +75,17 @@ def _workers_bytes(gateway: Gateway) -> int:
     return workers.memory_bytes(gateway)
 
 
-def emergency(gateway: Gateway, row: dict[str, Any]) -> str | None:
-    """Why a restart must not wait after sample ``row``, for anything; None if it may."""
+def emergency(gateway: Gateway, row: dict[str, Any], limit: int) -> str | None:
+    """Why a restart must not wait after sample ``row``, for anything; None if it may.
+
+    ``limit`` is the kernel's.
+    """
     used = sampling.footprint(row)
-    if near_kernel_limit(gateway, row):
+    if near_kernel_limit(gateway, row, limit):
         return "%s is above %d %% of the limit of %s" % (
             display.megabytes(resident(row)),
             round(100 * EMERGENCY),
-            display.megabytes(kernel_limit(gateway)),
+            display.megabytes(limit),
         )
     host = proc.host_memory()
     line = AVAILABLE * host["total_bytes"]

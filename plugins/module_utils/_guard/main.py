@@ -9,16 +9,41 @@ import gc
 import os
 import sys
 import zipimport
+from importlib.machinery import ModuleSpec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 
-class _Importer(zipimport.zipimporter):
-    """Imports from the archive; the standard one loads each module a second time for its path."""
+class _Importer:
+    """Imports the modules of the archive, of which it alone has any.
 
-    def get_filename(self, fullname: str) -> str:
-        """The path of a module of the archive."""
-        name = fullname.rpartition(".")[2]
-        last = os.path.join(name, "__init__.py") if self.is_package(fullname) else name + ".py"
-        return os.path.join(self.archive, self.prefix, last)
+    The standard importer looks for each of them in several places and loads it twice.
+    """
+
+    def __init__(self, archive: str) -> None:
+        self._archive = archive
+        self._zip = zipimport.zipimporter(archive)
+        self.get_data = self._zip.get_data
+
+    def find_spec(self, name: str, _path: object, _target: object = None) -> ModuleSpec | None:
+        """That module ``name`` is in the archive; None if it belongs to another package."""
+        if name.partition(".")[0] != "hermes_guard":
+            return None
+        loader: Any = self
+        return ModuleSpec(name, loader, is_package=self._zip.is_package(name.replace(".", "/")))
+
+    def create_module(self, _spec: ModuleSpec) -> None:
+        """None: a module like any other."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the code of ``module``; the files of packages are empty."""
+        if not hasattr(module, "__path__"):
+            place = module.__name__.replace(".", "/")
+            module.__file__ = os.path.join(self._archive, place + ".py")
+            exec(self._zip.get_code(place), vars(module))
 
 
 if __name__ == "__main__":
@@ -28,9 +53,7 @@ if __name__ == "__main__":
     # orderly exit would.
     if sys.argv[1:2] == ["check"]:
         gc.disable()
-    # In the place of its base class, which every Python has first.
-    sys.path_hooks[0] = _Importer
-    sys.path_importer_cache.pop(sys.path[0], None)
+    sys.meta_path.insert(0, _Importer(sys.argv[0]))
     from hermes_guard._guard.cli import main
 
     status = main()

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from .._hermes.gateway import Gateway
-from .._host import systemd
 from .._host.errors import SystemdError
 
 TYPE_CHECKING = False
@@ -50,7 +49,9 @@ def find(settings: Settings, timeout: float | None = None) -> ManagedGateway | N
 
     SystemdError if the systemd that runs it does not answer, in ``timeout`` seconds.
     """
+    # As above.
     from .._hermes import discovery
+    from .._host import systemd
 
     seen = discovery.look([settings], systemd.TIMEOUT if timeout is None else timeout)
     if settings.name in seen.silent:

@@ -9,7 +9,6 @@ or could not be sampled; one that guard.conf no longer names is not on the next 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 
@@ -28,7 +27,7 @@ from . import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
     from typing import Any
 
     from .config import Settings
@@ -44,23 +43,17 @@ def path() -> str:
     return os.path.join(config.STATE, guard_program.PAGE)
 
 
-@contextlib.contextmanager
-def alone() -> Iterator[bool]:
-    """Whether no other check writes the page now: an operator may run one beside the timer's.
+def lock() -> file_lock.Lock | None:
+    """The lock of the check that writes the page: an operator may run one beside the timer's.
 
     Both would begin with the same counters, and the one that ends last would take back what the
-    other has counted. To Prometheus, a counter that falls has begun anew.
+    other has counted. To Prometheus, a counter that falls has begun anew. None if the disk is
+    read-only: write() says so.
     """
     try:
-        fd = file_lock.opened(os.path.join(config.STATE, guard_program.PAGE_LOCK))
+        return file_lock.Lock(os.path.join(config.STATE, guard_program.PAGE_LOCK))
     except OSError:
-        # A disk that is read-only: write() says so.
-        yield True
-        return
-    try:
-        yield file_lock.taken(fd)
-    finally:
-        os.close(fd)
+        return None
 
 
 def age() -> float | None:
@@ -76,9 +69,11 @@ def prepare(every: Collection[Settings], seen: dict[str, Seen]) -> None:
     now = time.time()
     wanted = []
     for settings in every:
-        # What is wrong with it, write() says.
-        with contextlib.suppress(Exception):
+        try:
             wanted.append((settings, _loaded(settings, seen)))
+        except Exception:  # pylint: disable=broad-exception-caught
+            # What is wrong with it, write() says.
+            continue
     if any(_is_due(settings, one, now) for settings, one in wanted):
         # Not at the top: most checks ask nothing.
         from . import page_questions
@@ -155,11 +150,11 @@ def _loaded(settings: Settings, seen: dict[str, Seen]) -> Seen:
         one = seen[settings.name] = progress.Seen(None, last_seen.alive(settings))
     if one.counters is None:
         known = counters.Counters(settings.folder)
-        if one.run is not None and one.gateway is not None:
-            one.limit = limits.kernel_limit(one.gateway)
-        else:
+        if one.run is None or one.gateway is None:
             # The cgroup went with the run.
             one.limit = known.run.get("limit") or proc.host_memory()["total_bytes"]
+        elif not one.limit:
+            one.limit = limits.kernel_limit(one.gateway)
         one.verdict = verdict_cache.read(settings.folder)
         one.counters = known
     return one

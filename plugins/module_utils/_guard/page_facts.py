@@ -54,8 +54,11 @@ def of_gateway(settings: Settings, one: Seen, now: float) -> metrics.Facts:
     facts["sample_timestamp_seconds"] = _sampled(settings.folder, one)
     facts.update(_of_verdict(one, facts.get("memory_footprint_bytes"), now))
     facts["oom_kills_total"] = counters.totals["oom_kills"]
+    version = counters.run.get("version")
     facts["info"] = metrics.labels(
-        unit=settings.unit, scope=settings.scope, version=_version(counters)
+        unit=settings.unit,
+        scope=settings.scope,
+        version=version if isinstance(version, str) else "",
     )
     return facts
 
@@ -96,12 +99,6 @@ def _keep_version(counters: Counters, version: str | None, now: float) -> None:
         return
     if counters.admits(version, now):
         counters.keep("version", version)
-
-
-def _version(counters: Counters) -> str:
-    """The version of this run as a label, empty if it is unknown."""
-    version = counters.run.get("version")
-    return version if isinstance(version, str) and re.match(_VERSION, version) else ""
 
 
 def _sampled(folder: str, one: Seen) -> float | None:

@@ -58,7 +58,7 @@ def _look(gateway: managed.ManagedGateway, hangs: bool) -> Seen:
     """As a check looks; at its home only if that does not hang."""
     one = Seen(gateway.active_state, gateway)
     one.row = sampling.measured(gateway) if one.run is not None else None
-    inside = home.unknown() if hangs else home.look(gateway)
+    inside = home.Home() if hangs else home.look(gateway)
     if one.row is not None:
         sampling.complete(one.row, inside.said, identity.known(gateway))
     if inside.silent_seconds is not None:

@@ -30,8 +30,8 @@ class Seen:
     """What a check has seen of one gateway, for the page of metrics; None is unknown.
 
     ``state`` is systemd's ActiveState, or "gone", ``row`` the sample, ``beat`` the time of the last
-    heartbeat (epoch seconds). ``counters``, ``verdict`` and ``limit`` (bytes at which the kernel
-    acts) are what page.py has read.
+    heartbeat (epoch seconds). ``limit`` is at how many bytes the kernel acts, ``counters`` and
+    ``verdict`` are what page.py has read.
     """
 
     __slots__ = ("beat", "counters", "frozen", "gateway", "limit", "row", "state", "verdict")

@@ -54,7 +54,8 @@ def _restart(gateway: ManagedGateway, row: dict[str, Any], code: str, reason: st
     settings = gateway.settings
     refused = policy.refusal(gateway, "watchdog")
     if refused is None:
-        urgent = code == "frozen" or limits.emergency(gateway, row) is not None
+        limit = limits.kernel_limit(gateway)
+        urgent = code == "frozen" or limits.emergency(gateway, row, limit) is not None
         return _ask(gateway, row, reason, urgent)
     code, refusal = refused
     if code == "daily-cap":

@@ -10,7 +10,6 @@ number.
 from __future__ import annotations
 
 import os
-import re
 
 from .._host import guard_program, proc
 from .._host.errors import SettingError
@@ -29,10 +28,10 @@ def path() -> str:
 
 def check() -> None:
     """SettingError if a newer program than this one has written the state directory."""
-    found = re.match(r"([0-9]{1,9})\n", proc.read(path(), 64) or "")
-    if found and int(found.group(1)) > NUMBER:
+    number, end, _rest = (proc.read(path(), 64) or "").partition("\n")
+    if end and number.isdecimal() and int(number) > NUMBER:
         raise SettingError(
             "%s was written by a newer version of hermes_ops.gateway (format %s, this one knows"
             " %d): use that version, or remove it with that version's remove playbook first"
-            % (config.STATE, found.group(1), NUMBER)
+            % (config.STATE, number, NUMBER)
         )

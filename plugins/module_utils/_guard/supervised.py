@@ -135,7 +135,10 @@ def check(
     """
     if not full:
         return _complete(every, faults, False)
-    with page.alone() as ours:
+    lock = page.lock()
+    if lock is None:
+        return _complete(every, faults, True)
+    with lock as ours:
         return _complete(every, faults, ours)
 
 

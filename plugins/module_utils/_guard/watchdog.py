@@ -9,7 +9,6 @@ that step up: see supervised.py.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 
@@ -215,6 +214,7 @@ def _check_one(
     except OSError as exc:
         # A full disk is no reason to let the gateway run out of memory: decide first.
         kept = exc
+    seen.limit = limits.kernel_limit(gateway)
     acted = _decide(gateway, row, follow)
     # Last: it runs a program as the user.
     _clean(gateway, inside, follow)
@@ -231,7 +231,7 @@ def _look_inside(gateway: ManagedGateway, follow: Progress) -> home.Home:
     if gateway.name in follow.hung:
         gateway.problem = "its home %s does not answer" % gateway.settings.home
         follow.say(gateway.settings, "%s: only its memory is watched" % gateway.problem)
-        return home.unknown()
+        return home.Home()
     follow.step(progress.HOME, gateway.settings)
     return home.look(gateway)
 
@@ -276,7 +276,7 @@ def _decide(gateway: ManagedGateway, row: dict[str, Any], follow: Progress) -> b
     """Whether anything was done."""
     if gateway.settings.threshold is None:
         return False
-    why = _why(gateway, row)
+    why = _why(gateway, row, follow.seen[gateway.settings.name].limit)
     if why is None:
         _memory_is_over(gateway, row)
         return False
@@ -302,11 +302,14 @@ def _only_looks() -> bool:
     return until.isdigit() and time.time() < int(until)
 
 
-def _why(gateway: ManagedGateway, row: dict[str, Any]) -> tuple[str, str] | None:
-    """Why the gateway should be restarted: (a word for the ledger, a sentence), or None."""
+def _why(gateway: ManagedGateway, row: dict[str, Any], limit: int) -> tuple[str, str] | None:
+    """Why the gateway should be restarted: (a word for the ledger, a sentence), or None.
+
+    ``limit`` is the kernel's.
+    """
     settings = gateway.settings
     # One sample is enough there, also if no others can be kept.
-    emergency = limits.emergency(gateway, row)
+    emergency = limits.emergency(gateway, row, limit)
     if emergency is not None:
         return "limit", emergency
     if not limits.above_threshold(settings, row):
@@ -384,8 +387,11 @@ def note_faults(every: Collection[Settings], faults: Collection[str]) -> None:
             continue
         from . import alarms
 
-        with contextlib.suppress(OSError):
+        try:
             alarms.alert_of(settings, "config", "; ".join(faults))
+        except OSError:
+            # A full disk: the check says what is left out.
+            pass
         return
 
 

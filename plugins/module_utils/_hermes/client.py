@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 
-from .._host import command, confined, display, json_text
+from .._host import accounts, command, confined, display, json_text
 from .._host.errors import HermesError, RunError
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ def _run(
     """As run_python: the only place from which code of a home is started."""
     if not gateway.python:
         raise RunError("the Python of the gateway with the home %s is not known" % gateway.home)
-    user = command.account(gateway.user)
+    user = accounts.named(gateway.user)
     if user.pw_uid == ROOT:
         why = not_as_root(gateway)
         if why is not None:

@@ -16,7 +16,7 @@ import pwd
 import re
 import time
 
-from .._host import reach, systemd
+from .._host import accounts, reach, systemd
 from .._host.errors import RunError, SystemdError
 from . import state_file, unit_file
 from .gateway import OWN_UNITS, SAFE_HOME, SAFE_NAME, Gateway, home_problem, own_unit, profile_of
@@ -244,7 +244,7 @@ def _owner_of(home: str) -> int | None:
 def _manager_uids() -> set[int]:
     """The uids whose own systemd runs, those without an account too."""
     try:
-        return {int(name) for name in os.listdir(systemd.USER_RUNTIME) if name.isdigit()}
+        return {int(name) for name in os.listdir(accounts.USER_RUNTIME) if name.isdigit()}
     except OSError:
         return set()
 

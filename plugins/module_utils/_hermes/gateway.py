@@ -5,20 +5,21 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 import stat
 import time
 
 from .._host import proc, reach
-from . import launch
+from . import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import pwd
     from collections.abc import Mapping, Sequence
     from typing import Protocol
+
+    from . import launch
 
     class Known(Protocol):
         """A gateway whose place is known: the settings of one, or a Gateway."""
@@ -42,7 +43,7 @@ OWN_UNITS = "hermes*.service"
 # With \Z: "$" also takes a line break at the end, and what these let through becomes a line of a
 # unit and of guard.conf.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}\Z")
-SAFE_HOME = launch.SAFE_PATH
+SAFE_HOME = names.SAFE_PATH
 
 
 class Gateway:
@@ -101,7 +102,7 @@ class Gateway:
         self.profile = profile_of(argv, self.home)
         # The words of a process are those of whoever started it: of another's they say nothing.
         words = proc.of_user(pid, self.uid, proc.argv) if pid else None
-        commands = [launch.parse(words or ()), launch.parse(argv)]
+        commands = [_command(words), _command(argv)]
         self.python = next((one.python for one in commands if one and one.python), None)
         self.root = next((one.root for one in commands if one and one.root), None)
         self.pid = pid
@@ -117,19 +118,32 @@ class Gateway:
             self.start_time = time.time() - self.uptime_seconds
 
 
+def _command(words: Sequence[str] | None) -> launch.Launch | None:
+    """The command of Hermes in a command line."""
+    if not words:
+        return None
+    # Not at the top: a check that has nothing to do reads no command line.
+    from . import launch
+
+    return launch.parse(words)
+
+
 def own_unit(gateway: Gateway) -> bool:
     """Whether the unit is in system scope, or has a name as Hermes gives them to those of users."""
+    # Not at the top: a check that has nothing to do does not need it.
+    import fnmatch
+
     return gateway.scope == "system" or fnmatch.fnmatchcase(gateway.unit or "", OWN_UNITS)
 
 
 def profile_of(argv: Sequence[str], home: str) -> str:
     """The profile's name by the command line, else by the home; "" for the default one."""
-    command = launch.parse(argv)
+    command = _command(argv)
     directory, last = os.path.split(home)
     name = command.profile if command else None
     if name is None and os.path.basename(directory) == "profiles":
         name = last
-    return name if name and re.match(launch.PROFILE + r"\Z", name) else ""
+    return name if name and re.match(names.PROFILE + r"\Z", name) else ""
 
 
 def home_problem(gateway: Gateway) -> str | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 
-from .._host import command, files, proc
+from .._host import files, proc
 from .._host.errors import FileError, RunError
 
 TYPE_CHECKING = False
@@ -122,8 +122,8 @@ def confirmed(gateway: Gateway, timeout: float = WITNESS_TIMEOUT) -> float | Non
 
 def _witnessed(gateway: Gateway, timeout: float) -> bool:
     """Whether all else that can say so says as well that the loop does not run."""
-    # Not at the top: a check that has nothing to do does not need it.
-    from .._host import confined
+    # Not at the top: a check that has nothing to do does not need them.
+    from .._host import command, confined
 
     armed = (_beat(gateway) or {}).get("loop_tick_socket", _ABSENT)
     if armed is not _ABSENT and armed is not True:

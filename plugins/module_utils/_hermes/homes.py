@@ -14,12 +14,14 @@ import re
 
 from .._host import files, proc, reach, systemd
 from .._host.errors import FileError
-from . import launch
+from . import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import pwd
     from collections.abc import Mapping
+
+    from . import launch
 
 DIRECTORY = ".hermes"
 # The name of a profile and a line break.
@@ -122,7 +124,7 @@ def _sticky(home: str, uid: int) -> str | None:
     except (FileError, OSError):
         return None
     name = (text or "").strip().lower()
-    if name == "default" or not re.match(launch.PROFILE + r"\Z", name):
+    if name == "default" or not re.match(names.PROFILE + r"\Z", name):
         return None
     return os.path.join(home, "profiles", name)
 

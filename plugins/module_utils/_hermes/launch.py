@@ -13,6 +13,8 @@ import collections
 import os
 import re
 
+from . import names
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +38,7 @@ if TYPE_CHECKING:
 else:
     Launch = collections.namedtuple("Launch", "python root arguments profile certain")
 
-# Patterns are compiled when they are used: a check uses few of them.
-# With \Z: "$" also takes a line break at the end, and what this lets through becomes a line of a
-# unit and of guard.conf.
-SAFE_PATH = r"/[^\x00-\x1f\x7f\"'\\%$;]{1,400}\Z"
-# What is taken for the name of a profile: the path of a home is made of it.
-PROFILE = "[a-z0-9][a-z0-9_-]{0,63}"
+# Patterns are compiled when they are used: a run uses few of them.
 # Python's own names, that of a free-threaded one ("t") and that of a debug build ("d") included.
 _PYTHON = r"python[0-9.]*[td]*\Z"
 # The program, and what NixOS makes of it: .hermes-wrapped, ..hermes-wrapped-wrapped.
@@ -126,7 +123,7 @@ def is_python(path: str) -> bool:
 
 def _of_python(words: list[str]) -> Launch | None:
     """The command of Hermes that a Python runs: a module, a source, or a script."""
-    python = words[0] if re.match(SAFE_PATH, words[0]) else None
+    python = words[0] if re.match(names.SAFE_PATH, words[0]) else None
     option, index = _python_option(words)
     if option == "c":
         return _of_source(python, words[index:])
@@ -214,8 +211,8 @@ def _is_own(source: str) -> bool:
 
 def _launch(python: str | None, root: str | None, arguments: list[str]) -> Launch:
     named = _without_options(arguments)[1]
-    profile = named if named and re.match(PROFILE + r"\Z", named) else None
-    safe = root if root and re.match(SAFE_PATH, root) else None
+    profile = named if named and re.match(names.PROFILE + r"\Z", named) else None
+    safe = root if root and re.match(names.SAFE_PATH, root) else None
     return Launch(python, safe, arguments, profile, True)
 
 

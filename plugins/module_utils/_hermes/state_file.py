@@ -13,7 +13,7 @@ import re
 
 from .._host import display, files, proc
 from .._host.errors import FileError
-from . import launch
+from . import names
 from . import version as versions
 
 TYPE_CHECKING = False
@@ -124,7 +124,7 @@ def _agents(value: object) -> int | None:
 def _profiles(value: object) -> list[str]:
     if not isinstance(value, list):
         return []
-    pattern = re.compile(launch.PROFILE + r"\Z")
+    pattern = re.compile(names.PROFILE + r"\Z")
     return [one for one in value if isinstance(one, str) and pattern.match(one)][:MAX_PROFILES]
 
 

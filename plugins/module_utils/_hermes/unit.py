@@ -11,7 +11,7 @@ import re
 
 from .._host import cgroup, container, proc, systemd
 from .._host.errors import RunError
-from . import homes, launch, unit_file, wrapper
+from . import homes, launch, names, unit_file, wrapper
 from .gateway import Gateway
 from .processes import Candidates, candidates_of, no_account, owner
 
@@ -39,7 +39,7 @@ PROPERTIES = (
 )
 # Compiled when they are used, which in a check that has nothing to do they are not.
 SAFE_UNIT = r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z"
-USERS_UNIT = r"hermes-gateway(?:-(%s))?\.service\Z" % launch.PROFILE
+USERS_UNIT = r"hermes-gateway(?:-(%s))?\.service\Z" % names.PROFILE
 # Names that Hermes, and the guides of operators, give to the unit of a gateway.
 _LIKELY = r"hermes(?:-(?:agent|gateway)[A-Za-z0-9:_.@\\-]*)?\.service\Z"
 # Units whose cgroup may hold a gateway that they know nothing of: to restart one of these because
@@ -286,9 +286,9 @@ def _belongs(manager: systemd.Manager, pid: int, properties: Mapping[str, str]) 
 def of_unit_files(user: pwd.struct_passwd) -> list[Gateway]:
     """The gateways in user scope of a user whose own systemd does not run: they are stopped."""
     found = []
-    names = unit_file.names(user)
-    own = [name for name in names if re.match(USERS_UNIT, name)]
-    for unit in (own + [name for name in names if name not in own])[: unit_file.MAX_UNITS]:
+    every = unit_file.names(user)
+    own = [name for name in every if re.match(USERS_UNIT, name)]
+    for unit in (own + [name for name in every if name not in own])[: unit_file.MAX_UNITS]:
         gateway = from_file(user, unit)
         if gateway is not None:
             found.append(gateway)

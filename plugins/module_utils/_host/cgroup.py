@@ -9,6 +9,7 @@ A cgroup is named as systemd's property ControlGroup names it:
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import namedtuple
 
@@ -16,10 +17,10 @@ from . import display, proc
 
 ROOT = "/sys/fs/cgroup"
 FIELDS = ("cgroup_bytes", "cgroup_peak_bytes", "cgroup_max_bytes", "oom_kills", "high_events")
-# Where hierarchies are mounted below ROOT: v2; with v1 its memory controller, and systemd's own
-# hierarchy in the hybrid and in the legacy layout.
+# Where hierarchies are mounted below ROOT: v2; systemd's own hierarchy in the hybrid and in the
+# legacy layout, which have all processes; the memory controller of v1.
 _MEMORY_V1 = "/memory"
-_MOUNTS = ("", _MEMORY_V1, "/unified", "/systemd")
+_MOUNTS = ("", "/unified", "/systemd", _MEMORY_V1)
 # The files with the usage, the peak, the limit and the events: in v2, in v1.
 _FILES = ("memory.current", "memory.peak", "memory.max", "memory.events")
 _FILES_V1 = (
@@ -48,14 +49,15 @@ def directories(control_group: str | None) -> list[str]:
     return [ROOT + mount + control_group for mount in _MOUNTS]
 
 
-def _memory_mount() -> str:
+@functools.lru_cache(maxsize=None)
+def _memory_mount(root: str) -> str:
     """Which of _MOUNTS has the memory controller: one hierarchy only can have it.
 
     The root of v2 has cgroup.controllers; in the other layouts it is no hierarchy at all.
     """
-    if not os.path.exists(ROOT + "/cgroup.controllers"):
+    if not os.path.exists(root + "/cgroup.controllers"):
         for mount in (_MEMORY_V1, "/unified"):
-            if os.path.isdir(ROOT + mount):
+            if os.path.isdir(root + mount):
                 return mount
     return ""
 
@@ -95,7 +97,7 @@ def memory(control_group: str | None) -> dict[str, int | None]:
     """
     if not control_group or not directories(control_group):
         return dict.fromkeys(FIELDS)
-    mount = _memory_mount()
+    mount = _memory_mount(ROOT)
     directory = ROOT + mount + control_group
     current, peak, limit_file, events = _FILES_V1 if mount == _MEMORY_V1 else _FILES
     used = _number(os.path.join(directory, current))
@@ -121,7 +123,7 @@ def resident(control_group: str | None) -> tuple[int | None, int | None]:
     """
     if not control_group or not directories(control_group):
         return None, None
-    directory = ROOT + _memory_mount() + control_group
+    directory = ROOT + _memory_mount(ROOT) + control_group
     values = _values(os.path.join(directory, "memory.stat"))
     for anonymous, mapped in (("anon", "file_mapped"), ("total_rss", "total_mapped_file")):
         if anonymous in values:
@@ -154,7 +156,7 @@ def limit(control_group: str | None) -> Limit | None:
     if not control_group or not directories(control_group):
         return None
     found = []
-    mount = _memory_mount()
+    mount = _memory_mount(ROOT)
     place = control_group.rstrip("/")
     while True:
         for name, directive in _LIMITS_V1 if mount == _MEMORY_V1 else _LIMITS:

@@ -17,16 +17,16 @@ from __future__ import annotations
 
 import collections
 import os
-import pwd
 import time
 
-from . import proc
+from . import accounts, proc
 from .errors import RunError
 
 # subprocess and what it needs take longer to import than a check takes that has to run nothing:
 # they are imported where they are used.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import pwd
     import subprocess
     from collections.abc import Mapping, Sequence
     from typing import NamedTuple
@@ -73,14 +73,6 @@ class Result:
         self.err = err
 
 
-def account(name: str) -> pwd.struct_passwd:
-    """The passwd entry of user ``name``; RunError if there is none."""
-    try:
-        return pwd.getpwnam(name)
-    except KeyError as exc:
-        raise RunError("there is no user %r on this host" % name) from exc
-
-
 def system_python() -> str:
     """The system's own Python: ours may be where another user may not read."""
     return "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"
@@ -96,7 +88,7 @@ def environment(
             HOME=user.pw_dir,
             USER=user.pw_name,
             LOGNAME=user.pw_name,
-            XDG_RUNTIME_DIR="/run/user/%d" % user.pw_uid,
+            XDG_RUNTIME_DIR=accounts.runtime(user.pw_uid),
         )
     env.update(extra or {})
     return env

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 
-from . import command
 from .errors import GuardError
 
 TYPE_CHECKING = False
@@ -60,6 +59,9 @@ def thresholds() -> dict[str, int]:
     """
     if not os.path.exists(PROGRAM):
         return {}
+    # Not at the top: most need the paths alone.
+    from . import command
+
     done = command.run([PROGRAM, "status", "--json"], timeout=STATUS_TIMEOUT)
     try:
         gateways = json.loads(done.out)["gateways"]
@@ -77,6 +79,9 @@ def restart(name: str, reason: str, emergency: bool) -> dict[str, Any]:
 
     In an emergency it does not wait for a quiet moment. GuardError if the program gives no answer.
     """
+    # As above.
+    from . import command
+
     arguments = ["restart", "--gateway", name, "--reason", reason, "--json"]
     if emergency:
         arguments.append("--now")

@@ -110,8 +110,11 @@ def _stat(pid: int) -> list[str] | None:
 def uptime_seconds(pid: int) -> float | None:
     """How long the process has run, by the boot clock, which no change of the wall clock moves."""
     ticks = start_ticks(pid)
-    if ticks is None:
-        return None
+    return None if ticks is None else seconds_since(ticks)
+
+
+def seconds_since(ticks: int) -> float:
+    """The seconds since a process started at ``ticks``, as start_ticks has them."""
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
@@ -139,7 +142,7 @@ def uid(pid: int) -> int | None:
     One whose real, effective, saved or filesystem uid differs may be at work for someone else than
     it shows, and another user may have written its command line and its environment.
     """
-    uids = set(_fields("/proc/%d/status" % pid).get("Uid", "").split())
+    uids = set(_field(_fields("/proc/%d/status" % pid), "Uid").split())
     return int(uids.pop()) if len(uids) == 1 else None
 
 
@@ -244,14 +247,18 @@ def host_memory() -> dict[str, int]:
     }
 
 
-def _fields(path: str) -> dict[str, str]:
-    """The values by name of a kernel file with ``NAME: VALUE`` in each line."""
-    # Patterns would have to be compiled in each check.
-    pairs = [line.split(":", 1) for line in (read(path, 1 << 14) or "").split("\n") if ":" in line]
-    return {name: value.strip() for name, value in pairs}
+def _fields(path: str) -> str:
+    """A kernel file with ``NAME: VALUE`` in each line, each behind a line break."""
+    return "\n" + (read(path, 1 << 14) or "")
 
 
-def _bytes(fields: dict[str, str], name: str) -> int | None:
+def _field(fields: str, name: str) -> str:
+    """The value of ``name``; empty if it is not there."""
+    # A check needs some of some hundred fields, and a pattern would have to be compiled each time.
+    return fields.partition("\n%s:" % name)[2].partition("\n")[0].strip()
+
+
+def _bytes(fields: str, name: str) -> int | None:
     """A size that the kernel shows in kB of 1024 bytes; None if it is not there."""
-    number, _space, unit = fields.get(name, "").partition(" ")
+    number, _space, unit = _field(fields, name).partition(" ")
     return int(number) * 1024 if unit == "kB" and number.isdigit() else None

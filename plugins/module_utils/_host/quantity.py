@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from collections import namedtuple
 
 from . import display
 
@@ -38,12 +37,6 @@ ALLOWED_TIME = 'a time such as "90s", "5min", "12h", "1h 30min" or "2d"'
 # A number without a unit that may be a share whose "%" was forgotten: no gateway runs in so few MB.
 MOST_SHARE = 100
 ALLOWED_BREACHES = '"N of M" with 1 <= N <= M <= 60, such as "3 of 5"'
-
-
-class Breaches(namedtuple("Breaches", ["needed", "among"])):
-    """How many of the last ``among`` samples must exceed a threshold before anything is done."""
-
-    __slots__ = ()
 
 
 def size(text: str, total_bytes: int) -> int:
@@ -103,11 +96,10 @@ def check_size_unit(text: object) -> None:
         )
 
 
-def breaches(text: str) -> Breaches:
-    """The meaning of "3 of 5"; ValueError with what is allowed."""
-    found = re.match(r"^([0-9]{1,3}) of ([0-9]{1,3})$", str(text).strip())
-    if found:
-        value = Breaches(int(found.group(1)), int(found.group(2)))
-        if 1 <= value.needed <= value.among <= 60:
-            return value
+def breaches(text: str) -> tuple[int, int]:
+    """(3, 5) for "3 of 5": so many of the last so many samples; ValueError with what is allowed."""
+    needed, _of, among = str(text).strip().partition(" of ")
+    if all(word.isascii() and word.isdecimal() and len(word) <= 3 for word in (needed, among)):
+        if 1 <= int(needed) <= int(among) <= 60:
+            return int(needed), int(among)
     raise ValueError("%r is no count of breaches; allowed: %s" % (str(text), ALLOWED_BREACHES))

@@ -17,18 +17,6 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import NamedTuple
-
-    class _Child(NamedTuple):
-        """``answers`` is a pipe with a byte for each of ``paths`` that has answered."""
-
-        pid: int
-        answers: int
-        paths: list[str]
-else:
-    import collections
-
-    _Child = collections.namedtuple("_Child", "pid answers paths")
 
 # For one directory. A local disk answers in milliseconds, a server far away within half a second.
 SECONDS = 3
@@ -46,6 +34,15 @@ PROCESSES = "/proc/"
 
 # What has not answered to this process.
 _silent: set[str] = set()
+
+
+class _Child:
+    """``answers`` is a pipe with a byte for each of ``paths`` that has answered."""
+
+    def __init__(self, pid: int, answers: int, paths: list[str]) -> None:
+        self.pid = pid
+        self.answers = answers
+        self.paths = paths
 
 
 def is_silent(path: str) -> bool:

@@ -15,7 +15,7 @@ import os
 import pwd
 import re
 
-from . import command
+from . import accounts, command
 from .errors import RunError, SystemdError
 
 TYPE_CHECKING = False
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 # The oldest version that this is made for: that of Debian 11.
 OLDEST = 247
-# A directory of each user who is logged in or lingers, by uid.
-USER_RUNTIME = "/run/user"
 # Seconds for one answer of a manager. A busy host takes some; what needs longer is hung.
 TIMEOUT = 30.0
 
@@ -135,22 +133,22 @@ def environment(value: str | None) -> dict[str, str]:
 
 def has_manager(user: pwd.struct_passwd) -> bool:
     """Whether the systemd of ``user`` runs."""
-    return _runs(str(user.pw_uid))
+    return _runs(user.pw_uid)
 
 
-def _runs(uid: str) -> bool:
-    return os.path.exists(os.path.join(USER_RUNTIME, uid, "systemd", "private"))
+def _runs(uid: int) -> bool:
+    return os.path.exists(os.path.join(accounts.runtime(uid), "systemd", "private"))
 
 
 def user_managers() -> list[Manager]:
     """The managers of the users whose own systemd runs on this host, sorted by user name."""
     try:
-        names = os.listdir(USER_RUNTIME)
+        names = os.listdir(accounts.USER_RUNTIME)
     except OSError:
         return []
     users = []
     for name in names:
-        if not name.isdigit() or not _runs(name):
+        if not name.isdigit() or not _runs(int(name)):
             continue
         try:
             users.append(pwd.getpwuid(int(name)))

@@ -10,24 +10,20 @@ proportional set size (PSS) does, which only root or their user may read.
 
 from __future__ import annotations
 
-import collections
-
 from . import cgroup, proc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NamedTuple
-
     from .proc import Memory
 
-    class Tree(NamedTuple):
-        """What the process itself uses, and in bytes what it and all that it started use."""
 
-        own: Memory
-        rss_bytes: int
-        swap_bytes: int
-else:
-    Tree = collections.namedtuple("Tree", "own rss_bytes swap_bytes")
+class Tree:
+    """What the process itself uses, and in bytes what it and all that it started use."""
+
+    def __init__(self, own: Memory, rss_bytes: int, swap_bytes: int) -> None:
+        self.own = own
+        self.rss_bytes = rss_bytes
+        self.swap_bytes = swap_bytes
 
 
 def memory(pid: int, control_group: str | None = None) -> Tree | None:

@@ -25,7 +25,8 @@ def compiled(sources: dict[str, str]) -> dict[str, bytes]:
 
 
 def _compile(name: str, text: str) -> bytes:
-    code = compile(text, "hermes-guard/" + name, "exec", dont_inherit=True)
+    # Without docstrings, which nothing on a host reads: a check would load them each time.
+    code = compile(text, "hermes-guard/" + name, "exec", dont_inherit=True, optimize=2)
     digest = importlib.util.source_hash(text.encode("utf-8"))
     return importlib.util.MAGIC_NUMBER + UNCHECKED_HASH + digest + marshal.dumps(code)
 

@@ -89,8 +89,12 @@ def calls(argv):
 
 
 def settle():
-    """One check, and the end of what it starts: after each start of a gateway its Hermes is asked once."""
-    subprocess.run(["hermes-guard", "check"], check=False)
+    """The first checks, and the end of what they start: after each start of a gateway its Hermes is asked once.
+
+    Each of them judges the memory of one gateway, once in an hour: as many checks as there are gateways.
+    """
+    for _gateway in range(GATEWAYS):
+        subprocess.run(["hermes-guard", "check"], check=False)
     state = ["systemctl", "show", "--property=ActiveState", "--value", IDENTITY]
     while "activating" in subprocess.check_output(state, text=True):
         time.sleep(1)

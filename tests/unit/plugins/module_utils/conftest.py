@@ -21,12 +21,10 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    accounts,
     command,
     guard_program,
     reach,
-)
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
-    systemd as systemd_module,
 )
 
 ME = pwd.getpwuid(os.getuid())
@@ -333,7 +331,7 @@ def systemd(tmp_path, monkeypatch, python):
     """FakeSystemd in place of systemctl, no users but us, folders of the guard under tmp_path, and an arbiter with little patience."""
     fake = FakeSystemd(python)
     monkeypatch.setattr(command, "run", fake.run)
-    monkeypatch.setattr(systemd_module, "USER_RUNTIME", str(tmp_path / "none"))
+    monkeypatch.setattr(accounts, "USER_RUNTIME", str(tmp_path / "none"))
     monkeypatch.setattr(discovery.pwd, "getpwall", lambda: [])
     # The machine that the tests run on may have some.
     monkeypatch.setattr(discovery, "in_containers", lambda candidates: [])

@@ -25,7 +25,11 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence impor
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config, history
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import client, discovery
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, confined
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
+    accounts,
+    command,
+    confined,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
     RunError,
     SettingError,
@@ -269,7 +273,7 @@ def test_what_is_run(host):
         ["dump"],
         ["doctor"],
     ]
-    owner = command.account(host.gateway.user)
+    owner = accounts.named(host.gateway.user)
     assert all(user == owner and timeout <= 90 for _argv, user, timeout in hermes)
     assert not any(
         word in ("share", "--show-keys") for argv, _user, _timeout in host.calls for word in argv

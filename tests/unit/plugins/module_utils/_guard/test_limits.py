@@ -54,9 +54,9 @@ def test_threshold(threshold, size, above):
 def test_kernel_limit_is_the_cgroups_or_all_ram(host, cgroup_limit, limit, size, near):
     host(cgroup_limit)
     assert limits.kernel_limit(GATEWAY) == limit
-    assert limits.near_kernel_limit(GATEWAY, row(size)) is near
+    assert limits.near_kernel_limit(GATEWAY, row(size), limit) is near
     # What is swapped out is not charged to memory.max, nor is it in the RAM.
-    assert not limits.near_kernel_limit(GATEWAY, row(size, swap=size // 3))
+    assert not limits.near_kernel_limit(GATEWAY, row(size, swap=size // 3), limit)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_emergency(host, monkeypatch, cgroup_limit, available, size, word):
     host(cgroup_limit)
     memory = {"total_bytes": 1000, "available_bytes": available}
     monkeypatch.setattr(limits.proc, "host_memory", lambda: memory)
-    found = limits.emergency(GATEWAY, row(size))
+    found = limits.emergency(GATEWAY, row(size), limits.kernel_limit(GATEWAY))
     assert found is None if word is None else word in found
 
 
@@ -105,6 +105,6 @@ def test_host_that_does_not_say_how_much_memory_it_has(host, monkeypatch):
     monkeypatch.setattr(
         limits.proc, "host_memory", lambda: {"total_bytes": 0, "available_bytes": 0}
     )
-    assert limits.emergency(GATEWAY, row(900)) is None
+    assert limits.emergency(GATEWAY, row(900), limits.kernel_limit(GATEWAY)) is None
     host(400)
     assert limits.kernel_limit(GATEWAY) == 400

@@ -144,7 +144,7 @@ def test_two_checks_at_the_same_time_write_one_page(systemd, settings, home):
     one = settings()
     check(one)
     os.unlink(page.path())
-    with page.alone() as ours:
+    with page.lock() as ours:
         assert ours
         assert supervised.check([one]) == ([], True)
         assert not os.path.exists(page.path())

@@ -87,7 +87,7 @@ def test_workers_count_for_the_danger(gateway, monkeypatch, worker, available, e
     if worker:
         gateway.scope_made("hermes-worker-ab12.scope", {30: 20}, worker - 1)
     row = {"rss_bytes": 30 * MB, "tree_rss_bytes": 30 * MB, "swap_bytes": 0}
-    why = limits.emergency(gateway, row)
+    why = limits.emergency(gateway, row, limits.kernel_limit(gateway))
     assert bool(why) == expected
     if expected:
         assert why.endswith("is available, and it uses 30 MB, its workers 700 MB")
@@ -104,4 +104,4 @@ def test_workers_count_for_the_limit_of_their_user(gateway, monkeypatch, source,
     monkeypatch.setattr(cgroup, "limit", lambda group: limit)
     gateway.scope_made("hermes-worker-ab12.scope", {30: 20}, 700)
     row = {"rss_bytes": 90 * MB, "tree_rss_bytes": 90 * MB, "swap_bytes": 0}
-    assert limits.near_kernel_limit(gateway, row) == expected
+    assert limits.near_kernel_limit(gateway, row, limit.bytes) == expected

@@ -73,11 +73,6 @@ def test_only_root_becomes_somebody_else(monkeypatch):
         command.run(["true"], user=nobody)
 
 
-def test_user_who_is_not_there():
-    with pytest.raises(RunError, match="there is no user 'no such user'"):
-        command.account("no such user")
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_becomes_the_user_in_full():
     done = command.run(

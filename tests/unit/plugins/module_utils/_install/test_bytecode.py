@@ -31,6 +31,7 @@ def test_files_are_as_py_compile_makes_them(tmp_path):
             str(tmp_path / "x.pyc"),
             "hermes-guard/" + name,
             doraise=True,
+            optimize=2,
             invalidation_mode=mode,
         )
         with open(made, "rb") as handle:

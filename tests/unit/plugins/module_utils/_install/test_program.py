@@ -167,7 +167,7 @@ def test_installed_program_loads_each_module_once(installed):
         "os._exit = lambda code: None; sys.path.insert(0, program)\n"
         "try: runpy.run_path(program, run_name='__main__')\n"
         "except SystemExit: pass\n"
-        "print(len([n for n in loaded if n.endswith('.cli')]))"
+        "print(len([n for n in loaded if n.endswith('/cli')]))"
     )
     done = subprocess.run(
         [program_module.INTERPRETER, "-ISB", "-c", count, str(installed)],

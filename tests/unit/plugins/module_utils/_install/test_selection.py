@@ -10,6 +10,7 @@ import pwd
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import accounts
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     systemd as systemd_module,
 )
@@ -212,7 +213,7 @@ def test_user_who_is_gone(host, guard, systemd, monkeypatch, tmp_path):
     assert [one.name for one in chosen.gateways] == ["hermes-gateway"]
     assert chosen.faults == [] and chosen.notes[0].startswith("x@gone: its unit x.service is gone")
     (tmp_path / "run" / str(os.getuid())).mkdir(parents=True)
-    monkeypatch.setattr(systemd_module, "USER_RUNTIME", str(tmp_path / "run"))
+    monkeypatch.setattr(accounts, "USER_RUNTIME", str(tmp_path / "run"))
     chosen = selection.select([])
     assert [one.name for one in chosen.gateways] == ["hermes-gateway", "x@gone"]
     assert "does not answer" in chosen.faults[0]
