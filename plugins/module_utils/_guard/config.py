@@ -12,7 +12,7 @@ from __future__ import annotations
 import configparser
 import os
 
-from .._hermes.gateway import SAFE_NAME, Gateway
+from .._hermes import names
 from .._host import accounts, guard_program, proc, quantity
 from .._host.errors import SettingError
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pwd
     from collections.abc import Mapping
     from typing import Any
+
+    from .._hermes.gateway import Gateway
 
 PROGRAM = guard_program.PROGRAM
 FOLDER = guard_program.FOLDER
@@ -203,7 +205,7 @@ def places(folder: str = FOLDER) -> dict[str, Settings]:
     return {
         name: Settings(name, {key: parser[name][key] for key in PLACE if key in parser[name]})
         for name in parser.sections()
-        if SAFE_NAME.match(name)
+        if names.is_safe_name(name)
     }
 
 
@@ -246,7 +248,7 @@ def _load(paths: list[str]) -> dict[str, Settings]:
     return {
         name: Settings(name, dict(parser.items(name, raw=True)), known)
         for name in parser.sections()
-        if SAFE_NAME.match(name)
+        if names.is_safe_name(name)
     }
 
 
@@ -273,13 +275,13 @@ def _read(paths: list[str]) -> configparser.ConfigParser:
 def _paths(folder: str) -> list[str]:
     more = os.path.join(folder, "guard.conf.d")
     try:
-        names = os.listdir(more)
+        found = os.listdir(more)
     except (FileNotFoundError, NotADirectoryError):
-        names = []
+        found = []
     # No hidden ones, as a shell's *.conf has it.
     return [os.path.join(folder, "guard.conf")] + [
         os.path.join(more, name)
-        for name in sorted(names)
+        for name in sorted(found)
         if name.endswith(".conf") and name[0] != "."
     ]
 

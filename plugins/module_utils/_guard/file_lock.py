@@ -13,8 +13,6 @@ from __future__ import annotations
 import fcntl
 import os
 
-from .._host import waiting
-
 NAME = "files.lock"
 # Seconds. A rewrite takes a tenth of one; a process that was stopped must not stop the check.
 PATIENCE = 5.0
@@ -32,6 +30,11 @@ class Lock:
         self._patience = patience
 
     def __enter__(self) -> bool:
+        if taken(self._fd, self._kind):
+            return True
+        # Not at the top: hardly ever does another process hold it.
+        from .._host import waiting
+
         return waiting.wait_until(
             lambda: taken(self._fd, self._kind), self._patience, _LOOK_SECONDS
         )

@@ -265,6 +265,8 @@ def finite(value: object) -> float | None:
 
 
 def _number(value: float) -> str:
+    if isinstance(value, int):
+        return "%d" % value
     try:
         return "%d" % value if value == int(value) else repr(float(value))
     except (ValueError, OverflowError):

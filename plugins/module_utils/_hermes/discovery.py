@@ -19,7 +19,7 @@ import time
 from .._host import accounts, reach, systemd
 from .._host.errors import RunError, SystemdError
 from . import state_file, unit_file
-from .gateway import OWN_UNITS, SAFE_HOME, SAFE_NAME, Gateway, home_problem, own_unit, profile_of
+from .gateway import OWN_UNITS, Gateway, home_problem, own_unit, profile_of
 from .processes import candidates_of, in_containers, started_manually
 from .unit import PROPERTIES, USERS_UNIT, from_unit, of_unit_files
 
@@ -57,8 +57,6 @@ else:
 __all__ = [
     "NOT_HERE",
     "OWN_UNITS",
-    "SAFE_HOME",
-    "SAFE_NAME",
     "Gateway",
     "Look",
     "Survey",

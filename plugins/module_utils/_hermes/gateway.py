@@ -39,11 +39,6 @@ if TYPE_CHECKING:
 # Hermes calls its units hermes-gateway.service and hermes-gateway-PROFILE.service; old ones are
 # called hermes.service.
 OWN_UNITS = "hermes*.service"
-# Shorter than the 255 characters that systemd takes, for what our own units append to a name.
-# With \Z: "$" also takes a line break at the end, and what these let through becomes a line of a
-# unit and of guard.conf.
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}\Z")
-SAFE_HOME = names.SAFE_PATH
 
 
 class Gateway:
@@ -153,7 +148,7 @@ def home_problem(gateway: Gateway) -> str | None:
             "it runs in a container, and those are not managed: set a memory limit and a restart "
             "policy with the container's own engine"
         )
-    if not SAFE_NAME.match(gateway.name):
+    if not names.is_safe_name(gateway.name):
         return "the name %r has characters that no unit name should have" % gateway.name
     if gateway.unit and gateway.unit.endswith("-.service"):
         return (
@@ -165,7 +160,7 @@ def home_problem(gateway: Gateway) -> str | None:
             "the home %r is not an absolute path: systemd does not expand characters such as ~"
             % gateway.home
         )
-    if not re.match(SAFE_HOME, gateway.home):
+    if not names.is_safe_path(gateway.home):
         return "the home %r has characters that cannot stand in a unit" % gateway.home
     if reach.is_silent(gateway.home):
         return "its home %s does not answer" % gateway.home

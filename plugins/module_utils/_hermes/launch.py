@@ -123,7 +123,7 @@ def is_python(path: str) -> bool:
 
 def _of_python(words: list[str]) -> Launch | None:
     """The command of Hermes that a Python runs: a module, a source, or a script."""
-    python = words[0] if re.match(names.SAFE_PATH, words[0]) else None
+    python = words[0] if names.is_safe_path(words[0]) else None
     option, index = _python_option(words)
     if option == "c":
         return _of_source(python, words[index:])
@@ -212,7 +212,7 @@ def _is_own(source: str) -> bool:
 def _launch(python: str | None, root: str | None, arguments: list[str]) -> Launch:
     named = _without_options(arguments)[1]
     profile = named if named and re.match(names.PROFILE + r"\Z", named) else None
-    safe = root if root and re.match(names.SAFE_PATH, root) else None
+    safe = root if root and names.is_safe_path(root) else None
     return Launch(python, safe, arguments, profile, True)
 
 
