@@ -107,9 +107,9 @@ def prune(folder: str, days: float, now: float | None = None) -> None:
     path = os.path.join(folder, NAME)
     now = time.time() if now is None else now
     try:
-        with open(path, "rb") as handle:
-            header = _names(handle.readline(4096))
-            first = _row(header, handle.readline(4096).decode("utf-8", "replace"))
+        line, _end, rest = _top(path).partition(b"\n")
+        header = _names(line)
+        first = _row(header, rest.partition(b"\n")[0].decode("utf-8", "replace"))
     except FileNotFoundError:
         return
     if first is not None and first["timestamp"] >= now - (days + 1) * 86400:
@@ -127,10 +127,15 @@ def prune(folder: str, days: float, now: float | None = None) -> None:
 def _header(path: str) -> list[str] | None:
     """The names of the columns; empty if the line was destroyed, None without a history."""
     try:
-        with open(path, "rb") as handle:
-            return _names(handle.readline(4096))
+        return _names(_top(path).partition(b"\n")[0])
     except FileNotFoundError:
         return None
+
+
+def _top(path: str) -> bytes:
+    """The beginning of a history: its header and its first sample, far shorter than this."""
+    with open(path, "rb", buffering=0) as handle:
+        return handle.read(8192)
 
 
 def _names(line: bytes) -> list[str]:

@@ -43,14 +43,13 @@ def read_bytes(
     return _whole(path, lambda: _open(path, owners), max_bytes)
 
 
-def _whole(path: str, opened: Callable[[], int], max_bytes: int) -> bytes | None:
+def _whole(path: str, opened: Callable[[], tuple[int, int]], max_bytes: int) -> bytes | None:
     """All of the file that ``opened`` opens, or None if there is none; errors as of read_bytes."""
     try:
-        fd = opened()
+        fd, size = opened()
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        size = os.fstat(fd).st_size
         if size > max_bytes:
             raise FileError(
                 "%s has %d bytes, more than the %d that are read" % (path, size, max_bytes)
@@ -69,11 +68,11 @@ def tail_bytes(path: str, owners: Collection[int] | None, max_bytes: int) -> tup
     not there is a FileError.
     """
     try:
-        fd = _open(path, owners)
+        fd, size = _open(path, owners)
     except OSError as exc:
         raise FileError("%s cannot be opened: %s" % (path, exc.strerror)) from exc
     try:
-        start = max(0, os.fstat(fd).st_size - max_bytes)
+        start = max(0, size - max_bytes)
         return os.pread(fd, max_bytes, start), start > 0
     except OSError as exc:
         raise FileError("%s cannot be read: %s" % (path, exc.strerror)) from exc
@@ -83,8 +82,8 @@ def tail_bytes(path: str, owners: Collection[int] | None, max_bytes: int) -> tup
 
 def _open(
     path: str, owners: Collection[int] | None, open_file: Callable[[str, int], int] = way.open_file
-) -> int:
-    """A descriptor of regular file ``path``, which belongs to one of ``owners``.
+) -> tuple[int, int]:
+    """A descriptor of regular file ``path``, which belongs to one of ``owners``, and its size.
 
     Raises FileNotFoundError or NotADirectoryError if there is none, else FileError.
     """
@@ -110,7 +109,7 @@ def _open(
     except BaseException:
         os.close(fd)
         raise
-    return fd
+    return fd, info.st_size
 
 
 def _read(path: str, fd: int, max_bytes: int) -> bytes:
