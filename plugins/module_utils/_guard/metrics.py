@@ -9,6 +9,7 @@ value that a user of the host can choose freely is a label, as each new one is a
 
 from __future__ import annotations
 
+import functools
 import math
 
 TYPE_CHECKING = False
@@ -238,20 +239,33 @@ def labels(**values: str) -> dict[str, float]:
     return {",".join(label(name, value) for name, value in values.items()): 1}
 
 
-def one_of(name: str, allowed: Iterable[str], value: str | None) -> dict[str, float]:
+def one_of(name: str, allowed: tuple[str, ...], value: str | None) -> dict[str, float]:
     """1 for the ``allowed`` label that is ``value`` and 0 for all others."""
-    return {'%s="%s"' % (name, one): one == value for one in allowed}
+    return {text: one == value for one, text in _labels_of(name, allowed).items()}
 
 
-def counts(name: str, allowed: Iterable[str], found: Mapping[str, int]) -> dict[str, float]:
+def counts(name: str, allowed: tuple[str, ...], found: Mapping[str, int]) -> dict[str, float]:
     """What was ``found`` of each ``allowed`` label, 0 included: a counter must not begin with 1."""
-    return {'%s="%s"' % (name, one): found.get(one, 0) for one in allowed}
+    return {text: found.get(one, 0) for one, text in _labels_of(name, allowed).items()}
 
 
 def restarts(found: Mapping[str, int]) -> dict[str, float]:
     """The counts of restarts, which were ``found`` by "TRIGGER MODE"."""
+    return {text: found.get(one, 0) for one, text in _labels_of_restarts().items()}
+
+
+# Each gateway of a page has the same.
+@functools.lru_cache(maxsize=None)
+def _labels_of(name: str, allowed: tuple[str, ...]) -> dict[str, str]:
+    """The labels by their values."""
+    return {one: '%s="%s"' % (name, one) for one in allowed}
+
+
+@functools.lru_cache(maxsize=None)
+def _labels_of_restarts() -> dict[str, str]:
+    """The labels by "TRIGGER MODE"."""
     return {
-        'trigger="%s",mode="%s"' % (trigger, mode): found.get("%s %s" % (trigger, mode), 0)
+        "%s %s" % (trigger, mode): 'trigger="%s",mode="%s"' % (trigger, mode)
         for trigger in TRIGGERS
         for mode in MODES
     }

@@ -46,7 +46,9 @@ def directories(control_group: str | None) -> list[str]:
     """The directories in which the files of the cgroup may be, the likeliest first."""
     if not control_group or not control_group.startswith("/") or "/../" in control_group + "/":
         return []
-    return [ROOT + mount + control_group for mount in _MOUNTS]
+    # If the memory controller is mounted below the root, the root itself is no hierarchy.
+    mounts = _MOUNTS[1:] if _memory_mount(ROOT) else _MOUNTS
+    return [ROOT + mount + control_group for mount in mounts]
 
 
 @functools.lru_cache(maxsize=None)
