@@ -326,6 +326,13 @@ def python(tmp_path_factory):
     return str(root / "bin/python")
 
 
+@pytest.fixture(autouse=True)
+def _accounts_anew():
+    """What a test made of the host's accounts ends with it."""
+    yield
+    accounts.named.cache_clear()
+
+
 @pytest.fixture
 def systemd(tmp_path, monkeypatch, python):
     """FakeSystemd in place of systemctl, no users but us, folders of the guard under tmp_path, and an arbiter with little patience."""
