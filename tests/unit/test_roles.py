@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
 
 pytest.importorskip("ansible.cli")
 
@@ -89,6 +91,7 @@ HOSTS = {
     "limits": ([gateway()], {"hermes_memory_limit_high": "90%"}),
     "host": ([gateway()], {}),
     "host.example.com": ([gateway()], {}),
+    "two-days": ([gateway()], {"hermes_restart_timer_every": "48h"}),
     "string": ([gateway()], {"hermes_restart_timer_at": "04:00"}),
     "list": ([gateway()], {"hermes_restart_timer_at": ["04:00"]}),
     "unjudged": ([{"name": "x"}], AUTO),
@@ -223,6 +226,27 @@ def test_role_fails_at_the_end_of_the_play(tmp_path, import_root, faults, change
         assert rc == 0 and "changed=%d" % changed in text and "RUNNING HANDLER" not in text
 
 
+@pytest.mark.parametrize("said", [None, {"unreachable": True, "changed": False}])
+@pytest.mark.parametrize("role", [name for name in FILES if name.startswith("hermes_")])
+def test_role_says_that_the_guard_has_not_run(tmp_path, import_root, role, said):
+    """With --start-at-task, and of a host whose fault is ignored; not "no attribute 'gateways'"."""
+    play = {
+        "hosts": "all",
+        "connection": "local",
+        "gather_facts": False,
+        "vars_files": [str(ROLES / role / kind / "main.yml") for kind in ("defaults", "vars")],
+        "vars": {} if said is None else {"_hermes_guard_result": said},
+        "tasks": [{"debug": {"msg": "{{ %s }}" % FILES[role]}}],
+    }
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    (tmp_path / "templates").symlink_to(ROLES / role / "templates")
+    rc, text = run(tmp_path, import_root, "localhost,")
+    assert rc == 2
+    assert "the guard has not run for this host, which did not answer, or --start-at-task" in (
+        " ".join(text.split())
+    )
+
+
 @pytest.fixture
 def found(folder):
     """The files of each role on a host, by the role's name."""
@@ -316,6 +340,20 @@ def test_limits_that_are_wrong_are_left_for_the_module_to_refuse(found):
 def test_one_time_is_one_event(found, host):
     lines = found(host)["hermes_restart_timer"][1]["content"].splitlines()
     assert [one for one in lines if one.startswith("OnCalendar=")] == ["OnCalendar=04:00"]
+
+
+def test_every_cadence_that_the_advice_names_can_be_set(found):
+    calendars = yaml.safe_load((ROLES / "hermes_restart_timer/vars/main.yml").read_text())
+    specification = yaml.safe_load(
+        (ROLES / "hermes_restart_timer/meta/argument_specs.yml").read_text()
+    )["argument_specs"]["main"]["options"]["hermes_restart_timer_every"]
+    named = ["%dh" % hours for hours in forecast.CADENCES]
+    assert list(calendars["_hermes_restart_timer_calendars"]) == named
+    assert specification["choices"] == [*named, "auto"] == list(config.EVERY)
+    for value in config.EVERY:
+        config.check_option("hermes_restart_timer_every", value)
+    content = found("two-days")["hermes_restart_timer"][1]["content"]
+    assert "\nOnCalendar=*-*-01/2 " in content
 
 
 def test_hour_of_a_host_is_the_same_by_any_name_in_an_inventory(found):

@@ -51,7 +51,8 @@ LONGEST_WAIT = 3600
 SESSION_RECORD = guard_program.SESSION_RECORD
 ACTIONS = ("restart", "alert")
 _TIMES = ("time", "interval", "wait")
-EVERY = ("6h", "12h", "24h", "auto")
+# Those that the advice names, and the role has a calendar for: see forecast.CADENCES.
+EVERY = ("3h", "4h", "6h", "8h", "12h", "24h", "48h", "72h", "168h", "auto")
 
 
 class Settings:

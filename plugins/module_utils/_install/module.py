@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from typing import TYPE_CHECKING, Any, Callable
 
 from .._host.errors import GuardError
@@ -30,8 +32,20 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return "the user %d" % os.geteuid()
+
+
 def run(module: AnsibleModule, apply: Callable[[dict[str, Any], bool], dict[str, Any]]) -> None:
     """End ``module`` with the result of its backend, and a warning for each note in it."""
+    if os.geteuid() != 0:
+        module.fail_json(
+            msg="must run as root, not as %s: set become: true, without another become_user"
+            % _own_name()
+        )
     try:
         result = apply(module.params, module.check_mode)
     except GuardError as exc:
