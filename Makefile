@@ -9,7 +9,7 @@ TEST := $(CHECK) units-others,sanity-newest,execution-environment vm,soak-short,
 GUARD_SOURCES := $(wildcard plugins/module_utils/*/*.py)
 
 comma := ,
-.PHONY: help setup setup-every setup-monitoring demo test check $(subst $(comma), ,$(TEST)) bench soak hostile-hour hermes allocator lab lab-down lock clean
+.PHONY: help setup setup-every setup-monitoring demo test check $(subst $(comma), ,$(TEST)) bench soak hostile-hour hermes allocator lab lab-down lock manual clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -86,6 +86,9 @@ lab: setup ## start the lab: four small VPSes, three of them with real gateways
 lab-down: setup ## remove the lab
 	@tests/lab/lab down
 
+manual: setup ## man page and shell completions of hermes-guard, which the role installs: before a release is built
+	@tests/tools/manual
+
 build/hermes-guard: $(GUARD_SOURCES) ## the on-host program as one file
 	@tests/tools/link
 	@mkdir -p build
@@ -104,4 +107,4 @@ lock: setup ## renew the lock files from pyproject.toml
 	@tests/tools/lock
 
 clean: ## remove what make made, but for the lab (`make lab-down`)
-	rm -rf .build build .venv .venv-* .ansible .hypothesis tests/output
+	rm -rf .build build .venv .venv-* .ansible roles/hermes_guard/files .hypothesis tests/output

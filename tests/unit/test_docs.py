@@ -26,6 +26,9 @@ def commands():
 @pytest.mark.parametrize("page, command", sorted(set(commands())), ids=str)
 def test_command_in_the_docs_is_accepted(page, command):
     words = shlex.split(command, comments=True)
+    if words == ["as-asked"]:
+        # Of site.yml, which sends a question on standard input; no operator types it.
+        return
     # A page may name a command without the options that it needs.
     needed = {"restart": ("--gateway", "--reason"), "notify": ("--test",)}.get(words[0], ())
     for option in needed:

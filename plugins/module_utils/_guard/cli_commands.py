@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from .._host import choice
 from .._host.errors import GuardError, SettingError
@@ -47,6 +48,9 @@ def _run(options: Any) -> int:
             cli.complain(exc)
             return cli.USAGE
         return _COMMANDS[options.command](options, chosen)
+    except PermissionError as exc:
+        cli.complain("%s%s" % ("" if os.geteuid() == 0 else "only root may do that: ", exc))
+        return cli.FAULT
     except (GuardError, OSError) as exc:
         cli.complain(exc)
         return cli.FAULT
@@ -146,6 +150,8 @@ def _metrics(options: Any, every: list[Settings]) -> int:
 def _notify(options: Any, every: list[Settings]) -> int:
     from . import notify, ping
 
+    if os.geteuid() != 0:
+        raise GuardError("only root can read the notify settings")
     lines, good = notify.test(every)
     if options.gateway is None and ping.is_set():
         problem = ping.call(True)

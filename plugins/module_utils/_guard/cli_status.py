@@ -85,6 +85,8 @@ def _details(one: dict[str, Any]) -> list[str]:
     if one["alerts"] is None:
         found.append("alerts: not readable; try as root")
     for alert in one["alerts"] or ():
+        if alert["code"] == "down" and one["down"]:
+            continue
         since = "since %s: " % display.utc(alert["since"]) if alert["since"] else ""
         found.append("alert %s, %s%s" % (alert["code"], since, alert["reason"]))
     last, end = one["last_restart"], one["last_end"]

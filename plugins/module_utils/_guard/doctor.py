@@ -85,6 +85,8 @@ def notes(every: Collection[Settings], survey: discovery.Survey | None = None) -
     """What is no fault and yet should be known."""
     survey = survey or discovery.survey()
     shared = _sum_of_thresholds(every)
+    if os.geteuid() != 0:
+        shared.append("only root sees all that may be wrong: run it as root")
     ends = [(settings.name, suspension.read(settings.folder)) for settings in every]
     found = [(name, end.sentence()) for name, end in ends if end is not None]
     found += [(settings.name, text) for settings in every for text in _as_root(settings)]
@@ -281,7 +283,7 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
         )
     # The gateway's own directory is made with its first sample.
     folder = settings.folder if os.path.isdir(settings.folder) else config.STATE
-    if not os.access(folder, os.W_OK):
+    if os.geteuid() == 0 and not os.access(folder, os.W_OK):
         found.append("%s cannot be written" % folder)
     if watched and _samples_are_missing(gateway):
         found.append(

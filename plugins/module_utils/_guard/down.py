@@ -53,7 +53,7 @@ def sentence(gateway: Gateway | ManagedGateway | None, settings: Settings) -> st
     if last:
         why = "since about %s: %s" % (
             display.utc(last["time"]),
-            display.printable(str(last.get("reason")), 300).replace("; it is down now", ""),
+            display.printable(str(last.get("reason")), 300).replace(ended.DOWN, ""),
         )
     return "it is down (%s), %s; the guard never starts a gateway: %s" % (
         state,

@@ -21,6 +21,7 @@ from . import alarms, ledger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from .._host.journal import Entry
@@ -31,14 +32,19 @@ EVENT = ledger.ENDED
 # The codes of that event.
 CRASHED, KILLED, OOM, EXITED = "crashed", "killed", "oom-killed", "exited"
 RESTARTED, STOPPED, REBOOT, UNKNOWN = "restarted", "stopped", "reboot", "unknown"
+# The events that say how a run ended.
+_ENDS = ("begun", "restart", "failed", EVENT)
+# What the last one says of a gateway that has not started again.
+DOWN = "; it did not start again"
 # Those that are a fault: an operator hears of them.
 FAULTS = (CRASHED, KILLED, OOM)
 
-# sd-messages.h: SD_MESSAGE_UNIT_PROCESS_EXIT, UNIT_FAILURE_RESULT, UNIT_STOPPING, UNIT_SUCCESS, and
-# UNIT_OUT_OF_MEMORY and UNIT_OOMD_KILL.
+# sd-messages.h: SD_MESSAGE_UNIT_PROCESS_EXIT, UNIT_FAILURE_RESULT, UNIT_STOPPING, UNIT_STOPPED,
+# UNIT_SUCCESS, and UNIT_OUT_OF_MEMORY and UNIT_OOMD_KILL.
 _EXIT = "98e322203f7a4ed290d09fe03c09fe15"
 _RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
 _STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
+_STOPPED = "9d1aaa27d60140bd96365438aad20286"
 _SUCCESS = "7ad2d189f7e94e70a38c781354912448"
 _OOM = ("fe6faa94e7774663a0da52717891d8ef", "d989611b15e44c9dbf31e3c81256e4ed")
 _MEMORY = "a process of it was killed because memory ran out"
@@ -56,73 +62,100 @@ _EARLIER = 5
 _TELL_SECONDS = display.HOUR
 
 
-def note(settings: Settings, gateway: ManagedGateway | None, run: str, seen: float) -> str | None:
-    """Write to the ledger how ``run`` has ended; a line for the journal if the ledger did not know.
+def note(settings: Settings, gateway: ManagedGateway | None, run: str, seen: float) -> list[str]:
+    """Write to the ledger how ``run`` has ended, and others since then: lines for the journal.
 
-    ``gateway`` is what there is now; a check last saw that run at ``seen`` (epoch seconds).
+    ``gateway`` is what there is now; a check last saw that run at ``seen`` (epoch seconds). What
+    the guard ended itself is in the ledger already.
     """
-    if _is_known(settings.folder, run):
-        return None
-    code, reason, moment, runs = _how(gateway, run, seen)
-    if gateway is None or not gateway.pid:
-        reason += "; it is down now"
-    elif runs > 1:
-        reason += "; %d runs of it have ended like this since the last check" % runs
-    told = _was_told(settings.folder)
-    ledger.note(
-        settings.folder,
-        EVENT,
-        code,
-        reason,
-        # Not before the last sample, whatever a journal says.
-        time=round(min(max(moment, seen), time.time()), 3),
-        invocation_id=run,
-        runs=runs,
-    )
+    known = ledger.read(settings.folder, 20)
+    new = gateway.invocation_id if gateway is not None and gateway.pid else None
+    if new is not None and any(_leads(one, run, new) for one in known):
+        return []
+    told = any(_is_recent_fault(one) for one in known)
+    ended = {one.get("invocation_id") for one in known if one.get("event") in _ENDS}
+    ends = [one for one in _ends(gateway, run, seen, ended) if one.run not in ended]
+    for end in ends:
+        if end is ends[-1] and new is None:
+            end.reason += DOWN
+        elif end.runs > 1:
+            end.reason += "; %d runs of it have ended like this since the last check" % end.runs
+        ledger.note(
+            settings.folder,
+            EVENT,
+            end.code,
+            end.reason,
+            # Not before the last sample, whatever a journal says.
+            time=round(min(max(end.time, seen), time.time()), 3),
+            invocation_id=end.run,
+            runs=end.runs,
+        )
+    faults = [end for end in ends if end.code in FAULTS]
     # One that is down has an alarm.
-    if code in FAULTS and not told and gateway is not None and gateway.pid:
-        alarms.put(settings, CRASHED, code, reason)
-    return "%s: %s" % (code, reason)
+    if faults and not told and new is not None:
+        alarms.put(settings, CRASHED, faults[-1].code, faults[-1].reason)
+    return ["%s: %s" % (end.code, end.reason) for end in ends]
 
 
-def _is_known(folder: str, run: str) -> bool:
-    """Whether the ledger says already how ``run`` ended: mostly the guard itself restarted it."""
-    return any(
-        one.get("invocation_id") == run
-        and one.get("event") in ("begun", "restart", "failed", EVENT)
-        for one in ledger.read(folder, 20)
-    )
+def _leads(one: dict[str, Any], run: str, new: str) -> bool:
+    """Whether the entry of the ledger is a restart by the guard from ``run`` to the run ``new``."""
+    return (one.get("invocation_id"), one.get("new_invocation_id")) == (run, new)
 
 
-def _was_told(folder: str) -> bool:
-    """Whether a crash was told of less than an hour ago."""
-    return any(
-        one.get("event") == EVENT
-        and one.get("code") in FAULTS
-        and abs(time.time() - one["time"]) < _TELL_SECONDS
-        for one in ledger.read(folder, 20)
-    )
+def _is_recent_fault(one: dict[str, Any]) -> bool:
+    """Whether the entry of the ledger is a crash that was told of less than an hour ago."""
+    recent = abs(time.time() - one["time"]) < _TELL_SECONDS
+    return recent and one.get("event") == EVENT and one.get("code") in FAULTS
 
 
-def _how(gateway: ManagedGateway | None, run: str, seen: float) -> tuple[str, str, float, int]:
-    """The code, the sentence, when it was, and how many runs since ``seen`` ended so."""
+class _End:
+    """How ``run`` ended, when (epoch seconds), and how many ``runs`` did so."""
+
+    __slots__ = ("code", "reason", "run", "runs", "time")
+
+    def __init__(self, run: str, code: str, reason: str, moment: float) -> None:
+        self.run = run
+        self.code = code
+        self.reason = reason
+        self.time = moment
+        self.runs = 1
+
+
+def _ends(
+    gateway: ManagedGateway | None, run: str, seen: float, ended: Collection[object]
+) -> list[_End]:
+    """One for each way in which ``run``, and those after it, have ended; the newest last.
+
+    ``ended`` are runs whose end is known.
+    """
     now = time.time()
     if seen < now - time.clock_gettime(time.CLOCK_BOOTTIME):
-        return REBOOT, "the host was restarted", now, 1
+        return [_End(run, REBOOT, "the host was restarted", now)]
     if gateway is None:
-        return STOPPED, "the systemd of its user was stopped, and the gateway with it", now, 1
-    answer = unit_journal.read([gateway], seen - _EARLIER)
-    by_run: dict[str, list[Entry]] = {}
-    for entry in answer.entries:
+        text = "the systemd of its user was stopped, and the gateway with it"
+        return [_End(run, STOPPED, text, now)]
+    by_run: dict[str, list[Entry]] = {run: []}
+    for entry in unit_journal.read([gateway], seen - _EARLIER).entries:
         identity = unit_journal.invocation(entry)
         if identity and unit_journal.gateway_of(entry, [gateway]) is not None:
             by_run.setdefault(identity, []).append(entry)
-    code, reason, moment = judge(by_run.pop(run, []))
-    if code == UNKNOWN:
-        code, reason = _by_systemd(gateway)
-    now_running = gateway.invocation_id if gateway.pid else None
-    others = [one for name, one in by_run.items() if name != now_running][:_MOST_RUNS]
-    return code, reason, moment or now, 1 + len([one for one in others if judge(one)[0] == code])
+    if gateway.pid and gateway.invocation_id:
+        by_run.pop(gateway.invocation_id, None)
+    found: dict[str, _End] = {}
+    for name, entries in list(by_run.items())[-_MOST_RUNS:]:
+        code, reason, moment = judge(entries)
+        if code == UNKNOWN:
+            if name != run:
+                continue
+            code, reason = _by_systemd(gateway)
+        if name in ended:
+            continue
+        # The newest of those that ended alike.
+        end = _End(name, code, reason, moment or now)
+        before = found.pop(code, None)
+        end.runs += before.runs if before else 0
+        found[code] = end
+    return list(found.values())
 
 
 def judge(entries: list[Entry]) -> tuple[str, str, float]:
@@ -135,7 +168,7 @@ def judge(entries: list[Entry]) -> tuple[str, str, float]:
     for entry in entries:
         identity = entry.fields.get("MESSAGE_ID")
         if identity == _STOPPING and ended is None:
-            return _asked_for(entry)
+            return _asked_for(entry, entries)
         if identity in _OOM:
             return OOM, _MEMORY, entry.time
         if identity == _EXIT and ended is None:
@@ -155,8 +188,12 @@ def judge(entries: list[Entry]) -> tuple[str, str, float]:
     return _by_itself(*ended)
 
 
-def _asked_for(entry: Entry) -> tuple[str, str, float]:
-    if entry.fields.get("JOB_TYPE") in ("restart", "try-restart"):
+def _asked_for(entry: Entry, entries: list[Entry]) -> tuple[str, str, float]:
+    """Whether a unit that was asked to stop was to start again: its last entry says so."""
+    if any(
+        one.fields.get("MESSAGE_ID") == _STOPPED and one.fields.get("JOB_TYPE") == "restart"
+        for one in entries
+    ):
         return RESTARTED, "it was restarted by someone else than the guard", entry.time
     return STOPPED, "it was stopped by someone else than the guard", entry.time
 

@@ -9,9 +9,12 @@ last restart and why. Sizes are in bytes, times in epoch seconds; what is not kn
 
 from __future__ import annotations
 
+import os
+
 from .._hermes import discovery, state_file, workers
 from .._host import proc, timers
-from . import alarms, down, history, ledger, managed, next_restart, sampling, suspension
+from .._host.errors import RunError
+from . import alarms, down, history, last_seen, ledger, managed, next_restart, sampling, suspension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ KNOWN = (
     "last_decision",
     "alerts",
 )
+# The state of a gateway whose unit does not exist.
+GONE = "gone"
 # Few entries are between two restarts: one that only repeats the last one is not written again.
 _LOOK_BACK = 200
 
@@ -42,13 +47,19 @@ _LOOK_BACK = 200
 def status(every: list[Settings]) -> dict[str, Any]:
     """The state of the gateways of ``every`` and of their host, ready for JSON."""
     elapse = _next_elapse(every)
-    now = managed.refresh(every)
+    now, silent, asleep = _look(every)
     survey = discovery.survey()
     conflicts = {(one.name, one.scope): one.conflict for one in survey.gateways}
     gateways = [
         _one(settings, now.get(settings.name), _known(settings, elapse)) for settings in every
     ]
     for one in gateways:
+        if one["name"] in silent:
+            one["problem"] = silent[one["name"]]
+            if one["state"] == GONE:
+                one["state"] = "unknown"
+        elif one["name"] in asleep:
+            one["state"] = "inactive"
         one["conflict"] = conflicts.get((one["name"], one["scope"]))
     return {
         "host": proc.host_memory(),
@@ -56,6 +67,38 @@ def status(every: list[Settings]) -> dict[str, Any]:
         "gateways": gateways,
         "not_managed": _not_managed(survey, {(one["name"], one["scope"]) for one in gateways}),
     }
+
+
+def _look(every: list[Settings]) -> tuple[dict[str, ManagedGateway], dict[str, str], set[str]]:
+    """The gateways by name, why others cannot be asked about, and which cannot run now.
+
+    Of one whose systemd cannot be asked, the process that a check has seen may still run.
+    """
+    silent = {
+        one.name: "only root and %s can ask the systemd of %s" % (one.user, one.user)
+        for one in every
+        if one.scope == "user" and not _may_ask(one)
+    }
+    seen = discovery.look([one for one in every if one.name not in silent])
+    silent.update(seen.silent)
+    found = {}
+    for one in every:
+        if one.name in seen.gateways:
+            found[one.name] = managed.ManagedGateway(one, seen.gateways[one.name])
+        elif one.name in silent:
+            alive = last_seen.alive(one)
+            found.update({} if alive is None else {one.name: alive})
+    return found, silent, seen.asleep
+
+
+def _may_ask(settings: Settings) -> bool:
+    if os.geteuid() == 0:
+        return True
+    try:
+        return settings.account.pw_uid == os.geteuid()
+    except RunError:
+        # Its user is gone, which nobody needs to be asked about.
+        return True
 
 
 def _not_managed(survey: discovery.Survey, managed: Collection[tuple[str, str]]) -> list[Any]:
@@ -127,7 +170,7 @@ def _one(
         "home": settings.home,
         "state": _state(gateway, said),
         "profiles": state_file.served(gateway, said) if gateway else [],
-        "problem": (gateway.problem or said["problem"]) if gateway else None,
+        "problem": _problem(gateway, said),
         "down": down.sentence(gateway, settings) if gateway and down.is_down(gateway) else None,
         "pid": live.pid if live else None,
         "invocation_id": live.invocation_id if live else None,
@@ -142,10 +185,17 @@ def _one(
     return answer
 
 
+def _problem(gateway: ManagedGateway | None, said: dict[str, Any]) -> str | None:
+    if gateway is None or gateway.problem:
+        return None if gateway is None else gateway.problem
+    # Not everyone may read a home, which is no problem of the gateway.
+    return said["problem"] if os.geteuid() == 0 else None
+
+
 def _state(gateway: ManagedGateway | None, said: dict[str, Any]) -> str:
     """What Hermes says of itself while it runs, else what systemd says of the unit."""
     if gateway is None:
-        return "gone"
+        return GONE
     if gateway.pid is None:
         return gateway.active_state
     return said["state"] or gateway.active_state

@@ -143,13 +143,13 @@ def _tell_ends(follow: Progress) -> None:
         from . import ended
 
         try:
-            line = ended.note(*over)
+            lines = ended.note(*over)
         except Exception as exc:  # pylint: disable=broad-exception-caught
             # As in _guarded.
-            line = "how its last run ended cannot be told: %s" % exc
+            lines = ["how its last run ended cannot be told: %s" % exc]
         if over[1] is None or not over[1].pid:
             last_seen.forget(over[0])
-        if line is not None:
+        for line in lines:
             follow.say(over[0], line)
     for one in list(follow.seen.values()):
         if one.gateway is not None and one.run is None:

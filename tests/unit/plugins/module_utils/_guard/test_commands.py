@@ -15,6 +15,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     cli_status,
     config,
     doctor,
+    status,
     suspension,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import moments
@@ -98,6 +99,27 @@ def test_suspend_and_resume(two, monkeypatch, capsys):
     assert capsys.readouterr().out == "hermes-gateway: restarts are resumed\n"
     assert cli.main(["resume", "--json"]) == cli.DONE
     assert json.loads(capsys.readouterr().out)["resumed"] == []
+
+
+def test_what_only_root_may_do(two, monkeypatch, capsys):
+    def denied(*_all):
+        raise PermissionError(13, "Permission denied", "/var/lib/x")
+
+    monkeypatch.setattr(cli_commands.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(suspension, "resume", denied)
+    assert cli.main(["resume"]) == cli.FAULT
+    assert "only root may do that: [Errno 13] Permission denied" in capsys.readouterr().err
+    assert cli.main(["notify", "--test"]) == cli.FAULT
+    assert "only root can read the notify settings" in capsys.readouterr().err
+
+
+def test_gateway_of_another_user_is_unknown_and_not_gone(systemd, settings, monkeypatch):
+    """Nobody but root and that user may ask their systemd."""
+    one = settings(scope="user", user="nobody")
+    monkeypatch.setattr(status.os, "geteuid", lambda: 1000)
+    found = status.status([one])["gateways"][0]
+    assert found["state"] == "unknown"
+    assert found["problem"] == "only root and nobody can ask the systemd of nobody"
 
 
 @pytest.mark.parametrize(

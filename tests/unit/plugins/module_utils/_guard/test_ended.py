@@ -29,6 +29,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cg
 UNIT = "hermes-gateway.service"
 EXIT = "98e322203f7a4ed290d09fe03c09fe15"
 RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
+STOPPED = "9d1aaa27d60140bd96365438aad20286"
 STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
 SUCCESS = "7ad2d189f7e94e70a38c781354912448"
 OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
@@ -70,7 +71,12 @@ CONTROL = entry(EXIT, "Control process exited, code=exited, status=1/FAILURE")
             "stopped",
             "",
         ),
-        ([entry(STOPPING, JOB_TYPE="restart"), entry(SUCCESS)], "restarted", "by someone else"),
+        (
+            [entry(STOPPING, JOB_TYPE="stop"), entry(SUCCESS), entry(STOPPED, JOB_TYPE="restart")],
+            "restarted",
+            "by someone else",
+        ),
+        ([KILL, entry(STOPPED, JOB_TYPE="restart")], "killed", "SIGKILL"),
         # It was dead before it was stopped.
         ([KILL, entry(STOPPING, JOB_TYPE="stop")], "killed", "SIGKILL"),
     ],
@@ -161,6 +167,26 @@ def test_several_crashes_between_two_checks_are_counted(systemd, one, written):
     lines, _good = watchdog.check([one])
     assert lines[0].endswith("; 3 runs of it have ended like this since the last check")
     assert ledger.read(one.folder, 1)[0]["runs"] == 3
+
+
+def test_each_way_in_which_a_run_ended_is_an_entry(systemd, one, written):
+    """As after an upgrade: someone restarts it, and the new run does not last until a check."""
+    die(systemd, written, entry(STOPPING, JOB_TYPE="stop"), entry(STOPPED, JOB_TYPE="restart"))
+    systemd.start(UNIT)
+    die(systemd, written, exited("code=exited, status=1/FAILURE"))
+    watchdog.check([one])
+    found = [("ended", "restarted"), ("ended", "crashed"), ("alert", "down")]
+    assert events(one) == found
+    assert "it did not start again" in ledger.read(one.folder, 2)[0]["reason"]
+
+
+def test_run_that_the_guard_began_and_that_crashed_at_once(systemd, one, written):
+    systemd.units[UNIT]["Restart"] = "always"
+    assert arbiter.restart(one, "new version", emergency=True)["event"] == "restart"
+    systemd.units[UNIT]["Restart"] = "no"
+    die(systemd, written, exited("code=exited, status=1/FAILURE"))
+    watchdog.check([one])
+    assert events(one)[2:] == [("ended", "crashed"), ("alert", "down")]
 
 
 def test_restart_of_the_guard_is_no_end(systemd, one, written):
