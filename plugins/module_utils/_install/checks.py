@@ -22,6 +22,8 @@ PSUTIL_PACKAGE = packages.PSUTIL
 JEMALLOC, JEMALLOC_PACKAGE = "libjemalloc.so.2", packages.JEMALLOC
 # Where the dynamic loader finds a library by its name alone, on Debian and on Red Hat systems.
 LIBRARIES = ("/usr/lib/*-linux-*", "/usr/lib64", "/usr/lib", "/usr/local/lib")
+# Where the distributions' package has it, on Debian and on Red Hat systems.
+SYSTEM_PSUTIL = ("/usr/lib/python3/dist-packages/psutil", "/usr/lib*/python3*/site-packages/psutil")
 CALENDARS = "hermes_restart_timer_at"
 
 
@@ -111,8 +113,10 @@ def needs_jemalloc(desired: DesiredState) -> bool:
 
 
 def has_psutil() -> bool:
-    """Whether this Python has psutil."""
-    return importlib.util.find_spec("psutil") is not None
+    """Whether this Python or the system's own has psutil: the package is for the latter."""
+    if importlib.util.find_spec("psutil") is not None:
+        return True
+    return any(glob.glob(pattern) for pattern in SYSTEM_PSUTIL)
 
 
 def has_jemalloc() -> bool:

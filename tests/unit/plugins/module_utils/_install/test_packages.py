@@ -108,3 +108,12 @@ def test_only_the_first_run_notes_what_is_missing(host, guard, monkeypatch):
     assert base.apply(guard())["changed"] is False
     with open(packages.note_path(), encoding="utf-8") as handle:
         assert handle.read() == "python3-psutil\n"
+
+
+def test_package_for_the_systems_python_is_enough(monkeypatch, tmp_path):
+    """With another interpreter, check mode said for ever that the package is to be installed."""
+    monkeypatch.setattr(checks.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(checks, "SYSTEM_PSUTIL", (str(tmp_path / "python3*/psutil"),))
+    assert not checks.has_psutil()
+    (tmp_path / "python3.11/psutil").mkdir(parents=True)
+    assert checks.has_psutil()
