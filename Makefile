@@ -26,10 +26,10 @@ check: setup-every ## the quick part of test: lint, units, sanity
 lint: setup-monitoring ## ansible-lint (profile production), ruff, shellcheck, documentation, changelog
 	@tests/tools/lint
 
-units: setup-every ## unit tests; those of what runs on a managed host on Python 3.8 too
+units: setup-every ## unit tests, on the Python of this machine
 	@tests/tools/units first
 
-units-others: setup-every ## the same on every other Python at hand, the newest ansible-core among them
+units-others: setup-every ## the same on the newest ansible-core; those of what runs on a managed host on every older Python at hand, 3.8 first
 	@tests/tools/units others
 
 sanity: setup ## ansible-test sanity, without an ignore file

@@ -28,6 +28,15 @@ module = AnsibleModule(argument_spec={"file": {"type": "str"}})
 with open(module.params["file"]) as handle:
     module.exit_json(**json.load(handle))
 """
+# Writes down what Ansible has made of an argument. ansible.builtin.copy would start two or three modules on each host.
+KEEP = """
+from pathlib import Path
+from ansible.plugins.action import ActionBase
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        Path(self._task.args["dest"]).write_text(self._task.args["content"], encoding="utf-8")
+        return {"changed": True}
+"""
 FILES = {
     "hermes_watchdog": "_hermes_watchdog_files",
     "hermes_restart_timer": "_hermes_restart_timer_files | from_yaml",
@@ -132,6 +141,8 @@ def folder(tmp_path_factory, import_root):
     (root / "library").mkdir()
     (root / "templates").mkdir()
     (root / "library/host_answer.py").write_text(ANSWER)
+    (root / "action_plugins").mkdir()
+    (root / "action_plugins/keep.py").write_text(KEEP)
     values = {}
     for role in ["hermes_guard"] + [name for name in FILES if name.startswith("hermes_")]:
         for kind in ("defaults", "vars"):
@@ -157,19 +168,17 @@ def folder(tmp_path_factory, import_root):
                 "register": "_hermes_guard_result",
             },
             {
-                "ansible.builtin.copy": {
+                "keep": {
                     "content": "{{ found | to_json }}",
                     "dest": str(root) + "/{{ inventory_hostname }}.json",
-                    "mode": "0600",
                 },
                 "vars": {"found": found},
                 "when": "inventory_hostname not in ['unjudged', 'judged', 'threshold']",
             },
             {
-                "ansible.builtin.copy": {
+                "keep": {
                     "content": "{{ _hermes_restart_timer_unjudged | bool | to_json }}",
                     "dest": str(root) + "/{{ inventory_hostname }}.again",
-                    "mode": "0600",
                 }
             },
         ],

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,23 +13,53 @@ from pathlib import Path
 import pytest
 
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
+# ansible-playbook for a file with many short runs: to import it takes longer than such a run. Each line
+# of stdin is a run of its own process: [WORDS, DIRECTORY, FILE FOR THE OUTPUT]; the answer is its exit code.
+MANY = """
+import json, os, sys
+from ansible.cli.playbook import PlaybookCLI
+for line in sys.stdin:
+    words, directory, output = json.loads(line)
+    pid = os.fork()
+    if not pid:
+        code = 250
+        try:
+            os.chdir(directory)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
+            os.dup2(1, 2)
+            PlaybookCLI.cli_executor(["ansible-playbook", *words])
+            code = 0
+        except SystemExit as error:
+            code = error.code or 0
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            # Without the cleaning at the end of a process: the directory for temporary files is that of all runs.
+            os._exit(code)
+    print(os.WEXITSTATUS(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
+def environment(home, import_root, **more):
+    return {
+        **os.environ,
+        "HOME": str(home),
+        "ANSIBLE_COLLECTIONS_PATH": import_root,
+        "ANSIBLE_NOCOLOR": "1",
+        **more,
+    }
 
 
 @pytest.fixture
 def ansible_playbook(tmp_path, import_root):
     """ansible_playbook(WORDS, DIRECTORY, **ENVIRONMENT): the process that has ended, with all that it printed in stdout."""
 
-    def run(words, directory, **environment):
+    def run(words, directory, **more):
         return subprocess.run(
             [str(PLAYBOOK), *words],
             cwd=directory,
-            env={
-                **os.environ,
-                "HOME": str(tmp_path),
-                "ANSIBLE_COLLECTIONS_PATH": import_root,
-                "ANSIBLE_NOCOLOR": "1",
-                **environment,
-            },
+            env=environment(tmp_path, import_root, **more),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -37,3 +68,35 @@ def ansible_playbook(tmp_path, import_root):
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def many_playbooks(tmp_path_factory, import_root):
+    """many_playbooks(WORDS, DIRECTORY): (exit code, all that it printed). All runs have one home and one environment."""
+    home = tmp_path_factory.mktemp("many")
+    with subprocess.Popen(
+        [sys.executable, "-c", MANY],
+        cwd=str(home),
+        env=environment(
+            home,
+            import_root,
+            ANSIBLE_LOCALHOST_WARNING="0",
+            ANSIBLE_PIPELINING="0",
+            ANSIBLE_KEEP_REMOTE_FILES="0",
+        ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+
+        def run(words, directory):
+            output = home / "output"
+            process.stdin.write(json.dumps([words, str(directory), str(output)]) + "\n")
+            process.stdin.flush()
+            code = process.stdout.readline()
+            assert code, "ansible-playbook cannot be run"
+            return int(code), output.read_text(encoding="utf-8")
+
+        yield run
+        process.stdin.close()
+        assert process.wait(60) == 0

@@ -23,7 +23,7 @@ cat %(answer)s
 
 
 @pytest.fixture
-def restart(tmp_path, ansible_playbook):
+def restart(tmp_path, many_playbooks):
     """restart(LIMIT, **VARIABLES): (exit code, output, what the hosts were asked)."""
     asked, answer = tmp_path / "asked", tmp_path / "answer"
     answer.write_text(json.dumps(ANSWER))
@@ -43,14 +43,8 @@ def restart(tmp_path, ansible_playbook):
     def run(limit, **variables):
         asked.write_text("")
         words = ["hermes_ops.gateway.restart", "-i", str(inventory), "-e", json.dumps(variables)]
-        done = ansible_playbook(
-            words + (["--limit", limit] if limit else []),
-            tmp_path,
-            ANSIBLE_LOCALHOST_WARNING="0",
-            ANSIBLE_PIPELINING="0",
-            ANSIBLE_KEEP_REMOTE_FILES="0",
-        )
-        return done.returncode, done.stdout, asked.read_text()
+        words += ["--limit", limit] if limit else []
+        return (*many_playbooks(words, tmp_path), asked.read_text())
 
     return run
 
