@@ -27,6 +27,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     guard_program,
     reach,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import program
 
 ME = pwd.getpwuid(os.getuid())
 
@@ -341,6 +342,12 @@ def _accounts_anew():
     """What a test made of the host's accounts ends with it."""
     yield
     accounts.named.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def built():
+    """The program as it is installed. To compile it takes longer than any of the tests."""
+    return program.installed(None)
 
 
 @pytest.fixture

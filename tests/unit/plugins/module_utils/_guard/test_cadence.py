@@ -25,6 +25,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import
     guard,
     guard_component,
     lock,
+    program,
     works,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
@@ -46,7 +47,7 @@ CHECKOUT = Path(__file__).resolve().parents[5]
 
 
 @pytest.fixture
-def host(tmp_path, systemd, monkeypatch):
+def host(tmp_path, systemd, monkeypatch, built):
     """A host with one guarded gateway, under a watchdog at 1024 MB."""
     monkeypatch.setattr(unit_files, "FOLDER", str(tmp_path / "units") + "/")
     monkeypatch.setattr(restart_calendar, "FOLDER", str(tmp_path / "units"))
@@ -64,6 +65,7 @@ def host(tmp_path, systemd, monkeypatch):
     )
     monkeypatch.setattr(systemd_module, "version", lambda: 252)
     monkeypatch.setattr(lock, "PATH", str(tmp_path / ".lock"))
+    monkeypatch.setattr(program, "installed", lambda present: built)
     # The program of this host is only a name.
     monkeypatch.setattr(works, "check_program", lambda: None)
     for name in ("units", "etc"):

@@ -42,12 +42,6 @@ def component(name, listed, **changed):
     return dict(base(listed, component=name, units=[], secrets={}), **changed)
 
 
-@pytest.fixture(scope="session")
-def built():
-    """The program as it is installed. To compile it takes longer than any of the tests."""
-    return program.installed(None)
-
-
 @pytest.fixture
 def host(tmp_path, systemd, monkeypatch, built):
     """A host with one gateway: the directory below which everything is."""
