@@ -85,7 +85,10 @@ def compare(series: Series, since: float | None = None) -> dict[str, Any]:
     if place is None:
         answer["why"] = "There are no samples after that time."
         if since is None:
-            answer["why"] = "The history shows no change of the version; say since when to compare."
+            answer["why"] = (
+                "The history shows no change of the version. Give the time of the change:"
+                " hermes_verify_fix_since, or --since of hermes-guard trend."
+            )
         return answer
     before = judgement.judge(series.part(change.begin, place))
     after = judgement.judge(series.part(place, len(series)))
