@@ -76,7 +76,8 @@ ticks = int(text("/proc/self/stat").rpartition(")")[2].split()[19])
 def say(state, agents=0):
     said = '"pid": %d, "start_time": %d, "gateway_state": "%s", "active_agents": %d, "platforms": {}' % (os.getpid(), ticks, state, agents)
     if there("version"):
-        said += ', "code_version": "%s"' % text(home + "/version")
+        import json
+        said += ', "code_version": %s' % json.dumps(text(home + "/version"))
     with open(home + "/state.tmp", "w") as file:
         file.write("{%s}" % said)
     os.rename(home + "/state.tmp", home + "/gateway_state.json")
