@@ -66,7 +66,7 @@ def test_state_has_every_file_unit_and_gateway(facts, host):
         ("/usr/bin/python3", lambda patch: patch.setattr(sys, "version", "3.99")),
         ("/usr/bin/python3", lambda patch: patch.setattr(sys, "executable", "/opt/python3")),
         ("the RAM", lambda patch: patch.setattr(proc, "host_memory", lambda: {"total_bytes": 1})),
-        ("the library psutil", lambda patch: patch.setattr(host_state.glob, "glob", lambda _p: 0)),
+        ("the library psutil", lambda patch: patch.setattr(host_state.glob, "glob", lambda _p: [])),
     ],
 )
 def test_another_python_memory_or_library(facts, monkeypatch, name, change):
