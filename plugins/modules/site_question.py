@@ -36,7 +36,7 @@ options:
         M(hermes_ops.gateway.hermes_config) returns it. Required with O(notes).
     type: dict
 notes:
-  - Internal to this collection; use the playbook P(hermes_ops.gateway.site#playbook) instead.
+  - Internal to this collection; use the playbook C(hermes_ops.gateway.site) instead.
   - The host is asked only in a run without C(--tags) and C(--skip-tags).
 """
 

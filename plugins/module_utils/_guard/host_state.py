@@ -16,7 +16,7 @@ import os
 import stat
 import sys
 
-from .._hermes import discovery, helper
+from .._hermes import discovery, source_files
 from .._host import files, guard_program, proc, reach, systemd, timers, unit_files
 from .._host.errors import FileError, GuardError
 
@@ -114,13 +114,12 @@ def _units(installed: dict[str, list[str]]) -> dict[str, list[Any]]:
     """The state of each installed unit, and of each timer whether it fires."""
     own = [path for path in installed["files"] if unit_files.scope(path) == "system"]
     names = sorted({*map(unit_files.unit, own), *installed["units"]})
-    elapse = timers.next_elapse([name for name in names if name.endswith(".timer")])
     found = {}
-    for block in systemd.Manager().show(names, [*_OF_UNITS, "ActiveState", "SubState", "Result"]):
+    for block in systemd.Manager().show(names, [*_OF_UNITS, *timers.OF_TIMERS, "Result"]):
         name = block["Id"]
         state: list[Any] = [block.get(key) for key in _OF_UNITS]
         if name.endswith(".timer"):
-            state += [block.get("ActiveState"), timers.fires(block, elapse.get(name))]
+            state += [block.get("ActiveState"), timers.has_next(block)]
         elif name == _CHECK:
             # A full run warns of a check that has failed.
             state.append(block.get("Result"))
@@ -137,7 +136,7 @@ def _hermes(root: str | None) -> str:
     if root is None or reach.is_silent(root):
         raise GuardError("the Hermes at %s does not answer" % root)
     found = hashlib.sha256()
-    for path in sorted(itertools.islice(helper.source_paths(root), _MOST_SOURCES)):
+    for path in sorted(itertools.islice(source_files.paths(root), _MOST_SOURCES)):
         info = os.lstat(path)
         state = (path, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
         found.update(repr(state).encode())

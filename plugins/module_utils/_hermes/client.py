@@ -35,9 +35,9 @@ ROOT = 0
 MAX_ANSWER = 8 << 20
 # Of a probe: some names, and a value for each key.
 MAX_PROBE = 64 << 10
-# What the helper's text must not have once the editor's is in front of it.
+# What a text must not have once another one is in front of it.
 FUTURE = "from __future__ import annotations\n"
-EDITOR = "from .yaml_edit import YamlError, edit, get, parse\n"
+IMPORTS = "from .source_files import paths\nfrom .yaml_edit import YamlError, edit, get, parse\n"
 # From Hermes 0.22 on its packages may be where its Python does not look by itself. Its bootstrap
 # finds them, given the root of its sources; what that prints must not end up in the answer.
 BOOTSTRAP = """\
@@ -188,15 +188,16 @@ def _program() -> str:
     # Seldom needed.
     from .._host import sources
 
-    editor, helper = (sources.source("_hermes." + name) for name in ("yaml_edit", "helper"))
-    return editor + helper.replace(FUTURE, "").replace(EDITOR, "")
+    names = ("yaml_edit", "source_files", "helper")
+    first, *others = (sources.source("_hermes." + name) for name in names)
+    return first + "".join(text.replace(FUTURE, "").replace(IMPORTS, "") for text in others)
 
 
 def _shipped() -> tuple[object, ...]:
     """Never called. A module is shipped with what it imports: so the texts get to the host."""
-    from . import helper, yaml_edit
+    from . import helper, source_files, yaml_edit
 
-    return helper, yaml_edit
+    return helper, source_files, yaml_edit
 
 
 def _text(value: object) -> str | None:

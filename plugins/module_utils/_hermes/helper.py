@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What runs under Hermes's own Python, as the owner of the home: see client, which starts it.
 
-The text of yaml_edit and that of this file are handed to that Python with ``-c`` as one program,
-which imports nothing else of this collection. It reads one JSON object from stdin and writes one to
-stdout. ``probe`` says what the installed Hermes reads and what is in effect; it never calls
-``load_config()``, which creates files in the home. ``edit`` changes keys of the home's config.yaml.
+The texts of yaml_edit, source_files and this file are handed to that Python with ``-c`` as one
+program, which imports nothing else of this collection. It reads one JSON object from stdin and
+writes one to stdout. ``probe`` says what the installed Hermes reads and what is in effect; it never
+calls ``load_config()``, which creates files in the home. ``edit`` changes keys of the home's
+config.yaml.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import stat
 import sys
 from typing import NamedTuple
 
-# The client takes this line out, and puts the text of yaml_edit in front instead.
+# The client takes these lines out, and puts the texts of both in front instead.
+from .source_files import paths
 from .yaml_edit import YamlError, edit, get, parse
 
 TYPE_CHECKING = False
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 # Far above what a configuration has, and far below what hurts a host.
 MAX_BYTES = 1 << 20
-SOURCES = ("gateway", "agent", "hermes_cli", "tools", "run_agent.py", "cli.py")
 # The gateway reads this one anew for every message. Its own source says which others are: _live().
 READ_PER_MESSAGE = ("compression.hygiene_hard_message_limit",)
 # Not "unknown", and not the "0.0.0" of a Hermes that does not know its version.
@@ -240,23 +241,13 @@ def _in_sources(root: str, key: str) -> bool:
 
 
 def _source_texts(root: str) -> Iterator[bytes]:
-    for path in source_paths(root):
+    for path in paths(root):
         try:
             with open(path, "rb") as stream:
                 text = stream.read()
         except OSError:
             continue
         yield text
-
-
-def source_paths(root: str) -> Iterator[str]:
-    """The files that say what the Hermes at ``root`` reads, in no order."""
-    for source in SOURCES:
-        place = os.path.join(root, source)
-        if source.endswith(".py") and os.path.exists(place):
-            yield place
-        for folder, _folders, names in os.walk(place):
-            yield from (os.path.join(folder, name) for name in names if name.endswith(".py"))
 
 
 def _live(root: str, key: str) -> bool:

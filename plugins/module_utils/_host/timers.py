@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 WATCHDOG = "hermes-mem-watchdog.timer"
+# The properties that has_next needs.
+OF_TIMERS = ("ActiveState", "SubState", "NextElapseUSecRealtime", "NextElapseUSecMonotonic")
 
 
 def next_elapse(units: Collection[str]) -> dict[str, int | None]:
@@ -53,6 +55,15 @@ def fires(block: Mapping[str, str], elapse: int | None) -> bool:
     return block.get("ActiveState") == "active" and (
         elapse is not None or block.get("SubState") == "running"
     )
+
+
+def has_next(block: Mapping[str, str]) -> bool:
+    """Whether a timer works, by OF_TIMERS in ``block``: as fires, without the time itself.
+
+    systemd shows a time that never comes as an empty text, or as "infinity".
+    """
+    times = [block.get(name) for name in OF_TIMERS[2:]]
+    return fires(block, 1 if any(one not in (None, "", "infinity") for one in times) else None)
 
 
 def calendar_problem(expression: str) -> str | None:

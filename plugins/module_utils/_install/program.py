@@ -91,6 +91,7 @@ MODULES = (
     "_hermes.names",
     "_hermes.patience",
     "_hermes.processes",
+    "_hermes.source_files",
     "_hermes.state_file",
     "_hermes.unit",
     "_hermes.unit_file",

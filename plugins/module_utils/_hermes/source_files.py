@@ -1,0 +1,24 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The source files of a Hermes, which say what it reads. Hermes's own Python runs this too."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCES = ("gateway", "agent", "hermes_cli", "tools", "run_agent.py", "cli.py")
+
+
+def paths(root: str) -> Iterator[str]:
+    """The files of the Hermes whose packages are in ``root``, in no order."""
+    for source in SOURCES:
+        place = os.path.join(root, source)
+        if source.endswith(".py") and os.path.exists(place):
+            yield place
+        for folder, _folders, names in os.walk(place):
+            yield from (os.path.join(folder, name) for name in names if name.endswith(".py"))
