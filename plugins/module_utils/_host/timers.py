@@ -60,10 +60,10 @@ def fires(block: Mapping[str, str], elapse: int | None) -> bool:
 def has_next(block: Mapping[str, str]) -> bool:
     """Whether a timer works, by OF_TIMERS in ``block``: as fires, without the time itself.
 
-    systemd shows a time that never comes as an empty text, or as "infinity".
+    systemd shows a time that never comes as an empty text, as "0", or as "infinity".
     """
     times = [block.get(name) for name in OF_TIMERS[2:]]
-    return fires(block, 1 if any(one not in (None, "", "infinity") for one in times) else None)
+    return fires(block, 1 if any(one not in (None, "", "0", "infinity") for one in times) else None)
 
 
 def calendar_problem(expression: str) -> str | None:
