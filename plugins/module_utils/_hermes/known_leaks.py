@@ -50,7 +50,7 @@ KNOWN = (
         MEMORY,
         True,
         "keeps up to 128 sessions of about 1 MB each and gives their memory back late",
-        "growth that ends within some hundred MB is that;"
+        "that ends within a few hundred MB, and growth beyond it has another cause;"
         " 0.20.1 lets sessions go by their size (agent.agent_cache)",
         "#58817",
     ),
@@ -62,7 +62,8 @@ KNOWN = (
         True,
         "keeps up to 128 sessions of about 1 MB each, and lets them go by the size of its own"
         " process without that of its children",
-        "growth that ends within some hundred MB is that; 0.21.5 counts the children too",
+        "that ends within a few hundred MB, and growth beyond it has another cause; 0.21.5 counts"
+        " the children too",
         "#58817, #110549",
     ),
     Leak(
@@ -71,7 +72,7 @@ KNOWN = (
         MEMORY,
         True,
         "keeps up to 128 sessions of about 1 MB each and gives their memory back late",
-        "growth that ends within some hundred MB is that;"
+        "that ends within a few hundred MB, and growth beyond it has another cause;"
         " agent.agent_cache sets how many sessions it keeps, and up to which size",
         "#58817",
     ),

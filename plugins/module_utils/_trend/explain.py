@@ -15,10 +15,10 @@ from .judgement import Judgement
 
 # Why growth is no more than suspected.
 DOUBTS = {
-    verdict_rules.SHORT: "but no life was long enough, nor were there enough of them, "
+    verdict_rules.SHORT: "but no run was long enough, nor were there enough of them, "
     "to call it a leak.",
     verdict_rules.NOISE: "but not so far above its ups and downs that it must be a leak.",
-    verdict_rules.TIME_OF_DAY: "but not in each part of the day, nor for enough days in one life: "
+    verdict_rules.TIME_OF_DAY: "but not in each part of the day, nor for enough days in one run: "
     "a cache that fills looks the same.",
     verdict_rules.SLOWS: "but by less and less, as a cache does that fills for days.",
 }
@@ -28,7 +28,7 @@ def why(judged: Judgement, answer: dict[str, Any]) -> str:
     """The reason for the verdict, in one sentence; ``answer`` are its figures."""
     seen = "%s of %s" % (
         hours_span(answer["observed_hours"]),
-        "1 life" if answer["segments"] == 1 else "%d lives" % answer["segments"],
+        "1 run" if answer["segments"] == 1 else "%d runs" % answer["segments"],
     )
     if judged.verdict == "insufficient":
         return _why_insufficient(answer, seen)
@@ -38,7 +38,7 @@ def why(judged: Judgement, answer: dict[str, Any]) -> str:
     evidence = judged.evidence
     if judged.verdict == "saturating":
         return (
-            "Memory grew and then levelled off (%s, but %s late in each life): caches that fill."
+            "Memory grew and then levelled off (%s, but %s late in each run): caches that fill."
             % (whole, _rate_of(evidence.late))
         )
     if judged.verdict == "sawtooth":
@@ -54,7 +54,7 @@ def why(judged: Judgement, answer: dict[str, Any]) -> str:
     ended = verdict_rules.ended_in_bursts(evidence) if judged.verdict == "spiky" else 0
     if ended:
         return (
-            "%d lives ended in a burst, over a floor that does not grow (%s): "
+            "%d runs ended in a burst, over a floor that does not grow (%s): "
             "something takes the memory at once." % (ended, whole)
         )
     if judged.verdict == "spiky":
@@ -81,7 +81,7 @@ def _why_insufficient(answer: dict[str, Any], seen: str) -> str:
 def _why_growth(judged: Judgement, whole: str) -> str:
     if judged.deaths is not None:
         return (
-            "%d lives ended at the limit, after %s (the shortest after %s), "
+            "%d runs ended at the limit, after %s (the shortest after %s), "
             "and memory climbs all the way to it, by %s."
             % (
                 judged.deaths.many,
@@ -102,7 +102,7 @@ def _why_growth(judged: Judgement, whole: str) -> str:
             % (hours_span(round(judged.evidence.seen_hours)), whole)
         )
     if judged.verdict == "leak":
-        return start + "still does so late in each life, and is not given back."
+        return start + "still does so late in each run, and is not given back."
     return start + DOUBTS.get(judged.reason or "", DOUBTS[verdict_rules.NOISE])
 
 
@@ -130,8 +130,8 @@ def settle(judged: Judgement, now: float | None) -> str | None:
     if now is not None and left:
         when = ", which is at %s at the earliest" % display.utc(now + left * display.HOUR)
     return (
-        "%s more of samples without a restart, until one life has lasted %s%s; "
-        "or %d lives of at least %s each, %s in all."
+        "%s more of samples without a restart, until one run has lasted %s%s; "
+        "or %d runs of at least %s each, %s in all."
         % (
             hours_span(left),
             hours_span(enough.SURE_RUN_HOURS),
