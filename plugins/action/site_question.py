@@ -10,11 +10,11 @@ import json
 import os
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _variables
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # What decides on the files of a host, and on what is done there.
@@ -40,28 +40,16 @@ def _digest() -> str:
     return found.hexdigest()
 
 
-def _of_roles(name: str) -> list[Any]:
-    """What the file ``name`` of each role holds."""
-    top = os.path.join(TOP, "roles")
-    found = []
-    for role in sorted(os.listdir(top)):
-        with open(os.path.join(top, role, name), encoding="utf-8") as handle:
-            found.append(yaml.safe_load(handle))
-    return found
-
-
 # Once, in the process that is copied for each host.
 DIGEST = _digest()
-DEFAULTS = {key: value for one in _of_roles("defaults/main.yml") for key, value in one.items()}
-SPECS = {
-    key: value
-    for one in _of_roles("meta/argument_specs.yml")
-    for key, value in one["argument_specs"]["main"]["options"].items()
-}
+SPECS, DEFAULTS = _variables.SPECS, _variables.DEFAULTS
 
 
 class ActionModule(ActionBase):
-    """Validates the variables of all roles, and asks the host whether all is as they say."""
+    """Validates the variables of all roles, and asks the host whether all is as they say.
+
+    It warns of variables that only look like those of a role.
+    """
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset(("full", "notes", "sources"))
@@ -80,13 +68,17 @@ class ActionModule(ActionBase):
         ended = {
             key: self._task.args[key] for key in ("notes", "sources") if key in self._task.args
         }
+        unknown = [] if ended else _variables.unknown(variables)
         why = self._not_asked(variables, bool(ended))
         if why is not None:
-            return dict(result, changed=False, same=False, why=why)
-        asked["collection"] = DIGEST
-        answer = self._ask({"asked": asked, **ended})
-        if ended and answer.get("why", NOBODY) != NOBODY:
-            answer["warnings"] = ["the next run does all of this again: %s" % answer["why"]]
+            answer: dict[str, Any] = {"same": False, "why": why}
+        else:
+            asked["collection"] = DIGEST
+            answer = self._ask({"asked": asked, **ended})
+            if ended and answer.get("why", NOBODY) != NOBODY:
+                answer["warnings"] = ["the next run does all of this again: %s" % answer["why"]]
+        if unknown:
+            answer["warnings"] = [*unknown, *answer.get("warnings", ())]
         return dict(result, changed=False, **answer)
 
     def _not_asked(self, variables: dict[str, Any], ended: bool) -> str | None:

@@ -158,9 +158,19 @@ gateways:
       sample: hermes
     managed:
       description: Whether the guard manages it, null if that cannot be read, see RV(guard_problem).
-        If it does not, the next twelve are null.
+        If it does not, the next thirteen are null.
       type: bool
       sample: true
+    excluded:
+      description: Whether the operator has left it out, by C(enabled) in C(hermes_gateways), or
+        because C(hermes_guard_gateways) does not name it.
+      type: bool
+      sample: false
+    own_settings:
+      description: The settings of C(guard.conf) in which it differs from the other gateways of the
+        host, as text.
+      type: dict
+      sample: {"threshold": "1500M"}
     threshold_bytes:
       description: The memory at which the watchdog acts, in bytes, null if no watchdog is set up.
       type: int

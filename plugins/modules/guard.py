@@ -73,6 +73,8 @@ options:
     description:
       - Variables of roles of the collection, by name. They are checked before anything is changed,
         so that a wrong one that comes later in the play does not leave half of it done.
+      - C(hermes_gateways) holds settings of one gateway, by its name. A gateway for which they say
+        C(enabled=false) is not managed.
       - If C(hermes_restart_timer_every) is V(auto), the history of each gateway is judged and
         RV(gateways[].recommended_every) returned.
     type: dict
@@ -139,6 +141,23 @@ gateways:
       returned: if C(hermes_restart_timer_every) in O(options) is V(auto)
       type: str
       sample: 24h
+    settings:
+      description: The gateway's entry in C(hermes_gateways) of O(options).
+      type: dict
+      sample: {"threshold": "1500M"}
+excluded:
+  description:
+    - The names of the gateways that are left out because C(hermes_gateways) in O(options) disables
+      them, or because O(gateways) does not name them. C(guard.conf) has them too.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+asked:
+  description: The variables that say which gateways are managed, by name, as they were given.
+  returned: success
+  type: dict
+  sample: {"hermes_guard_gateways": [], "hermes_gateways": {}}
 memory:
   description: The memory of the host in bytes.
   returned: success

@@ -85,6 +85,14 @@ options:
       - The components V(memory_limit) and V(metrics) need all of their roles'.
     type: dict
     default: {}
+  guard:
+    description:
+      - RV(hermes_ops.gateway.guard#module:asked), as M(hermes_ops.gateway.guard) returned it in
+        this play.
+      - If O(gateways) or C(hermes_gateways) in O(options) differ from it, the module fails, because
+        the guard would not manage the same gateways.
+    type: dict
+    default: {}
   secrets:
     description:
       - Values by the keys behind which they are written, as in C(key = value), in a file that has a
@@ -160,6 +168,7 @@ def main() -> None:
                 "choices": ["watchdog", "restart_timer", "memory_limit", "allocator", "metrics"],
             },
             "units": {"type": "list", "elements": "str", "default": []},
+            "guard": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
         },
         supports_check_mode=True,

@@ -7,6 +7,7 @@ Their variables are rendered by Ansible itself; no task of theirs is run.
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import subprocess
@@ -43,6 +44,7 @@ FILES = {
     "hermes_memory_limit": "_hermes_memory_limit_files | from_yaml",
     "hermes_allocator": "_hermes_allocator_files | from_yaml",
     "notify": "_hermes_watchdog_notify_command",
+    "states": "[_hermes_watchdog_state, _hermes_restart_timer_state]",
 }
 
 
@@ -64,6 +66,7 @@ def gateway(name="hermes-gateway", **changed):
 RUN = "{{ lookup('ansible.builtin.pipe', 'touch ran') }}"
 LINES = "x.service.d\n- path: /etc/passwd\n  content: !vault |\n    %s\n#" % RUN
 USERS = "/etc/systemd/user/hermes-gateway.service.d"
+ONE = {"watchdog_state": "present", "restart_timer_state": "present"}
 AUTO = {"hermes_restart_timer_every": "auto"}
 # What each host answers, and the variables that it has.
 HOSTS = {
@@ -103,6 +106,29 @@ HOSTS = {
     "two-days": ([gateway()], {"hermes_restart_timer_every": "48h"}),
     "string": ([gateway()], {"hermes_restart_timer_at": "04:00"}),
     "list": ([gateway()], {"hermes_restart_timer_at": ["04:00"]}),
+    "three": (
+        [
+            gateway("hermes-gateway", settings={}),
+            gateway(
+                "hermes-gateway-b", settings={"threshold": "300M", "every": "24h", "splay": "0"}
+            ),
+            gateway("hermes-gateway-c", settings={"at": ["Sun 03:00"], "wait_idle": "20min"}),
+            gateway("hermes-gateway-d", settings={"every": "auto", "action": "alert"}),
+            gateway("hermes-gateway-e", settings={"watchdog_state": "absent", "threshold": "1G"}),
+            gateway("hermes-gateway-f", settings={"restart_timer_state": "absent"}),
+        ],
+        {"hermes_restart_timer_at": ["04:00"]},
+    ),
+    # Without the component on the host, but for one gateway.
+    "one": (
+        [gateway("hermes-gateway", settings={}), gateway("b", settings=ONE)],
+        {
+            "hermes_watchdog_state": "absent",
+            "hermes_restart_timer_state": "absent",
+            "hermes_gateways": {"b": ONE},
+        },
+    ),
+    "one-auto": ([{"name": "x", "settings": {"every": "auto"}}], {}),
     "unjudged": ([{"name": "x"}], AUTO),
     "judged": ([gateway(recommended_every=None)], AUTO),
     "threshold": ([gateway()], dict(AUTO, _hermes_watchdog_result={"changed": True})),
@@ -173,7 +199,7 @@ def folder(tmp_path_factory, import_root):
                     "dest": str(root) + "/{{ inventory_hostname }}.json",
                 },
                 "vars": {"found": found},
-                "when": "inventory_hostname not in ['unjudged', 'judged', 'threshold']",
+                "when": "inventory_hostname not in ['unjudged', 'judged', 'threshold', 'one-auto']",
             },
             {
                 "keep": {
@@ -345,6 +371,64 @@ def test_limits_that_are_wrong_are_left_for_the_module_to_refuse(found):
     assert found("limits")["hermes_memory_limit"] == []
 
 
+def configured(files):
+    """What the configuration files among ``files`` say together: a parser."""
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    for file in files:
+        if file["path"].startswith("/etc/hermes-guard/guard.conf.d/"):
+            parser.read_string(file["content"])
+    return parser
+
+
+def timers_of(files):
+    """The lines that differ in the timers among ``files``, by the gateway's name."""
+    return {
+        file["path"].rpartition("/")[2][: -len("-restart.timer")]: [
+            line.partition("=")[2]
+            for line in file["content"].splitlines()
+            if line.startswith(("OnCalendar=", "RandomizedDelaySec="))
+        ]
+        for file in files
+        if file["path"].endswith("-restart.timer")
+    }
+
+
+def test_each_gateway_has_its_own_settings(found):
+    """They win over those of the host; what a gateway does not set is the host's."""
+    watchdog = configured(found("three")["hermes_watchdog"])
+    assert watchdog.sections() == ["hermes-gateway-b", "hermes-gateway-d", "hermes-gateway-e"]
+    assert watchdog["hermes-gateway-b"]["threshold"] == "300M"
+    assert watchdog["hermes-gateway-b"]["action"] == "restart"
+    assert watchdog["hermes-gateway-d"]["action"] == "alert"
+    assert watchdog["hermes-gateway-d"]["threshold"] == watchdog["DEFAULT"]["threshold"]
+    # No watchdog for it, whatever its threshold is.
+    assert watchdog["hermes-gateway-e"]["threshold"] == ""
+
+    timer = configured(found("three")["hermes_restart_timer"])
+    assert timer["hermes-gateway-c"]["wait_idle"] == "20min"
+    assert timer["hermes-gateway-b"]["wait_idle"] == "10min"
+    elapse = timers_of(found("three")["hermes_restart_timer"])
+    assert elapse["hermes-gateway"] == ["04:00", "15min"]
+    # Its own period wins over the times of the host.
+    assert elapse["hermes-gateway-b"][0].startswith("*-*-* ")
+    assert elapse["hermes-gateway-b"][1] == "0"
+    assert elapse["hermes-gateway-c"] == ["Sun 03:00", "15min"]
+    # What was recommended, see gateway().
+    assert elapse["hermes-gateway-d"][0] == elapse["hermes-gateway-b"][0]
+    assert elapse["hermes-gateway-e"] == ["04:00", "15min"]
+    assert "hermes-gateway-f" not in elapse
+
+
+def test_component_for_one_gateway_of_a_host(found):
+    """The host has neither, and one gateway has both."""
+    assert found("one")["states"] == ["present", "present"]
+    assert found("host")["states"] == ["present", "present"]
+    watchdog = configured(found("one")["hermes_watchdog"])
+    assert watchdog["hermes-gateway"]["threshold"] == ""
+    assert "b" not in watchdog
+    assert list(timers_of(found("one")["hermes_restart_timer"])) == ["b"]
+
+
 @pytest.mark.parametrize("host", ["string", "list"])
 def test_one_time_is_one_event(found, host):
     lines = found(host)["hermes_restart_timer"][1]["content"].splitlines()
@@ -373,7 +457,14 @@ def test_hour_of_a_host_is_the_same_by_any_name_in_an_inventory(found):
 
 
 @pytest.mark.parametrize(
-    ("host", "again"), [("list", False), ("unjudged", True), ("judged", False), ("threshold", True)]
+    ("host", "again"),
+    [
+        ("one-auto", True),
+        ("list", False),
+        ("unjudged", True),
+        ("judged", False),
+        ("threshold", True),
+    ],
 )
 def test_when_the_history_is_judged_again(folder, host, again):
     assert json.loads((folder / (host + ".again")).read_text()) is again

@@ -11,6 +11,7 @@ import os
 import time
 from typing import Any
 
+from .._guard import config
 from .._hermes import discovery
 from .._hermes.discovery import Gateway
 from .._host.errors import SettingError
@@ -26,7 +27,7 @@ def bundle(dest: str, names: list[str], check_mode: bool) -> dict[str, Any]:
     """
     if not os.path.isabs(dest):
         raise SettingError("dest: %r is no absolute path" % dest)
-    gateways = discovery.find_named(names)
+    gateways = config.not_excluded(discovery.find_named(names), names)
     if check_mode or not gateways:
         return {"changed": bool(gateways), "path": None, "files": [], "summary": []}
     archive.prepare(dest)

@@ -132,6 +132,8 @@ def _wrapped(texts: list[str], first: str = "  ", more: str = "    ") -> list[st
 
 def _why_not(one: dict[str, Any]) -> str:
     """Why a gateway that is on this host is not managed."""
+    if one["excluded"]:
+        return "the variables of the playbook leave it out"
     if one["problem"] or one["conflict"]:
         return str(one["problem"] or one["conflict"])
     if one["scope"] == "manual":

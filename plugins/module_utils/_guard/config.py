@@ -19,7 +19,7 @@ from .._host.errors import SettingError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import pwd
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any
 
     from .._hermes.gateway import Gateway
@@ -58,7 +58,8 @@ EVERY = ("3h", "4h", "6h", "8h", "12h", "24h", "48h", "72h", "168h", "auto")
 class Settings:
     """What one gateway's section says, as values: bytes, seconds, (n, m).
 
-    ``threshold`` is None without a watchdog.
+    ``threshold`` is None without a watchdog. ``own`` are the texts of those in which
+    it differs from its host.
     """
 
     history_days: int
@@ -87,6 +88,7 @@ class Settings:
         self.user = section.get("user", "root")
         self.home = section.get("home", "")
         self.python = section.get("python", "") or None
+        self.own: dict[str, str] = {}
         for key in KEYS:
             text = section.get(key, KEYS[key][1])
             if (key, text) not in known:
@@ -210,6 +212,17 @@ def places(folder: str = FOLDER) -> dict[str, Settings]:
     }
 
 
+def excluded() -> frozenset[str]:
+    """The names of the gateways that the operator has left out, on purpose."""
+    return guard_program.excluded(FOLDER)
+
+
+def not_excluded(gateways: list[Gateway], names: Collection[str]) -> list[Gateway]:
+    """``gateways`` without those that the operator has left out, unless ``names`` asks for them."""
+    alone = excluded().difference(names)
+    return [one for one in gateways if one.name not in alone] if alone else gateways
+
+
 def load(folder: str = FOLDER) -> dict[str, Settings]:
     """The Settings of every configured gateway, by name.
 
@@ -246,11 +259,16 @@ def load_tolerantly(folder: str = FOLDER) -> tuple[dict[str, Settings], list[str
 def _load(paths: list[str]) -> dict[str, Settings]:
     parser = _read(paths)
     known: dict[tuple[str, str], Any] = {}
-    return {
-        name: Settings(name, dict(parser.items(name, raw=True)), known)
-        for name in parser.sections()
-        if names.is_safe_name(name)
-    }
+    host = parser.defaults()
+    found = {}
+    for name in parser.sections():
+        if names.is_safe_name(name):
+            section = dict(parser.items(name, raw=True))
+            found[name] = Settings(name, section, known)
+            found[name].own = {
+                key: section[key] for key in KEYS if section.get(key) != host.get(key)
+            }
+    return found
 
 
 def _read(paths: list[str]) -> configparser.ConfigParser:

@@ -20,6 +20,7 @@ from . import (
     notify,
     page,
     page_link,
+    pending,
     ping,
     supervised,
     suspension,
@@ -58,7 +59,8 @@ def problems(every: Collection[Settings], survey: discovery.Survey | None = None
         )
     there = {gateway.name: gateway for gateway in survey.gateways}
     configured = {settings.name for settings in every}
-    found += [_not_managed(there[name]) for name in sorted(set(there) - configured)]
+    alone = set(there) - configured - config.excluded()
+    found += [_not_managed(there[name]) for name in sorted(alone)]
     found += [
         "%s: %s" % (name, one.conflict) for name, one in sorted(there.items()) if one.conflict
     ]
@@ -90,8 +92,8 @@ def notes(every: Collection[Settings], survey: discovery.Survey | None = None) -
     ends = [(settings.name, suspension.read(settings.folder)) for settings in every]
     found = [(name, end.sentence()) for name, end in ends if end is not None]
     found += [(settings.name, text) for settings in every for text in _as_root(settings)]
-    found += _stopped(every, survey)
-    configured = {settings.name for settings in every}
+    found += _stopped(every, survey) + _pending(every, survey)
+    configured = {settings.name for settings in every} | config.excluded()
     # A unit of another program may have such a name, as hermes.service has.
     found += [
         (one.name, "it is not managed: %s" % one.problem)
@@ -155,6 +157,13 @@ def _stopped(every: Collection[Settings], survey: discovery.Survey) -> list[tupl
         and down.is_down(there[settings.name])
         and not _is_down(there[settings.name], settings)
     ]
+
+
+def _pending(every: Collection[Settings], survey: discovery.Survey) -> list[tuple[str, str]]:
+    """The gateways that need a restart before what is configured is in force, as notes."""
+    names = {settings.name for settings in every}
+    reasons = [(one.name, pending.restart(one)) for one in survey.gateways if one.name in names]
+    return [(name, why) for name, why in reasons if why is not None]
 
 
 def _not_managed(gateway: discovery.Gateway) -> str:

@@ -53,9 +53,13 @@ def collect(names: list[str]) -> dict[str, Any]:
         (one.name, one.scope): dict(known[one.name], down=_down(one, found)) for one in configured
     }
     patience = Patience()
+    excluded = config.excluded()
     return {
         "gateways": [
-            _describe(one, managed.get((one.name, one.scope)), problem is None, patience)
+            dict(
+                _describe(one, managed.get((one.name, one.scope)), problem is None, patience),
+                excluded=one.name in excluded,
+            )
             for one in choice.select("gateways", names, found, discovery.NOT_HERE)
         ],
         "host": proc.host_memory(),

@@ -66,12 +66,20 @@ def facts(asked: dict[str, Any], notes: list[str], sources: dict[str, str]) -> d
     reach.unanswered({root: user for root, user in owners.items() if root})
     hermes = {root: _hermes(root) for root in set(sources.values())}
     found.update({"the Hermes of %s" % name: hermes[root] for name, root in sources.items()})
-    if asked["hermes_restart_timer_every"] == "auto" and not asked["hermes_restart_timer_at"]:
+    if _judges(asked):
         from . import memory_trend
 
         names = [one.name for one in survey.gateways if one.scope != "manual"]
         found["the recommended restarts"] = memory_trend.recommended_cadences(names)
     return found
+
+
+def _judges(asked: dict[str, Any]) -> bool:
+    """Whether the restarts of a gateway follow from its history."""
+    if asked["hermes_restart_timer_every"] == "auto" and not asked["hermes_restart_timer_at"]:
+        return True
+    own = (asked.get("hermes_gateways") or {}).values()
+    return any(isinstance(entry, dict) and entry.get("every") == "auto" for entry in own)
 
 
 def _installed() -> dict[str, list[str]]:

@@ -14,7 +14,18 @@ import os
 from .._hermes import discovery, state_file, workers
 from .._host import proc, timers
 from .._host.errors import RunError
-from . import alarms, down, history, last_seen, ledger, managed, next_restart, sampling, suspension
+from . import (
+    alarms,
+    config,
+    down,
+    history,
+    last_seen,
+    ledger,
+    managed,
+    next_restart,
+    sampling,
+    suspension,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +48,7 @@ KNOWN = (
     "last_end",
     "last_decision",
     "alerts",
+    "own_settings",
 )
 # The state of a gateway whose unit does not exist.
 GONE = "gone"
@@ -104,8 +116,10 @@ def _may_ask(settings: Settings) -> bool:
 def _not_managed(survey: discovery.Survey, managed: Collection[tuple[str, str]]) -> list[Any]:
     """What the host has beside the gateways that are ``managed``, by (name, scope)."""
     found = [*survey.gateways, *survey.unresolved, *survey.containers]
+    excluded = config.excluded()
     return [
         {
+            "excluded": one.name in excluded,
             "name": one.name,
             "unit": one.unit,
             "scope": one.scope,
@@ -151,6 +165,7 @@ def _known(settings: Settings, elapse: dict[str, int | None]) -> dict[str, Any]:
         "last_end": ends[-1] if ends else None,
         "last_decision": entries[-1] if entries else None,
         "alerts": alarms.listed(settings),
+        "own_settings": settings.own,
     }
 
 

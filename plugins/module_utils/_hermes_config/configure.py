@@ -46,6 +46,9 @@ def configure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if not params["gateways"]:
         gateways, unsafe = discovery.without_unsafe(gateways)
         left_out = ["%s is left out: %s" % (one.name, one.problem) for one in unsafe]
+        if params["state"] == "present":
+            gateways, more = _without_excluded(gateways, params["scope"])
+            left_out += more
     faults = Faults(bool(params["gateways"]))
     if params["state"] == "absent":
         homes = _homes(params["gateways"], gateways)
@@ -62,6 +65,19 @@ def configure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     result = _follow(planned, record, params["restart"], faults, check_mode)
     result["warnings"] = planned.warnings + faults.warnings
     return result
+
+
+def _without_excluded(gateways: list[Gateway], scope: str) -> tuple[list[Gateway], list[str]]:
+    """``gateways`` without those that the operator has left out, and a warning if that is half."""
+    excluded = guard_program.excluded()
+    stay = [one for one in gateways if one.name not in excluded]
+    names = [one.name for one in gateways if one.name in excluded]
+    if not names or not stay or scope != "managed":
+        return stay, []
+    return stay, [
+        "what is set in %s holds for %s too, which the variables leave out: scope home leaves it"
+        " alone" % (os.path.join(managed_file.MANAGED_DIR, "config.yaml"), ", ".join(names))
+    ]
 
 
 def _homes(names: list[str], gateways: list[Gateway]) -> set[str] | None:

@@ -29,6 +29,8 @@ PING_RECORD = "ping.json"
 SESSION_RECORD = "hermes_config.json"
 # In STATE: what the last run of site.yml asked for, and how it left the host.
 AS_ASKED = "as_asked.json"
+# In [DEFAULT] of guard.conf: the names of the gateways that the operator has left out.
+EXCLUDED = "excluded"
 # Why a host cannot run the program.
 NEEDS_PYTHON = "hermes-guard needs Python 3.8 or newer as /usr/bin/python3"
 # In the environment: until this time (epoch) a check takes samples and decides nothing. The check
@@ -50,6 +52,25 @@ STATUS_TIMEOUT = 120
 def restart_unit(name: str) -> str:
     """The unit that asks the arbiter for a restart of gateway ``name``."""
     return name + "-restart.service"
+
+
+def excluded(folder: str | None = None) -> frozenset[str]:
+    """The names of the gateways that the operator has left out, by guard.conf in ``folder``.
+
+    None of them if that cannot be read: then they are not hidden.
+    """
+    # Most need the paths alone.
+    import configparser
+
+    parser = configparser.RawConfigParser(
+        delimiters=("=",), comment_prefixes=("#", ";"), strict=False
+    )
+    try:
+        with open(os.path.join(folder or FOLDER, "guard.conf"), encoding="utf-8") as handle:
+            parser.read_file(handle)
+    except (OSError, UnicodeDecodeError, configparser.Error):
+        return frozenset()
+    return frozenset(parser.defaults().get(EXCLUDED, "").split())
 
 
 def thresholds() -> dict[str, int]:

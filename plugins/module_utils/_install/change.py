@@ -10,7 +10,7 @@ from typing import Any
 from .._guard import config
 from .._host import systemd
 from .._host.errors import SystemdError
-from . import checks, diff, selection, transaction, works
+from . import checks, diff, gateway_settings, selection, transaction, works
 from . import plan as plans
 from .desired_state import DesiredState
 
@@ -20,9 +20,10 @@ NOT_HERE = "no Hermes gateway on this host"
 def select(parameters: dict[str, Any]) -> selection.Selection:
     """The gateways that are to have the component, and notes for the operator."""
     if parameters["state"] == "absent":
-        return selection.Selection([], [], [])
+        return selection.Selection([], [], [], [])
+    settings = gateway_settings.read(parameters["options"])
     try:
-        return selection.select(parameters["gateways"])
+        return selection.select(parameters["gateways"], settings)
     except SystemdError as exc:
         # On a host without it, that it cannot be asked is not what has to be said.
         if systemd.version() is None:
@@ -39,6 +40,8 @@ def skipped_because(parameters: dict[str, Any], chosen: selection.Selection) -> 
     """What the module returns of a host on which nothing is installed; else nothing."""
     if parameters["state"] == "absent" or chosen.gateways:
         return {}
+    if chosen.excluded:
+        return {"skipped_because": "all gateways of this host are excluded"}
     return {"skipped_because": NOT_HERE + (" can be managed" if chosen.notes else "")}
 
 

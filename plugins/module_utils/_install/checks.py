@@ -25,11 +25,15 @@ LIBRARIES = ("/usr/lib/*-linux-*", "/usr/lib64", "/usr/lib", "/usr/local/lib")
 # Where the distributions' package has it, on Debian and on Red Hat systems.
 SYSTEM_PSUTIL = ("/usr/lib/python3/dist-packages/psutil", "/usr/lib*/python3*/site-packages/psutil")
 CALENDARS = "hermes_restart_timer_at"
+# Checked where the gateways are chosen: see gateway_settings.
+GATEWAYS = "hermes_gateways"
 
 
 def check_options(options: dict[str, Any]) -> None:
     """SettingError for a wrong value, whichever role the variable belongs to."""
     for option, value in sorted(options.items()):
+        if option == GATEWAYS:
+            continue
         if option == CALENDARS:
             _check_calendars(value)
         elif option in memory_limit.OPTIONS:

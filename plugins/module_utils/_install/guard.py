@@ -16,19 +16,21 @@ from .._host.errors import GuardError, host_faults
 from . import (
     change,
     checks,
+    gateway_settings,
     lock,
     manifest,
+    one_truth,
     own_state,
     packages,
     per_gateway,
     program,
+    selection,
     threshold,
     transaction,
 )
 from . import plan as plans
 from .desired_state import DesiredState, File, drop_in_directory, of_files
 
-EVERY = "hermes_restart_timer_every"
 MACHINE_ID = "/etc/machine-id"
 # How long a removal waits for the restart of a gateway that an operator has typed. Longer than the
 # pause that a drained gateway gets; one that waits for a quiet moment may take an hour.
@@ -50,10 +52,11 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     options = change.options(parameters)
     chosen = change.select(parameters)
     gateways, above = chosen.gateways, []
+    settings = gateway_settings.read(options)
     if gateways:
         state_format.check()
-        above = threshold.check_threshold(options, gateways)
-    desired = _desired(parameters["files"], gateways)
+        above = threshold.check_thresholds(options, settings, gateways)
+    desired = _desired(parameters["files"], chosen)
     plan = change.plan(manifest.BASE, desired, options, check_mode)
     if parameters["state"] == "absent":
         result = _remove(plan, bool(parameters.get("keep_history")), check_mode)
@@ -65,15 +68,22 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     notes = chosen.notes + above + result["notes"]
     result.update(change.skipped_because(parameters, chosen))
     recommended = None
-    if options.get(EVERY) == "auto":
+    if gateway_settings.judges(options, settings):
         try:
             recommended = _recommended(gateways)
         except GuardError as exc:
             # It may be a file of a role that comes later in the play, and writes it anew.
-            notes.append("%s: auto: there are no recommendations: %s" % (EVERY, exc))
+            notes.append(
+                "%s: auto: there are no recommendations: %s" % (gateway_settings.EVERY, exc)
+            )
     return dict(
         result,
-        gateways=[_described(gateway, recommended) for gateway in gateways],
+        gateways=[
+            dict(_described(gateway, recommended), settings=settings.get(gateway.name, {}))
+            for gateway in gateways
+        ],
+        excluded=chosen.excluded,
+        asked=one_truth.asked(parameters),
         memory=proc.host_memory(),
         seed=_seed(),
         psutil=checks.has_psutil(),
@@ -118,12 +128,12 @@ def _carry_out_removal(plan: plans.Plan, keep: bool) -> dict[str, Any]:
     return result
 
 
-def _desired(listed: list[dict[str, str]], gateways: list[discovery.Gateway]) -> DesiredState:
+def _desired(listed: list[dict[str, str]], chosen: selection.Selection) -> DesiredState:
     """The program, and ``listed`` files with what belongs to each gateway filled in."""
-    if not gateways:
+    if not chosen.gateways:
         return DesiredState({}, [])
     built = program.installed(plans.present(config.PROGRAM)[0])
-    rest = of_files(per_gateway.filled(listed, gateways))
+    rest = of_files(per_gateway.filled(listed, chosen.gateways, chosen.excluded))
     own = {config.PROGRAM: File(built, 0o755), state_format.path(): File(state_format.TEXT, 0o644)}
     return DesiredState(dict(rest.files, **own), [])
 

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from .._guard import config, ping, state_format
+from .._guard import config, pending, ping, state_format
 from .._hermes import discovery
 from .._host import proc
 from .._host.errors import host_faults
-from . import change, lock, memory_limit, metrics_link, notify_command
+from . import change, lock, memory_limit, metrics_link, notify_command, one_truth
 from .desired_state import DesiredState, drop_in_directory, of_files
 
 THRESHOLD = "hermes_watchdog_threshold"
@@ -33,6 +32,7 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
 
 def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     component, options = parameters["component"], change.options(parameters)
+    one_truth.check(parameters)
     notes = _check_secrets(parameters, check_mode)
     chosen = change.select(parameters)
     gateways = chosen.gateways
@@ -58,6 +58,9 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         notes += memory_limit.shortfalls(gateways, limits, not check_mode)
     result.update(change.skipped_because(parameters, chosen))
     needed = [gateway.name for gateway in gateways if _older_than_drop_ins(gateway, desired)]
+    # The limit itself is in force at once.
+    if needed and component == "allocator":
+        notes.append("a restart is needed before the allocator is in force: %s" % ", ".join(needed))
     return dict(result, restart_needed=needed, notes=notes)
 
 
@@ -112,7 +115,4 @@ def _without_drop_in(gateways: list[discovery.Gateway]) -> list[str]:
 def _older_than_drop_ins(gateway: discovery.Gateway, desired: DesiredState) -> bool:
     """Whether the gateway's process is older than a drop-in of this component."""
     folder = "/%s.d/" % gateway.unit
-    times = [
-        os.stat(path).st_mtime for path in desired.files if folder in path and os.path.exists(path)
-    ]
-    return bool(times) and gateway.start_time is not None and gateway.start_time < max(times)
+    return pending.is_older(gateway, [path for path in desired.files if folder in path])

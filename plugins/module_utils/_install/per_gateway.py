@@ -9,13 +9,20 @@
 from __future__ import annotations
 
 import re
+from typing import Sequence
 
 from .._guard import config
 from .._hermes import discovery
+from .._host import guard_program
 
 
-def filled(listed: list[dict[str, str]], gateways: list[discovery.Gateway]) -> list[dict[str, str]]:
-    """Each file of ``listed`` for each gateway; guard.conf with a section for each of them."""
+def filled(
+    listed: list[dict[str, str]], gateways: list[discovery.Gateway], excluded: Sequence[str] = ()
+) -> list[dict[str, str]]:
+    """Each file of ``listed`` for each gateway; guard.conf with a section for each of them.
+
+    ``excluded`` are the names of gateways that are left alone, which guard.conf has too.
+    """
     found = []
     for file in listed:
         if "@NAME@" in file["path"]:
@@ -24,6 +31,11 @@ def filled(listed: list[dict[str, str]], gateways: list[discovery.Gateway]) -> l
             continue
         content = file["content"]
         if file["path"] == config.FOLDER + "/guard.conf":
+            if excluded:
+                content = content.rstrip("\n") + "\n%s = %s\n" % (
+                    guard_program.EXCLUDED,
+                    " ".join(excluded),
+                )
             content += "".join(config.section(gateway) for gateway in gateways)
         found.append(dict(file, content=content))
     return found

@@ -64,6 +64,7 @@ MODULES = (
     "_guard.page_link",
     "_guard.page_now",
     "_guard.page_questions",
+    "_guard.pending",
     "_guard.ping",
     "_guard.policy",
     "_guard.progress",

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .._hermes import discovery
 from .._host.errors import GuardError
-from . import collisions, kept, share
+from . import collisions, gateway_settings, kept, share
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from typing import Any
 
     from .._guard import config
 
@@ -24,15 +25,21 @@ class Selection(NamedTuple):
 
     A fault is a sentence too, on a gateway that needs the operator: the run must fail for this
     host, after everything else is done. Each fault is also a note.
+
+    ``excluded`` are the names of the gateways of this host that the operator has left out, by
+    hermes_gateways or hermes_guard_gateways.
     """
 
     gateways: list[discovery.Gateway]
     notes: list[str]
     faults: list[str]
+    excluded: list[str]
 
 
-def select(names: list[str]) -> Selection:
-    """The gateways to manage: those with ``names``, or all.
+def select(names: list[str], settings: dict[str, dict[str, Any]] | None = None) -> Selection:
+    """The gateways to manage: those with ``names``, or all, but for what ``settings`` disable.
+
+    ``settings`` are by a gateway's name, see gateway_settings.read().
 
     GuardError for a name that does not exist, or for a gateway that is named and has a home that is
     not safe. A gateway that is managed stays so while its home is not safe, as when a disk is not
@@ -45,22 +52,37 @@ def select(names: list[str]) -> Selection:
     if not names:
         kept.check_lost(known, {one.name for one in managed})
     units, clashes = collisions.by_name(managed, known)
-    faults = [clashes[name] for name in sorted(clashes) if not names or name in names]
     stay, gone = kept.missing(known, survey, units)
-    stay = [one for one in stay if not names or one.gateway.name in names]
-    _check_names(names, survey, {*units, *(one.gateway.name for one in stay)})
-    chosen, remarks = _usable([units[one] for one in units if not names or one in names], known)
+    manageable = {*units, *(one.gateway.name for one in stay)}
+    every = [*survey.gateways, *survey.unresolved, *survey.containers]
+    excluded = _excluded(settings or {}, manageable, {one.name for one in every})
     if names:
-        _check_named(names, chosen, units)
+        excluded.update(name for name in manageable if name not in names)
+    stay = [one for one in stay if one.gateway.name not in excluded]
+    faults = [clashes[name] for name in sorted(clashes) if name not in excluded]
+    _check_names(names, survey, manageable)
+    chosen, remarks = _usable([units[one] for one in units if one not in excluded], known)
+    if names:
+        named = [name for name in names if name not in excluded]
+        _check_named(named, chosen, units)
         gone = []
     else:
         chosen, more = share.capped(chosen, known)
-        remarks += more + _left_out(survey, {one.gateway.name for one in stay})
+        remarks += more + _left_out(survey, {*excluded, *(one.gateway.name for one in stay)})
     chosen += [one.gateway for one in stay]
     collisions.check_restart_units(chosen, [*managed, *survey.unresolved])
     faults += [one.text for one in stay if one.is_fault]
     notes = faults + [one.text for one in stay if not one.is_fault] + gone + share.lines(remarks)
-    return Selection(sorted(chosen, key=lambda gateway: gateway.name), notes, faults)
+    chosen.sort(key=lambda gateway: gateway.name)
+    return Selection(chosen, notes, faults, sorted(excluded))
+
+
+def _excluded(
+    settings: dict[str, dict[str, Any]], manageable: set[str], present: set[str]
+) -> set[str]:
+    """The names that ``settings`` disable; SettingError for a name that is not on this host."""
+    gateway_settings.check_names(settings, manageable, present)
+    return gateway_settings.excluded(settings)
 
 
 def _usable(

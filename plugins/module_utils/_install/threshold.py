@@ -11,10 +11,31 @@ from .._guard import config, limits
 from .._hermes import discovery
 from .._host import cgroup, display, proc, quantity, tree
 from .._host.errors import SettingError
-from . import memory_limit
+from . import gateway_settings, memory_limit
 
 THRESHOLD = "hermes_watchdog_threshold"
 ACTION = "hermes_watchdog_action"
+
+
+def check_thresholds(
+    options: dict[str, Any], settings: dict[str, dict[str, Any]], gateways: list[discovery.Gateway]
+) -> list[str]:
+    """As check_threshold, but for gateways of which some have ``settings`` of their own."""
+    own = {name: entry["threshold"] for name, entry in settings.items() if "threshold" in entry}
+    notes = check_threshold(options, [one for one in gateways if one.name not in own])
+    for gateway in gateways:
+        if gateway.name in own:
+            entry = settings[gateway.name]
+            asked = dict(options, **{THRESHOLD: own[gateway.name]})
+            asked[ACTION] = entry.get("action", options.get(ACTION))
+            place = gateway_settings.at(gateway.name, "threshold")
+            try:
+                notes += [
+                    text.replace(THRESHOLD, place, 1) for text in check_threshold(asked, [gateway])
+                ]
+            except SettingError as exc:
+                raise SettingError(str(exc).replace(THRESHOLD, place, 1)) from exc
+    return notes
 
 
 def check_threshold(options: dict[str, Any], gateways: list[discovery.Gateway]) -> list[str]:
@@ -25,7 +46,7 @@ def check_threshold(options: dict[str, Any], gateways: list[discovery.Gateway]) 
     """
     text = options.get(THRESHOLD)
     size = config.value_of("threshold", text, None) if text is not None else None
-    if size is None:
+    if size is None or not gateways:
         return []
     _check_reached(str(text), size, options, gateways)
     used = {gateway.name: footprint for gateway in gateways if (footprint := _footprint(gateway))}

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from .._guard import config
 from .._hermes import discovery, unit_journal
 from .._hermes.discovery import Gateway
 from .._host.errors import SettingError
@@ -32,7 +33,7 @@ def collect(names: list[str], hours: int) -> dict[str, Any]:
         raise SettingError(
             "hours: %d is no time to look back; allowed: 1 to %d" % (hours, MAX_HOURS)
         )
-    return find(discovery.find_named(names), hours)
+    return find(config.not_excluded(discovery.find_named(names), names), hours)
 
 
 def find(gateways: list[Gateway], hours: float, now: float | None = None) -> dict[str, Any]:

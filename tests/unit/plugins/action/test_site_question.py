@@ -79,7 +79,9 @@ def test_question_has_the_variables_of_all_roles(question):
     assert asked["hermes_watchdog_threshold"] == "42%"
     assert asked["hermes_guard_history_days"] == 30
     roles = {name.split("_")[1] for name in asked if name.startswith("hermes_")}
+    roles.remove("gateways")
     assert roles == {"allocator", "guard", "memory", "metrics", "restart", "session", "watchdog"}
+    assert asked["hermes_gateways"] == {}
     assert list(sent[0]) == ["asked"]
 
 
@@ -155,6 +157,18 @@ def test_only_an_answer_to_this_question_counts(question, answer):
     """Whatever else the host prints, the full run follows."""
     result, _sent = question(host=lambda text: answer)
     assert result["same"] is False and not result.get("failed")
+
+
+def test_variable_with_a_typo_is_told_in_every_run(question):
+    """Also in one that has nothing to do, and in one that asks nobody."""
+    typo = {"hermes_watchdog_treshold": "30%"}
+    text = (
+        "hermes_watchdog_treshold is no variable of a role and has no effect; do you mean"
+        " hermes_watchdog_threshold?"
+    )
+    for words in ({}, {"full": True}):
+        assert question(typo, **words)[0]["warnings"] == [text]
+    assert "warnings" not in question(full=True)[0]
 
 
 def test_run_that_the_host_does_not_remember(question):

@@ -75,3 +75,17 @@ def test_a_user_cannot_keep_the_others_from_being_configured(host, scope):
     assert host.run(scope=scope, **BOTH)["changed"] is True
     with pytest.raises(GuardError, match="belongs to uid 0"):
         host.run(scope=scope, gateways=[mallory.name], **BOTH)
+
+
+def test_excluded_gateway_is_left_alone_in_its_home(host, tmp_path, monkeypatch):
+    """guard.conf says who is left out. The managed file is that of all, which is a warning."""
+    host.gateway(text="")
+    other = host.gateway("hermes-gateway-b", text="# mine\n")
+    (tmp_path / "guard.conf").write_text("[DEFAULT]\nexcluded = hermes-gateway-b\n[x]\nunit = y\n")
+    monkeypatch.setattr(guard_program, "FOLDER", str(tmp_path))
+    result = host.run(scope="home", **BOTH)
+    assert [row["name"] for row in result["gateways"]] == ["hermes-gateway"]
+    assert result["warnings"] == []
+    assert host.read(other.config) == "# mine\n"
+    result = host.run(**BOTH)
+    assert [text for text in result["warnings"] if "holds for hermes-gateway-b too" in text]

@@ -813,8 +813,10 @@ def test_guard_returns_what_the_other_roles_need(host, guard, systemd, ram):
             "home": systemd.homes[GATEWAY],
             "python": systemd.python,
             "drop_in_directory": str(host / "units/system/hermes-gateway.service.d"),
+            "settings": {},
         }
     ]
+    assert result["excluded"] == []
     assert result["memory"]["total_bytes"] == 1000 << 20
 
 

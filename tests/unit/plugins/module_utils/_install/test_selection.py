@@ -117,7 +117,7 @@ def test_users_systemd_that_does_not_answer(host, guard, systemd, settings, monk
     real = systemd_module.Manager.systemctl
     monkeypatch.setattr(systemd_module.Manager, "systemctl", systemctl)
     monkeypatch.setattr(systemd_module, "user_managers", lambda: [systemd_module.Manager(me)])
-    gateways, notes, faults = selection.select([])
+    gateways, notes, faults, _excluded = selection.select([])
     assert [one.name for one in gateways] == ["hermes-gateway", "x@ada"]
     assert (
         notes

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fact hermes_gateway_result: what the roles have done on a host so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers
+
+_MOST = _answers.MOST_GATEWAYS
+
+
+def gateway_result(before: object, component: str, result: object, guard: object) -> dict[str, Any]:
+    """The fact ``before``, and what ``component`` and the guard have done as their results say."""
+    fact, own, base = (_answers.mapping(one) for one in (before, result, guard))
+    changed = set(_answers.texts(fact.get("changed"), _MOST))
+    # A role that runs again and finds all done has not undone what it did before.
+    changed.update(
+        name for name, one in ((component, own), ("guard", base)) if one.get("changed") is True
+    )
+    needed = set(_answers.texts(fact.get("restart_needed"), _MOST))
+    needed.update(_answers.texts(own.get("restart_needed"), _MOST))
+    elapse = dict(_answers.mapping(fact.get("next_elapse")))
+    for unit, moment in list(_answers.mapping(own.get("next_elapse")).items())[:_MOST]:
+        elapse[_answers.text(unit, 300)] = _answers.moment(moment)
+    names = [_name(one) for one in _answers.sequence(base.get("gateways"))[:_MOST]]
+    of_session = _answers.sequence(own.get("gateways"))[:_MOST]
+    needed.update(
+        _name(one) for one in of_session if _answers.mapping(one).get("restart_required") is True
+    )
+    return {
+        "changed": sorted(changed),
+        "gateways": sorted({*names, *map(_name, of_session)} - {""})
+        or _answers.texts(fact.get("gateways"), _MOST),
+        "excluded": _answers.texts(base.get("excluded"), _MOST),
+        "restart_needed": sorted(needed - {""}),
+        "next_elapse": elapse,
+    }
+
+
+def _name(gateway: object) -> str:
+    return _answers.text(_answers.mapping(gateway).get("name"), 300)
+
+
+class FilterModule:
+    """The filters of the collection."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """By name."""
+        return {"gateway_result": gateway_result}

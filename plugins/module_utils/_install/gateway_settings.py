@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variable hermes_gateways: settings of one gateway, which win over those of its host."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from .._host.errors import SettingError
+from . import checks
+
+VARIABLE = checks.GATEWAYS
+ENABLED = "enabled"
+EVERY = "hermes_restart_timer_every"
+_WATCHDOG = ("threshold", "breaches", "action", "startup_grace", "cooldown", "daily_cap")
+_TIMER = ("every", "at", "splay", "min_uptime", "wait_idle")
+# The variable of a role that each key takes the place of.
+KEYS = {
+    **{key: "hermes_watchdog_" + key for key in _WATCHDOG},
+    **{key: "hermes_restart_timer_" + key for key in _TIMER},
+}
+# Whether this gateway has the component. Without their prefixes all of them would be "state".
+STATES = ("watchdog_state", "restart_timer_state")
+_STATES = ("present", "absent")
+_YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
+
+
+def read(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The settings of each gateway in ``options``, by the gateway's name and the key.
+
+    ``enabled`` is a bool, all else is as it was given. SettingError for what is not right.
+    """
+    given = options.get(VARIABLE) or {}
+    if not isinstance(given, dict):
+        raise SettingError(
+            "%s: expected the settings of each gateway by its name, such as"
+            ' {"hermes-gateway-coder@ada": {"threshold": "1500M"}}, got: %s' % (VARIABLE, given)
+        )
+    return {str(name): _entry(str(name), entry) for name, entry in given.items()}
+
+
+def excluded(settings: dict[str, dict[str, Any]]) -> set[str]:
+    """The names of the gateways that are left alone."""
+    return {name for name, entry in settings.items() if not entry.get(ENABLED, True)}
+
+
+def judges(options: dict[str, Any], settings: dict[str, dict[str, Any]]) -> bool:
+    """Whether the history of a gateway has to be judged, as its restarts follow from that."""
+    every = [options.get(EVERY), *(entry.get("every") for entry in settings.values())]
+    return "auto" in every
+
+
+def at(name: str, key: str) -> str:
+    """Where a setting was given, for a message."""
+    return "%s: %s: %s" % (VARIABLE, name, key)
+
+
+def check_names(
+    settings: dict[str, dict[str, Any]], manageable: set[str], present: set[str]
+) -> None:
+    """SettingError for a name that none of the gateways ``present`` on this host has.
+
+    One that is not ``manageable`` may only be disabled.
+    """
+    for name in sorted(settings):
+        if name in manageable or (name in present and name in excluded(settings)):
+            continue
+        why = "is no gateway of this host"
+        if name in present:
+            why = "cannot be managed, so that it has no settings but enabled: false"
+        near = difflib.get_close_matches(name, sorted(manageable), 1)
+        raise SettingError(
+            "%s: %r %s%s; allowed here: %s"
+            % (
+                VARIABLE,
+                name,
+                why,
+                ", do you mean %r?" % near[0] if near else "",
+                ", ".join(sorted(manageable)) or "none, there is no gateway",
+            )
+        )
+
+
+def _entry(name: str, given: object) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise SettingError(
+            '%s: %s: expected settings, such as {"threshold": "1500M"}, got: %s'
+            % (VARIABLE, name, given)
+        )
+    entry = {str(key): value for key, value in given.items()}
+    for key, value in sorted(entry.items()):
+        if key == ENABLED:
+            entry[key] = _flag(name, value)
+        elif key in STATES:
+            if value not in _STATES:
+                raise SettingError(
+                    "%s: %r is no state; allowed: present, absent" % (at(name, key), value)
+                )
+        elif key in KEYS:
+            _check(name, key, value)
+        else:
+            raise SettingError("%s: %s" % (VARIABLE, _unknown(name, key)))
+    return entry
+
+
+def _flag(name: str, value: object) -> bool:
+    word = str(value).strip().lower()
+    if word not in _YES + _NO:
+        raise SettingError(
+            "%s: %r is no boolean; allowed: true, false" % (at(name, ENABLED), value)
+        )
+    return word in _YES
+
+
+def _check(name: str, key: str, value: object) -> None:
+    """SettingError as for the role's variable, but for where it was given."""
+    try:
+        checks.check_options({KEYS[key]: value})
+    except SettingError as exc:
+        raise SettingError(str(exc).replace(KEYS[key], at(name, key), 1)) from exc
+
+
+def _unknown(name: str, key: str) -> str:
+    known = [ENABLED, *KEYS, *STATES]
+    # Someone may have left the prefix of the role.
+    whole = {variable: short for short, variable in KEYS.items()}
+    whole.update({"hermes_" + state: state for state in STATES})
+    near = difflib.get_close_matches(key, [*known, *whole], 1)
+    if near:
+        return "%s: %r is not known; do you mean %r?" % (name, key, whole.get(near[0], near[0]))
+    return "%s: %r is not known; allowed: %s" % (name, key, ", ".join(sorted(known)))
