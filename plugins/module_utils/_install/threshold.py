@@ -35,7 +35,33 @@ def check_thresholds(
                 ]
             except SettingError as exc:
                 raise SettingError(str(exc).replace(THRESHOLD, place, 1)) from exc
-    return notes
+    watched = [one.name for one in gateways if _is_watched(settings.get(one.name, {}))]
+    texts = [own.get(name, options.get(THRESHOLD)) for name in watched]
+    return notes + _sum([str(text) for text in texts if text is not None])
+
+
+def _is_watched(entry: dict[str, Any]) -> bool:
+    return entry.get("watchdog_state") != "absent"
+
+
+def _sum(texts: list[str]) -> list[str]:
+    """Whether gateways with the thresholds ``texts`` may use up the RAM before one is restarted."""
+    sizes = [config.value_of("threshold", text, None) or 0 for text in texts]
+    total = proc.host_memory()["total_bytes"]
+    if len(sizes) < 2 or sum(sizes) <= total:
+        return []
+    return [
+        "%s: the thresholds of the %d gateways add up to %s, and this host has %s of RAM: %d%% for"
+        ' each, or "threshold" in hermes_gateways, leaves room for all'
+        % (
+            THRESHOLD,
+            len(sizes),
+            display.megabytes(sum(sizes)),
+            display.megabytes(total),
+            # A fifth of the RAM is for the rest of the host.
+            80 // len(sizes),
+        )
+    ]
 
 
 def check_threshold(options: dict[str, Any], gateways: list[discovery.Gateway]) -> list[str]:

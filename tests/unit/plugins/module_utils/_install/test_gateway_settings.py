@@ -233,6 +233,21 @@ def test_warning_names_the_gateway_whose_threshold_is_too_low(three, guard, monk
     ]
 
 
+def test_thresholds_that_add_up_to_more_than_the_ram_are_told(three, guard, ram):
+    """Half of the RAM for each of three gateways is a threshold that comes when the memory is gone."""
+    options = {"hermes_watchdog_threshold": "50%"}
+    assert backend.apply(guard(options=options), True)["notes"] == [
+        "hermes_watchdog_threshold: the thresholds of the 3 gateways add up to 1500 MB, and this"
+        ' host has 1000 MB of RAM: 26% for each, or "threshold" in hermes_gateways, leaves room for all'
+    ]
+    for entries in (
+        {A: {"threshold": "20%"}, B: {"threshold": "30%"}},
+        {A: {"watchdog_state": "absent"}},
+        {A: {"enabled": False}},
+    ):
+        assert backend.apply(guard(**given(entries, **options)), True)["notes"] == []
+
+
 def test_role_for_other_gateways_than_the_guard_is_refused(three, guard, timer):
     """In a loop over gateways the last one once won, and the others were not guarded, in silence."""
     asked = backend.apply(guard(gateways=[A]))["asked"]
