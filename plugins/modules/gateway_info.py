@@ -230,6 +230,11 @@ gateways:
       description: Why it does not run, and how to start it, null if it runs.
       type: str
       sample:
+    outdated:
+      description: Whether its Hermes was changed on disk after its process had started, as by an
+        upgrade, so that it needs a restart. Null if that is not known, or if it does not run.
+      type: bool
+      sample: false
     last_decision:
       description: The ledger's last entry, which may be a refusal or an alarm, with the same keys.
         Null if there is none.

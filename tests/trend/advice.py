@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / ".build/collections"), str(HERE)]
 
 import shapes
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import memory_trend
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import cadence
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
 from gateway import MB, Gateway, Leak, Restarts, simulate
 from seeds import parser_of
@@ -111,7 +111,7 @@ def _every(answer: dict[str, Any], restarts: Restarts) -> float | None:
     if answer["recommended_restart_hours"] is not None:
         return float(answer["recommended_restart_hours"])
     installed = 24.0 / len(restarts.clock) if restarts.clock else restarts.every
-    every = memory_trend.followed(answer, installed if math.isfinite(installed) else None)
+    every = cadence.followed(answer, installed if math.isfinite(installed) else None)
     return None if every is None else float(every[:-1])
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from .._hermes import client, discovery, state_file, workers
@@ -142,6 +143,7 @@ def _describe(
         "conflict": None,
         "container": None,
         "down": None,
+        "outdated": None,
         "managed": known is not None if certain else None,
     }
     answer.update(dict.fromkeys(status.KNOWN))
@@ -186,6 +188,8 @@ def _live(gateway: discovery.Gateway, patience: Patience) -> dict[str, Any]:
             answer["problem"] = "its Hermes cannot be asked: %s" % exc
         else:
             answer.update({name: hermes[name] for name in ("provider", "model", "channels")})
+            if hermes["changed"] is not None and gateway.uptime_seconds is not None:
+                answer["outdated"] = hermes["changed"] > time.time() - gateway.uptime_seconds
             if hermes["version"] is not None:
                 answer["version"] = hermes["version"]
     if runtime["version"] is not None:

@@ -67,10 +67,8 @@ def facts(asked: dict[str, Any], notes: list[str], sources: dict[str, str]) -> d
     hermes = {root: _hermes(root) for root in set(sources.values())}
     found.update({"the Hermes of %s" % name: hermes[root] for name, root in sources.items()})
     if _judges(asked):
-        from . import memory_trend
-
         names = [one.name for one in survey.gateways if one.scope != "manual"]
-        found["the recommended restarts"] = memory_trend.recommended_cadences(names)
+        found["the recommended restarts"] = _recommended(names)
     return found
 
 
@@ -80,6 +78,19 @@ def _judges(asked: dict[str, Any]) -> bool:
         return True
     own = (asked.get("hermes_gateways") or {}).values()
     return any(isinstance(entry, dict) and entry.get("every") == "auto" for entry in own)
+
+
+def _recommended(names: list[str]) -> dict[str, str | None]:
+    from . import cadence
+
+    folders = {name: os.path.join(guard_program.STATE, name) for name in names}
+    known = cadence.known(folders)
+    if known is not None:
+        return known
+    # To judge a history takes longer than all the rest.
+    from . import memory_trend
+
+    return memory_trend.recommended_cadences(names)
 
 
 def _installed() -> dict[str, list[str]]:

@@ -12,8 +12,20 @@ from .._hermes import known_leaks, unit_journal
 from .._host import choice
 from .._host.display import HOUR, MB
 from .._host.errors import HistoryError, SettingError, host_faults
-from .._trend import analysis, chart, comparison, forecast, samples
-from . import config, down, ended, history, limits, managed, restart_calendar, sampling, suspension
+from .._trend import analysis, chart, comparison, samples
+from . import (
+    cadence,
+    config,
+    down,
+    ended,
+    history,
+    limits,
+    managed,
+    restart_calendar,
+    sampling,
+    suspension,
+    verdict_cache,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,13 +38,6 @@ if TYPE_CHECKING:
 MOST_POINTS = 300
 # In hours: how far back the journal is read if there is no history.
 FIRST_DAY_HOURS = 720
-# The period between restarts until there is a verdict, and for a gateway that nobody watches.
-USUAL_CADENCE = "12h"
-SHORTEST = forecast.CADENCES[0]
-# What must have been seen before a timer is made longer or taken away: each hour of the day in one
-# run, and each day of the week.
-LEAST_RUN_HOURS = 24
-LEAST_SPAN_HOURS = 168
 
 
 @host_faults
@@ -71,6 +76,8 @@ def of_gateways(every: list[config.Settings], points: int = 0) -> dict[str, dict
 def growth(settings: config.Settings, limit_bytes: int) -> dict[str, Any]:
     """``verdict``, ``grows`` and, in bytes per second, ``slope``, ``low`` and ``high``.
 
+    With ``recommended_restart_hours``, ``longest_run_hours`` and ``span_hours`` of the verdict.
+
     For the page of metrics, by the history alone: it asks neither systemd nor the journal.
     ``grows``: whether the growth goes on until ``limit_bytes`` is reached.
     """
@@ -82,6 +89,7 @@ def growth(settings: config.Settings, limit_bytes: int) -> dict[str, Any]:
         {name: None if one is None else one * MB / HOUR for name, one in rates.items()},
         verdict=answer["verdict"],
         grows=answer["hours_to_limit"] is not None,
+        **{name: answer[name] for name in verdict_cache.OF_CADENCE},
     )
 
 
@@ -118,28 +126,9 @@ def recommended_cadences(names: list[str]) -> dict[str, str | None]:
     every = config.load(config.FOLDER)
     verdicts = of_gateways([every[name] for name in names if name in every])
     return {
-        name: followed(verdicts.get(name), restart_calendar.installed_hours(name)) for name in names
+        name: cadence.followed(verdicts.get(name), restart_calendar.installed_hours(name))
+        for name in names
     }
-
-
-def followed(verdict: dict[str, Any] | None, installed: float | None) -> str | None:
-    """The recommendation of ``verdict``, if there is the evidence to follow it.
-
-    A timer every ``installed`` hours (None for no timer) is not made longer and not taken away for
-    what was seen in runs of less than a day, nor in less than a week: a weekend shows little.
-    """
-    # The longest of those that the role has a calendar for, and no longer than the installed one.
-    kept = [one for one in forecast.CADENCES if installed is not None and one <= installed]
-    if verdict is None or verdict["verdict"] == "insufficient":
-        return USUAL_CADENCE if installed is None else "%dh" % max(kept, default=SHORTEST)
-    hours = verdict["recommended_restart_hours"]
-    enough = (
-        verdict["longest_run_hours"] >= LEAST_RUN_HOURS
-        and verdict["span_hours"] >= LEAST_SPAN_HOURS
-    )
-    if not enough and installed is not None and (hours is None or hours > installed):
-        hours = max(kept, default=SHORTEST)
-    return None if hours is None else "%dh" % hours
 
 
 def _one(settings: config.Settings, gateway: ManagedGateway | None, points: int) -> dict[str, Any]:

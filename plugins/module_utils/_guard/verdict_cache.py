@@ -30,7 +30,8 @@ AGAIN_SECONDS = 3600
 # A user can end runs and change limits as often as they like: judging a gateway takes this part of
 # the time at most.
 _SHARE = 100
-_NUMBERS = ("judged", "tried", "took", "limit", "slope", "low", "high")
+OF_CADENCE = ("recommended_restart_hours", "longest_run_hours", "span_hours")
+_NUMBERS = ("judged", "tried", "took", "limit", "slope", "low", "high", *OF_CADENCE)
 
 
 def read(folder: str) -> dict[str, Any]:
@@ -39,7 +40,8 @@ def read(folder: str) -> dict[str, Any]:
     ``tried``: when it was to be judged last; ``took``: for how many seconds. Once it was:
     ``verdict`` (one of metrics.VERDICTS), ``judged`` (when), ``run`` and ``limit`` (of which run,
     below how many bytes), ``slope``, ``low`` and ``high`` (bytes per second, None if unknown) and
-    ``grows``, whether it will reach a limit.
+    ``grows``, whether it will reach a limit; and for ``cadence`` ``recommended_restart_hours``,
+    ``longest_run_hours`` and ``span_hours``.
     """
     try:
         record = files.read_own_json(os.path.join(folder, NAME)) or {}

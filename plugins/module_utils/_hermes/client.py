@@ -157,9 +157,10 @@ def probe(
 
     ``version``, ``provider``, ``model`` (None if unknown); ``channels``, sorted; whether this
     version has ``managed_support``, and the ``managed_dir`` it uses; ``root``, the directory of its
-    sources; and by each dotted key of ``keys``: ``config`` (the value in effect, managed scope and
-    defaults included), ``reads`` (whether this version reads it) and ``live`` (whether it does so
-    without a restart).
+    sources, and ``changed``, when one of them last changed, in epoch seconds (None if unknown); and
+    by each dotted key of ``keys``: ``config`` (the value in effect, managed scope and defaults
+    included), ``reads`` (whether this version reads it) and ``live`` (whether it does so without a
+    restart).
     """
     keys = list(keys)
     answer = ask(gateway, {"do": "probe", "keys": keys}, managed_dir)
@@ -173,8 +174,11 @@ def probe(
         by_key[name] = found if isinstance(found, dict) else {}
     channels = answer.get("channels")
     named = map(_text, channels[:100]) if isinstance(channels, list) else []
+    changed = answer.get("changed")
     return dict(
         texts,
+        # Neither infinity nor what is no number is in it.
+        changed=changed if isinstance(changed, float) and 0 < changed < 1e12 else None,
         channels=sorted(name for name in named if name),
         managed_support=answer.get("managed_support") is True,
         config={key: by_key["config"].get(key) for key in keys},

@@ -48,8 +48,9 @@ def excluded(settings: dict[str, dict[str, Any]]) -> set[str]:
 
 def judges(options: dict[str, Any], settings: dict[str, dict[str, Any]]) -> bool:
     """Whether the history of a gateway has to be judged, as its restarts follow from that."""
-    every = [options.get(EVERY), *(entry.get("every") for entry in settings.values())]
-    return "auto" in every
+    # Times of the host take the place of its period.
+    host = None if options.get(checks.CALENDARS) else options.get(EVERY)
+    return "auto" in [host, *(entry.get("every") for entry in settings.values())]
 
 
 def at(name: str, key: str) -> str:

@@ -13,13 +13,11 @@ from typing import NamedTuple
 
 from .._host.display import HOUR, MB
 from . import stats
+from .cadences import CADENCES
 from .segments import WARM_UP_HOURS
 from .series import Series
 from .stats import TheilSen
 
-# The cadences that the calendar of systemd can express and an operator can remember: they divide a
-# day, or are days. A shorter one would not get past hermes_restart_timer_min_uptime.
-CADENCES = (3, 4, 6, 8, 12, 24, 48, 72, 168)
 # The sizes, in GB of RAM, in which small servers are sold.
 SERVERS_GB = (2, 4, 8, 16)
 # What the rest of a small server takes.

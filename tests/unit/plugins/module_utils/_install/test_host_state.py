@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
@@ -102,13 +103,59 @@ def test_process_counts_only_after_a_warning(facts, monkeypatch):
     assert changed(warned, facts(notes=["old"])) == ["the gateway hermes-gateway"]
 
 
-def test_recommendation_counts_only_if_asked(facts, monkeypatch):
-    """With hermes_restart_timer_every: auto, the run follows the measured leak, which changes by itself."""
+JUDGED = {
+    "verdict": "leak",
+    "recommended_restart_hours": 6.0,
+    "longest_run_hours": 30.0,
+    "span_hours": 200.0,
+}
+
+
+@pytest.fixture
+def judge(host, monkeypatch):
+    """judge(AGO, **CHANGED): the gateway has a history and a verdict that is so many seconds old.
+
+    A history that is judged anew asks for 3 h.
+    """
     monkeypatch.setattr(
-        memory_trend, "recommended_cadences", lambda names: dict.fromkeys(names, "6h")
+        memory_trend, "recommended_cadences", lambda names: dict.fromkeys(names, "3h")
     )
+
+    def store(ago=60, **changed):
+        folder = host / "state/hermes-gateway"
+        folder.mkdir(exist_ok=True)
+        (folder / "memory.csv").write_text("timestamp\n")
+        record = dict(JUDGED, judged=time.time() - ago, **changed)
+        (folder / "verdict.json").write_text(json.dumps(record))
+
+    return store
+
+
+def test_recommendation_counts_only_if_asked(facts, judge):
+    """With hermes_restart_timer_every: auto, the run follows the measured leak, which changes by itself."""
+    judge()
     assert "the recommended restarts" not in facts()
     assert facts(every="auto")["the recommended restarts"] == {"hermes-gateway": "6h"}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        # A day old; of a clock that was ahead; of a program that did not note it; broken.
+        {"ago": 90000},
+        {"ago": -60},
+        {"span_hours": None},
+        {"verdict": "nonsense"},
+    ],
+)
+def test_history_without_a_verdict_to_rely_on_is_judged(facts, judge, record):
+    judge(**record)
+    assert facts(every="auto")["the recommended restarts"] == {"hermes-gateway": "3h"}
+
+
+def test_gateway_without_a_history_is_not_judged(facts, judge):
+    """Its timer stays as it is: what there is of it is its journal, which takes long to read."""
+    assert facts(every="auto")["the recommended restarts"] == {"hermes-gateway": "12h"}
 
 
 @pytest.fixture

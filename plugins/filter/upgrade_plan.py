@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an upgrade of Hermes has to do with the gateways of a host, and what it has done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers
+
+_GATEWAY = {
+    "name": "text",
+    "unit": "text",
+    "user": "text",
+    "scope": "text",
+    "state": "text",
+    "version": "text",
+    "invocation_id": "text",
+    "down": "text",
+    "managed": "flag",
+    "outdated": "flag",
+    "pid": "number",
+}
+_UP = ("running", "degraded")
+# The ledger's codes of a gateway that did not come up, or crashed.
+_FAULTS = ("down", "not-up")
+
+
+def upgrade_plan(result: object, before: object = None) -> dict[str, Any]:
+    """What gateway_info said of a host, as the playbook upgrade.yml needs it.
+
+    ``result`` is what the module returned now, and ``before`` what it returned before the upgrade.
+    ``owners``: whose Hermes is upgraded; ``down``: why the upgrade must not begin; ``running``:
+    the names of the gateways that run; ``restart``: those that still run the old Hermes;
+    ``missing``: what is wrong with those that ran before and are not up; ``line``: all in a line.
+    """
+    try:
+        now = _gateways(result)
+        then = {one["name"]: one for one in (_gateways(before) if before else now)}
+    except _answers.NoAnswer as exc:
+        nothing: dict[str, Any] = {"owners": [], "running": [], "restart": [], "missing": []}
+        return dict(nothing, down=[str(exc)], line=str(exc))
+    running = [one for one in now if one["pid"] is not None]
+    return {
+        "owners": sorted({one["user"] for one in now if one["user"]}),
+        "down": ["%s: %s" % (one["name"], one["down"]) for one in now if one["fault"]],
+        "running": [one["name"] for one in running],
+        "restart": [one["name"] for one in running if _is_old(one, then.get(one["name"]))],
+        "missing": [why for one in then.values() for why in _missing(one, now)],
+        "line": "; ".join(_said(one, then.get(one["name"])) for one in now) or "no managed gateway",
+    }
+
+
+def _gateways(result: object) -> list[dict[str, Any]]:
+    """The managed gateways whose unit exists."""
+    found = []
+    for value in _answers.part(result, "gateways", list)[: _answers.MOST_GATEWAYS]:
+        one = _answers.typed(value, _GATEWAY)
+        if one["managed"] and one["name"] and one["state"] != "gone":
+            one["fault"] = bool(one["down"]) and _is_fault(value)
+            found.append(one)
+    return found
+
+
+def _is_fault(value: dict[str, Any]) -> bool:
+    """Whether a gateway that is down did not come up or crashed; someone may have stopped it."""
+    codes = [_answers.mapping(one).get("code") for one in _answers.sequence(value.get("alerts"))]
+    last = _answers.mapping(value.get("last_restart")).get("event")
+    return last == "failed" or any(code in _FAULTS for code in codes)
+
+
+def _is_old(one: dict[str, Any], before: dict[str, Any] | None) -> bool:
+    """Whether a gateway runs what was installed before the upgrade; if in doubt it does."""
+    if one["outdated"] is None:
+        return before is not None and one["invocation_id"] == before["invocation_id"]
+    return bool(one["outdated"])
+
+
+def _missing(before: dict[str, Any], now: list[dict[str, Any]]) -> list[str]:
+    """Why a gateway that ran ``before`` is not up."""
+    if before["pid"] is None:
+        return []
+    for one in now:
+        if one["name"] == before["name"]:
+            if one["pid"] is not None and one["state"] in _UP:
+                return []
+            return ["%s: %s" % (one["name"], one["down"] or "its state is %s" % one["state"])]
+    return ["%s: its unit is gone" % before["name"]]
+
+
+def _said(one: dict[str, Any], before: dict[str, Any] | None) -> str:
+    version, old = one["version"] or "?", (before or one)["version"] or "?"
+    change = version if version == old else "%s to %s" % (old, version)
+    return "%s of %s: Hermes %s, %s" % (one["name"], one["user"], change, one["state"])
+
+
+class FilterModule:
+    """The filters of the collection."""
+
+    def filters(self) -> dict[str, Callable]:
+        """By name."""
+        return {"upgrade_plan": upgrade_plan}
