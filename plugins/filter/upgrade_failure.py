@@ -10,6 +10,11 @@ from collections.abc import Callable
 from ansible_collections.hermes_ops.gateway.plugins.filter import upgrade_plan
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers
 
+_OLD = (
+    "%s still runs the old Hermes, as its restart was refused; that happens in the ten minutes"
+    " after another one"
+)
+
 
 def upgrade_failure(failed: object, before: object, now: object = None) -> str:
     """The sentences; ``failed`` is the result of the task that failed.
@@ -17,7 +22,8 @@ def upgrade_failure(failed: object, before: object, now: object = None) -> str:
     ``before`` and ``now`` are what gateway_info returned before the upgrade and at last.
     """
     plan = upgrade_plan.upgrade_plan(before)
-    missing = upgrade_plan.upgrade_plan(now, before)["missing"] if now else []
+    last = upgrade_plan.upgrade_plan(now, before) if now else {"missing": [], "restart": []}
+    missing = last["missing"] + [_OLD % name for name in last["restart"]]
     return (
         "the upgrade stops here: %s. Before it, there was %s. To go back, install that version"
         " again in the same way, and start the gateway if it is down; see docs/upgrade.md. Then, or"

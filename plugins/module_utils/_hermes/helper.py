@@ -168,7 +168,7 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         "managed_support": managed_scope is not None,
         "managed_dir": str(managed_dir) if managed_dir else None,
         "root": root,
-        "changed": max((os.lstat(one).st_ctime for one in source_paths(root)), default=None),
+        "changed": max((os.lstat(one).st_ctime for one in paths(root)), default=None),
         "channels": _channels(home),
         "provider": provider,
         "model": model,

@@ -127,3 +127,10 @@ def test_failure_of_the_command_has_its_last_line():
 def test_failure_to_come_up_in_time_names_the_gateway():
     now = answer(gateway(**DOWN))
     assert "stops here: hermes-gateway: failed." in upgrade_failure({"msg": "x"}, BEFORE, now)
+
+
+def test_restart_that_was_refused_is_named():
+    now = answer(gateway(outdated=True))
+    assert "stops here: hermes-gateway still runs the old Hermes" in upgrade_failure(
+        {"msg": "x"}, BEFORE, now
+    )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
@@ -286,3 +287,15 @@ def test_limit_that_counts_is_returned(host, monkeypatch):
     )
     memory = collect()[1][NAME]["memory"]
     assert (memory["cgroup_max_bytes"], memory["limit_bytes"]) == (None, 5 << 20)
+
+
+@pytest.mark.parametrize(("changed", "outdated"), [(-3600.0, False), (3600.0, True), (None, None)])
+def test_hermes_that_was_changed_after_the_start_is_outdated(host, monkeypatch, changed, outdated):
+    """``changed`` is in seconds from now on: the process has just started."""
+    probe = gateway_info.client.probe
+
+    def asked(gateway):
+        return dict(probe(gateway), changed=None if changed is None else time.time() + changed)
+
+    monkeypatch.setattr(gateway_info.client, "probe", asked)
+    assert collect()[1][NAME]["outdated"] is outdated
