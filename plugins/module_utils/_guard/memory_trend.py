@@ -23,6 +23,7 @@ from . import (
     managed,
     restart_calendar,
     sampling,
+    set_calendar,
     suspension,
     verdict_cache,
 )

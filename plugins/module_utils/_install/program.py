@@ -73,6 +73,7 @@ MODULES = (
     "_guard.restart",
     "_guard.restart_calendar",
     "_guard.sampling",
+    "_guard.set_calendar",
     "_guard.state_format",
     "_guard.status",
     "_guard.supervised",
