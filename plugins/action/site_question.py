@@ -12,9 +12,8 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _variables
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers, _variables
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # What decides on the files of a host, and on what is done there.
@@ -45,6 +44,29 @@ DIGEST = _digest()
 SPECS, DEFAULTS = _variables.SPECS, _variables.DEFAULTS
 
 
+OPTIONS = {
+    "full": {"type": "bool", "default": False},
+    "results": {"type": "list", "elements": "dict"},
+}
+
+
+def _ended(words: dict[str, Any]) -> dict[str, Any]:
+    """What the host is to remember of a run that has ended, by the ``results`` of its modules."""
+    if words["results"] is None:
+        return {}
+    notes = [note for one in words["results"] for note in one.get("notes", ())]
+    # guard returns gateways too, without their files.
+    gateways = [each for one in words["results"] for each in one.get("gateways", ())]
+    return {
+        "notes": sorted(set(notes)),
+        "hermes": [
+            {key: one[key] for key in ("name", "sources", "files")}
+            for one in gateways
+            if "files" in one
+        ],
+    }
+
+
 class ActionModule(ActionBase):
     """Validates the variables of all roles, and asks the host whether all is as they say.
 
@@ -52,24 +74,21 @@ class ActionModule(ActionBase):
     """
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(("full", "notes", "sources"))
+    _VALID_ARGS = frozenset(OPTIONS)
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The result: ``same``, and ``why`` not."""
         result = super().run(tmp, task_vars)
+        _checked, words = self.validate_argument_spec(OPTIONS)
         variables = task_vars or {}
-        asked = self._templar.template(
-            {name: variables.get(name, DEFAULTS.get(name)) for name in SPECS}
-        )
+        asked, unread = self._asked(variables)
         errors = ArgumentSpecValidator(SPECS).validate(asked).error_messages
         if errors:
             text = "Validation of arguments failed:\n%s" % "\n".join(errors)
             return dict(result, failed=True, msg=text)
-        ended = {
-            key: self._task.args[key] for key in ("notes", "sources") if key in self._task.args
-        }
+        ended = _ended(words)
         unknown = [] if ended else _variables.unknown(variables)
-        why = self._not_asked(variables, bool(ended))
+        why = unread or self._not_asked(variables, words)
         if why is not None:
             answer: dict[str, Any] = {"same": False, "why": why}
         else:
@@ -81,15 +100,33 @@ class ActionModule(ActionBase):
             answer["warnings"] = [*unknown, *answer.get("warnings", ())]
         return dict(result, changed=False, **answer)
 
-    def _not_asked(self, variables: dict[str, Any], ended: bool) -> str | None:
+    def _asked(self, variables: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+        """The variables of all roles, and why they are not all of them."""
+        asked, unread = {}, None
+        for name in SPECS:
+            try:
+                asked[name] = self._templar.template(variables.get(name, DEFAULTS.get(name)))
+            except AnsibleError as exc:
+                # It may be that of a role which does not run. One that runs says it.
+                unread = "%s cannot be read: %s" % (name, exc)
+        return asked, unread
+
+    def _not_asked(self, variables: dict[str, Any], words: dict[str, Any]) -> str | None:
         """Why the host is not asked, if it is not."""
-        tags = list(variables.get("ansible_run_tags") or []), variables.get("ansible_skip_tags")
-        if tags[0] != ["all"] or tags[1]:
+        if variables.get("ansible_run_tags") != ["all"] or variables.get("ansible_skip_tags"):
             return "only a part of the play is asked for, by tags"
-        if ended and self._task.check_mode:
-            return "nothing was changed in check mode"
-        if boolean(self._task.args.get("full", False)):
+        if words["full"]:
             return "a full run is asked for"
+        results = words["results"]
+        if results is None:
+            return None
+        if self._task.check_mode:
+            return "nothing was changed in check mode"
+        if not all(one.get("complete", True) for one in results):
+            return "not all could be done"
+        if any(one.get("notes") for one in results) and any(one.get("changed") for one in results):
+            # What this run warned of may have come to an end with it.
+            return "this run has changed something, and warned"
         return None
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +143,10 @@ class ActionModule(ActionBase):
             if answer["to"] != hashlib.sha256(text.encode()).hexdigest():
                 raise ValueError("to another question")
             if answer["same"] is True:
-                return {"same": True, "warnings": [str(one)[:1000] for one in answer["notes"]][:50]}
-            return {"same": False, "why": str(answer["why"])[:1000]}
+                return {
+                    "same": True,
+                    "warnings": [_answers.text(one, 1000) for one in answer["notes"][:50]],
+                }
+            return {"same": False, "why": _answers.text(answer["why"])}
         except (ValueError, TypeError, LookupError):
             return {"same": False, "why": NOBODY}

@@ -214,6 +214,18 @@ gateways:
       description: The directory of its Hermes's sources, null if it could not be asked.
       type: str
       sample: /opt/hermes/venv/lib/python3.11/site-packages
+    files:
+      description: What decides on the configuration that is in effect, the directory of the
+        managed scope included.
+      type: list
+      elements: str
+      sample: [/etc/hermes, /etc/hermes/config.yaml]
+complete:
+  description: Whether everything was done. A gateway that was left out, or a restart that was only
+    asked for, is tried again by the next run.
+  returned: always
+  type: bool
+  sample: true
 restarted:
   description: Names of the gateways whose restart was asked for.
   returned: always

@@ -15,7 +15,7 @@ description:
   - The host changes nothing for it, and no module is sent.
   - If there is no such program, if it is another one, or if it gives no answer that makes sense,
     the answer is no.
-  - With O(notes), the host keeps what was asked and its state now, for the next run.
+  - With O(results), the host keeps what was asked and its state now, for the next run.
 author:
   - Hermes Ops (@hermes-ops)
 options:
@@ -24,17 +24,14 @@ options:
       - Whether the answer is no without asking.
     type: bool
     default: false
-  notes:
+  results:
     description:
-      - The warnings of a run that has ended well. They are given again by each run that has nothing
-        to do.
+      - The results of the modules of all roles, from a run that has ended well. Their warnings are
+        given again by each run that has nothing to do.
+      - Nothing is kept if a module could not do everything, or if the run has both changed
+        something and warned.
     type: list
-    elements: str
-  sources:
-    description:
-      - The directory of the sources of each gateway's Hermes, by the gateway's name, as
-        M(hermes_ops.gateway.hermes_config) returns it. Required with O(notes).
-    type: dict
+    elements: dict
 notes:
   - Internal to this collection; use the playbook C(hermes_ops.gateway.site) instead.
   - The host is asked only in a run without C(--tags) and C(--skip-tags).

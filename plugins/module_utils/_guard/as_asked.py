@@ -5,8 +5,8 @@
 
 The question is a JSON object on standard input. ``asked`` is what is asked for, by name: the
 variables of the roles, and a digest of the collection. From a run that has ended well it also has
-``notes``, its warnings, and ``sources``, the directory of each gateway's Hermes: then the host is
-to remember what was asked and how it is now.
+``notes``, its warnings, and ``hermes``, what the module hermes_config returned of each gateway:
+then the host is to remember what was asked and how it is now.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 
 from .._host import files, guard_program, json_text
 from .._host.errors import GuardError
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_BYTES = 1 << 20
+# After so many days, more or less, the roles run in any case: what happened while the last of them
+# ran, or what no look at the host shows, is mended by then.
+_DAYS = 30
 
 
 def main() -> int:
-    """Answer the question on standard input; 1 if it is none."""
+    """Answer the question on standard input, also if it is none."""
     text = sys.stdin.read(MAX_BYTES)
     try:
         question = json_text.loads(text)
@@ -45,30 +49,35 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
     """``same`` and the warnings of the last run as ``notes``, or ``why`` it is not."""
     asked = question["asked"]
     if "notes" in question:
-        _remember(asked, question["notes"], question["sources"])
+        _remember(asked, question["notes"], question["hermes"])
         return {"same": True, "notes": []}
     record = files.read_json(_path(), {0, os.geteuid()}, MAX_BYTES)
     if record is None:
         return {"same": False, "why": "no run has ended well yet"}
+    if not 0 <= record["until"] - time.time() <= 2 * _DAYS * 86400:
+        return {"same": False, "why": "the last full run is too long ago"}
     why = _difference(record["asked"], _digests(asked, record["key"]))
     if why is None:
         why = _difference(
-            record["facts"], host_state.facts(asked, record["notes"], record["sources"])
+            record["facts"], host_state.facts(asked, record["notes"], record["hermes"])
         )
     if why is not None:
         return {"same": False, "why": why}
     return {"same": True, "notes": record["notes"]}
 
 
-def _remember(asked: dict[str, Any], notes: list[str], sources: dict[str, str]) -> None:
-    # A digest with a key: a short password is not found by trying, as no other file has the key.
-    key = os.urandom(32).hex()
+def _remember(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, Any]]) -> None:
+    # With a key, the digest of a password is not in any table, and two hosts have different ones.
+    key = os.urandom(32)
+    # Not the same day on all hosts.
+    days = _DAYS * (0.5 + key[0] / 256)
     record = {
-        "key": key,
-        "asked": _digests(asked, key),
-        "facts": host_state.facts(asked, notes, sources),
+        "key": key.hex(),
+        "asked": _digests(asked, key.hex()),
+        "facts": json.loads(json.dumps(host_state.facts(asked, notes, hermes))),
         "notes": notes,
-        "sources": sources,
+        "hermes": hermes,
+        "until": int(time.time() + days * 86400),
     }
     files.write_atomic(_path(), json.dumps(record, sort_keys=True), mode=0o600)
 

@@ -17,17 +17,22 @@ import stat
 import sys
 
 from .._hermes import discovery, source_files
-from .._host import files, guard_program, proc, reach, systemd, timers, unit_files
+from .._host import cgroup, command, files, guard_program, proc, reach, systemd, timers, unit_files
 from .._host.errors import FileError, GuardError
+from . import limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .._hermes.discovery import Gateway
+
 # The program with its compiled files takes half a MB.
 _MAX_BYTES = 4 << 20
 # Ten times as many as there are: a user may name any directory.
-_MOST_SOURCES = 10000
+_MOST_DIRECTORIES, _MOST_FILES = 1000, 1000
+_OF_HERMES = ("", *source_files.SOURCES)
+_OF_GATEWAYS = ("Environment", "MemoryMax", "MemoryHigh")
 # The last two: someone else may have put a file beside ours, or before it.
 _OF_UNITS = ("Id", "LoadState", "UnitFileState", "NeedDaemonReload", "FragmentPath", "DropInPaths")
 _CHECK = timers.WATCHDOG.replace(".timer", ".service")
@@ -35,37 +40,37 @@ _CHECK = timers.WATCHDOG.replace(".timer", ".service")
 _PSUTIL = "/usr/lib*/python3*/*-packages/psutil"
 
 
-def facts(asked: dict[str, Any], notes: list[str], sources: dict[str, str]) -> dict[str, Any]:
+def facts(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, Any]]) -> dict[str, Any]:
     """What is on this host, by a name for the operator; every value can be written as JSON.
 
-    ``asked`` are the variables of the roles, ``notes`` the warnings of the last run, and
-    ``sources`` the directory of each gateway's Hermes by the gateway's name. GuardError or OSError
-    if something cannot be looked at.
+    ``asked`` are the variables of the roles, ``notes`` the warnings of the last run, and ``hermes``
+    what the module hermes_config returned of each gateway: its name, ``files`` and ``sources``.
+    GuardError or OSError if something cannot be looked at.
     """
     # First, as it finds out which homes do not answer.
     survey = discovery.survey()
+    users = {one.name: one.user for one in survey.gateways}
+    _look_at(hermes, users)
     installed = _installed()
     found: dict[str, Any] = {
         "/usr/bin/python3": [sys.executable, sys.version],
         "the library psutil": bool(glob.glob(_PSUTIL)),
-        "the RAM": proc.host_memory()["total_bytes"],
+        "the RAM": [proc.host_memory()["total_bytes"], cgroup.limit("/")],
+        "the program of the notify command": _program(asked["hermes_watchdog_notify_command"]),
     }
     record = os.path.join(guard_program.STATE, guard_program.SESSION_RECORD)
     # A host's machine ID decides on the hours of its restarts.
     own = {record, "/etc/machine-id", *installed["files"], *_below(guard_program.FOLDER)}
-    for path in own.union((files.read_json(record, {0, os.geteuid()}) or {}).get("files", ())):
+    for path in own.union(*(one["files"] for one in hermes)):
         found[path] = _file(path)
-    found.update(_units(installed))
+    found.update(_units(installed, survey.gateways))
     for gateway in [one for kind in survey for one in kind]:
-        found["the gateway %s" % gateway.name] = [
-            *(gateway.scope, gateway.user, gateway.unit, gateway.home),
-            # A warning may be about a process that is too old.
-            *(gateway.python, gateway.problem, gateway.pid if notes else None),
-        ]
-    owners = {sources.get(one.name): one.user for one in survey.gateways}
-    reach.unanswered({root: user for root, user in owners.items() if root})
-    hermes = {root: _hermes(root) for root in set(sources.values())}
-    found.update({"the Hermes of %s" % name: hermes[root] for name, root in sources.items()})
+        found["the gateway %s" % gateway.name] = _gateway(gateway, bool(notes))
+    digests: dict[str, str] = {}
+    for one in hermes:
+        name, root = one["name"], one["sources"]
+        digests[root] = digests.get(root) or _hermes(root, name)
+        found["the Hermes of %s" % name] = digests[root]
     if _judges(asked):
         names = [one.name for one in survey.gateways if one.scope != "manual"]
         found["the recommended restarts"] = _recommended(names)
@@ -93,6 +98,41 @@ def _recommended(names: list[str]) -> dict[str, str | None]:
     return memory_trend.recommended_cadences(names)
 
 
+def _look_at(hermes: list[dict[str, Any]], users: dict[str, str]) -> None:
+    """Find out which of the places that users have named do not answer: see reach."""
+    places = {}
+    for one in hermes:
+        user = users.get(one["name"], "")
+        places.update({os.path.dirname(path): user for path in one["files"]})
+        if one["sources"]:
+            places.update({os.path.join(one["sources"], name): user for name in _OF_HERMES})
+    reach.unanswered(places)
+
+
+def _program(command_line: str | list[str]) -> bool | None:
+    """Whether the program of the notify command can be run; None without one."""
+    if not command_line:
+        return None
+    import shlex
+    import shutil
+
+    words = shlex.split(command_line) if isinstance(command_line, str) else command_line
+    return shutil.which(words[0], path=command.PATH) is not None
+
+
+def _gateway(gateway: Gateway, warned: bool) -> list[Any]:
+    """What the roles go by. ``warned``: also its process, as a warning may be about an old one."""
+    managed = None
+    if gateway.pid:
+        managed = proc.of_user(gateway.pid, gateway.uid, proc.environ) or {}
+        managed = managed.get("HERMES_MANAGED_DIR")
+    return [
+        *(gateway.scope, gateway.user, gateway.unit, gateway.home, gateway.python),
+        *(gateway.problem, managed, limits.cgroup_limit(gateway)),
+        gateway.pid if warned else None,
+    ]
+
+
 def _installed() -> dict[str, list[str]]:
     """The ``files`` and ``units`` that the roles have installed, by their manifests."""
     found: dict[str, list[str]] = {"files": [], "units": []}
@@ -115,11 +155,16 @@ def _file(path: str) -> list[Any] | None:
     """Type and permissions, owners, and a digest of content or target; None if it is gone."""
     if reach.is_silent(path):
         return ["its directory does not answer"]
+    content = b""
     try:
         info = os.lstat(path)
         if stat.S_ISLNK(info.st_mode):
             content = os.readlink(path).encode()
-        else:
+            if path.startswith(guard_program.FOLDER):
+                # The guard reads what it leads to.
+                with open(path, "rb") as handle:
+                    content += handle.read(_MAX_BYTES)
+        elif not stat.S_ISDIR(info.st_mode):
             content = files.read_bytes(path, None, _MAX_BYTES) or b""
     except FileNotFoundError:
         return None
@@ -129,15 +174,19 @@ def _file(path: str) -> list[Any] | None:
     return [info.st_mode, info.st_uid, info.st_gid, hashlib.sha256(content).hexdigest()]
 
 
-def _units(installed: dict[str, list[str]]) -> dict[str, list[Any]]:
-    """The state of each installed unit, and of each timer whether it fires."""
+def _units(installed: dict[str, list[str]], gateways: list[Gateway]) -> dict[str, list[Any]]:
+    """The state of each unit of ours, and of the system's units of gateways."""
     own = [path for path in installed["files"] if unit_files.scope(path) == "system"]
-    names = sorted({*map(unit_files.unit, own), *installed["units"]})
+    of_gateways = {one.unit for one in gateways if one.scope == "system" and one.unit}
+    names = sorted({*map(unit_files.unit, own), *installed["units"], *of_gateways})
+    wanted = [*_OF_UNITS, *_OF_GATEWAYS, *timers.OF_TIMERS, "Result"]
     found = {}
-    for block in systemd.Manager().show(names, [*_OF_UNITS, *timers.OF_TIMERS, "Result"]):
+    for block in systemd.Manager().show(names, wanted):
         name = block["Id"]
         state: list[Any] = [block.get(key) for key in _OF_UNITS]
-        if name.endswith(".timer"):
+        if name in of_gateways:
+            state += [block.get(key) for key in _OF_GATEWAYS]
+        elif name.endswith(".timer"):
             state += [block.get("ActiveState"), timers.has_next(block)]
         elif name == _CHECK:
             # A full run warns of a check that has failed.
@@ -146,17 +195,25 @@ def _units(installed: dict[str, list[str]]) -> dict[str, list[Any]]:
     return found
 
 
-def _hermes(root: str | None) -> str:
+def _hermes(root: str | None, name: str) -> str:
     """A digest of the state of all files that say what the Hermes at ``root`` reads.
 
-    To ask it takes 150 ms of CPU, and this two. GuardError if it could not be asked before, or if
-    its user has it where nothing answers.
+    Asking the Hermes of gateway ``name`` takes 150 ms of CPU, and this takes 2 ms. GuardError if it
+    could not be asked before, or cannot be looked at without a risk: its user names the directory.
     """
-    if root is None or reach.is_silent(root):
-        raise GuardError("the Hermes at %s does not answer" % root)
+    tops = [os.path.join(root or "", source) for source in _OF_HERMES]
+    if root is None or any(reach.is_silent(top) or os.path.islink(top) for top in tops):
+        raise GuardError("the Hermes of %s could not be asked" % name)
     found = hashlib.sha256()
-    for path in sorted(itertools.islice(source_files.paths(root), _MOST_SOURCES)):
-        info = os.lstat(path)
-        state = (path, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
-        found.update(repr(state).encode())
+    number = 0
+    # A directory changes if an editable install of another directory is added to it.
+    walk = itertools.chain([(root, [""])], source_files.directories(root))
+    for folder, names in sorted(itertools.islice(walk, _MOST_DIRECTORIES)):
+        for path in (os.path.join(folder, one) for one in sorted(names)[:_MOST_FILES]):
+            info = os.lstat(path)
+            state = (path, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+            found.update(repr(state).encode())
+            number += 1
+    if number < 2:
+        raise GuardError("the Hermes of %s has no source files" % name)
     return found.hexdigest()

@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 SOURCES = ("gateway", "agent", "hermes_cli", "tools", "run_agent.py", "cli.py")
 
 
-def paths(root: str) -> Iterator[str]:
-    """The files of the Hermes whose packages are in ``root``, in no order."""
+def directories(root: str) -> Iterator[tuple[str, list[str]]]:
+    """Each directory with source files of the Hermes whose packages are in ``root``, and these."""
     for source in SOURCES:
         place = os.path.join(root, source)
         if source.endswith(".py") and os.path.exists(place):
-            yield place
+            yield root, [source]
         for folder, _folders, names in os.walk(place):
-            yield from (os.path.join(folder, name) for name in names if name.endswith(".py"))
+            yield folder, [name for name in names if name.endswith(".py")]
+
+
+def paths(root: str) -> Iterator[str]:
+    """The source files, in no order."""
+    for folder, names in directories(root):
+        yield from (os.path.join(folder, name) for name in names)

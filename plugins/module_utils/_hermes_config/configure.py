@@ -58,12 +58,15 @@ def configure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     else:
         return dict(
             _result(Planned([], [], left_out), [], []),
+            complete=True,
             skipped_because="no Hermes gateway on this host",
         )
     planned.warnings.extend(left_out)
     planned.warnings.extend(record.warnings)
     result = _follow(planned, record, params["restart"], faults, check_mode)
     result["warnings"] = planned.warnings + faults.warnings
+    # What could not be done, or was only asked for, is tried again.
+    result["complete"] = not (faults.warnings or result["restarted"])
     return result
 
 
@@ -118,7 +121,7 @@ def _present(task: _Task, gateways: list[Gateway], faults: Faults) -> Planned:
                 installed.append(one)
     wanted = cache.resolved(task.wanted, installed, params, task.check_mode)
     planned = present(wanted, installed, params["scope"], record, faults)
-    planned.warnings.extend(of_root)
+    faults.warnings.extend(of_root)
     return planned
 
 
@@ -130,11 +133,15 @@ def _follow(
     if changed or record.changed():
         managed_file.check_writable(guard_program.STATE)
     needs: dict[str, bool] = {}
-    sources: dict[str, str | None] = {}
+    looked_at: dict[str, dict[str, Any]] = {}
     for plan in planned.plans:
         for one in plan.gateways:
             name = one.gateway.name
-            sources[name] = one.info["root"] if one.info else None
+            managed = one.managed_path
+            looked_at[name] = {
+                "sources": one.info["root"] if one.info else None,
+                "files": sorted({plan.path, managed, os.path.dirname(managed)}),
+            }
             needs[name] = restart_required(plan, one) or needs.get(name, False)
     late = sorted(name for name in needs if needs[name])
     if late and mode == "never":
@@ -144,8 +151,7 @@ def _follow(
     result = _result(planned, changed, restarts.to_ask_for(late, mode))
     result["restart_required"] = bool(late)
     result["gateways"] = [
-        {"name": name, "restart_required": needs[name], "sources": sources[name]}
-        for name in sorted(needs)
+        {"name": name, "restart_required": needs[name], **looked_at[name]} for name in sorted(needs)
     ]
     if not check_mode:
         _carry_out(planned.plans, record, faults)
