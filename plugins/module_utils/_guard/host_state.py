@@ -124,8 +124,8 @@ def _gateway(gateway: Gateway, warned: bool) -> list[Any]:
     """What the roles go by. ``warned``: also its process, as a warning may be about an old one."""
     managed = None
     if gateway.pid:
-        managed = proc.of_user(gateway.pid, gateway.uid, proc.environ) or {}
-        managed = managed.get("HERMES_MANAGED_DIR")
+        variables = proc.of_user(gateway.pid, gateway.uid, proc.environ) or {}
+        managed = variables.get("HERMES_MANAGED_DIR")
     return [
         *(gateway.scope, gateway.user, gateway.unit, gateway.home, gateway.python),
         *(gateway.problem, managed, limits.cgroup_limit(gateway)),

@@ -114,7 +114,7 @@ def test_wrong_variable_is_refused_before_anything_is_sent(question, variables, 
         ({"ansible_run_tags": ["all", "memory_limit"]}, {}),
         ({"ansible_skip_tags": ["session"]}, {}),
         ({}, {"full": "yes"}),
-        ({"ansible_run_tags": ["watchdog"]}, {"notes": [], "sources": {}}),
+        ({"ansible_run_tags": ["watchdog"]}, {"results": []}),
     ],
 )
 def test_host_is_not_asked(question, variables, words):
@@ -123,13 +123,49 @@ def test_host_is_not_asked(question, variables, words):
     assert (result["same"], sent) == (False, []) and result["why"]
 
 
+GATEWAY = {"name": "hermes-gateway", "sources": "/opt/h", "files": ["/etc/hermes"]}
+ENDED = [
+    {"changed": False, "notes": ["b", "a"], "gateways": [{"name": "hermes-gateway"}]},
+    {"changed": False, "notes": ["a"]},
+    {"changed": False, "complete": True, "gateways": [dict(GATEWAY, restart_required=False)]},
+    {},
+]
+
+
 def test_end_of_a_run(question):
     """The host is to remember the question, with the warnings of the run; after a dry run there is nothing to remember."""
-    ended = {"notes": ["a"], "sources": {"hermes-gateway": "/opt/h"}}
-    sent = question(**ended)[1][0]
-    assert {key: sent[key] for key in ended} == ended and sent["asked"]["collection"]
-    assert question(check=True, **ended)[1] == []
+    sent = question(results=ENDED)[1][0]
+    assert (sent["notes"], sent["hermes"]) == (["a", "b"], [GATEWAY]) and sent["asked"][
+        "collection"
+    ]
+    assert question(check=True, results=ENDED)[1] == []
     assert list(question(check=True)[1][0]) == ["asked"]
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [{"changed": False, "complete": False}],
+        [{"changed": True}, {"changed": False, "notes": ["its unit is gone"]}],
+    ],
+)
+def test_run_that_must_not_be_remembered(question, results):
+    """A gateway that was left out is tried again; what a run warned of while it changed something may have ended with it."""
+    result, sent = question(results=results)
+    assert (result["same"], sent) == (False, []) and "warnings" not in result
+
+
+def test_variable_that_cannot_be_read(question):
+    """It may be that of a role which does not run: the host is not asked, and the role that needs it says it."""
+    result, sent = question({"hermes_allocator_library": trust_as_template("{{ nothere }}")})
+    assert (result["same"], result.get("failed"), sent) == (False, None, [])
+    assert result["why"].startswith("hermes_allocator_library cannot be read: ")
+
+
+def test_wrong_word_for_a_full_run(question):
+    """A clear error, not a traceback."""
+    with pytest.raises(AnsibleError, match="full"):
+        question(full="banana")
 
 
 def test_warnings_of_the_last_run_are_given_again(question):
@@ -138,6 +174,9 @@ def test_warnings_of_the_last_run_are_given_again(question):
     result, _sent = question(host=lambda text: told(text, same=True, notes=notes))
     assert result["warnings"][0] == notes[0]
     assert len(result["warnings"]) == 50 and max(map(len, result["warnings"])) == 1000
+    notes = ["\x1b[31mred\nnew line"]
+    result, _sent = question(host=lambda text: told(text, same=True, notes=notes))
+    assert result["warnings"] == ["[31mred new line"]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +212,7 @@ def test_variable_with_a_typo_is_told_in_every_run(question):
 
 def test_run_that_the_host_does_not_remember(question):
     """Then the next run is a full one, which an operator with many hosts wants to know; a host without a gateway has no program."""
-    ended = {"notes": [], "sources": {}}
+    ended = {"results": []}
     result, _sent = question(
         host=lambda text: told(text, same=False, why="the disk is full"), **ended
     )

@@ -22,6 +22,9 @@ ASKED = {
 }
 
 
+HERMES = [{"name": "hermes-gateway", "sources": "/opt/h", "files": []}]
+
+
 @pytest.fixture
 def ask(tmp_path, monkeypatch, capsys):
     """ask(QUESTION): the answer of a host whose state is in ask.facts."""
@@ -29,8 +32,8 @@ def ask(tmp_path, monkeypatch, capsys):
     facts = {"the unit x": ["loaded"], "the RAM": 1}
     calls = []
 
-    def look(asked, notes, sources):
-        calls.append((notes, sources))
+    def look(asked, notes, hermes):
+        calls.append((notes, hermes))
         return dict(facts)
 
     monkeypatch.setattr(host_state, "facts", look)
@@ -49,9 +52,7 @@ def ask(tmp_path, monkeypatch, capsys):
 
 def question(notes=None, **changed):
     asked = {"asked": dict(ASKED, **changed)}
-    return (
-        asked if notes is None else dict(asked, notes=notes, sources={"hermes-gateway": "/opt/h"})
-    )
+    return asked if notes is None else dict(asked, notes=notes, hermes=HERMES)
 
 
 def test_no_run_has_ended_well(ask):
@@ -66,7 +67,7 @@ def test_same_with_the_warnings_of_the_last_run(ask):
     assert ask(question()) == {"same": True, "notes": ["look at this"]}
     before = ask.record.read_bytes()
     assert ask(question())["same"] is True
-    assert ask.calls[-1] == (["look at this"], {"hermes-gateway": "/opt/h"})
+    assert ask.calls[-1] == (["look at this"], HERMES)
     assert ask.record.read_bytes() == before
 
 
@@ -140,3 +141,12 @@ def test_look_that_fails(ask, monkeypatch):
 
     monkeypatch.setattr(host_state, "facts", broken)
     assert ask(question())["why"] == "it cannot be told: [Errno 13] Permission denied: '/etc/x'"
+
+
+@pytest.mark.parametrize("days, same", [(14, True), (46, False), (-1, True), (-400, False)])
+def test_full_run_from_time_to_time(ask, monkeypatch, days, same):
+    """What no look at a host shows is mended within weeks; a clock that has gone far back says nothing."""
+    ask(question(notes=[]))
+    now = as_asked.time.time()
+    monkeypatch.setattr(as_asked.time, "time", lambda: now + days * 86400)
+    assert ask(question())["same"] is same

@@ -26,8 +26,15 @@ def test_restart_is_required_for_what_is_read_at_the_start_only(host):
     done = host.run(settings={"agent.max_turns": 5})
     assert planned["restart_required"] and done["restart_required"]
     [sources] = glob.glob(os.path.join(host.root, "hermes-0.19.0/lib/*/site-packages"))
-    wanted = {"name": "hermes-gateway", "restart_required": True, "sources": sources}
+    folder = os.path.join(host.root, "etc/hermes")
+    wanted = {
+        "name": "hermes-gateway",
+        "restart_required": True,
+        "sources": sources,
+        "files": [folder, folder + "/config.yaml"],
+    }
     assert planned["gateways"] == done["gateways"] == [wanted]
+    assert done["complete"] is True
     assert "hermes-gateway" in host.run(settings={"agent.max_turns": 5})["warnings"][0]
     one.start_time = time.time() + 5
     assert not host.run(settings={"agent.max_turns": 5})["restart_required"]

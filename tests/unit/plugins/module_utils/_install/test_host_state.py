@@ -28,9 +28,14 @@ def facts(host, guard, timer, monkeypatch):
     base.apply(guard())
     guard_component.apply(timer())
 
-    def look(every="12h", notes=(), sources=None):
-        asked = {"hermes_restart_timer_every": every, "hermes_restart_timer_at": []}
-        return host_state.facts(asked, list(notes), sources or {})
+    def look(every="12h", notes=(), hermes=None, **variables):
+        asked = {
+            "hermes_restart_timer_every": every,
+            "hermes_restart_timer_at": [],
+            "hermes_watchdog_notify_command": "",
+            **variables,
+        }
+        return host_state.facts(asked, list(notes), hermes or [])
 
     return look
 
@@ -158,6 +163,12 @@ def test_gateway_without_a_history_is_not_judged(facts, judge):
     assert facts(every="auto")["the recommended restarts"] == {"hermes-gateway": "12h"}
 
 
+def of(root, *paths):
+    """What hermes_config returns of the gateway, whose Hermes is at ``root`` and is configured in ``paths``."""
+    root = None if root is None else str(root)
+    return [{"name": "hermes-gateway", "sources": root, "files": [str(path) for path in paths]}]
+
+
 @pytest.fixture
 def hermes(tmp_path):
     """The sources of a Hermes: its directory."""
@@ -180,33 +191,30 @@ def hermes(tmp_path):
 )
 def test_hermes_of_a_gateway(facts, hermes, change):
     """Any of its sources, however deep: an upgrade replaces them, and the full run asks that Hermes anew what it reads."""
-    before = facts(sources={"hermes-gateway": str(hermes)})
-    assert facts(sources={"hermes-gateway": str(hermes)}) == before
-    (hermes / "__pycache__").mkdir()
-    assert facts(sources={"hermes-gateway": str(hermes)}) == before
+    before = facts(hermes=of(hermes))
+    assert facts(hermes=of(hermes)) == before
+    (hermes / "tools/__pycache__").mkdir()
+    assert facts(hermes=of(hermes)) == before
     change(hermes)
-    now = facts(sources={"hermes-gateway": str(hermes)})
+    now = facts(hermes=of(hermes))
     assert changed(before, now) == ["the Hermes of hermes-gateway"]
 
 
 def test_hermes_that_could_not_be_asked(facts, hermes, monkeypatch):
     """It may be possible now, which nothing but the full run finds out; and root does not look where nothing answers."""
     with pytest.raises(GuardError):
-        facts(sources={"hermes-gateway": None})
+        facts(hermes=of(None))
     silent = host_state.reach._silent
     monkeypatch.setattr(host_state.reach, "_silent", {*silent, str(hermes)})
     with pytest.raises(GuardError):
-        facts(sources={"hermes-gateway": str(hermes)})
+        facts(hermes=of(hermes))
 
 
-def test_home_that_is_no_file(facts, host, tmp_path):
+def test_home_that_is_no_file(facts, hermes, tmp_path):
     """What was set in a home is a part of the state, whatever its user makes of it."""
     config = tmp_path / "home/config.yaml"
     config.write_text("a: 1\n")
-    (host / "state" / guard_program.SESSION_RECORD).write_text(
-        json.dumps({"files": {str(config): {}}})
-    )
-    before = facts()
+    before = facts(hermes=of(hermes, config))
     for change in (
         lambda: config.write_text("a: 2\n"),
         config.unlink,
@@ -214,6 +222,69 @@ def test_home_that_is_no_file(facts, host, tmp_path):
         lambda: (config.rmdir(), config.symlink_to("/etc/shadow")),
     ):
         change()
-        now = facts()
+        now = facts(hermes=of(hermes, config))
         assert changed(before, now) == [str(config)]
         before = now
+
+
+def test_managed_directory(facts, hermes, tmp_path):
+    """Its permissions, and a file in it that nobody of us wrote: the full run refuses the one, and warns of the other."""
+    folder = tmp_path / "managed"
+    folder.mkdir()
+    look = lambda: facts(hermes=of(hermes, folder, folder / "config.yaml"))  # noqa: E731
+    before = look()
+    folder.chmod(0o777)
+    assert changed(before, look()) == [str(folder)]
+    folder.chmod(0o755)
+    (folder / "config.yaml").write_text("a: 1\n")
+    assert str(folder / "config.yaml") in changed(before, look())
+
+
+@pytest.mark.parametrize("name", ["tools", "gateway"])
+def test_user_who_leads_root_elsewhere(facts, hermes, tmp_path, name):
+    """A link in the place of a directory of sources: root does not follow it, and the full run asks as its owner."""
+    before = facts(hermes=of(hermes))
+    assert before
+    (hermes / name).rename(tmp_path / "moved")
+    (hermes / name).symlink_to("/")
+    with pytest.raises(GuardError):
+        facts(hermes=of(hermes))
+
+
+def test_hermes_without_sources(facts, tmp_path):
+    """Nothing that can change says nothing."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(GuardError):
+        facts(hermes=of(tmp_path / "empty"))
+
+
+def test_program_of_the_notify_command(facts, tmp_path):
+    """A program that was removed: the full run refuses it, since no alarm would arrive."""
+    program = tmp_path / "notify"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    for command in ("%s --token x" % program, [str(program), "--token", "x"]):
+        before = facts(hermes_watchdog_notify_command=command)
+        program.chmod(0o644)
+        now = facts(hermes_watchdog_notify_command=command)
+        program.chmod(0o755)
+        assert changed(before, now) == ["the program of the notify command"]
+    assert "x" not in json.dumps(before["the program of the notify command"])
+
+
+def test_limits_of_a_gateway(facts, monkeypatch):
+    """A drop-in of someone else's, or the container's limit: the budget of cached chats and the threshold go by them."""
+    before = facts()
+    limit = host_state.cgroup.Limit(1 << 20, "MemoryMax")
+    monkeypatch.setattr(host_state.cgroup, "limit", lambda _group: limit)
+    assert changed(before, facts()) == ["the RAM", "the gateway hermes-gateway"]
+
+
+def test_file_behind_a_link_of_the_guards_configuration(facts, host, tmp_path):
+    """The guard follows it."""
+    (tmp_path / "mine.conf").write_text("[DEFAULT]\n")
+    link = host / "etc/guard.conf.d/zz-local.conf"
+    link.symlink_to(tmp_path / "mine.conf")
+    before = facts()
+    (tmp_path / "mine.conf").write_text("[DEFAULT]\nthreshold = 1G\n")
+    assert changed(before, facts()) == [str(link)]
