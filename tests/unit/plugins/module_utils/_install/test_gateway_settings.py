@@ -166,7 +166,7 @@ def test_excluded_gateway_is_in_nothing_and_doctor_is_content(three, guard, chan
     assert {name: one["excluded"] for name, one in found.items()} == {A: False, B: True, C: False}
     bundle = gateway_evidence.bundle("/nowhere", [], True)
     assert bundle["changed"] is True
-    gateways = [one for one in gateway_evidence.discovery.find_named([])]
+    gateways = gateway_evidence.discovery.find_named([])
     assert [one.name for one in config.not_excluded(gateways, [])] == [A, C]
     # Unless it is asked for by its name.
     assert [one.name for one in config.not_excluded(gateways, [B])] == [A, B, C]
