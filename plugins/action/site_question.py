@@ -113,7 +113,8 @@ class ActionModule(ActionBase):
 
     def _not_asked(self, variables: dict[str, Any], words: dict[str, Any]) -> str | None:
         """Why the host is not asked, if it is not."""
-        if variables.get("ansible_run_tags") != ["all"] or variables.get("ansible_skip_tags"):
+        tags = list(variables.get("ansible_run_tags") or ())
+        if tags != ["all"] or variables.get("ansible_skip_tags"):
             return "only a part of the play is asked for, by tags"
         if words["full"]:
             return "a full run is asked for"

@@ -25,7 +25,7 @@ except ImportError:
     # Before ansible-core 2.19 every text is one.
     trust_as_template = str
 
-WHOLE = {"ansible_run_tags": ["all"], "ansible_skip_tags": []}
+WHOLE = {"ansible_run_tags": ("all",), "ansible_skip_tags": ()}
 
 
 def told(text, **answer):
