@@ -117,7 +117,7 @@ CASES = {
     ),
     "the record is damaged": (
         KEEP.format(RECORD) + "echo '{}' > " + RECORD,
-        "it cannot be told: 'asked'",
+        "it cannot be told: 'until'",
         BACK.format(RECORD),
     ),
     "the record is gone": (
