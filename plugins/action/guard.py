@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _variables
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _role_action, _variables
 
 
-class ActionModule(ActionBase):
-    """The module with the same name, and warnings."""
+class ActionModule(_role_action.RoleAction):
+    """The module with the same name, the fact, and warnings."""
+
+    component = "guard"
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The result of the module."""
         result = super().run(tmp, task_vars)
-        result.update(self._execute_module(task_vars=task_vars))
         warnings = _variables.unknown(task_vars or {})
         if warnings:
             result["warnings"] = [*result.get("warnings", ()), *warnings]

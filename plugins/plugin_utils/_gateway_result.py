@@ -5,16 +5,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers
 
+NAME = "hermes_gateway_result"
 _MOST = _answers.MOST_GATEWAYS
 
 
-def gateway_result(before: object, component: str, result: object, guard: object) -> dict[str, Any]:
-    """The fact ``before``, and what ``component`` and the guard have done as their results say."""
+def so_far(variables: dict[str, Any]) -> dict[str, Any]:
+    """The fact as the roles of this run have left it, in the ``variables`` of a task.
+
+    With a persistent cache, a fact may be from an earlier run. A registered result never is.
+    """
+    registered = (
+        value
+        for key, value in variables.items()
+        if key.startswith("_hermes_") and key.endswith("_result")
+    )
+    for one in registered:
+        if NAME in _answers.mapping(_answers.mapping(one).get("ansible_facts")):
+            return _answers.mapping(_answers.mapping(variables.get("ansible_facts")).get(NAME))
+    return {}
+
+
+def merged(before: object, component: str, result: object, guard: object) -> dict[str, Any]:
+    """The fact ``before``, and what ``component`` and the guard have done as their results say.
+
+    The host may have set the fact itself, so it is cleaned too.
+    """
     fact, own, base = (_answers.mapping(one) for one in (before, result, guard))
     changed = set(_answers.texts(fact.get("changed"), _MOST))
     # A role that runs again and finds all done has not undone what it did before.
@@ -23,9 +42,10 @@ def gateway_result(before: object, component: str, result: object, guard: object
     )
     needed = set(_answers.texts(fact.get("restart_needed"), _MOST))
     needed.update(_answers.texts(own.get("restart_needed"), _MOST))
-    elapse = dict(_answers.mapping(fact.get("next_elapse")))
-    for unit, moment in list(_answers.mapping(own.get("next_elapse")).items())[:_MOST]:
-        elapse[_answers.text(unit, 300)] = _answers.moment(moment)
+    elapse = {}
+    for timers in (_answers.mapping(one.get("next_elapse")) for one in (fact, own)):
+        for unit, moment in list(timers.items())[:_MOST]:
+            elapse[_answers.text(unit, 300)] = _answers.moment(moment)
     names = [_name(one) for one in _answers.sequence(base.get("gateways"))[:_MOST]]
     of_session = _answers.sequence(own.get("gateways"))[:_MOST]
     needed.update(
@@ -43,11 +63,3 @@ def gateway_result(before: object, component: str, result: object, guard: object
 
 def _name(gateway: object) -> str:
     return _answers.text(_answers.mapping(gateway).get("name"), 300)
-
-
-class FilterModule:
-    """The filters of the collection."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """By name."""
-        return {"gateway_result": gateway_result}

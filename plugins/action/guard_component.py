@@ -1,0 +1,12 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the module guard_component, and sets the fact hermes_gateway_result."""
+
+from __future__ import annotations
+
+from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _role_action
+
+
+class ActionModule(_role_action.RoleAction):
+    """The module with the same name, and the fact. The option component names the component."""
