@@ -54,11 +54,12 @@ def test_a_hostile_python_gets_nowhere(host):
     with open(answers, "w", encoding="utf-8") as stream:
         stream.write(
             '{"version": "\\u001b[31m9", "channels": ["b", 1, "a"], "config": {"x": 1},'
-            ' "reads": {"a": 1}, "live": {"a": true}}'
+            ' "reads": {"a": 1}, "live": {"a": true}, "changed": 1e300}'
         )
     owned = SimpleNamespace(python=evil, home="/", user=host.user.pw_name)
     assert client.probe(owned, ["a"]) == {
         "version": "[31m9",
+        "changed": None,
         "provider": None,
         "model": None,
         "managed_dir": None,
