@@ -69,9 +69,11 @@ def of_gateways(every: list[config.Settings], points: int = 0) -> dict[str, dict
     With up to ``points`` of its history for a chart.
     """
     now = managed.refresh(every)
-    return {
+    verdicts = {
         settings.name: _one_or_why(settings, now.get(settings.name), points) for settings in every
     }
+    set_calendar.compare(every, verdicts)
+    return verdicts
 
 
 def growth(settings: config.Settings, limit_bytes: int) -> dict[str, Any]:
