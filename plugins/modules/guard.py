@@ -205,6 +205,11 @@ package_manager:
   returned: success
   type: str
   sample: apt
+first:
+  description: Whether nothing was installed before, so that no gateway has a history yet.
+  returned: success
+  type: bool
+  sample: false
 psutil:
   description:
     - Whether the Python library psutil, which M(hermes_ops.gateway.gateway_info) needs, is on the

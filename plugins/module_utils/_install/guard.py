@@ -58,10 +58,10 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         above = threshold.check_thresholds(options, settings, gateways)
     desired = _desired(parameters["files"], chosen)
     plan = change.plan(manifest.BASE, desired, options, check_mode)
+    is_first = bool(gateways) and not os.path.exists(manifest.path(manifest.BASE))
     if parameters["state"] == "absent":
         result = _remove(plan, bool(parameters.get("keep_history")), check_mode)
     else:
-        is_first = bool(gateways) and not os.path.exists(manifest.path(manifest.BASE))
         result = change.carry_out(plan, check_mode)
         if is_first and not check_mode:
             packages.remember(checks.missing_by_name())
@@ -83,6 +83,7 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             for gateway in gateways
         ],
         excluded=chosen.excluded,
+        first=is_first,
         asked=one_truth.asked(parameters),
         memory=proc.host_memory(),
         seed=_seed(),
