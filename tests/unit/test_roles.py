@@ -132,6 +132,7 @@ HOSTS = {
     "unjudged": ([{"name": "x"}], AUTO),
     "judged": ([gateway(recommended_every=None)], AUTO),
     "threshold": ([gateway()], dict(AUTO, _hermes_watchdog_result={"changed": True})),
+    "first": ([gateway()], dict(AUTO, _hermes_watchdog_result={"changed": True})),
 }
 
 
@@ -178,7 +179,8 @@ def folder(tmp_path_factory, import_root):
     hosts = {}
     for name, (gateways, variables) in HOSTS.items():
         memory = {"total_bytes": 1 << 30, "swap_total_bytes": 0, "available_bytes": 0}
-        answer = json.dumps({"gateways": gateways, "memory": memory, "seed": SEEDS.get(name, name)})
+        answer = {"gateways": gateways, "memory": memory, "seed": SEEDS.get(name, name)}
+        answer = json.dumps(dict(answer, first=name == "first"))
         (root / (name + ".answer")).write_text(answer)
         hosts[name] = dict(values, **variables)
     (root / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
@@ -199,7 +201,7 @@ def folder(tmp_path_factory, import_root):
                     "dest": str(root) + "/{{ inventory_hostname }}.json",
                 },
                 "vars": {"found": found},
-                "when": "inventory_hostname not in ['unjudged', 'judged', 'threshold', 'one-auto']",
+                "when": "inventory_hostname not in ['unjudged', 'judged', 'threshold', 'first', 'one-auto']",
             },
             {
                 "keep": {
@@ -464,6 +466,8 @@ def test_hour_of_a_host_is_the_same_by_any_name_in_an_inventory(found):
         ("unjudged", True),
         ("judged", False),
         ("threshold", True),
+        # Nothing was installed before, so there is no history.
+        ("first", False),
     ],
 )
 def test_when_the_history_is_judged_again(folder, host, again):
