@@ -231,7 +231,10 @@ def test_managed_directory(facts, hermes, tmp_path):
     """Its permissions, and a file in it that nobody of us wrote: the full run refuses the one, and warns of the other."""
     folder = tmp_path / "managed"
     folder.mkdir()
-    look = lambda: facts(hermes=of(hermes, folder, folder / "config.yaml"))  # noqa: E731
+
+    def look():
+        return facts(hermes=of(hermes, folder, folder / "config.yaml"))
+
     before = look()
     folder.chmod(0o777)
     assert changed(before, look()) == [str(folder)]
