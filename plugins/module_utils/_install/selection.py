@@ -59,7 +59,8 @@ def select(names: list[str], settings: dict[str, dict[str, Any]] | None = None) 
     if names:
         excluded.update(name for name in manageable if name not in names)
     stay = [one for one in stay if one.gateway.name not in excluded]
-    faults = [clashes[name] for name in sorted(clashes) if name not in excluded]
+    counts = names or clashes
+    faults = [clashes[one] for one in sorted(clashes) if one in counts and one not in excluded]
     _check_names(names, survey, manageable)
     chosen, remarks = _usable([units[one] for one in units if one not in excluded], known)
     if names:

@@ -78,6 +78,13 @@ def test_name_that_the_guard_uses_itself(host, guard, systemd, tmp_path, name):
         backend.apply(guard(gateways=[name]))
 
 
+def test_name_that_nobody_asked_for_is_no_fault(host, guard, systemd, tmp_path):
+    """The operator names the gateways to guard: one with a name that is taken is none of them, and the run goes on."""
+    systemd.add_gateway(tmp_path / "other", unit="code.service", start=False)
+    assert backend.apply(guard(gateways=["hermes-gateway"]))["faults"] == []
+    assert len(backend.apply(guard())["faults"]) == 1
+
+
 def test_names_in_the_state_directory_are_taken(host, guard):
     """Whoever adds one adds it to TAKEN."""
     backend.apply(guard())
