@@ -13,13 +13,14 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import guard_program
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers, _variables
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # What decides on the files of a host, and on what is done there.
 SOURCES = ("plugins", "roles", "playbooks/site.yml", "galaxy.yml", "MANIFEST.json")
 # An older program knows no such command; what hangs or prints without an end is cut off.
-COMMAND = "timeout -k 5 30 /usr/local/bin/hermes-guard as-asked 2>/dev/null | head -c 100000"
+COMMAND = "timeout -k 5 30 %s as-asked 2>/dev/null | head -c 100000" % guard_program.PROGRAM
 NOBODY = "no program on the host that can answer"
 
 

@@ -40,6 +40,7 @@ mkdir -p "/run/systemd/system/$unit.d"
 # shellcheck disable=SC2016 # systemd expands it
 printf '[Service]\nRestart=no\nExecStartPost=/bin/sleep 2\nExecStartPost=/bin/kill -SEGV $MAINPID\n' >"/run/systemd/system/$unit.d/ends.conf"
 systemctl daemon-reload
+# This start fails: what the guard says of that is looked at.
 systemctl restart "$unit" || true
 for _ in {1..30}; do
   if systemctl is-failed -q "$unit"; then break; fi

@@ -14,6 +14,7 @@ from . import history, restart_calendar, verdict_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 # The period between restarts until there is a verdict, and for a gateway that nobody watches.
@@ -23,6 +24,16 @@ USUAL_CADENCE = "12h"
 LEAST_RUN_HOURS = 24
 LEAST_SPAN_HOURS = 168
 INSUFFICIENT = "insufficient"
+
+
+def is_asked(every: object, at: object, settings: Mapping[str, Any]) -> bool:
+    """Whether the restarts of a gateway follow from its history.
+
+    ``every`` and ``at`` are the host's period and times, and ``settings`` those of single gateways
+    by name. Times of the host take the place of its period.
+    """
+    own = [entry.get("every") for entry in settings.values() if isinstance(entry, dict)]
+    return "auto" in [None if at else every, *own]
 
 
 def followed(verdict: dict[str, Any] | None, installed: float | None) -> str | None:

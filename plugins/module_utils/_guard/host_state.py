@@ -19,7 +19,7 @@ import sys
 from .._hermes import discovery, source_files
 from .._host import cgroup, command, files, guard_program, proc, reach, systemd, timers, unit_files
 from .._host.errors import FileError, GuardError
-from . import limits
+from . import cadence, limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,23 +71,14 @@ def facts(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, Any]])
         name, root = one["name"], one["sources"]
         digests[root] = digests.get(root) or _hermes(root, name)
         found["the Hermes of %s" % name] = digests[root]
-    if _judges(asked):
+    every, at = asked["hermes_restart_timer_every"], asked["hermes_restart_timer_at"]
+    if cadence.is_asked(every, at, asked.get("hermes_gateways") or {}):
         names = [one.name for one in survey.gateways if one.scope != "manual"]
         found["the recommended restarts"] = _recommended(names)
     return found
 
 
-def _judges(asked: dict[str, Any]) -> bool:
-    """Whether the restarts of a gateway follow from its history."""
-    if asked["hermes_restart_timer_every"] == "auto" and not asked["hermes_restart_timer_at"]:
-        return True
-    own = (asked.get("hermes_gateways") or {}).values()
-    return any(isinstance(entry, dict) and entry.get("every") == "auto" for entry in own)
-
-
 def _recommended(names: list[str]) -> dict[str, str | None]:
-    from . import cadence
-
     folders = {name: os.path.join(guard_program.STATE, name) for name in names}
     known = cadence.known(folders)
     if known is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from .._guard import cadence
 from .._host.errors import SettingError
 from . import checks
 
@@ -48,9 +49,7 @@ def excluded(settings: dict[str, dict[str, Any]]) -> set[str]:
 
 def judges(options: dict[str, Any], settings: dict[str, dict[str, Any]]) -> bool:
     """Whether the history of a gateway has to be judged, as its restarts follow from that."""
-    # Times of the host take the place of its period.
-    host = None if options.get(checks.CALENDARS) else options.get(EVERY)
-    return "auto" in [host, *(entry.get("every") for entry in settings.values())]
+    return cadence.is_asked(options.get(EVERY), options.get(checks.CALENDARS), settings)
 
 
 def at(name: str, key: str) -> str:
