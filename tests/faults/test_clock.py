@@ -31,12 +31,12 @@ def test_clock(alpha):
     # A day ago by the clock. The life of the process goes by the clock of the boot, which nobody sets.
     alpha.run("python3", "-c", MOVE, "-86400")
     alpha.run("systemctl", "start", WATCHDOG)
-    assert alpha.ledger()[-1]["code"] == "young"
+    assert alpha.ledger("refused")[-1]["code"] == "young"
     # In an hour by the clock, which was set back after the restart.
     alpha.configure(threshold="40M", breaches="1 of 1", cooldown="10min")
     alpha.run("python3", "-c", MOVE, "90000")
     alpha.run("systemctl", "start", WATCHDOG)
-    assert alpha.ledger()[-1]["code"] == "cooldown"
+    assert alpha.ledger("refused")[-1]["code"] == "cooldown"
     assert alpha.starts() == 1
     assert int(alpha.sh("wc -l < %s/memory.csv" % STATE)) == int(samples) + 2
     # Nothing of the test may lie in the future of the next one.

@@ -69,7 +69,8 @@ def find(gateways: list[Gateway], hours: float, now: float | None = None) -> dic
             "in_window": sum(rise.kills for rise in counted.rises),
         }
         counter.add(kills, counted.rises, gateway)
-    kills.sort(key=lambda kill: kill.time)
+    # The name too: what comes first must not follow from the order in which the sources were read.
+    kills.sort(key=lambda kill: (kill.time, kill.name))
     shown = newest([kill for kill in kills if kill.time >= since])
     notes += _cut(shown)
     return {

@@ -63,3 +63,15 @@ def test_what_journald_no_longer_reads_is_in_the_kernels_buffer(monkeypatch, tmp
     assert notes == []
     monkeypatch.setattr(journal, "KMSG", str(tmp_path / "none"))
     assert "kill 2" not in [line.text for line in journal.kernel_lines(boot, "^kill")[0]]
+
+
+def test_lines_of_the_same_time_keep_their_order(monkeypatch):
+    """The kernel writes a kill in several lines, which mean something in their order only.
+
+    journald may stamp them with the same microsecond. Their order must not follow from a hash.
+    """
+    texts = ["kill %d" % number for number in range(20)]
+    printed = "\n".join('{"__REALTIME_TIMESTAMP": "5", "MESSAGE": "%s"}' % text for text in texts)
+    monkeypatch.setattr(journal.command, "run", lambda *_a, **_k: command.Result(0, printed, ""))
+    monkeypatch.setattr(journal, "_missed", lambda *_a: [])
+    assert [line.text for line in journal.kernel_lines(0, "^kill")[0]] == texts
