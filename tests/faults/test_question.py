@@ -112,17 +112,17 @@ CASES = {
     "a manifest is damaged": (
         KEEP.format("/var/lib/hermes-guard/installed/watchdog.json")
         + "echo x > /var/lib/hermes-guard/installed/watchdog.json",
-        "it cannot be told: /var/lib/hermes-guard/installed/watchdog.json is not JSON",
+        "this host cannot be compared: /var/lib/hermes-guard/installed/watchdog.json is not JSON",
         BACK.format("/var/lib/hermes-guard/installed/watchdog.json"),
     ),
     "the record is damaged": (
         KEEP.format(RECORD) + "echo '{}' > " + RECORD,
-        "it cannot be told: 'until'",
+        "this host cannot be compared: 'until'",
         BACK.format(RECORD),
     ),
     "the record is gone": (
         KEEP.format(RECORD) + "rm " + RECORD,
-        "no run has ended well yet",
+        "no run has succeeded yet",
         BACK.format(RECORD),
     ),
 }

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Alarms of one gateway: which are open, and which the notify command still has to take.
+"""Alerts of one gateway: which are open, and which messages wait for the notify command.
 
-An alarm is raised once, once more at 90 % of the limit, repeated once a day, and called off when it
-is over. What the notify command does not take, by ending with 0, it gets again at the next check.
+An alert is raised once, a second time at 90 % of the limit, repeated daily, and closed once its
+cause is gone. A message is sent again at the next check until the notify command exits with 0.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ if TYPE_CHECKING:
 
 NAME = "alarms.json"
 LOCK = "alarms.lock"
-# The code of the second alarm, which is the same for each first one.
+# The code of the second alert, whichever code the first one had.
 NEAR = "near-limit"
-# What a judgement of the memory history says: it outlasts a run, and is an event of its own.
+# Alerts from the analysis of the memory history. They can outlast a run; each is a separate event.
 EARLY = ("leak", "limit-soon")
-# Alarms that are about something else than the memory of this moment.
+# Alerts that are not about current memory usage.
 OTHERS = ("frozen", "gone", "silent", "down", "config", *EARLY)
-# The events that raise an alarm.
+# The events that raise an alert.
 RAISES = ("alert", *EARLY)
-# Seconds between reminders of an alarm that is open.
+# Seconds between reminders of an open alert.
 DAILY = display.DAY
-# Of one gateway. A notify command that never works must not fill the disk.
+# Messages kept for one gateway: a notify command that never works must not fill the disk.
 MOST_WAITING = 20
-# What a message needs of a sample.
+# The values of a sample that a message quotes.
 _SIZES = ("rss_bytes", "tree_rss_bytes", "swap_bytes")
-# Seconds for all that one check has to tell.
+# Seconds for all notifications of one check.
 PATIENCE = 60
 
 
 def alert(gateway: ManagedGateway, row: dict[str, Any] | None, code: str, reason: str) -> str:
-    """Raise an alarm about this run of the gateway, unless it is open: a line for the journal.
+    """Raise an alert about this run of the gateway, unless it is open: a line for the journal.
 
-    ``row`` is the newest sample, None if the alarm is about no memory.
+    ``row`` is the newest sample, or None if the alert is not about memory.
     """
     settings = gateway.settings
     _raise(settings, gateway.invocation_id, (code, reason), row, NEAR if code == "limit" else code)
@@ -66,7 +66,7 @@ def alert(gateway: ManagedGateway, row: dict[str, Any] | None, code: str, reason
 
 
 def alert_of(settings: Settings, code: str, reason: str, run: str | None = None) -> str:
-    """As alert, about a gateway of which no more is known than its last ``run``."""
+    """As alert(), for a gateway of which only the last ``run`` is known."""
     _raise(settings, run, (code, reason), None, code)
     return "ALERT: " + reason
 
@@ -96,7 +96,7 @@ def _raise(
                 state["open"][opened] = _opened(run, reason)
                 state["waiting"].append(entry)
     except OSError:
-        # Nothing can be kept on a full disk: better told twice than not at all.
+        # A full disk cannot store the alert: two notifications are better than none.
         notify.send(settings, entry)
         raise
 
@@ -104,9 +104,9 @@ def _raise(
 def begin(
     settings: Settings, what: tuple[str, str], row: dict[str, Any] | None, facts: dict[str, Any]
 ) -> None:
-    """Raise an alarm of EARLY, unless it is open: ``what`` is its event and the sentence.
+    """Raise an alert of EARLY, unless it is open: ``what`` is its event and the sentence.
 
-    ``facts`` are kept with it.
+    ``facts`` are stored with it.
     """
     event, reason = what
     entry = _entry(event, event, reason, row)
@@ -124,14 +124,14 @@ def begin(
 
 
 def amend(settings: Settings, code: str, facts: dict[str, Any]) -> None:
-    """Keep ``facts`` with an alarm that is open."""
+    """Store ``facts`` with an open alert."""
     with contextlib.suppress(OSError), _state(settings) as state:
         if code in state["open"]:
             state["open"][code].update(facts)
 
 
 def listed(settings: Settings) -> list[dict[str, Any]] | None:
-    """The open alarms, each as ``code``, ``since`` and ``reason``; None if they are not known."""
+    """The open alerts, each as ``code``, ``since`` and ``reason``; None if they are unknown."""
     try:
         files.read_own_json(os.path.join(settings.folder, NAME))
     except FileError:
@@ -144,12 +144,12 @@ def listed(settings: Settings) -> list[dict[str, Any]] | None:
 
 
 def open_alarms(settings: Settings) -> dict[str, dict[str, Any]]:
-    """What is kept of each alarm that is open, by its code."""
+    """What is stored about each open alert, by its code."""
     return _read(settings)["open"]
 
 
 def _opened(run: str | None, reason: str) -> dict[str, Any]:
-    """An open alarm: ``since`` when, and when it was last ``told``, in epoch seconds."""
+    """An open alert: ``since`` and ``told`` (the last notification) are in epoch seconds."""
     now = round(time.time(), 3)
     return {"run": run, "reason": reason, "since": now, "told": now}
 
@@ -157,7 +157,7 @@ def _opened(run: str | None, reason: str) -> dict[str, Any]:
 def put(
     settings: Settings, event: str, code: str, reason: str, row: dict[str, Any] | None = None
 ) -> None:
-    """Have the notify command told of something that is no alarm."""
+    """Queue a notification that is not an alert."""
     entry = _entry(event, code, reason, row)
     try:
         with _state(settings) as state:
@@ -167,9 +167,9 @@ def put(
 
 
 def settle(settings: Settings, over: Collection[str], reason: str, row: Any = None) -> bool:
-    """Call off those of the open alarms that are ``over``, by their codes; whether there were any.
+    """Close the open alerts whose codes are in ``over``; whether any was open.
 
-    One that was never told is forgotten.
+    An alert that was never sent is dropped silently.
     """
     if not _is_open(settings, over):
         return False
@@ -185,14 +185,14 @@ def settle(settings: Settings, over: Collection[str], reason: str, row: Any = No
             ]
             if told or code == NEAR and len(codes) > 1:
                 continue
-            text = "%s; it was: %s" % (reason, alarm.get("reason"))
+            text = "%s; the alert was: %s" % (reason, alarm.get("reason"))
             state["waiting"].append(_entry("recovered", code, text, row))
             ledger.note(settings.folder, "recovered", code, text, trigger="watchdog")
     return True
 
 
 def open_codes(settings: Settings) -> set[str]:
-    """The codes of the alarms that are open."""
+    """The codes of the open alerts."""
     return set(_read(settings)["open"])
 
 
@@ -206,14 +206,14 @@ def _is(entry: Any, events: Collection[str], code: str) -> bool:
 
 
 def remind(settings: Settings, codes: Collection[str]) -> None:
-    """Have the notify command told again, once a day, of those of ``codes`` that are open."""
+    """Queue a daily reminder of each open alert of ``codes``."""
     now = time.time()
     if not any(_is_due(one, now) for one in _read(settings)["open"].values()):
         return
-    # On a full disk there is no reminder: it could not be kept that it was sent.
+    # A full disk means no reminder: that it was sent could not be stored.
     with contextlib.suppress(OSError), _state(settings) as state:
         for code, alarm in state["open"].items():
-            # What was never told is told as it is.
+            # The first notification still waits: it needs no reminder.
             if code not in codes or any(_is(one, RAISES, code) for one in state["waiting"]):
                 continue
             if _is_due(alarm, now):
@@ -224,28 +224,28 @@ def remind(settings: Settings, codes: Collection[str]) -> None:
 
 
 def _is_due(alarm: dict[str, Any], now: float) -> bool:
-    """Whether a day has gone by since the notify command was told; also if the clock was set."""
+    """Whether the last notification is a day old; also if the clock was changed."""
     told = alarm.get("told")
     return isinstance(told, (int, float)) and not 0 <= now - told < DAILY
 
 
 def waiting(settings: Settings) -> list[float]:
-    """When each message was made that the notify command has not taken yet, in epoch seconds."""
+    """The creation times of the messages that still wait, in epoch seconds."""
     times = [one.get("time") for one in _read(settings)["waiting"]]
     return [one for one in times if isinstance(one, (int, float))]
 
 
 def deliver(settings: Settings, deadline: float) -> str | None:
-    """Give the notify command all that waits for it; a line for the journal if it does not work.
+    """Send the waiting messages; a line for the journal if the notify command fails.
 
-    What is left at ``deadline`` (monotonic clock) waits on.
+    Messages left at ``deadline`` (monotonic clock) wait for the next check.
     """
     for entry in _read(settings)["waiting"]:
         if time.monotonic() >= deadline:
             return None
         problem = notify.send(settings, entry)
         if problem is not None:
-            return "the notify command %s; it is tried again at the next check" % problem
+            return "the notify command %s; the next check tries again" % problem
         with contextlib.suppress(OSError), _state(settings) as state:
             state["waiting"] = [one for one in state["waiting"] if one != entry]
     return None
@@ -274,7 +274,7 @@ def _read(settings: Settings) -> dict[str, Any]:
 
 
 def _is_entry(one: Any) -> bool:
-    """Whether a message that waits is one: a file that has been damaged stops no check."""
+    """Whether this is a valid message: a damaged file must not stop the check."""
     return (
         isinstance(one, dict)
         and all(isinstance(one.get(name), str) for name in ("event", "code", "reason"))
@@ -300,7 +300,7 @@ def _sound_alarm(one: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _state(settings: Settings) -> Iterator[dict[str, Any]]:
-    """What is kept, to be changed: a check and a restart may do so at the same time."""
+    """The stored state, locked for a change: a check and a restart may run at the same time."""
     os.makedirs(settings.folder, mode=0o755, exist_ok=True)
     fd = file_lock.opened(os.path.join(settings.folder, LOCK))
     try:
@@ -309,7 +309,7 @@ def _state(settings: Settings) -> Iterator[dict[str, Any]]:
         yield state
         state["waiting"] = state["waiting"][-MOST_WAITING:]
         text = json.dumps(state, sort_keys=True) + "\n"
-        # For everyone, as the ledger, which has the same words.
+        # Readable by everyone, like the ledger, which has the same texts.
         files.write_atomic(os.path.join(settings.folder, NAME), text)
     finally:
         os.close(fd)

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The arbiter: the only place from which anything restarts a gateway.
+"""The arbiter: the only code that restarts a gateway.
 
-In order: take the gateway's lock; refuse what must not be restarted (policy.py); restart it
-(restart.py). The ledger gets an entry in each case. docs/restart.md explains the steps.
+It takes the gateway's lock, refuses a restart that is not allowed (policy.py), or restarts the
+gateway (restart.py). Each case adds an entry to the ledger. docs/restart.md explains the steps.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from .config import Settings
 
-# A check that removes a marker holds the lock for a moment: no reason to leave out a scheduled
-# restart.
+# A check that removes a marker holds the lock for a moment. A scheduled restart must not be skipped
+# because of that.
 LOCK_SECONDS = 3
 
 
@@ -34,17 +34,17 @@ def restart(
     emergency: bool = False,
     say: Callable[[str], object] | None = None,
 ) -> dict[str, Any]:
-    """Restart one gateway, or refuse to, and return the ledger's entry.
+    """Restart one gateway, or refuse to, and return the entry of the ledger.
 
-    Its ``event`` is restart, refused or failed. ``say`` is called with a sentence for each step.
+    Its ``event`` is restart, refused or failed. Each step calls ``say`` with a sentence.
     """
     os.makedirs(settings.folder, mode=0o755, exist_ok=True)
     with handover.locked(settings, LOCK_SECONDS) as ours:
         if not ours and not os.path.isdir(settings.folder):
-            # Nothing is written: that would bring the directory back.
-            return ledger.entry("refused", "gone", "the guard was removed meanwhile")
+            # Writing to the ledger would create the directory again.
+            return ledger.entry("refused", "gone", "the guard has just been removed")
         if not ours:
-            busy = ("busy", "another restart of it is under way")
+            busy = ("busy", "another restart of this gateway is in progress")
             return ledger.note(settings.folder, "refused", *busy, trigger=trigger, asked=reason)
         try:
             gateway = managed.find(settings)

@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The question of site.yml: is this host as the last run left it, and did that ask for the same?
+"""Answers site.yml: is this host unchanged since the last run, and was that run the same?
 
-The question is a JSON object on standard input. ``asked`` is what is asked for, by name: the
-variables of the roles, and a digest of the collection. From a run that has ended well it also has
-``notes``, its warnings, and ``hermes``, what the module hermes_config returned of each gateway:
-then the host is to remember what was asked and how it is now.
+The question is a JSON object on standard input. ``asked`` holds the variables of the roles and a
+digest of the collection, by name. After a successful run it also holds ``notes`` (its warnings) and
+``hermes`` (what the module hermes_config returned for each gateway). The host then stores what was
+asked and its current state.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_BYTES = 1 << 20
-# After so many days, more or less, the roles run in any case: what happened while the last of them
-# ran, or what no look at the host shows, is mended by then.
+# After about this many days the roles run in any case. They then repair what changed during the
+# last run, and what this comparison cannot see.
 _DAYS = 30
 
 
 def main() -> int:
-    """Answer the question on standard input, also if it is none."""
+    """Answer the question on standard input, even if it is not valid."""
     text = sys.stdin.read(MAX_BYTES)
     try:
         question = json_text.loads(text)
         answer = _answer(question)
     except (GuardError, OSError, ValueError, LookupError, TypeError, AttributeError) as exc:
-        answer = {"same": False, "why": "it cannot be told: %s" % exc}
-    # That the question was read, and is not answered by something else.
+        answer = {"same": False, "why": "this host cannot be compared: %s" % exc}
+    # Proof that this program has read the question.
     answer["to"] = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 
 
 def _answer(question: dict[str, Any]) -> dict[str, Any]:
-    """``same`` and the warnings of the last run as ``notes``, or ``why`` it is not."""
+    """``same`` with the warnings of the last run as ``notes``, or ``why`` it is not the same."""
     asked = question["asked"]
     if "notes" in question:
         _remember(asked, question["notes"], question["hermes"])
         return {"same": True, "notes": []}
     record = files.read_json(_path(), {0, os.geteuid()}, MAX_BYTES)
     if record is None:
-        return {"same": False, "why": "no run has ended well yet"}
+        return {"same": False, "why": "no run has succeeded yet"}
     if not 0 <= record["until"] - time.time() <= 2 * _DAYS * 86400:
         return {"same": False, "why": "the last full run is too long ago"}
     why = _difference(record["asked"], _digests(asked, record["key"]))
@@ -67,9 +67,9 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _remember(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, Any]]) -> None:
-    # With a key, the digest of a password is not in any table, and two hosts have different ones.
+    # The key makes the digest of a password different on each host, and useless for look-up tables.
     key = os.urandom(32)
-    # Not the same day on all hosts.
+    # Spread the full runs of a fleet over several days.
     days = _DAYS * (0.5 + key[0] / 256)
     record = {
         "key": key.hex(),
@@ -92,7 +92,7 @@ def _digests(asked: dict[str, Any], key: str) -> dict[str, str]:
 
 
 def _difference(before: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """The first name whose value differs, as a sentence, or None."""
+    """A sentence on the first name whose value differs, or None."""
     for name in sorted({*before, *now}):
         if name not in before:
             return "%s is new" % name

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often a gateway should be restarted, as hermes_restart_timer_every: auto follows it."""
+"""The cadence that is recommended for a gateway, which hermes_restart_timer_every: auto follows."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-# The period between restarts until there is a verdict, and for a gateway that nobody watches.
+# The cadence until a verdict exists, and for a gateway without a watchdog.
 USUAL_CADENCE = "12h"
-# What must have been seen before a timer is made longer or taken away: each hour of the day in one
-# run, and each day of the week.
+# What the history must cover before the cadence becomes longer or the timer is removed: each hour
+# of the day in one run, and each day of the week.
 LEAST_RUN_HOURS = 24
 LEAST_SPAN_HOURS = 168
 INSUFFICIENT = "insufficient"
 
 
 def is_asked(every: object, at: object, settings: Mapping[str, Any]) -> bool:
-    """Whether the restarts of a gateway follow from its history.
+    """Whether the cadence of any gateway depends on its history.
 
-    ``every`` and ``at`` are the host's period and times, and ``settings`` those of single gateways
-    by name. Times of the host take the place of its period.
+    ``every`` and ``at`` are the host's period and times; ``settings`` are those of single gateways
+    by name. Times override the period.
     """
     own = [entry.get("every") for entry in settings.values() if isinstance(entry, dict)]
     return "auto" in [None if at else every, *own]
 
 
 def followed(verdict: dict[str, Any] | None, installed: float | None) -> str | None:
-    """The recommendation of ``verdict``, if there is the evidence to follow it.
+    """The recommendation of ``verdict``, if there is enough evidence to follow it.
 
-    A timer every ``installed`` hours (None for no timer) is not made longer and not taken away for
-    what was seen in runs of less than a day, nor in less than a week: a weekend shows little.
+    A timer every ``installed`` hours (None for no timer) keeps its cadence, or a shorter one, until
+    the history covers a run of a day, and a week in total: a weekend shows little.
     """
-    # The longest of those that the role has a calendar for, and no longer than the installed one.
+    # The longest cadence that the role has a calendar for, up to the installed one.
     kept = [one for one in CADENCES if installed is not None and one <= installed]
     if verdict is None or verdict["verdict"] == INSUFFICIENT:
         return USUAL_CADENCE if installed is None else "%dh" % max(kept, default=CADENCES[0])
@@ -57,10 +57,10 @@ def followed(verdict: dict[str, Any] | None, installed: float | None) -> str | N
 
 
 def known(folders: dict[str, str]) -> dict[str, str | None] | None:
-    """What is recommended for each gateway, by its name, from the last verdict of the hourly check.
+    """The cadence that is recommended for each gateway, by name, from its last hourly verdict.
 
-    ``folders`` are the state directories by name. None if a history has no such verdict of the last
-    day: then it must be judged. It reads a small file for each, so it may be asked in every run.
+    ``folders`` are the state directories by name. None if a verdict is older than a day or missing:
+    the history must then be analysed. Every run may call this: it reads one small file a gateway.
     """
     found = {}
     for name, folder in folders.items():
@@ -81,8 +81,8 @@ def _judged(folder: str) -> dict[str, Any] | None:
     if record["verdict"] == INSUFFICIENT:
         return {"verdict": INSUFFICIENT}
     if record.get("longest_run_hours") is None or record.get("span_hours") is None:
-        # One of an earlier program.
+        # Written by an earlier version of the program.
         return None
     hours = record.get("recommended_restart_hours")
-    # The file may be broken.
+    # The file may be damaged.
     return dict(record, recommended_restart_hours=hours if hours in CADENCES else None)

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How hermes-guard starts: its check, which a timer runs, and the way to all other commands.
+"""The entry point of hermes-guard: runs the check, or loads the code of any other command.
 
-A check pays for nothing that only the others need.
+The timer runs the check, so the check must not import what only other commands need.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from .config import Settings
 
 VERSION = "0.1.0"
-# The exit codes: done, a fault, wrong usage, a restart that is refused.
+# Exit codes: success, failure, wrong usage, restart refused.
 DONE, FAULT, USAGE, REFUSED = 0, 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run hermes-guard with ``arguments`` and return its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    # For site.yml only, which sends a question on standard input.
+    # Internal: site.yml sends a question on standard input.
     if words == ["as-asked"]:
         from . import as_asked
 
         return as_asked.main()
-    # What the timer says needs no parser.
+    # The command line of the timer: it needs no parser.
     if words == ["check"]:
         return _check_all()
     from . import cli_commands
@@ -60,7 +60,7 @@ def _check_all() -> int:
 def check(every: list[Settings], faults: list[str], full: bool) -> tuple[list[str], int]:
     """Check ``every`` gateway: the lines for the journal, and the exit code.
 
-    ``faults`` are those of the configuration; ``full``: whether ``every`` has all gateways.
+    ``faults`` are those of the configuration; ``full`` says whether ``every`` has all gateways.
     """
     from . import supervised
 
@@ -69,10 +69,10 @@ def check(every: list[Settings], faults: list[str], full: bool) -> tuple[list[st
 
 
 def ping(good: bool) -> None:
-    """Tell the monitoring service, if there is one, how the check of all gateways has ended."""
+    """Call the ping URL, if one is set, with the result of the check of all gateways."""
     from .._host import guard_program
 
-    # Without such a file nothing is imported.
+    # Without this file, the import is not needed.
     if not os.path.lexists(guard_program.PING_URL):
         return
     from . import ping
@@ -83,15 +83,15 @@ def ping(good: bool) -> None:
 
 
 def say(text: str) -> None:
-    """A line to standard output, at once: someone may follow it in a journal."""
+    """Print a line and flush it: an operator may follow the journal."""
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except OSError:
-        # journald has stopped, or a session is closed: no reason to leave a restart half-way.
+        # journald has stopped or the terminal is closed: a restart must still be completed.
         sys.stdout = io.StringIO()
 
 
 def complain(fault: object) -> None:
-    """A fault to standard error."""
+    """Print a fault to standard error."""
     sys.stderr.write("hermes-guard: %s\n" % fault)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands of hermes-guard that an operator types: from the words to the code that does it."""
+"""Parses the command line of hermes-guard and runs the command."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_GATEWAY = "no gateway is configured on this host"
 
 
 def run(words: Sequence[str]) -> int:
-    """Run the command that ``words`` are, and return its exit code."""
+    """Run the command line ``words`` and return its exit code."""
     options: Any = cli_parser.make().parse_args(words)
     if options.command == "trend" and options.samples is not None:
         from . import cli_trend
@@ -49,7 +49,7 @@ def _run(options: Any) -> int:
             return cli.USAGE
         return _COMMANDS[options.command](options, chosen)
     except PermissionError as exc:
-        cli.complain("%s%s" % ("" if os.geteuid() == 0 else "only root may do that: ", exc))
+        cli.complain("%s%s" % ("" if os.geteuid() == 0 else "run this command as root: ", exc))
         return cli.FAULT
     except (GuardError, OSError) as exc:
         cli.complain(exc)
@@ -62,7 +62,7 @@ def _chosen(options: Any, every: dict[str, Settings]) -> list[Settings]:
     chosen = choice.select("--gateway", names, every.values(), "is not configured")
     if options.command == "restart" and len(chosen) > 1:
         raise SettingError(
-            "--gateway is required, because this host has several gateways: %s"
+            "--gateway is required on a host with several gateways: expected one of %s"
             % ", ".join(one.name for one in chosen)
         )
     return chosen
@@ -122,7 +122,7 @@ def _doctor(options: Any, every: list[Settings]) -> int:
     found = options.faults + found
     lines = found + notes
     if not found:
-        lines = [*notes, "all well: %s" % _managed(every)]
+        lines = [*notes, "no problems found: %s" % _managed(every)]
     _say(options, lines, {"problems": found, "notes": [_bare(note) for note in notes]})
     return cli.FAULT if found else cli.DONE
 
@@ -151,12 +151,12 @@ def _notify(options: Any, every: list[Settings]) -> int:
     from . import notify, ping
 
     if os.geteuid() != 0:
-        raise GuardError("only root can read the notify settings")
+        raise GuardError("run this command as root: the notify settings are readable by root only")
     lines, good = notify.test(every)
     if options.gateway is None and ping.is_set():
         problem = ping.call(True)
-        lines.append("the ping URL %s" % (problem or "was called, and answered with success"))
-        # A host may have a ping URL only.
+        lines.append("the ping URL %s" % (problem or "was called and reported success"))
+        # A host may have a ping URL and no notify command.
         good = problem is None and (good or not any(one.notify_command for one in every))
     _say(options, lines, {"lines": lines, "good": good})
     return cli.DONE if good else cli.FAULT
@@ -167,7 +167,7 @@ def _identify(options: Any, every: list[Settings]) -> int:
 
     lines = identity.answer(every)
     _say(options, lines, {"lines": lines})
-    # A Hermes that cannot be asked is its user's fault, and no reason for a unit that has failed.
+    # If a user's Hermes cannot be asked, that user is at fault: the unit must not fail.
     return cli.DONE
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command hermes-guard log: what happened to the gateways, by the ledger, the newest last."""
+"""The command hermes-guard log: prints the entries of the ledgers, the newest last."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from .config import Settings
 
 USUAL = 20
-# All that a ledger can have, as it is halved at 1 MB.
+# More than a ledger can hold: it is halved at 1 MB.
 _ALL = 1 << 20
 _ENDS = ("restart", "failed")
 
 
 def run(options: Any, every: list[Settings]) -> int:
-    """Print the entries of the ledgers of ``every`` gateway in the order of their times."""
+    """Print the entries of the ledgers of ``every`` gateway, sorted by time."""
     if options.lines is not None and options.lines < 1:
-        cli.complain("--lines: expected a number from 1 on")
+        cli.complain("--lines: invalid number '%d': expected 1 or more" % options.lines)
         return cli.USAGE
     since = 0.0
     if options.since is not None:
@@ -42,7 +42,7 @@ def run(options: Any, every: list[Settings]) -> int:
         found += [
             dict(one, gateway=settings.name)
             for one in entries
-            # That a restart began is of interest only if its end is missing.
+            # The start of a restart matters only if its end is missing.
             if one["time"] >= since
             and not (one.get("event") == "begun" and one.get("invocation_id") in ended)
         ]
@@ -56,8 +56,8 @@ def run(options: Any, every: list[Settings]) -> int:
 
 
 def line(one: dict[str, Any]) -> str:
-    """The line of an entry; it may quote what a home says."""
-    # How a restart was done, or why something else was decided.
+    """The line of an entry; it may quote text from a user's home directory."""
+    # The mode of a restart, or the code of any other event.
     how = one.get("mode" if one.get("event") == "restart" else "code")
     words = (display.utc(one["time"]), one["gateway"], one.get("event"), how, one.get("trigger"))
     text = "  ".join(str(word) for word in words if word)

@@ -81,9 +81,7 @@ def test_alarm_that_the_notifier_does_not_take_is_told_again(one, notifier):
     for _number in range(2):
         lines, good = watchdog.check([one])
         assert not good
-        assert lines[1].endswith(
-            "the notify command ended with 7; it is tried again at the next check"
-        )
+        assert lines[1].endswith("the notify command ended with 7; the next check tries again")
     notifier.works(True)
     for _number in range(2):
         assert watchdog.check([one])[1]
@@ -320,7 +318,7 @@ def test_gateway_that_was_stopped_has_no_alarm_about_its_memory(
     systemd.units[UNIT]["ActiveState"] = "inactive"
     watchdog.check([one])
     assert notifier.told == [("alert", "threshold"), ("recovered", "threshold")]
-    assert notifier.all[-1][2].startswith("it was stopped; it was: ")
+    assert notifier.all[-1][2].startswith("it was stopped; the alert was:")
 
 
 def test_ledger_of_an_earlier_version(one):

@@ -57,7 +57,7 @@ def question(notes=None, **changed):
 
 def test_no_run_has_ended_well(ask):
     """A host that is new, or whose runs all fail, has nothing to compare with."""
-    assert ask(question()) == {"same": False, "why": "no run has ended well yet"}
+    assert ask(question()) == {"same": False, "why": "no run has succeeded yet"}
     assert ask.calls == [] and not ask.record.exists()
 
 
@@ -133,14 +133,17 @@ def test_damaged_record(ask, text):
 
 
 def test_look_that_fails(ask, monkeypatch):
-    """systemd does not answer, or a file cannot be read: it cannot be told, so the full run follows."""
+    """systemd does not answer, or a file cannot be read: the host cannot be compared, so the full run follows."""
     ask(question(notes=[]))
 
     def broken(*_how):
         raise PermissionError(13, "Permission denied", "/etc/x")
 
     monkeypatch.setattr(host_state, "facts", broken)
-    assert ask(question())["why"] == "it cannot be told: [Errno 13] Permission denied: '/etc/x'"
+    assert (
+        ask(question())["why"]
+        == "this host cannot be compared: [Errno 13] Permission denied: '/etc/x'"
+    )
 
 
 @pytest.mark.parametrize("days, same", [(14, True), (46, False), (-1, True), (-400, False)])

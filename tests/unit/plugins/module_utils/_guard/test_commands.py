@@ -53,7 +53,10 @@ def test_unknown_gateway_is_wrong_usage(two, capsys):
 
 def test_restart_needs_a_name_on_a_host_with_several_gateways(two, monkeypatch, capsys):
     assert cli.main(["restart", "--reason", "x"]) == cli.USAGE
-    assert "several gateways: hermes-gateway, hermes-gateway-coder" in capsys.readouterr().err
+    assert (
+        "several gateways: expected one of hermes-gateway, hermes-gateway-coder"
+        in capsys.readouterr().err
+    )
     two.pop("hermes-gateway-coder")
     asked = []
     answer = {"event": "refused", "reason": "it is young"}
@@ -73,7 +76,10 @@ def test_doctor_says_that_all_is_well(two, monkeypatch, capsys):
     monkeypatch.setattr(doctor, "hung", lambda every: [])
     monkeypatch.setattr(doctor, "look", lambda every: ([], ["note: x: y"]))
     assert cli.main(["doctor"]) == cli.DONE
-    assert capsys.readouterr().out == "note: x: y\nall well: 2 gateways managed on this host\n"
+    assert (
+        capsys.readouterr().out
+        == "note: x: y\nno problems found: 2 gateways managed on this host\n"
+    )
     assert cli.main(["doctor", "--json"]) == cli.DONE
     assert json.loads(capsys.readouterr().out) == {"problems": [], "notes": ["x: y"]}
     monkeypatch.setattr(doctor, "look", lambda every: (["a: b"], []))
@@ -108,9 +114,9 @@ def test_what_only_root_may_do(two, monkeypatch, capsys):
     monkeypatch.setattr(cli_commands.os, "geteuid", lambda: 1000)
     monkeypatch.setattr(suspension, "resume", denied)
     assert cli.main(["resume"]) == cli.FAULT
-    assert "only root may do that: [Errno 13] Permission denied" in capsys.readouterr().err
+    assert "run this command as root: [Errno 13] Permission denied" in capsys.readouterr().err
     assert cli.main(["notify", "--test"]) == cli.FAULT
-    assert "only root can read the notify settings" in capsys.readouterr().err
+    assert "run this command as root: the notify settings" in capsys.readouterr().err
 
 
 def test_gateway_of_another_user_is_unknown_and_not_gone(systemd, settings, monkeypatch):

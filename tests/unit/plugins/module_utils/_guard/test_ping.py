@@ -424,7 +424,7 @@ def test_notify_test_tries_it(place, server, settings, configured, capsys):
     assert cli.main(["notify", "--test"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "one: no notify command is set",
-        "the ping URL was called, and answered with success",
+        "the ping URL was called and reported success",
     ]
     configured(settings("one.service", notify_command="/bin/false"))
     assert cli.main(["notify", "--test"]) == 1

@@ -262,7 +262,7 @@ def test_notifier_that_fails_stops_nothing(systemd, settings, home, clock, comma
         clock, settings(threshold="1M", breaches="1 of 1", notify_command=command + " TOKEN")
     )
     assert systemd.calls == [ASKED]
-    assert not good and "it is tried again at the next check" in lines[1]
+    assert not good and "the next check tries again" in lines[1]
     assert "TOKEN" not in "".join(lines)
 
 
