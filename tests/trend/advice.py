@@ -46,7 +46,7 @@ CALENDARS = (
 
 
 # What advice.py of _trend says if no calendar is short enough.
-LARGER_LIMIT = re.compile(r"a limit of ([0-9]+) MB would do")
+LARGER_LIMIT = re.compile(r"a limit of ([0-9]+) MB would be enough")
 
 
 class Followed(NamedTuple):

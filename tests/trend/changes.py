@@ -56,7 +56,7 @@ def change(seed: int) -> Said:
     result = comparison.compare(series, rows[middle]["timestamp"])["result"]
     answer = analysis.trend(series)
     switch = answer["provider_switch"]
-    blame = switch if "does not survive" in (switch or "") else None
+    blame = switch if "depends on the provider" in (switch or "") else None
     return Said(seed, result, answer["verdict"], blame)
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to do about a verdict, the most useful first."""
+"""Recommends what to do about a verdict, the most useful first."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from .judgement import Judgement
 def texts(
     judged: Judgement, answer: dict[str, Any], known: dict[str, Any] | None, cadence: Cadence | None
 ) -> list[str]:
-    """One text for each thing to do.
+    """One text for each recommendation.
 
-    ``answer`` are the figures of the verdict, ``known`` what is known of the version, ``cadence``
-    how often to restart, if there is a limit to stay below.
+    ``answer`` holds the figures of the verdict, ``known`` the known leak of the version, and
+    ``cadence`` how often to restart if the gateway has a memory limit.
     """
     found = []
     if known and (not known["bound"] or judged.grows or judged.verdict == "saturating"):
         found.append(known["text"])
     if judged.grows and answer["faster_than_known"]:
-        # What is kept within bounds is not what climbs like this.
+        # A leak that is known to be bounded does not grow this fast.
         found.insert(
             0 if known and known["bound"] else len(found),
-            "above %d MB/h it is not the leak that is known: collect evidence and report it"
+            "growth above %d MB/h matches no known leak: collect evidence and report it upstream"
             % verdict_rules.KNOWN_SLOPE,
         )
     if cadence is not None:
         found.append(_restarts(cadence))
     if judged.grows:
         found.append(
-            "a bigger server only buys time: "
+            "a larger server only delays the problem: "
             + ", ".join(
-                "%d GB: %s" % (box["ram_gb"], explain.hours_span(box["hours"]))
+                "%d GB lasts %s" % (box["ram_gb"], explain.hours_span(box["hours"]))
                 for box in answer["bigger_box"]
             )
         )
     if judged.verdict == "saturating":
-        found.append("leave room for what it keeps, it does not grow on")
+        found.append("memory has levelled off: size the limit for current usage")
     return found
 
 
 def _restarts(cadence: Cadence) -> str:
     hours = explain.hours_span(cadence.available)
     if cadence.every is None:
-        return (
-            "no restarts are needed: from a fresh start it would take %s "
-            "to reach %d %% of the limit" % (hours, 100 * USABLE)
+        return "no restarts are needed: a fresh process takes %s to reach %d %% of the limit" % (
+            hours,
+            100 * USABLE,
         )
     text = "restart it every %d h" % cadence.every
     if cadence.available < cadence.every:
         text += (
-            ", which is late: from a fresh start %d %% of the limit is reached in %s, "
-            "so the watchdog must stand by; a limit of %d MB would do"
+            " and keep the watchdog enabled: a fresh process reaches %d %% of the limit "
+            "in only %s; a limit of %d MB would be enough"
             % (100 * USABLE, hours, math.ceil(cadence.limit_mb))
         )
     return text

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that there is to say of a history: the verdict, its evidence, and the numbers to act on."""
+"""The full answer on a history: the verdict, its evidence, and the numbers to act on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .series import Series
 
 # Samples are taken every few minutes: if the last one is older than this, sampling has stopped.
 STALE_HOURS = 2.0
-# In a gap of more than this, nobody knows what the memory did.
+# In a longer gap, the memory is unknown.
 GAP_HOURS = 3.0
 
 
@@ -32,9 +32,9 @@ def trend(
 ) -> dict[str, Any]:
     """The verdict on ``history`` (a Series, or rows by column, oldest first), ready for JSON.
 
-    ``limit_bytes`` is what the gateway must stay below and ``limit_from`` says what sets it.
-    ``now`` (epoch seconds) says how old the history is. ``known_leak`` returns what is known of the
-    memory of a version: None, or a dict with ``text`` and ``bound``, whether its growth ends.
+    ``limit_bytes`` is the limit that the gateway must stay below, and ``limit_from`` is its origin.
+    ``now`` (epoch seconds) gives the age of the history. ``known_leak`` returns the known leak of a
+    version: None, or a dict with ``text`` and ``bound``, which is true if the growth ends.
     """
     series = history if isinstance(history, Series) else samples.of_rows(history)
     judged = judgement.judge(series.of_this_version(), limit_bytes)
@@ -57,11 +57,11 @@ def trend(
 
 
 def _figures(judged: Judgement, limit: float | None) -> dict[str, Any]:
-    """What was seen, beside a ``limit`` in MB; what is to come is still None."""
+    """What was measured, with a ``limit`` in MB; the forecast fields are still None."""
     series, rate = judged.series, judged.rate
     slope = rate.slope if rate else evidence.rough_slope(series)
     seconds = sum(series.time[end - 1] - series.time[start] for start, end in series.bounds())
-    # One run whose Hermes could not be asked does not hide what is known of it.
+    # A run whose version could not be read does not hide the version of the others.
     versions = [one.identity.version for one in series.identities if one.identity.version]
     return {
         "verdict": judged.verdict,
@@ -87,19 +87,19 @@ def _figures(judged: Judgement, limit: float | None) -> dict[str, Any]:
 
 
 def _longest(series: Series) -> float:
-    """The seconds in which the longest run was seen."""
+    """Observed seconds of the longest run."""
     lengths = [series.time[end - 1] - series.time[start] for start, end in series.bounds()]
     return max(lengths, default=0.0)
 
 
 def _seen(series: Series) -> float:
-    """The seconds between the first sample and the last one, without long gaps."""
+    """Seconds from the first sample to the last, without long gaps."""
     steps = map(operator.sub, series.clock[1:], series.clock)
     return sum([step for step in steps if 0 < step <= GAP_HOURS * HOUR], 0.0)
 
 
 def _p_value(judged: Judgement) -> float | None:
-    """The p of the whole, to three digits; None if too little was seen for a verdict."""
+    """The p-value of the whole history, to three digits; None without enough data for a verdict."""
     whole = judged.evidence.whole
     return float("%.3g" % whole.p) if whole and judged.rate else None
 
@@ -107,10 +107,10 @@ def _p_value(judged: Judgement) -> float | None:
 def _forecast(
     judged: Judgement, answer: dict[str, Any], limit: float | None, age: float
 ) -> Cadence | None:
-    """Add to ``answer`` what is to come if it grows.
+    """Add the forecast to ``answer`` if memory grows.
 
-    ``limit`` is in MB, ``age`` is that of the last sample in hours. Returns how often to restart,
-    if there is growth and a limit.
+    ``limit`` is in MB, ``age`` is the age of the last sample in hours. Returns how often to
+    restart if memory grows and a limit is known.
     """
     rate, series = judged.rate, judged.evidence.series
     if not judged.grows or rate is None or rate.slope <= 0:
@@ -120,7 +120,7 @@ def _forecast(
     if not limit:
         return None
     line = forecast.line_of(series, rate.slope)
-    # It has gone on since the last sample.
+    # Memory has kept growing since the last sample.
     answer["hours_to_limit"], *answer["hours_to_limit_ci"] = [
         None if one is None else rounded(max(0.0, one - age))
         for one in forecast.hours_to(limit, line, rate)
@@ -129,7 +129,7 @@ def _forecast(
     shortest = judged.deaths.shortest_hours if judged.deaths else math.inf
     cadence = forecast.cadence(limit, fresh + bursts, rate.high, shortest)
     answer["recommended_restart_hours"] = cadence.every
-    # The advice says what follows from the figures that are shown beside it, which are rounded.
+    # The advice is shown next to rounded figures, so it is calculated from these.
     high = answer["slope_ci"][1]
     shown = forecast.cadence(answer["limit_mb"], fresh + bursts, high, shortest)
     return cadence._replace(available=shown.available)

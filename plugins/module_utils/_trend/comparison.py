@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Did a change help, such as an upgrade or another provider? Compares before and after.
+"""Compares memory before and after a change, such as an upgrade or a switch of the provider.
 
-Each side is judged by itself, run by run: restarts on a calendar or by the watchdog are no part of
+Each side is analysed separately, run by run, so restarts by the timer or the watchdog do not affect
 either trend.
 """
 
@@ -20,13 +20,13 @@ from . import explain, judgement, stats, verdict_rules
 from .judgement import Judgement
 from .series import Series
 
-# A shorter time has seen one kind of week only: a quiet weekend looks like a fix.
+# Less than a week may cover only a quiet weekend, which looks like a fix.
 ENOUGH_HOURS = 168.0
-# Of that time, gateways must have been sampled in so many hours at least.
+# Minimum hours with samples within that time.
 SEEN_HOURS = ENOUGH_HOURS / 2
-# By so many standard errors must runs gain more after a change than before it.
+# The gain of runs after a change must exceed the gain before it by this many standard errors.
 SURE_ERRORS = 3.0
-# One sample may have been taken while the clock was wrong: the median of so many was not.
+# A single sample may have a wrong clock; the median of this many does not.
 CLOCKS = 5
 VERSION = "version"
 _FORMS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
@@ -39,7 +39,7 @@ ALLOWED = (
 def moment(text: object) -> float | None:
     """The epoch seconds that ``text`` means, or None for "version".
 
-    ValueError says what is allowed.
+    Raises ValueError, which says what is expected.
     """
     text = str(text).strip()
     if text == VERSION:
@@ -51,12 +51,14 @@ def moment(text: object) -> float | None:
             return float(calendar.timegm(time.strptime(text.replace("T", " ").rstrip("Z"), form)))
         except ValueError:
             continue
-    raise ValueError("%r is no time; allowed: %s" % (text, ALLOWED))
+    raise ValueError("invalid time %r: expected %s" % (text, ALLOWED))
 
 
 class Change(NamedTuple):
-    """Samples from ``begin`` on are compared with those from ``place`` on, the first of which came
-    after the change; ``place`` is None if there are none."""
+    """Samples ``begin`` to ``place`` are compared with those from ``place`` on.
+
+    ``place`` is the first sample after the change, None if there is none.
+    """
 
     begin: int
     place: int | None
@@ -65,11 +67,11 @@ class Change(NamedTuple):
 
 
 def compare(series: Series, since: float | None = None) -> dict[str, Any]:
-    """What a change at ``since`` did to a leak, ready for JSON.
+    """The effect of a change at ``since`` on a leak, ready for JSON.
 
     ``since`` is in epoch seconds; None means the last change of the version. ``result`` is fixed,
-    improved, still_leaking, new_leak, no_leak, not_enough_yet, no_baseline or no_change;
-    ``hours_still`` is how long it takes until there is enough, if that is what is missing.
+    improved, still_leaking, new_leak, no_leak, not_enough_yet, no_baseline or no_change.
+    ``hours_still`` is the time until there are enough samples, if these are missing.
     """
     change = _change_of_version(series) if since is None else _change_at(series, since)
     answer: dict[str, Any] = {
@@ -83,11 +85,11 @@ def compare(series: Series, since: float | None = None) -> dict[str, Any]:
     }
     place = change.place
     if place is None:
-        answer["why"] = "There are no samples after that time."
+        answer["why"] = "The history has no samples after that time."
         if since is None:
             answer["why"] = (
-                "The history shows no change of the version. Give the time of the change:"
-                " hermes_verify_fix_since, or --since of hermes-guard trend."
+                "The version does not change in the history. Set the time of the change with"
+                " hermes_verify_fix_since, or with --since of hermes-guard trend."
             )
         return answer
     before = judgement.judge(series.part(change.begin, place))
@@ -102,7 +104,7 @@ def compare(series: Series, since: float | None = None) -> dict[str, Any]:
 def _change_of_version(series: Series) -> Change:
     """The last change of the version.
 
-    What an earlier version than the one before it did says nothing of this change.
+    Only the version right before the change is compared; earlier versions are left out.
     """
     begin, place = 0, None
     known, before, after = None, None, None
@@ -115,7 +117,7 @@ def _change_of_version(series: Series) -> Change:
 
 
 def _change_at(series: Series, since: float) -> Change:
-    """A change at a time that the operator knows."""
+    """A change at a time given by the operator."""
     place = next((index for index in range(len(series)) if series.clock[index] >= since), None)
     versions = [
         (start, identity.version) for start, identity in series.identities if identity.version
@@ -125,12 +127,12 @@ def _change_at(series: Series, since: float) -> Change:
 
 
 def _hours_left(series: Series, place: int, after: Judgement) -> float:
-    """How long it takes until enough was seen after the change at sample ``place``."""
+    """Hours until there are enough samples after the change at sample ``place``."""
     start = stats.median(series.clock[place : place + CLOCKS])
     end = stats.median(series.clock[-CLOCKS:])
     left = max(ENOUGH_HOURS - (end - start) / HOUR, 0.0)
     if not left and after.evidence.hours < SEEN_HOURS:
-        # Time went by, but few samples were taken in it, or no process lived for long.
+        # Enough time has passed, but with few samples, or only with short runs.
         left = SEEN_HOURS - after.evidence.hours
     return left
 
@@ -148,7 +150,7 @@ def _side(judged: Judgement) -> dict[str, Any]:
 
 
 def _result(before: Judgement, after: Judgement, left: float) -> tuple[str, float | None]:
-    """The result, and how many hours are missing, if that is the result."""
+    """The result, and the hours that are missing if there is not enough yet."""
     if left > 0 or after.rate is None:
         return "not_enough_yet", round(max(left, 1.0), 1)
     if before.rate is None:
@@ -156,26 +158,26 @@ def _result(before: Judgement, after: Judgement, left: float) -> tuple[str, floa
     if after.grows:
         if not before.grows:
             return _result_of_new_growth(before, after)
-        # Not by chance, if the intervals have nothing in common.
+        # If the intervals do not overlap, the difference is not due to chance.
         return ("improved" if after.rate.high < before.rate.low else "still_leaking"), None
     if not before.grows:
         return "no_leak", None
     highest = after.rate.high
     if after.verdict == "saturating" and after.evidence.late is not None:
-        # What a cache takes while it fills is no leak.
+        # The growth of a filling cache is not a leak.
         highest = after.evidence.late.high
     if highest < before.rate.low:
         return "fixed", None
-    # No growth was found, but what was there before would still be within the noise.
+    # No growth was found, but the earlier growth would still be within the noise.
     return "not_enough_yet", ENOUGH_HOURS
 
 
 def _result_of_new_growth(before: Judgement, after: Judgement) -> tuple[str, float | None]:
-    """The result if it grows after the change, and was not said to grow before it."""
+    """The result if memory grows after the change but did not grow before it."""
     if after.verdict == "leak" and not after.evidence.restarted:
         return "new_leak", None
-    # Under restarts the same cache is called growth in one week and none in the next: what counts
-    # is whether runs gain more than they did.
+    # With regular restarts, the same cache can look like growth in one week and not in the next:
+    # what counts is whether runs gain more than before.
     gains = before.evidence.balance, after.evidence.balance
     if gains[0] is None or gains[1] is None:
         return "not_enough_yet", ENOUGH_HOURS
@@ -195,22 +197,22 @@ def _why(answer: dict[str, Any]) -> str:
         name = " from %s to %s" % (answer["version_before"], answer["version_after"])
     still = "" if answer["hours_still"] is None else explain.hours_span(answer["hours_still"])
     return {
-        "fixed": "Fixed%s: it grew by %s before, and does not grow any more (%s)."
+        "fixed": "Fixed%s: memory grew by %s before and no longer grows (%s)."
         % (name, before, after),
         "improved": "Improved%s, from %s to %s, but it still leaks." % (name, before, after),
         "still_leaking": "Still leaking%s: %s before, %s after." % (name, before, after),
-        "new_leak": "It leaks since the change%s: %s before, %s after." % (name, before, after),
-        "no_leak": "There was no leak before the change%s (%s), and there is none after it (%s)."
+        "new_leak": "New leak since the change%s: %s before, %s after." % (name, before, after),
+        "no_leak": "No leak before the change%s (%s), and none after it (%s)."
         % (name, before, after),
-        "no_baseline": "There is no leak now (%s), but too little was seen before the change%s "
-        "to say that there was one." % (after, name),
-        "not_enough_yet": "Not enough yet%s: %s before, %s so far; look again in %s, "
-        "when there are %s and more to judge by."
+        "no_baseline": "No leak now (%s), but there are not enough samples from before the change"
+        "%s to say whether there was one." % (after, name),
+        "not_enough_yet": "Not enough samples yet%s: %s before, %s so far; check again in %s, "
+        "when there are at least %s of samples."
         % (name, before, after, still, explain.hours_span(ENOUGH_HOURS)),
     }[answer["result"]]
 
 
 def _rate(side: dict[str, Any]) -> str:
     if side["slope_mb_per_hour"] is None:
-        return "too little to judge"
+        return "not enough samples"
     return explain.rate(side["slope_mb_per_hour"], side["slope_ci"])

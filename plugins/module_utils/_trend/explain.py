@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a verdict says to a person."""
+"""Explains a verdict in sentences for an operator."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from . import enough, verdict_rules
 from .evidence import Trend
 from .judgement import Judgement
 
-# Why growth is no more than suspected.
+# Why growth is only suspected.
 DOUBTS = {
-    verdict_rules.SHORT: "but no run was long enough, nor were there enough of them, "
-    "to call it a leak.",
-    verdict_rules.NOISE: "but not so far above its ups and downs that it must be a leak.",
-    verdict_rules.TIME_OF_DAY: "but not in each part of the day, nor for enough days in one run: "
-    "a cache that fills looks the same.",
-    verdict_rules.SLOWS: "but by less and less, as a cache does that fills for days.",
+    verdict_rules.SHORT: "but the runs are too short or too few to call it a leak.",
+    verdict_rules.NOISE: "but the rise does not stand out clearly from the noise.",
+    verdict_rules.TIME_OF_DAY: "but not in every part of the day, and not for enough days in one "
+    "run: a filling cache looks the same.",
+    verdict_rules.SLOWS: "but more and more slowly, like a cache that takes days to fill.",
 }
 
 
 def why(judged: Judgement, answer: dict[str, Any]) -> str:
-    """The reason for the verdict, in one sentence; ``answer`` are its figures."""
-    seen = "%s of %s" % (
+    """The reason for the verdict, in one sentence; ``answer`` holds its figures."""
+    seen = "%s in %s" % (
         hours_span(answer["observed_hours"]),
         "1 run" if answer["segments"] == 1 else "%d runs" % answer["segments"],
     )
@@ -37,42 +36,39 @@ def why(judged: Judgement, answer: dict[str, Any]) -> str:
         return _why_growth(judged, whole)
     evidence = judged.evidence
     if judged.verdict == "saturating":
-        return (
-            "Memory grew and then levelled off (%s, but %s late in each run): caches that fill."
-            % (whole, _rate_of(evidence.late))
+        return "Memory grew and then levelled off (%s, but %s late in each run), as caches do." % (
+            whole,
+            _rate_of(evidence.late),
         )
     if judged.verdict == "sawtooth":
-        return "Memory climbs and is given back without a restart, by up to %d MB (%s)." % (
+        return "Memory grows, but up to %d MB at a time is released without a restart (%s)." % (
             round(evidence.deepest),
             whole,
         )
     if judged.verdict == "step":
-        return "Memory jumped; between the jumps it does not grow (%s over %s)." % (
+        return "Memory jumped, but does not grow between the jumps (%s over %s)." % (
             _rate_of(evidence.pieces),
             seen,
         )
     ended = verdict_rules.ended_in_bursts(evidence) if judged.verdict == "spiky" else 0
     if ended:
         return (
-            "%d runs ended in a burst, over a floor that does not grow (%s): "
-            "something takes the memory at once." % (ended, whole)
+            "%d runs ended in a burst above a baseline that does not grow (%s): "
+            "something allocates the memory all at once." % (ended, whole)
         )
     if judged.verdict == "spiky":
-        return (
-            "There are bursts, and they are given back: the floor under them does not grow (%s)."
-            % whole
-        )
-    return "Memory does not grow: the floor moves by %s." % whole
+        return "Memory use has bursts that are released; the baseline does not grow (%s)." % whole
+    return "Memory does not grow: the baseline changes by %s." % whole
 
 
 def _why_insufficient(answer: dict[str, Any], seen: str) -> str:
     if not answer["samples"]:
-        return "There is no sample yet."
+        return "No samples yet."
     count = "1 sample" if answer["samples"] == 1 else "%d samples" % answer["samples"]
-    start = "%s over %s: too little for a verdict" % (count, seen)
+    start = "%s over %s: not enough for a verdict" % (count, seen)
     if answer["slope_mb_per_hour"] is None:
         return start + "."
-    return "%s; between the ends it is about %s, which may be nothing but the start." % (
+    return "%s; the rough rate is %s, which may only reflect the start-up." % (
         start,
         rate(answer["slope_mb_per_hour"]),
     )
@@ -81,8 +77,8 @@ def _why_insufficient(answer: dict[str, Any], seen: str) -> str:
 def _why_growth(judged: Judgement, whole: str) -> str:
     if judged.deaths is not None:
         return (
-            "%d runs ended at the limit, after %s (the shortest after %s), "
-            "and memory climbs all the way to it, by %s."
+            "%d runs ended at the memory limit, typically after %s (the shortest after %s), "
+            "and memory grows until then, by %s."
             % (
                 judged.deaths.many,
                 hours_span(judged.deaths.usual_hours),
@@ -91,47 +87,47 @@ def _why_growth(judged: Judgement, whole: str) -> str:
             )
         )
     if judged.reason == verdict_rules.STAIRS:
-        return "Memory rises in %d stairs of like size, and none is given back: %s." % (
+        return "Memory rose in %d steps of similar size, none of which was released: %s." % (
             judged.evidence.stairs,
             whole,
         )
-    start = "The floor under the bursts climbs by %s, " % whole
+    start = "Baseline memory grows by %s, " % whole
     if judged.reason == verdict_rules.LATELY:
-        start = (
-            "In the last %s the floor under the bursts climbs above all that was before, by %s, "
-            % (hours_span(round(judged.evidence.seen_hours)), whole)
+        start = "In the last %s, baseline memory exceeds all earlier values: it grows by %s, " % (
+            hours_span(round(judged.evidence.seen_hours)),
+            whole,
         )
     if judged.verdict == "leak":
-        return start + "still does so late in each run, and is not given back."
+        return start + "keeps growing late in each run, and is never released."
     return start + DOUBTS.get(judged.reason or "", DOUBTS[verdict_rules.NOISE])
 
 
 def settle(judged: Judgement, now: float | None) -> str | None:
-    """What would settle it, and when, counted from ``now``; None if it is settled."""
+    """What is needed to be certain, and when, counted from ``now``; None if it is certain."""
     if judged.verdict not in ("insufficient", "suspected"):
         return None
     evidence = judged.evidence
     if judged.reason == verdict_rules.TIME_OF_DAY and evidence.restarted:
         return (
-            "Two days without a calendar restart, three if it grows by day only, so that each "
-            "hour of the day is seen at two ages: the playbook confirm.yml suspends the timer "
-            "and leaves the watchdog armed."
+            "Two days without a calendar restart, or three if memory grows only during the day, "
+            "so that each hour of the day is seen at two ages of the process: the playbook "
+            "confirm.yml suspends the restart timer and leaves the watchdog active."
         )
     if judged.reason != verdict_rules.SHORT:
         hours = evidence.hours_until_clear() if evidence.slope > 0 else 0.0
         if judged.reason != verdict_rules.NOISE:
             hours = max(hours, 24.0)
         return (
-            "About %s more of the same: the longer it climbs, "
-            "the further it is from its ups and downs." % hours_span(max(hours, 1.0))
+            "About %s more of samples: the longer memory grows, "
+            "the more clearly it stands out from the noise." % hours_span(max(hours, 1.0))
         )
     left = max(enough.SURE_RUN_HOURS - _hours_of_last_run(judged), 0.0)
     when = ""
     if now is not None and left:
-        when = ", which is at %s at the earliest" % display.utc(now + left * display.HOUR)
+        when = " (at %s at the earliest)" % display.utc(now + left * display.HOUR)
     return (
         "%s more of samples without a restart, until one run has lasted %s%s; "
-        "or %d runs of at least %s each, %s in all."
+        "or %d runs of at least %s each, %s in total."
         % (
             hours_span(left),
             hours_span(enough.SURE_RUN_HOURS),
@@ -144,7 +140,7 @@ def settle(judged: Judgement, now: float | None) -> str | None:
 
 
 def _hours_of_last_run(judged: Judgement) -> float:
-    """How old the process was at the last sample, as far as it was seen."""
+    """Age of the process at the last sample, as far as it is known."""
     series = judged.series
     if not len(series):
         return 0.0
@@ -153,7 +149,7 @@ def _hours_of_last_run(judged: Judgement) -> float:
 
 
 def text(answer: dict[str, Any]) -> list[str]:
-    """What trend() returned, for a person: lines."""
+    """The result of trend() as lines for an operator."""
     lines = ["%s: %s" % (answer["verdict"], answer["why"])]
     if answer["rss_mb"] is not None:
         lines.append(_memory(answer))
@@ -161,18 +157,18 @@ def text(answer: dict[str, Any]) -> list[str]:
     if answer["provider_switch"]:
         lines.append(answer["provider_switch"])
     if answer["what_would_settle_it"]:
-        lines.append("to settle it: " + answer["what_would_settle_it"])
+        lines.append("still needed: " + answer["what_would_settle_it"])
     return lines + ["note: " + one for one in answer["notes"]]
 
 
 def _memory(answer: dict[str, Any]) -> str:
-    """What the gateway takes, beside its limit."""
+    """The memory of the gateway next to its limit."""
     now = "RSS %d MB" % answer["rss_mb"]
     if answer["limit_mb"] is not None:
         now += ", limit %d MB (%s)" % (answer["limit_mb"], answer["limit_from"])
     if answer["hours_to_limit"] is not None:
         early, late = answer["hours_to_limit_ci"]
-        now += ", which is reached in %s (%s to %s)" % (
+        now += ", reached in %s (%s to %s)" % (
             hours_span(answer["hours_to_limit"]),
             hours_span(early),
             "never" if late is None else hours_span(late),
@@ -181,17 +177,17 @@ def _memory(answer: dict[str, Any]) -> str:
 
 
 def rounded(value: float | None) -> float | None:
-    """``value`` to three digits after the point, without the sign of zero."""
+    """``value`` rounded to three decimals, without a negative zero."""
     return None if value is None else round(value, 3) + 0.0
 
 
 def hours_span(hours: float) -> str:
-    """A duration of ``hours``, as a person reads it."""
+    """A duration of ``hours`` in readable form."""
     return display.span(hours * display.HOUR)
 
 
 def rate(slope: float | None, interval: Sequence[float] | None = None) -> str:
-    """A rate in MB/h with its interval, if there is one."""
+    """A rate in MB/h, with its interval if it has one."""
     shown = "%.1f MB/h" % (slope or 0.0)
     return shown + " (%.1f to %.1f)" % tuple(interval) if interval else shown
 

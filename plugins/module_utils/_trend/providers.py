@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Does the leak depend on the provider? The trend with each of them, and across a switch."""
+"""Whether the leak depends on the provider: the trend with each provider, and across a switch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .segments import runs_in_bins, second_half
 
 
 def trends(judged: Judgement) -> list[dict[str, Any]]:
-    """The slope with each provider, by name; ready for JSON."""
+    """The slope with each provider, sorted by name; ready for JSON."""
     series = judged.series
-    # By provider, (first sample, end, model) of each time that it was used.
+    # By provider: (first sample, end, model) of each period of use.
     used: dict[str, list[tuple[int, int, str | None]]] = {}
     ends = [one.start for one in series.identities[1:]] + [len(series)]
     for (start, identity), end in zip(series.identities, ends):
@@ -38,7 +38,7 @@ def _trend(
     ]
     segments = [run.segment for run in runs]
     if segments == evidence.segments:
-        # One provider all the time is the common case, and judged already.
+        # Usually only one provider was used, and its trend is calculated already.
         whole, late = evidence.whole, evidence.late
     else:
         whole, late = trend_of(segments), trend_of([second_half(one) for one in segments])
@@ -60,23 +60,23 @@ def _trend(
             whole.climbs()
             and whole.slope >= verdict_rules.LEAST_SLOPE
             and last >= verdict_rules.LATE_SHARE * whole.slope
-            # A cache that filled with one provider is no leak of it.
+            # A cache that filled under one provider is not a leak of that provider.
             and (judged.grows or not slowing.slows(runs))
         )
     return found
 
 
 def switch(found: list[dict[str, Any]], judged: Judgement) -> str | None:
-    """Whether a leak survives a switch of the provider; None if there was no switch.
+    """Whether a leak persists across providers; None if the provider was never switched.
 
-    ``found`` is what trends() returned.
+    ``found`` is the result of trends().
     """
     if len(found) < 2:
         return None
     known = [one for one in found if one["grows"] is not None]
     if len(known) < 2:
         return (
-            "Too little was seen with %s to say whether growth survives the switch of the provider."
+            "Not enough samples with %s to say whether growth depends on the provider."
             % " and ".join(one["provider"] for one in found if one["grows"] is None)
         )
     said = ", ".join(
@@ -85,32 +85,30 @@ def switch(found: list[dict[str, Any]], judged: Judgement) -> str | None:
     )
     growing = [one["provider"] for one in known if one["grows"]]
     if not growing:
-        return "Memory grows with no provider (%s)." % said
+        return "Memory does not grow with any provider (%s)." % said
     if not judged.grows and judged.verdict != "saturating":
-        # Each part has fewer values than the whole and none of its tests: it blames by chance.
-        return "There is no leak to follow from one provider to another (%s)." % said
+        # Each provider has fewer values than the whole and passes none of its tests, so any blame
+        # would be by chance.
+        return "No leak was found, so providers are not compared (%s)." % said
     if len(growing) < len(known):
         if judged.verdict == "suspected" or not _apart(known):
-            return "It is not known whether the growth depends on the provider (%s)." % said
+            return "It is unclear whether the growth depends on the provider (%s)." % said
         doubt = ""
         if judged.verdict == "saturating":
             doubt = (
                 " A cache that has filled in the meantime looks the same: switch back to be sure."
             )
-        return "Memory grows with %s only (%s): the leak does not survive the switch.%s" % (
+        return "Memory grows only with %s (%s): the leak depends on the provider.%s" % (
             " and ".join(growing),
             said,
             doubt,
         )
     if not judged.grows:
-        return "There is no leak to follow from one provider to another (%s)." % said
-    return (
-        "The leak survives the switch of the provider (%s), so the provider is not the cause."
-        % said
-    )
+        return "No leak was found, so providers are not compared (%s)." % said
+    return "The leak occurs with every provider (%s), so the provider is not the cause." % said
 
 
 def _apart(known: list[dict[str, Any]]) -> bool:
-    """Whether memory grows faster with each provider that grows than with any that does not."""
+    """Whether each provider with growth grows faster than every provider without growth."""
     slowest = min(one["slope_ci"][0] for one in known if one["grows"])
     return all(one["slope_ci"][1] < slowest for one in known if not one["grows"])

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reads a history from any CSV file with the columns timestamp, invocation_id and rss_bytes.
 
-What is read may be torn, ten million lines long, or written while the clock was wrong: each costs a
-sentence in the notes of the Series and as little else as possible.
+The file may be incomplete, have ten million lines, or be written while the clock was wrong. Each
+problem is reported in the notes of the Series, and the rest is used.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from .series import MAX_SAMPLES, NUMBERS, Identity, Series
 from .table import IDENTITY
 
 NEEDED = ("timestamp", "invocation_id", "rss_bytes")
-# Columns that the guard writes and a verdict does not need.
+# Columns of the guard that a verdict does not use.
 _PASSED_OVER = ("invocation_id", "pid", "active_agents")
-# How much is read at once, and at most kept of a line that never ends.
+# Bytes that are read at once, and the most that is kept of an endless line.
 _BLOCK = 1 << 15
-# A file is put in order in memory, if it is not larger.
+# A file up to this size is put in order in memory.
 _MOST_TO_REVERSE = 32 << 20
-# A line with none of these is plain.
+# A line without any of these is plain.
 _MARKS = (b'"', b"\0", b"\r")
 
 
 class Block(NamedTuple):
-    """Some lines of a file; ``plain`` says that they have no quote, NUL and CR."""
+    """Some lines of a file; ``plain`` if none has a quote, NUL or CR."""
 
     lines: list[bytes]
     plain: bool
@@ -53,7 +53,7 @@ def of_rows(rows: Iterable[Mapping[str, Any]]) -> Series:
 def of_file(path: str) -> Series:
     """The Series of the CSV file ``path``.
 
-    HistoryError if it cannot be read, lacks a column that is needed, or is in other units.
+    Raises HistoryError if it cannot be read, lacks a required column, or uses other units.
     """
     try:
         with open(path, "rb") as handle:
@@ -69,32 +69,27 @@ def of_file(path: str) -> Series:
 
 
 def _reversed(handle: BinaryIO, path: str) -> Series:
-    """The Series of a file whose newest sample comes first."""
+    """The Series of a file that starts with the newest sample."""
     if os.fstat(handle.fileno()).st_size > _MOST_TO_REVERSE:
-        raise HistoryError("%s: the newest sample comes first; sort it by timestamp" % path)
+        raise HistoryError("%s: the newest sample comes first: sort the file by timestamp" % path)
     handle.seek(0)
     header, *lines = handle.read().rstrip(b"\n").split(b"\n")
     data = b"\n".join([header, *reversed(lines), b""])
     series = _of_lines(io.BytesIO(data), path, len(data))
-    series.notes.append("the newest sample comes first; they were put in order")
+    series.notes.append("the file starts with the newest sample; the order was reversed")
     return series
 
 
 def _header(line: bytes, path: str) -> list[str]:
-    """The names of the columns; HistoryError if one that is needed is missing."""
+    """The names of the columns. Raises HistoryError if a required one is missing."""
     names = [
         name.strip().strip('"').lower() for name in table.text(line).lstrip("\ufeff").split(",")
     ]
     missing = [name for name in NEEDED if name not in names]
     if missing:
         raise HistoryError(
-            "%s has no column %s; needed are %s in the first line, and it has: %s"
-            % (
-                path,
-                " and no column ".join(missing),
-                ", ".join(NEEDED),
-                ", ".join(names)[:200] or "nothing",
-            )
+            "%s: missing column %s: expected %s in the first line, found: %s"
+            % (path, ", ".join(missing), ", ".join(NEEDED), ", ".join(names)[:200] or "nothing")
         )
     return names
 
@@ -107,12 +102,12 @@ def _of_lines(handle: BinaryIO, path: str, size: int) -> Series:
     header = _header(first.lines[0], path)
     series.unknown = [name for name in header if name not in NUMBERS + IDENTITY + _PASSED_OVER]
     columns = table.Table(header)
-    # What would be dropped when all is read need not be read.
+    # Skip the samples that would be dropped later anyway.
     while size * len(first.lines) > MAX_SAMPLES * series.step * sum(map(len, first.lines)):
         series.step *= 2
     skip = 0
     for lines, plain in itertools.chain([first._replace(lines=first.lines[1:])], blocks):
-        # One line in as many as a sample represents.
+        # Every sample stands for this many lines.
         used = lines[skip :: series.step]
         skip = (skip - len(lines)) % series.step
         if used:
@@ -121,9 +116,9 @@ def _of_lines(handle: BinaryIO, path: str, size: int) -> Series:
 
 
 def _blocks(handle: BinaryIO, series: Series) -> Iterator[Block]:
-    """The lines of ``handle``, without their ends, in blocks; the last line needs its end.
+    """The lines of ``handle`` in blocks, without line ends; an unterminated last line is dropped.
 
-    A line that never ends is cut, so that it does not fill the memory.
+    An endless line is cut, so that it does not fill the memory.
     """
     rest = b""
     while True:
@@ -135,5 +130,5 @@ def _blocks(handle: BinaryIO, series: Series) -> Iterator[Block]:
         rest = lines.pop()[:_BLOCK]
         if lines:
             yield Block(lines, not any(mark in data for mark in _MARKS))
-    # The start of a number looks like a number.
+    # A cut number would still look like a number.
     series.torn = bool(rest)

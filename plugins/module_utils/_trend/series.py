@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The samples of one gateway as columns, cut into runs, with a time that no clock can spoil.
+"""The samples of one gateway as columns, split into runs, with a time that survives clock changes.
 
-A run is what a gateway does from one start to the next. Memory is bounded: beyond MAX_SAMPLES every
-second sample is dropped, so that the rest still cover the whole history.
+A run lasts from one start of the gateway to the next. Memory is bounded: beyond MAX_SAMPLES, every
+second sample is dropped, so that the rest still covers the whole history.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-# A month at a sample every 26 s, in 4 MB of memory.
+# A month with a sample every 26 s, in 4 MB of memory.
 MAX_SAMPLES = 100000
-# No run is without a sample for so long; a clock that starts in 1970 is set ahead by decades.
+# A run never has a longer gap; a clock that starts in 1970 is later set ahead by decades.
 LONGEST_SILENCE = 30 * 86400
-# What a sample's numbers are, in the order in which Series.add takes them.
+# The numbers of a sample, in the order that Series.add expects.
 NUMBERS = (
     "timestamp",
     "rss_bytes",
@@ -35,14 +35,14 @@ _COLUMNS = ("time", "clock", "rss", "resident", "anon", "footprint")
 
 
 class Run(NamedTuple):
-    """A run: the index of its first sample, and the age in seconds of the process then."""
+    """A run: the index of its first sample, and the age of its process then, in seconds."""
 
     start: int
     age: float | None
 
 
 class Identity(NamedTuple):
-    """What a gateway ran with; None if it is not known."""
+    """Provider, model and version of a gateway; None if unknown."""
 
     provider: str | None
     model: str | None
@@ -50,7 +50,7 @@ class Identity(NamedTuple):
 
 
 class IdentityChange(NamedTuple):
-    """From sample ``start`` on it is ``identity``."""
+    """From sample ``start`` on, the gateway has ``identity``."""
 
     start: int
     identity: Identity
@@ -62,11 +62,11 @@ Mark = TypeVar("Mark", Run, IdentityChange)
 class Series:
     """Samples in the order in which they were taken, as columns.
 
-    ``time`` is seconds that run on within a run whatever the clock did, ``clock`` what the clock
-    said; ``rss``, ``resident`` (RSS with swap), ``anon`` (with swap; NaN if unknown) and
-    ``footprint`` are bytes. ``runs`` and
-    ``identities`` say where each of them starts. ``kills`` counts OOM kills; ``notes`` says what
-    was wrong with the history; ``step`` is how many samples one that was kept represents.
+    ``time`` is in seconds and never goes back within a run, ``clock`` is the host's clock. ``rss``,
+    ``resident`` (RSS with swap), ``anon`` (with swap; NaN if unknown) and ``footprint`` are bytes.
+    ``runs`` and ``identities`` hold the first sample of each. ``kills`` counts OOM kills; ``notes``
+    lists problems with the history; ``step`` is the number of samples that each kept one stands
+    for.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Series:
         self.kills = 0
         self.notes: list[str] = []
         self.step = 1
-        # What reading it met: lines that are no samples or hold NUL bytes, columns without a use.
+        # Problems while reading: lines that are not samples or hold NUL bytes, unknown columns.
         self.bad = self.nul = 0
         self.unknown: list[str] = []
         self.torn = False
@@ -89,8 +89,8 @@ class Series:
         self._last_uptime: float | None = None
         self._last_identity: Identity | None = None
         self._last_kills: float | None = None
-        # Of the last sample of this run: what was swapped out, and what of RSS is no anonymous
-        # memory, NaN if that was never known.
+        # Of the last sample of this run: swap, and the part of RSS that is not anonymous memory,
+        # NaN if unknown.
         self._last_swap, self._file_pages = 0.0, NAN
 
     def __len__(self) -> int:
@@ -102,16 +102,16 @@ class Series:
         return list(zip(starts, starts[1:] + [len(self)]))
 
     def add(self, run: object, numbers: Sequence[float | None], identity: Identity) -> None:
-        """Take a sample of the run called ``run``, with ``numbers`` in the order of NUMBERS.
+        """Add a sample of the run called ``run``, with ``numbers`` in the order of NUMBERS.
 
-        One without time or RSS is counted as ``bad``.
+        A sample without time or RSS is counted as ``bad``.
         """
         clock, rss, uptime, anon, swap, tree, cgroup, kills = numbers
         if clock is None or rss is None:
             self.bad += 1
             return
         self._place(run, clock, uptime)
-        # A value that could not be read once is as it was: a hole is no memory that was given back.
+        # A missing value keeps the previous one: a gap does not mean that memory was released.
         if swap is None:
             swap = self._last_swap
         if anon is None:
@@ -119,7 +119,7 @@ class Series:
         self._last_swap, self._file_pages = swap, rss - anon
         self.clock.append(clock)
         self.rss.append(rss)
-        # What is swapped out was not given back: a leak goes on there if the host lacks memory.
+        # Swapped memory was not released: a leak continues in swap if the host is short of memory.
         self.resident.append(rss + swap)
         self.anon.append(anon + swap)
         self.footprint.append(tree + swap if tree else cgroup or rss + swap)
@@ -135,9 +135,9 @@ class Series:
     def extend(
         self, run: object, columns: Sequence[Sequence[float] | None], identity: Identity
     ) -> None:
-        """Take samples of one run at once, as ``add`` does one by one.
+        """Add many samples of one run at once, with the same result as ``add`` for each.
 
-        ``columns`` has one for each of NUMBERS, None if it is not known for any of them.
+        ``columns`` has one column for each of NUMBERS, None if all its values are unknown.
         """
         self.add(run, [None if one is None else one[0] for one in columns], identity)
         rest = [None if one is None else one[1:] for one in columns]
@@ -149,8 +149,10 @@ class Series:
             self.thin()
 
     def _append(self, columns: Sequence[Sequence[float] | None]) -> bool:
-        """Append samples of the run of the last one; False, and nothing appended, if it may be
-        another run, or if the clock jumped."""
+        """Append samples to the last run.
+
+        Returns False and appends nothing if they may belong to another run or the clock jumped.
+        """
         clock, rss, uptime, anon, swap, tree, cgroup, kills = columns
         if not clock or not rss:
             return False
@@ -189,8 +191,8 @@ class Series:
         return True
 
     def _place(self, run: object, clock: float, uptime: float | None) -> None:
-        """Find the sample's run and its time in it."""
-        # The boot clock does not go back: that is another process, if runs have no names.
+        """Determine the run of the sample and its time in it."""
+        # The boot clock never goes back, so a smaller uptime is another process.
         new = (
             run != self._last_run
             or uptime is not None
@@ -205,7 +207,7 @@ class Series:
             self._last_kills = None
             self._last_swap, self._file_pages = 0.0, NAN
         self._last_uptime = uptime
-        # The age of the process comes from the boot clock, which nobody sets.
+        # The age of the process comes from the boot clock, which cannot be set.
         now = self._shift + (clock if uptime is None or self._born is None else self._born + uptime)
         if not new and now < self.time[-1]:
             self.set_back += 1
@@ -222,12 +224,12 @@ class Series:
         self.step *= 2
         for name in _COLUMNS:
             setattr(self, name, getattr(self, name)[::2])
-        # A run of which no sample is left starts where the next one does.
+        # A run without remaining samples starts at the same index as the next one.
         self.runs = [one._replace(start=(one.start + 1) // 2) for one in self.runs]
         self.identities = [one._replace(start=(one.start + 1) // 2) for one in self.identities]
 
     def part(self, start: int, end: int) -> Series:
-        """Samples ``start`` to ``end``, with their runs only; a run that is cut keeps its age."""
+        """Samples ``start`` to ``end`` with their runs; a run that is cut keeps its age."""
         part = Series()
         for name in _COLUMNS:
             setattr(part, name, getattr(self, name)[start:end])
@@ -243,7 +245,7 @@ class Series:
     def of_this_version(self) -> Series:
         """The samples since the last change of the version.
 
-        What an upgrade fixed is no verdict on what runs now.
+        Samples of an earlier version say nothing about the version that runs now.
         """
         known = [one for one in self.identities if one.identity.version]
         changes = [
@@ -263,59 +265,57 @@ class Series:
         ]
         later.kills = self.kills
         later.notes = self.notes + [
-            "judged is version %s alone; %d samples of earlier versions were left out"
+            "only version %s was analysed; %d samples of earlier versions were ignored"
             % (identity.version, first)
         ]
         return later
 
     def finish(self) -> Series:
-        """Say in ``notes`` what had to be left out; returns self."""
-        # Thinning may have left nothing of a short one.
+        """Add what was ignored to ``notes``; returns self."""
+        # Thinning may have removed all samples of a short run.
         self.runs = _with_samples(self.runs, len(self))
         self.identities = _with_samples(self.identities, len(self))
         if self.nul:
             self.notes.append(
-                "%d lines hold NUL bytes, as a failing disk or a power loss leaves them; "
-                "the bytes were passed over" % self.nul
+                "%d lines contain NUL bytes, as after a power loss or a disk failure; "
+                "the bytes were ignored" % self.nul
             )
         if self.unknown:
-            self.notes.append(
-                "columns that are not known were passed over: %s" % ", ".join(self.unknown)[:200]
-            )
+            self.notes.append("unknown columns were ignored: %s" % ", ".join(self.unknown)[:200])
         if self.bad:
             self.notes.append(
-                "%d lines are no samples, because they are torn or hold what is no number, "
-                "and were left out" % self.bad
+                "%d lines were ignored, because they are incomplete or contain invalid numbers"
+                % self.bad
             )
         if self.torn:
             self.notes.append(
-                "the last line has no end, as when it is cut short or still being written, "
-                "and was left out"
+                "the last line was ignored, because it is incomplete: "
+                "it was cut short or is still being written"
             )
         if self.set_back:
             self.notes.append(
-                "the clock was set back %s; the samples after it are taken to follow on"
+                "the clock was set back %s; later samples are treated as continuous"
                 % _times(self.set_back)
             )
         if self.set_ahead:
             self.notes.append(
-                "the clock went ahead by more than %d days %s; "
-                "the samples after it are taken to follow on"
+                "the clock jumped ahead by more than %d days %s; "
+                "later samples are treated as continuous"
                 % (LONGEST_SILENCE // 86400, _times(self.set_ahead))
             )
         if self.step > 1:
-            self.notes.append("a long history: one sample in %d was used" % self.step)
+            self.notes.append("the history is long: only 1 sample in %d was used" % self.step)
         return self
 
 
 def _with_samples(marks: list[Mark], end: int) -> list[Mark]:
-    """Those of ``marks`` that start before the next one does, and before ``end``."""
+    """Those of ``marks`` that start before the next one and before ``end``."""
     following = [mark.start for mark in marks[1:]] + [end]
     return [mark for mark, after in zip(marks, following) if mark.start < after]
 
 
 def _rises(before: float | None, values: Sequence[float]) -> bool:
-    """Whether none of ``values`` is less than the one in front of it, ``before`` the first."""
+    """Whether ``values`` never fall, starting from ``before``."""
     return (before is None or before <= values[0]) and sorted(values) == list(values)
 
 

@@ -50,7 +50,7 @@ def test_table():
             ),
             ("c", {"unreachable": True, "msg": "no route"}),
             ("d", answer()),
-            ("e", {"failed": False, "msg": "since: 'soon' is no time; allowed: ..."}),
+            ("e", {"failed": False, "msg": "since: invalid time 'soon': expected ..."}),
         ]
     )
     assert [(line.split()[0], line.split()[1]) for line in lines] == [
@@ -62,7 +62,7 @@ def test_table():
         ("b", "other"),
         ("a", "hermes-gateway"),
     ]
-    assert "'soon' is no time" in lines[3]
+    assert "invalid time 'soon'" in lines[3]
     assert "not enough yet" in lines[5] and "4.5 days" in lines[5]
     assert "60.0 (58.0 to 62.0)" in lines[6] and "0.1 (-0.2 to 0.3)" in lines[6]
 

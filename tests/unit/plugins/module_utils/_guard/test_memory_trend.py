@@ -97,7 +97,7 @@ def test_time_that_is_none(configured, since):
     with pytest.raises(SettingError) as raised:
         memory_trend.collect([], since=since)
     said = str(raised.value)
-    assert said.startswith("since: %r is no time; allowed: " % since)
+    assert said.startswith("since: invalid time %r: expected " % since)
     assert '"version"' in said and "epoch seconds" in said
 
 

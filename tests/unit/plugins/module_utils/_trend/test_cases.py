@@ -73,7 +73,7 @@ def test_the_newest_sample_may_come_first(judge):
     """20 MB/h, as a dashboard exports it."""
     found = judge("newest-first.csv")
     assert found["verdict"] == "leak"
-    assert found["notes"] == ["the newest sample comes first; they were put in order"]
+    assert found["notes"] == ["the file starts with the newest sample; the order was reversed"]
 
 
 @pytest.mark.parametrize("number", [0, 1, 3])

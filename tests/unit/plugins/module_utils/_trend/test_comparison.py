@@ -62,7 +62,7 @@ def test_fixed(life):
     )
     assert answer["since"] == START + 96 * 3600
     assert answer["before"]["slope_mb_per_hour"] == pytest.approx(60, rel=0.1)
-    assert answer["why"].startswith("Fixed from 0.16.0 to 0.17.0: it grew by ")
+    assert answer["why"].startswith("Fixed from 0.16.0 to 0.17.0: memory grew by ")
 
 
 @pytest.mark.parametrize("life", [12, 1000], ids="lives of {} h".format)
@@ -94,7 +94,7 @@ def test_not_enough_yet(slope):
     answer = result(history(("0.16.0", 96, 60, 12), ("0.17.0", 60, slope, 12)))
     assert answer["result"] == "not_enough_yet"
     assert answer["hours_still"] == pytest.approx(108, abs=1)
-    assert "look again in 4.5 days" in answer["why"]
+    assert "check again in 4.5 days" in answer["why"]
 
 
 def test_time_without_samples_is_not_enough():
@@ -118,7 +118,7 @@ def test_nothing_to_compare_with():
 def test_no_change_of_the_version():
     answer = result(history(("0.19.0", 200, 0, 1000)))
     assert (answer["result"], answer["since"]) == ("no_change", None)
-    assert "no change of the version" in answer["why"]
+    assert "The version does not change" in answer["why"]
 
 
 def test_no_history():
@@ -188,7 +188,7 @@ def test_times(text, epoch):
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "-5", "nan"])
 def test_what_is_no_time(text):
-    with pytest.raises(ValueError, match="is no time; allowed"):
+    with pytest.raises(ValueError, match="^invalid time .*: expected "):
         comparison.moment(text)
 
 
@@ -206,7 +206,7 @@ def test_on_the_command_line(tmp_path, capsys):
     assert cli.main(["trend", "--samples", str(path), "--since", "2026-08-06"]) == 0
     assert ": " in capsys.readouterr().out
     assert cli.main(["trend", "--samples", str(path), "--since", "soon"]) == 1
-    assert "--since: 'soon' is no time" in capsys.readouterr().err
+    assert "--since: invalid time 'soon'" in capsys.readouterr().err
 
 
 def test_an_earlier_upgrade_is_not_credited_to_the_last():

@@ -88,8 +88,7 @@ def test_missing_column_is_named(tmp_path, name):
     path = tmp_path / "samples.csv"
     path.write_text(HEADER.replace(name, "other") + "\n1,a,2\n")
     with pytest.raises(
-        HistoryError,
-        match="has no column %s; needed are timestamp, invocation_id, rss_bytes" % name,
+        HistoryError, match="missing column %s: expected timestamp, invocation_id, rss_bytes" % name
     ):
         samples.of_file(str(path))
 
@@ -100,7 +99,7 @@ def test_missing_column_is_named(tmp_path, name):
 def test_no_history_at_all(tmp_path, content):
     path = tmp_path / "samples.csv"
     path.write_bytes(content)
-    with pytest.raises(HistoryError, match="has no column timestamp"):
+    with pytest.raises(HistoryError, match="missing column timestamp"):
         samples.of_file(str(path))
 
 
@@ -119,7 +118,7 @@ def test_torn_last_line(judge):
     data = ("\n".join([HEADER] + lines())).encode()
     found = judge(data[:-4])
     assert found["samples"] == len(lines()) - 1
-    assert noted(found, "last line has no end") and same(found, judge(lines()))
+    assert noted(found, "the last line was ignored") and same(found, judge(lines()))
 
 
 def test_nul_bytes(judge):
@@ -135,7 +134,7 @@ def test_nul_bytes(judge):
     )
     found = judge(data)
     assert found["samples"] == len(good)
-    assert noted(found, "2 lines hold NUL") and same(found, judge(good))
+    assert noted(found, "2 lines contain NUL") and same(found, judge(good))
 
 
 def test_lines_that_are_no_samples(judge):
@@ -143,7 +142,7 @@ def test_lines_that_are_no_samples(judge):
     good = lines()
     found = judge(good[:300] + wild + good[300:])
     assert found["samples"] == len(good)
-    assert noted(found, "%d lines are no samples" % len(wild)) and same(found, judge(good))
+    assert noted(found, "%d lines were ignored" % len(wild)) and same(found, judge(good))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +195,7 @@ def test_long_histories_are_thinned(judge, monkeypatch):
     monkeypatch.setattr(series, "MAX_SAMPLES", 500)
     found = judge(lines())
     assert 250 < found["samples"] <= 500
-    assert noted(found, "one sample in 2 was used") and same(found, judge(lines()))
+    assert noted(found, "only 1 sample in 2 was used") and same(found, judge(lines()))
     assert found["observed_hours"] == pytest.approx(72, abs=0.2)
 
 
