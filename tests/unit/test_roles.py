@@ -279,7 +279,7 @@ def test_role_says_that_the_guard_has_not_run(tmp_path, import_root, role, said)
     (tmp_path / "templates").symlink_to(ROLES / role / "templates")
     rc, text = run(tmp_path, import_root, "localhost,")
     assert rc == 2
-    assert "the guard has not run for this host, which did not answer, or --start-at-task" in (
+    assert "the guard has not run on this host: the host did not answer, or --start-at-task" in (
         " ".join(text.split())
     )
 
