@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands of hermes-guard and their options; the man page and the completions come from it."""
+"""The commands and options of hermes-guard; the man page and completions are made from them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 _EXIT_CODES = """exit codes:
   0  done
-  1  something failed, or is wrong with the set-up of this host
+  1  the command failed, or found a problem with the set-up of this host
   2  wrong usage, such as an unknown option or gateway
   3  restart only: refused; the reason is printed
 
 All times are in UTC.
 """
-# What else a code means for one command.
+# What a code means for one command.
 _CODES = {
     "check": "  1  a gateway could not be checked; the others were",
-    "doctor": "  0  nothing is wrong\n  1  at least one problem was found",
-    "restart": "  0  restarted\n  1  the gateway did not come up, or the restart failed\n"
+    "doctor": "  0  no problems found\n  1  at least one problem found",
+    "restart": "  0  restarted\n  1  the restart failed, or the gateway did not come up\n"
     "  3  refused; the reason is printed",
-    "notify": "  1  no notify command or ping URL is set, or one of them failed",
+    "notify": "  1  neither a notify command nor a ping URL is set, or one of them failed",
 }
 
 
@@ -44,36 +44,36 @@ def make() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     _status(commands)
     _log(commands)
-    _command(commands, "doctor", "list what is wrong with the set-up of this host", gateway=False)
+    _command(commands, "doctor", "list problems with the set-up of this host", gateway=False)
     _restart(commands)
     _suspend(commands)
-    one = _command(commands, "resume", "end a suspension before its time")
-    one.add_argument("--watchdog", action="store_true", help="only that of the watchdog")
+    one = _command(commands, "resume", "end a suspension early")
+    one.add_argument(
+        "--watchdog", action="store_true", help="resume only the restarts by the watchdog"
+    )
     one.add_argument("--dry-run", action="store_true", help="print what would be done")
     _trend(commands)
-    one = _command(commands, "notify", "try the notify command and the ping URL")
+    one = _command(commands, "notify", "test the notify command and the ping URL")
     one.add_argument("--test", action="store_true", required=True, help="send a test message")
-    _command(
-        commands, "metrics", "print the metrics of this host, in Prometheus' text format", False
-    )
+    _command(commands, "metrics", "print the metrics of this host in Prometheus text format", False)
     _command(
         commands,
         "check",
-        "take a sample of each gateway, add it to the history, and ask for a restart if one is"
-        " needed; a timer runs this command",
+        "take a memory sample of each gateway and request a restart if one is needed; a timer runs"
+        " this command",
     )
     _command(
         commands,
         "identify",
-        "ask the Hermes of each gateway that has changed for its version, provider and model; the"
-        " unit hermes-guard-identity.service runs this command",
+        "ask the Hermes of each changed gateway for its version, provider and model; the unit"
+        " hermes-guard-identity.service runs this command",
         False,
     )
     return parser
 
 
 def _command(commands: Any, name: str, what: str, gateway: bool = True) -> argparse.ArgumentParser:
-    """Add the command ``name``, with --json, and with --gateway if it is about ``gateway``s."""
+    """Add the command ``name`` with --json, and with --gateway if ``gateway`` is true."""
     text = _CODES.get(name)
     one: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -91,9 +91,7 @@ def _command(commands: Any, name: str, what: str, gateway: bool = True) -> argpa
 
 def _status(commands: Any) -> None:
     _command(
-        commands,
-        "status",
-        "show every gateway: state, memory, next restart, last restart and why, open alerts",
+        commands, "status", "show the state, memory, restarts and open alerts of every gateway"
     )
 
 
@@ -101,38 +99,38 @@ def _log(commands: Any) -> None:
     one = _command(
         commands,
         "log",
-        "show restarts, refusals, alerts and crashes with their reasons, the newest last",
+        "show restarts, refusals, alerts and crashes with their reasons, newest last",
     )
     one.add_argument(
         "--since",
         metavar="WHEN",
-        help="only what is newer: a time such as 2026-08-05 or 2026-08-05T14:00 (UTC), or how long"
-        " ago, such as 12h or 7d",
+        help="only entries since this time: 2026-08-05 or 2026-08-05T14:00 (UTC), or an age such as"
+        " 12h or 7d",
     )
     one.add_argument(
         "--lines",
         metavar="N",
         type=int,
-        help="at most N entries of each gateway; default 20, with --since all",
+        help="at most N entries for each gateway (default: 20, or all with --since)",
     )
 
 
 def _restart(commands: Any) -> None:
     one = _command(commands, "restart", "restart one gateway without interrupting a conversation")
     one.add_argument(
-        "--reason", metavar="TEXT", required=True, help="why; the ledger keeps it for the log"
+        "--reason", metavar="TEXT", required=True, help="the reason, which the ledger records"
     )
-    one.add_argument("--now", action="store_true", help="do not wait for a quiet moment")
+    one.add_argument("--now", action="store_true", help="do not wait until the gateway is idle")
     one.add_argument(
         "--scheduled",
         action="store_true",
-        help="as the unit NAME-restart.service asks: do what the watchdog has requested; otherwise"
-        " refuse if the gateway is too young or its calendar restarts are suspended",
+        help="for the unit NAME-restart.service: do what the watchdog has requested; otherwise"
+        " refuse if the gateway started recently or its calendar restarts are suspended",
     )
     one.add_argument(
         "--clean",
         action="store_true",
-        help="restart nothing: remove the drain marker that an interrupted restart has left",
+        help="restart nothing: remove the drain marker of an interrupted restart",
     )
 
 
@@ -140,26 +138,24 @@ def _suspend(commands: Any) -> None:
     one = _command(
         commands,
         "suspend",
-        "suspend the calendar restarts for a while; this ends by itself, and the watchdog goes on",
+        "suspend the calendar restarts for a limited time; the watchdog stays active",
     )
     one.add_argument(
-        "--hours", metavar="N", type=int, default=48, help="how long: 1 to 168, default 48"
+        "--hours", metavar="N", type=int, default=48, help="duration: 1 to 168 (default: 48)"
     )
     one.add_argument(
         "--from",
         dest="begin",
         metavar="WHEN",
-        help="begin at this time (UTC) instead of now, at most 30 days ahead: 2026-08-08,"
-        " 2026-08-08T22:00, or in 12h",
+        help="start at this time instead of now, at most 30 days ahead: 2026-08-08 or"
+        " 2026-08-08T22:00 (UTC), or a delay such as 12h",
     )
     one.add_argument(
         "--watchdog",
         action="store_true",
-        help="suspend the restarts of the watchdog too: it then only alerts",
+        help="also suspend restarts by the watchdog, which then only alerts",
     )
-    one.add_argument(
-        "--again", action="store_true", help="replace a suspension that has not ended yet"
-    )
+    one.add_argument("--again", action="store_true", help="replace a suspension that has not ended")
     one.add_argument("--dry-run", action="store_true", help="print what would be done")
 
 
@@ -167,7 +163,7 @@ def _trend(commands: Any) -> None:
     one = _command(
         commands,
         "trend",
-        "judge the memory history: is it a leak, and when is the limit reached",
+        "analyse the memory history: does the gateway leak, and when does it reach its limit",
         False,
     )
     which = one.add_mutually_exclusive_group()
@@ -181,5 +177,6 @@ def _trend(commands: Any) -> None:
     one.add_argument(
         "--since",
         metavar="WHEN",
-        help='compare before and after a change at that time, or the last change of the "version"',
+        help='compare memory before and after this time, or before and after the last "version"'
+        " change",
     )

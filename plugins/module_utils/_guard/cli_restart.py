@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run(options: Any, settings: Settings) -> int:
-    """Restart one gateway, or refuse to; with --clean only remove what a restart has left."""
+    """Restart one gateway, or refuse to; with --clean, only remove a leftover drain marker."""
     if options.clean:
         return _clean(options, settings)
 
@@ -26,10 +26,10 @@ def run(options: Any, settings: Settings) -> int:
         if not options.json:
             cli.say(text)
 
-    # So that what must be undone is undone when a unit or a session ends in the middle of it.
+    # The restart then removes its drain marker if the unit or the terminal is closed.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: _leave(128 + received))
-    # Ctrl-Z: the gateway would refuse messages for as long as the restart is suspended.
+    # Ctrl-Z would leave the gateway refusing messages until the restart continues.
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     trigger = "timer" if options.scheduled else "operator"
     entry = arbiter.restart(settings, options.reason, trigger, options.now, say)
@@ -47,7 +47,7 @@ def _clean(options: Any, settings: Settings) -> int:
     if options.json:
         cli.say(json.dumps({"removed": removed}))
     elif removed:
-        cli.say("removed a drain marker that an interrupted restart had left")
+        cli.say("removed the drain marker of an interrupted restart")
     return cli.DONE
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command hermes-guard status: a table of 80 columns, and below each gateway what matters."""
+"""The command hermes-guard status: a table of 80 columns with details below each gateway."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 HEADER = ("GATEWAY", "STATE", "MEMORY", "THRESHOLD", "UP", "RESTART, UTC")
-# The next restart is near enough to need no year.
+# The next restart is at most days away: it needs no year.
 _FORM = "%d %b %H:%M"
 
 
 def run(options: Any, every: list[Settings]) -> int:
-    """Print the state of ``every`` gateway, and what else there is on this host."""
+    """Print the state of ``every`` gateway, and the gateways that are not managed."""
     answer = status.status(every)
     if options.gateway is not None:
         answer["not_managed"] = []
@@ -37,7 +37,7 @@ def run(options: Any, every: list[Settings]) -> int:
 
 
 def lines(answer: dict[str, Any]) -> list[str]:
-    """What is printed of ``answer``, as status.status() returns it."""
+    """The lines to print for ``answer``, which status.status() returned."""
     found = []
     gateways = answer["gateways"]
     if gateways:
@@ -64,7 +64,7 @@ def _cells(one: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    """``rows`` in columns, the first of which takes what the others leave of WIDTH."""
+    """``rows`` in columns; the first column gets the width that the others leave."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     widths[0] = min(widths[0], max(12, WIDTH - sum(widths[1:]) - 2 * (len(widths) - 1)))
     found = []
@@ -73,7 +73,7 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
         cells = [cell.ljust(width) for cell, width in zip(rest, widths[1:])]
         start = name.ljust(widths[0])
         if len(name) > widths[0]:
-            # The name has a line of its own.
+            # A long name gets a separate line.
             start = name + "\n" + " " * widths[0]
         found.append("  ".join([start, *cells]).rstrip())
     return found
@@ -83,7 +83,7 @@ def _details(one: dict[str, Any]) -> list[str]:
     """The sentences below the row of one gateway."""
     found = [text for text in (one["down"], one["problem"], one["conflict"]) if text]
     if one["alerts"] is None:
-        found.append("alerts: not readable; try as root")
+        found.append("alerts: not readable; run this command as root")
     for alert in one["alerts"] or ():
         if alert["code"] == "down" and one["down"]:
             continue
@@ -102,12 +102,12 @@ def _details(one: dict[str, Any]) -> list[str]:
         found.append(_suspended(one))
     if one["workers"]:
         size = sum(worker["memory_bytes"] for worker in one["workers"])
-        found.append("workers beside it: %d, %s" % (len(one["workers"]), display.megabytes(size)))
+        found.append("worker processes: %d, %s" % (len(one["workers"]), display.megabytes(size)))
     return found
 
 
 def _suspended(one: dict[str, Any]) -> str:
-    what = "all restarts but those by hand" if one["watchdog_suspended"] else "calendar restarts"
+    what = "all but manual restarts" if one["watchdog_suspended"] else "calendar restarts"
     return "%s suspended from %s until %s" % (
         what,
         display.utc(one["suspended_from"]),
@@ -116,7 +116,7 @@ def _suspended(one: dict[str, Any]) -> str:
 
 
 def _wrapped(texts: list[str], first: str = "  ", more: str = "    ") -> list[str]:
-    """``texts``, which may quote what a home says, in lines of at most WIDTH characters."""
+    """``texts``, which may quote a user's files, in lines of at most WIDTH characters."""
     found = []
     for text in texts:
         found += textwrap.wrap(
@@ -131,11 +131,11 @@ def _wrapped(texts: list[str], first: str = "  ", more: str = "    ") -> list[st
 
 
 def _why_not(one: dict[str, Any]) -> str:
-    """Why a gateway that is on this host is not managed."""
+    """Why a gateway on this host is not managed."""
     if one["excluded"]:
-        return "the variables of the playbook leave it out"
+        return "excluded by the variables of the playbook"
     if one["problem"] or one["conflict"]:
         return str(one["problem"] or one["conflict"])
     if one["scope"] == "manual":
-        return "it was started manually, so that nothing restarts it"
-    return "guard.conf does not name it; run the playbook again"
+        return "started manually, so nothing can restart it"
+    return "not listed in guard.conf; run the playbook again"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def suspend(options: Any, every: list[Settings]) -> int:
-    """Suspend the restarts of ``every``."""
+    """Suspend the restarts of ``every`` gateway."""
     try:
         wanted = suspension.Wanted(
             options.hours,
@@ -47,7 +47,7 @@ def suspend(options: Any, every: list[Settings]) -> int:
 
 
 def resume(options: Any, every: list[Settings]) -> int:
-    """End the suspensions of ``every``."""
+    """End the suspensions of ``every`` gateway."""
     names = suspension.resume(every, options.watchdog, options.dry_run)
     what = "restarts by the watchdog are" if options.watchdog else "restarts are"
     said = ["%s: %s resumed" % (name, what) for name in names]

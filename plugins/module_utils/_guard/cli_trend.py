@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def of_samples(options: Any) -> int:
-    """Judge the file of --samples."""
+    """Analyse the file of --samples."""
     from .._hermes import known_leaks
     from .._host import proc
     from .._trend import analysis, samples
@@ -41,7 +41,7 @@ def of_samples(options: Any) -> int:
     answer = analysis.trend(
         series,
         proc.host_memory()["available_bytes"],
-        limit_from="the RAM that is available on this host",
+        limit_from="available RAM on this host",
         known_leak=known_leaks.known,
     )
     cli.say(json.dumps(answer) if options.json else "\n".join(explain.text(answer)))
@@ -49,7 +49,7 @@ def of_samples(options: Any) -> int:
 
 
 def run(options: Any, every: list[Settings]) -> int:
-    """Judge the history of each gateway of ``every``."""
+    """Analyse the history of each gateway of ``every``."""
     from . import memory_trend
 
     if options.since is not None:
@@ -68,7 +68,7 @@ def run(options: Any, every: list[Settings]) -> int:
 def _change(
     options: Any, compare: Callable[[float | None], dict[str, Any]], only: str | None
 ) -> int:
-    """Print what ``compare`` finds for the time of --since, of all or ``only`` one."""
+    """Print the comparison around the time of --since, for all gateways or ``only`` one."""
     from .._trend import comparison
 
     try:

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guard's settings: guard.conf, and what roles and operators put beside it in guard.conf.d.
+"""The guard's settings: guard.conf, and the files of roles and operators in guard.conf.d.
 
-INI, read in the order of their names, later files win: defaults in [DEFAULT], one section for each
-gateway.
+The INI files are read in the order of their names, and later files win. [DEFAULT] holds the
+defaults; each gateway has one section.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PROGRAM = guard_program.PROGRAM
 FOLDER = guard_program.FOLDER
 STATE = guard_program.STATE
 
-# key: (the role variable that sets it, its default, how it is read)
+# key: (the role variable that sets it, its default, the kind of its value)
 KEYS = {
     "history_days": ("hermes_guard_history_days", "30", "whole"),
     "threshold": ("hermes_watchdog_threshold", "", "size"),
@@ -43,23 +43,23 @@ KEYS = {
     "splay": ("hermes_restart_timer_splay", "15min", "time"),
     "wait_idle": ("hermes_restart_timer_wait_idle", "10min", "wait"),
 }
-# What a section says of where its gateway is.
+# The keys of a section that identify its gateway.
 PLACE = ("unit", "scope", "user", "home", "python")
 SHORTEST_INTERVAL = 5
-# The unit that waits has two hours for all of a restart.
+# The restart unit has a time-out of two hours for the whole restart.
 LONGEST_WAIT = 3600
 SESSION_RECORD = guard_program.SESSION_RECORD
 ACTIONS = ("restart", "alert")
 _TIMES = ("time", "interval", "wait")
-# Those that the advice names, and the role has a calendar for: see forecast.CADENCES.
+# The periods that the advice recommends and the role has a calendar for: see cadences.CADENCES.
 EVERY = ("3h", "4h", "6h", "8h", "12h", "24h", "48h", "72h", "168h", "auto")
 
 
 class Settings:
-    """What one gateway's section says, as values: bytes, seconds, (n, m).
+    """The settings of one gateway as values: bytes, seconds, (n, m).
 
-    ``threshold`` is None without a watchdog. ``own`` are the texts of those in which
-    it differs from its host.
+    ``threshold`` is None without a watchdog. ``own`` holds the texts of the settings that differ
+    from the host's.
     """
 
     history_days: int
@@ -78,10 +78,10 @@ class Settings:
     def __init__(
         self, name: str, section: Mapping[str, str], known: dict[tuple[str, str], Any] | None = None
     ) -> None:
-        """What ``section`` says; ``known`` are the values of other sections, mostly alike."""
+        """Parse ``section``; ``known`` caches the values of other sections, mostly the same."""
         known = {} if known is None else known
         self.name = name
-        # Where the gateway's history, ledger and state are kept.
+        # The directory of the gateway's history, ledger and state.
         self.folder = os.path.join(STATE, name)
         self.unit = section.get("unit", "")
         self.scope = section.get("scope", "system")
@@ -115,8 +115,8 @@ def value_of(key: str, text: object, where: str | None, strict: bool = False) ->
     """``text`` of setting ``key`` as a value.
 
     SettingError names the role variable, ``where`` it was found (None: not in a file yet) and what
-    is allowed. ``strict`` is for what a role writes: a time needs a unit there. A host that has a
-    file with an older one goes on with it.
+    is expected. With ``strict``, for a file that a role writes, a time needs a unit. A host may
+    still have an older file without units.
     """
     option, _default, kind = KEYS[key]
     try:
@@ -129,30 +129,32 @@ def value_of(key: str, text: object, where: str | None, strict: bool = False) ->
 
 
 def _parsed(kind: str, text: str) -> Any:
-    """``text`` as a value of ``kind``; ValueError says what is allowed."""
+    """``text`` as a value of ``kind``; ValueError says what is expected."""
     if kind == "size":
         return quantity.size(text, proc.host_memory()["total_bytes"]) if text else None
     if kind in _TIMES:
         value = quantity.seconds(text)
-        # A timer with no time in between would never stop firing.
+        # A timer with an interval of 0 would never stop firing.
         if kind == "interval" and value < SHORTEST_INTERVAL:
-            raise ValueError("%r is too short; allowed: %d s or more" % (text, SHORTEST_INTERVAL))
+            raise ValueError(
+                "invalid interval %r: expected %ds or more" % (text, SHORTEST_INTERVAL)
+            )
         if kind == "wait" and value > LONGEST_WAIT:
-            raise ValueError("%r is too long; allowed: 1h or less" % text)
+            raise ValueError("invalid time %r: expected 1h or less" % text)
         return value
     if kind == "breaches":
         return quantity.breaches(text)
     if kind == "whole":
         if not text.isdigit() or not 0 < int(text) <= 3650:
-            raise ValueError("%r is no whole number; allowed: 1 to 3650" % text)
+            raise ValueError("invalid number %r: expected a whole number from 1 to 3650" % text)
         return int(text)
     if kind == "action" and text not in ACTIONS:
-        raise ValueError("%r is no action; allowed: %s" % (text, ", ".join(ACTIONS)))
+        raise ValueError("invalid action %r: expected one of %s" % (text, ", ".join(ACTIONS)))
     return text
 
 
 def check_option(option: str, value: object) -> None:
-    """Raise SettingError if ``value`` is not right for ``option``, a variable of any role."""
+    """Raise SettingError if ``value`` is not valid for ``option``, a variable of any role."""
     for key, (name, _default, _kind) in KEYS.items():
         if name == option:
             value_of(key, value, None, strict=True)
@@ -160,25 +162,27 @@ def check_option(option: str, value: object) -> None:
     if option == "hermes_restart_timer_every":
         if str(value) not in EVERY:
             raise SettingError(
-                "%s: %r is no period; allowed: %s" % (option, str(value), ", ".join(EVERY))
+                "%s: invalid period %r: expected one of %s" % (option, str(value), ", ".join(EVERY))
             )
     elif option == "hermes_session_max_messages":
         if not str(value).isdigit() or int(str(value)) < 1:
             raise SettingError(
-                "%s: %r is no number of messages; allowed: a whole number from 1 up"
+                "%s: invalid number of messages %r: expected a whole number of 1 or more"
                 % (option, str(value))
             )
     else:
-        raise SettingError("%s is not known" % option)
+        raise SettingError("%s: unknown option" % option)
 
 
 def check_text(text: str, where: str) -> None:
-    """Raise SettingError if ``text`` is not right as the content of configuration ``where``."""
+    """Raise SettingError if ``text`` is not valid content for the configuration file ``where``."""
     parser = _parser()
     try:
         parser.read_string(text, where)
     except configparser.Error as exc:
-        raise SettingError("%s is not INI: %s" % (where, " ".join(str(exc).split()))) from exc
+        raise SettingError(
+            "%s is not a valid INI file: %s" % (where, " ".join(str(exc).split()))
+        ) from exc
     sections: list[Mapping[str, str]] = [parser[name] for name in parser.sections()]
     for section in [parser.defaults()] + sections:
         for key in KEYS:
@@ -187,7 +191,7 @@ def check_text(text: str, where: str) -> None:
 
 
 def section(gateway: Gateway) -> str:
-    """The section of guard.conf for the gateway that discovery found."""
+    """The section of guard.conf for a gateway that discovery found."""
     return "\n[%s]\nunit = %s\nscope = %s\nuser = %s\nhome = %s\npython = %s\n" % (
         gateway.name,
         gateway.unit,
@@ -199,10 +203,10 @@ def section(gateway: Gateway) -> str:
 
 
 def places(folder: str = FOLDER) -> dict[str, Settings]:
-    """Where the gateways that guard.conf names are, by name; all else has its default.
+    """The gateways in guard.conf, by name, with their PLACE settings only; the rest is default.
 
-    A wrong value of another setting, or in a file of an operator, hides none of them. SettingError
-    if guard.conf cannot be read or is not INI.
+    An invalid value of another setting, or in an operator's file, does not hide a gateway.
+    SettingError if guard.conf cannot be read or is not valid INI.
     """
     parser = _read([_paths(folder)[0]])
     return {
@@ -213,12 +217,12 @@ def places(folder: str = FOLDER) -> dict[str, Settings]:
 
 
 def excluded() -> frozenset[str]:
-    """The names of the gateways that the operator has left out, on purpose."""
+    """The names of the gateways that the operator has excluded."""
     return guard_program.excluded(FOLDER)
 
 
 def not_excluded(gateways: list[Gateway], names: Collection[str]) -> list[Gateway]:
-    """``gateways`` without those that the operator has left out, unless ``names`` asks for them."""
+    """``gateways`` without those that the operator has excluded, unless ``names`` has them."""
     alone = excluded().difference(names)
     return [one for one in gateways if one.name not in alone] if alone else gateways
 
@@ -226,16 +230,16 @@ def not_excluded(gateways: list[Gateway], names: Collection[str]) -> list[Gatewa
 def load(folder: str = FOLDER) -> dict[str, Settings]:
     """The Settings of every configured gateway, by name.
 
-    SettingError if a file or a value is not right.
+    SettingError if a file or a value is not valid.
     """
     return _load(_paths(folder))
 
 
 def load_tolerantly(folder: str = FOLDER) -> tuple[dict[str, Settings], list[str]]:
-    """As load, without the files that have a fault, and a sentence on each of these.
+    """As load(), but without invalid files; the second value has a sentence for each of them.
 
-    A wrong line in a file of the operator's must not end the watch of all gateways. SettingError
-    for guard.conf itself, without which there are none.
+    An invalid line in an operator's file must not stop the watchdog for all gateways. SettingError
+    for guard.conf itself, which names the gateways.
     """
     try:
         return load(folder), []
@@ -245,12 +249,12 @@ def load_tolerantly(folder: str = FOLDER) -> tuple[dict[str, Settings], list[str
     faults = []
     for path in _paths(folder):
         try:
-            # With those before it, for a value holds for the sections of all of them.
+            # With the files before it: a default in one file applies to the sections of all.
             _load([*right, path])
         except SettingError as exc:
             if not right:
                 raise
-            faults.append("%s is left out: %s" % (path, exc))
+            faults.append("%s is ignored: %s" % (path, exc))
         else:
             right.append(path)
     return _load(right), faults
@@ -272,7 +276,7 @@ def _load(paths: list[str]) -> dict[str, Settings]:
 
 
 def _read(paths: list[str]) -> configparser.ConfigParser:
-    """What ``paths`` say together; SettingError for one that cannot be read or is not INI."""
+    """The merged content of ``paths``; SettingError if one cannot be read or is not valid INI."""
     parser = _parser()
     for path in paths:
         try:
@@ -281,7 +285,7 @@ def _read(paths: list[str]) -> configparser.ConfigParser:
         except FileNotFoundError:
             continue
         except PermissionError as exc:
-            # What root alone may read, as it may hold a secret, changes nothing that others ask.
+            # A file that only root can read may hold a secret; other users do not need its values.
             if os.geteuid() == 0:
                 raise SettingError("%s cannot be read: %s" % (path, exc)) from exc
         except (OSError, UnicodeDecodeError, configparser.Error) as exc:
@@ -297,7 +301,7 @@ def _paths(folder: str) -> list[str]:
         found = os.listdir(more)
     except (FileNotFoundError, NotADirectoryError):
         found = []
-    # No hidden ones, as a shell's *.conf has it.
+    # Hidden files are skipped, as in a shell's *.conf.
     return [os.path.join(folder, "guard.conf")] + [
         os.path.join(more, name)
         for name in sorted(found)

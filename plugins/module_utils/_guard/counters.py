@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The counters of one gateway, counters.json: what its ledger and its cgroup have shown so far.
+"""The counters of one gateway, counters.json: totals from its ledger and its cgroup.
 
-A counter that falls looks like a reset to Prometheus, which then adds all of it once more. So
-nothing is counted anew from a ledger that is halved now and then: the file has the totals and the
-last line that is in them. Only a full check writes it. If it is lost or damaged, all begins at 0,
-and what is in the ledger by then is never counted.
+Prometheus takes a counter that falls for a reset, and adds its whole value again. The ledger is
+halved when it is too long, so the totals cannot be recounted from it. The file therefore stores the
+totals and the last line that they include. Only a full check writes it. If it is lost or damaged,
+all totals start at 0, and entries already in the ledger are never counted.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 NAME = "counters.json"
-# As ledger.py calls it, which most checks need not import.
+# The same name as in ledger.py, which most checks do not need to import.
 LEDGER = "ledger.jsonl"
-# The totals by the event of the ledger that they count.
+# The total for each event of the ledger.
 EVENTS = {"restart": "restarts", "failed": "failures", "refused": "refusals", "alert": "alerts"}
-# What each of them may be by its code, or by who asked and how it was done. A line that has been
-# damaged counts nothing.
+# The valid labels of each total: the code, or for restarts the trigger and the mode. A damaged line
+# is not counted.
 _KNOWN = {
     "restarts": frozenset(
         "%s %s" % (who, how) for who in metrics.TRIGGERS for how in metrics.MODES
@@ -38,23 +38,23 @@ _KNOWN = {
     "refusals": frozenset(metrics.REFUSALS),
     "alerts": frozenset(metrics.ALERTS),
 }
-# Bytes of the last line that are kept. With a longer one the file would become too large to read.
+# Bytes of the last line that are stored, so that the file never becomes too large to read.
 _MOST_OF_LINE = 4096
-# Versions of Hermes in a day that a user can make a series of, by restarts with another one.
+# New versions of Hermes in a day that get a series: a user could restart with any number of them.
 _MOST_VERSIONS = 4
-# What is kept of a run and is a number: when it began, what the counter of its cgroup and the least
-# limit were last, when the journal was asked about its end.
+# The numbers stored for a run: its start, the last counter of its cgroup, its last limit, and when
+# the journal was asked about its end.
 _OF_RUN = ("start", "oom_kills", "limit", "asked")
-# Of the restarts of a day; the arbiter allows one in ten minutes.
+# Restarts by the watchdog that are stored: more than a day can have.
 _MOST_RECENT = 200
 
 
 class Counters:
-    """The counters of the gateway with state directory ``folder``, with the ledger's news.
+    """The counters of the gateway with state directory ``folder``, up to date with its ledger.
 
-    ``totals`` has a dict for each of EVENTS and the number ``oom_kills``. ``run`` is about the last
-    run that a check has seen: see saw(). ``timer`` is what page_questions.py has
-    learned of the restart timer.
+    ``totals`` has a dict for each of EVENTS and the number ``oom_kills``. ``run`` is the last run
+    that a check has seen: see saw(). ``timer`` is what page_questions.py has found out about the
+    restart timer.
     """
 
     def __init__(self, folder: str) -> None:
@@ -63,7 +63,7 @@ class Counters:
         self.changed = record is None
         record = record or {}
         self.totals: dict[str, Any] = record.get("totals") or _zeros()
-        # The ledger as far as it is counted: what stat said of it, the last entry and its time.
+        # How far the ledger is counted: its stat values, the last entry and its time.
         self._place: dict[str, Any] = record.get("ledger") or {}
         self._recent: list[list[Any]] = record.get("recent") or []
         self.run: dict[str, Any] = record.get("run") or {}
@@ -71,7 +71,7 @@ class Counters:
         self._versions = _times(record.get("versions"))
         news = self._news()
         if not self._place.get("begun"):
-            # A first page counts nothing of what was before it.
+            # The first page does not count older entries.
             self._place["begun"] = True
             self._recent = _of_watchdog(news)
             return
@@ -80,7 +80,7 @@ class Counters:
         self._recent = (self._recent + _of_watchdog(news))[-_MOST_RECENT:]
 
     def save(self) -> None:
-        """Write the file if anything is new. Raises OSError."""
+        """Write the file if anything has changed. Raises OSError."""
         if not self.changed:
             return
         record = {
@@ -91,7 +91,7 @@ class Counters:
             "timer": self.timer,
             "versions": self._versions,
         }
-        # A gateway that has never run has none yet.
+        # A gateway that has never run has no directory yet.
         os.makedirs(self.folder, mode=0o755, exist_ok=True)
         files.write_atomic(os.path.join(self.folder, NAME), json.dumps(record) + "\n")
         self.changed = False
@@ -99,47 +99,47 @@ class Counters:
     def of_last_day(self, now: float) -> int:
         """How often the watchdog has restarted the gateway in the 24 hours before ``now``.
 
-        As policy.py counts: a clock that was set back leaves some in the future.
+        Like policy.py, it also counts times in the future: a clock that was set back leaves some.
         """
         near = [run for time, run in self._recent if abs(now - time) < display.DAY]
         return len(set(near))
 
     def is_over(self, run: list[Any] | None) -> bool:
-        """Whether the run that was seen last has ended; ``run`` is what runs now, if anything."""
+        """Whether the last run that was seen has ended; ``run`` is the current one, or None."""
         known = self.run.get("id")
         if known is None or known == run:
             return False
         return run is not None or "asked" not in self.run
 
     def waits_for_journal(self, run: list[Any]) -> bool:
-        """Whether the journal was not asked yet about the end of a run before ``run``."""
+        """Whether the journal must still be asked about the end of the run before ``run``."""
         return self.is_over(run) and "asked" not in self.run
 
     def add_oom_kills(self, kills: int) -> None:
-        """Count kills that the counter of the cgroup could not show."""
+        """Count OOM kills that the counter of the cgroup did not show."""
         self.totals["oom_kills"] += kills
         self.changed = self.changed or kills > 0
 
     def saw(self, run: list[Any], row: dict[str, Any], start: float) -> None:
-        """Take over sample ``row`` of ``run``, which has begun at ``start`` (epoch seconds).
+        """Update from sample ``row`` of ``run``, which started at ``start`` (epoch seconds).
 
         The kernel counts OOM kills for each cgroup, and a new run has a new cgroup.
         """
         kills = row["oom_kills"]
         if self.run.get("id") != run:
-            # Of a run from before the first page, no kill is new.
+            # Kills before the first page are not counted.
             seen = 0 if self.run else kills
             self.run = {"id": run, "start": int(start), "oom_kills": seen}
             self.changed = True
         seen = self.run.get("oom_kills") or 0
         if kills is not None and kills != self.run.get("oom_kills"):
-            # A counter that falls is a new one.
+            # A counter that falls belongs to a new cgroup.
             self.add_oom_kills(kills - seen if kills >= seen else kills)
             self.run["oom_kills"] = kills
             self.changed = True
 
     def keep(self, name: str, value: object) -> None:
-        """Keep ``value`` with the run that was seen last."""
+        """Store ``value`` with the last run that was seen."""
         if self.run.get(name) != value:
             self.run[name] = value
             self.changed = True
@@ -155,7 +155,7 @@ class Counters:
         return True
 
     def set_timer(self, timer: dict[str, Any]) -> None:
-        """Keep what page_questions.py has learned of the restart timer."""
+        """Store what page_questions.py has found out about the restart timer."""
         self.timer = timer
         self.changed = True
 
@@ -170,7 +170,7 @@ class Counters:
             self.totals[event][what] = self.totals[event].get(what, 0) + 1
 
     def _news(self) -> list[dict[str, Any]]:
-        """The entries of the ledger that are not counted yet, without a last line that is torn."""
+        """The entries of the ledger that are not counted yet, without an incomplete last line."""
         path = os.path.join(self.folder, LEDGER)
         place = self._place
         try:
@@ -178,19 +178,19 @@ class Counters:
             if _stamp(info) == place.get("seen"):
                 return []
             with open(path, "rb") as handle:
-                # Before it is read: what comes meanwhile is looked for at the next check.
+                # Before the read: the next check counts what is appended meanwhile.
                 seen = _stamp(os.fstat(handle.fileno()))
                 content = handle.read()
         except OSError:
             return []
-        # Seldom needed.
+        # Imported here because it is rarely needed.
         from . import ledger
 
         whole = content[: content.rfind(b"\n") + 1]
         found = _after(whole, place.get("last", "").encode("latin-1", "replace"))
         since = 0.0
         if found is None:
-            # The last entry is gone: what is later than it has not been counted.
+            # The last counted entry is gone: later entries are not counted yet.
             found, since = whole, place.get("time", 0.0)
         news = []
         for line in found.split(b"\n"):
@@ -205,12 +205,12 @@ class Counters:
 
 
 def _stamp(info: os.stat_result) -> list[int]:
-    # A ledger that is removed and made anew may have the same inode and the same size.
+    # A ledger that was removed and created again may have the same inode and size.
     return [info.st_ino, info.st_size, info.st_mtime_ns]
 
 
 def _after(whole: bytes, last: bytes) -> bytes | None:
-    """What comes behind the line ``last``; None if it is not in ``whole``."""
+    """The lines after the line ``last``; None if it is not in ``whole``."""
     if not last:
         return whole
     whole = b"\n" + whole
@@ -219,7 +219,7 @@ def _after(whole: bytes, last: bytes) -> bytes | None:
 
 
 def _of_watchdog(entries: Iterable[dict[str, Any]]) -> list[list[Any]]:
-    """When the watchdog has restarted which run."""
+    """The time and the run of each restart by the watchdog."""
     return [
         [float(entry["time"]), str(entry.get("invocation_id"))[:64]]
         for entry in entries
@@ -233,14 +233,14 @@ def _zeros() -> dict[str, Any]:
 
 
 def _times(found: object) -> dict[str, float]:
-    """The times by their names, as far as ``found`` has any."""
+    """The valid times of ``found``, by name."""
     if not isinstance(found, dict):
         return {}
     return {name: at for name, at in found.items() if metrics.finite(at) is not None}
 
 
 def _stored(folder: str) -> dict[str, Any] | None:
-    """What the file holds; None if it is missing or damaged."""
+    """The content of the file; None if it is missing or damaged."""
     try:
         record = files.read_own_json(os.path.join(folder, NAME))
     except FileError:

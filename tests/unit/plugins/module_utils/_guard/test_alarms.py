@@ -238,7 +238,7 @@ def test_command_is_tried(one, settings, notifier, capsys):
 
 def test_file_of_the_configuration_that_is_wrong_is_said_once(one, notifier):
     for _number in range(2):
-        watchdog.note_faults([one], ["zz-local.conf is left out: line 3"])
+        watchdog.note_faults([one], ["zz-local.conf is ignored: line 3"])
     watchdog._deliver([one], watchdog.progress.Progress())
     assert notifier.told == [("alert", "config")]
     watchdog.note_faults([one], [])

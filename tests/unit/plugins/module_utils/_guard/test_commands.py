@@ -191,7 +191,7 @@ def test_status_of_one_that_nobody_may_ask():
         {"gateways": [gateway(alerts=None, last_restart=None, last_end=None)], "not_managed": []}
     )
     assert lines[2:] == [
-        "  alerts: not readable; try as root",
+        "  alerts: not readable; run this command as root",
         "  last restart by the guard: never",
     ]
 
@@ -200,4 +200,4 @@ def test_status_shows_a_suspension_beside_the_next_restart():
     one = gateway(suspended_from=1785938400, suspended_until=1785960000, watchdog_suspended=True)
     text = " ".join(cli_status.lines({"gateways": [one], "not_managed": []}))
     assert "06 Aug 02:00" in text
-    assert "all restarts but those by hand suspended from 2026-08-05 14:00 UTC until" in text
+    assert "all but manual restarts suspended from 2026-08-05 14:00 UTC until" in text

@@ -118,7 +118,7 @@ def test_check_of_one_gateway_is_no_full_check(check, place, server, configured,
 
 def test_configuration_that_cannot_be_read_is_a_failure(check, place, server, monkeypatch):
     def wrong():
-        raise SettingError("guard.conf is not INI")
+        raise SettingError("guard.conf is not a valid INI file")
 
     place(server.url)
     monkeypatch.setattr(ping.config, "load_tolerantly", wrong)

@@ -71,11 +71,17 @@ def given(entries, **more):
             {A: {"threshold": "2048Q"}},
             ("hermes_gateways: hermes-gateway: threshold: ", "'2048Q'", "2048M"),
         ),
-        ({B: {"action": "explode"}}, ("hermes_gateways: hermes-gateway-b: action: 'explode'",)),
-        ({B: {"every": "8x"}}, ("hermes-gateway-b: every: '8x' is no period; allowed: ",)),
-        ({B: {"wait_idle": "2h"}}, ("hermes-gateway-b: wait_idle: '2h' is too long",)),
+        (
+            {B: {"action": "explode"}},
+            ("hermes_gateways: hermes-gateway-b: action: invalid action 'explode'",),
+        ),
+        ({B: {"every": "8x"}}, ("hermes-gateway-b: every: invalid period '8x': expected one of ",)),
+        ({B: {"wait_idle": "2h"}}, ("hermes-gateway-b: wait_idle: invalid time '2h'",)),
         ({B: {"at": ["25:61"]}}, ("hermes-gateway-b: at: '25:61' is no calendar event",)),
-        ({B: {"daily_cap": 0}}, ("hermes-gateway-b: daily_cap: '0' is no whole number",)),
+        (
+            {B: {"daily_cap": 0}},
+            ("hermes-gateway-b: daily_cap: invalid number '0': expected a whole number",),
+        ),
         ({B: {"watchdog_state": "off"}}, ("watchdog_state: 'off' is no state; allowed: present",)),
         ({B: {"enabled": "perhaps"}}, ("enabled: 'perhaps' is no boolean",)),
         # A threshold that the host never reaches.
@@ -162,7 +168,7 @@ def test_excluded_gateway_is_in_nothing_and_doctor_is_content(three, guard, chan
     answer = status.status(every)
     assert [(one["name"], one["excluded"]) for one in answer["not_managed"]] == [(B, True)]
     lines = "\n".join(cli_status.lines(answer))
-    assert "%s  not managed: the variables of the playbook leave it out" % B in lines
+    assert "%s  not managed: excluded by the variables of the playbook" % B in lines
     found = {one["name"]: one for one in gateway_info.collect([])["gateways"]}
     assert {name: one["excluded"] for name, one in found.items()} == {A: False, B: True, C: False}
     bundle = gateway_evidence.bundle("/nowhere", [], True)
