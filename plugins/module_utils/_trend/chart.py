@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A history with few enough points to draw it."""
+"""Reduces a history to few enough points for a chart."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .series import Series
 
 
 def thin(series: Series, points: int) -> dict[str, Any]:
-    """At most ``points`` of the history, and what happened when; ready for JSON.
+    """At most ``points`` of the history, with restarts and changes of provider; ready for JSON.
 
-    A point is [timestamp, rss_bytes, floor_bytes, number of the run]. Each covers an equal part of
-    the history with its highest RSS, so that no burst is lost, and its baseline. ``judged_from`` is
-    the timestamp from which on the history was judged.
+    A point is [timestamp, highest RSS in bytes, baseline in bytes, number of the run]. Each covers
+    the same number of samples. The highest RSS is used so that no burst is lost. ``judged_from`` is
+    the timestamp of the first sample that counts for the verdict.
     """
     bounds = series.bounds()
     size = max(1, -(-len(series) // points))

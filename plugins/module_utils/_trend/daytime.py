@@ -1,17 +1,17 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells the age of a process from the time of day.
+"""Separates the effect of a process's age from that of the time of day.
 
-If runs start at fixed hours, the older process is always the one of the later hour: a cache that
-fills by day looks like a leak, and nothing in the whole can tell them apart. Two things can:
+If runs start at fixed hours, an older process always coincides with a later hour. A cache that
+fills during the day then looks like a leak. Two observations can prove a leak anyway:
 
-- growth in each part of the day, the quiet ones too: traffic makes no such growth;
-- growth from one day to the next at the same hour of it, within one run. Only values of the same
-  season are compared, as in Hirsch and Slack's seasonal test (see stats.py).
+- growth in every part of the day, including the quiet ones: traffic does not cause this;
+- growth from one day to the next at the same hour, within one run. Only values of the same season
+  are compared, as in Hirsch and Slack's seasonal test (see stats.py).
 
-And one thing bounds a leak if neither is seen: what the runs gained in all, from their starts to
-their ends. Over whole days the time of day cancels out, so the leak is no larger than that.
+Without either, the total gain of the runs from start to end is an upper bound of the leak: over
+whole days, the time of day cancels out.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from . import stats
 from .segments import BinnedRun
 
 DAY = 24.0
-# Hours in a part of the day: the quiet of a night lasts for longer.
+# Hours in a part of the day: the quiet part of a night is longer.
 PART_HOURS = 3.0
 PARTS = 8
-# A part of a run needs so many bins for a rate of its own.
+# Minimum bins of a part for its own rate.
 LEAST_BINS = 3
-# Runs further back than this add nothing but time to calculate.
+# Older runs only cost time to calculate.
 MOST_DAYS = 60
-# The level at the start and the end of a run is the median of so many bins.
+# The level at the start and at the end of a run is the median of this many bins.
 LEVEL_BINS = 3
-# In a day, so many hours at least must be seen to compare it with the day before.
+# Minimum observed hours of a day to compare it with the day before.
 LEAST_OF_DAY = 12
 
 
 class Balance(NamedTuple):
-    """What runs gain in MB/h over whole days, and the standard error of it."""
+    """The gain of runs in MB/h over whole days, and its standard error."""
 
     rate: float
     error: float
 
 
 def rates_by_part(runs: Sequence[BinnedRun]) -> list[list[float]]:
-    """For each part of the day, the rate (MB/h) of each time that a run was seen in it.
+    """For each part of the day, the rate (MB/h) of each run on each day.
 
-    The first part begins where the last run does, so that a restart at a fixed hour cuts no part
-    in two.
+    The first part begins at the start of the last run, so that a restart at a fixed hour does not
+    split a part.
     """
     found: list[list[float]] = [[] for _part in range(PARTS)]
     if not runs:
@@ -78,14 +78,14 @@ def _rate(times: Sequence[float], values: Sequence[float]) -> float:
 
 
 class Parts(NamedTuple):
-    """The median rate in each part of the day, and the mean of the means: that of whole days."""
+    """The median rate in each part of the day, and the mean rate of whole days."""
 
     rates: list[float]
     mean: float
 
 
 def parts_of(runs: Sequence[BinnedRun]) -> Parts | None:
-    """The rates of each part of the day; None if a part was never seen."""
+    """The rates of each part of the day; None if a part has no samples."""
     found = rates_by_part(runs)
     if not all(found):
         return None
@@ -94,9 +94,9 @@ def parts_of(runs: Sequence[BinnedRun]) -> Parts | None:
 
 
 def days(run: BinnedRun) -> list[float]:
-    """By how many MB each day of a run lies above the one before, at the same hour of it.
+    """By how many MB each day of a run exceeds the day before, at the same hour.
 
-    The days are counted back from the end, so that the last one is whole.
+    Days are counted back from the end, so that the last one is complete.
     """
     times = run.times
     if len(times) < 2 or times[-1] - times[0] < DAY + LEAST_OF_DAY:
@@ -114,9 +114,9 @@ def days(run: BinnedRun) -> list[float]:
 
 
 def balance(runs: Sequence[BinnedRun]) -> Balance | None:
-    """What the runs gained in all, by the hour; None for runs that are too short.
+    """The total gain of the runs per hour; None if all runs are too short.
 
-    Runs that start on the same day are one value.
+    Runs that start on the same day count as one value.
     """
     by_day: dict[int, list[float]] = {}
     for run in runs:

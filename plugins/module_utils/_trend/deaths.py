@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs that end where the memory ends.
+"""Finds runs that end at the memory limit.
 
-A timer ends a run after some hours, a limit ends it at some size. Runs that end at the limit, one
-after the other, are no caches that fill, however short they are.
+A timer ends a run at a certain age, a limit ends it at a certain size. If run after run ends at the
+limit, the cause is not a filling cache, however short the runs are.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from .._host.display import HOUR
 from . import stats
 from .series import Series
 
-# A run ended at the limit if, by its pace, the next sample would have been above this share of it.
+# A run ended at the limit if, at its pace, the next sample would have exceeded this share of it.
 NEAR = 0.85
-# So many of them, and half of all runs that ended, are a pattern.
+# A pattern needs at least this many such runs, and half of all runs that ended.
 LEAST = 3
-# The pace is that of so many samples, or of the last of them if that is faster.
+# The pace over this many samples, or between the last two if that is faster.
 PACE_SAMPLES = 4
 
 
 class Deaths(NamedTuple):
-    """How many runs ended at the limit, and the median and the shortest of their lengths."""
+    """The number of runs that ended at the limit, and their median and shortest length."""
 
     many: int
     usual_hours: float
@@ -32,7 +32,7 @@ class Deaths(NamedTuple):
 
 
 def at_limit(series: Series, limit_bytes: float | None) -> Deaths | None:
-    """The runs that ended at ``limit_bytes``; None if these are no pattern."""
+    """The runs that ended at ``limit_bytes``; None if there is no pattern."""
     bounds = series.bounds()
     if limit_bytes is None or len(bounds) <= LEAST:
         return None

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes short dips and bursts out of a baseline: the Hampel filter.
+"""Removes short dips and bursts from a baseline with the Hampel filter.
 
-A value that is far from the median of its neighbours is replaced by that median. A step stays: on
-both sides of it, most neighbours agree with the value.
+A value that is far from the median of its neighbours is replaced by that median. A step is kept,
+because on both sides of it most neighbours agree with the value.
 
 Source: L. Davies and U. Gather, The identification of multiple outliers, JASA 88 (1993), for the
 median and the median absolute deviation as a rule against outliers, after F. R. Hampel.
@@ -16,13 +16,13 @@ from collections.abc import Sequence
 
 from . import stats
 
-# So many hours on each side: what lasts for less goes.
+# Hours on each side: anything shorter is removed.
 HOURS = 2.5
-# An outlier is so many standard deviations of its neighbourhood from their median,
+# An outlier differs from the median of its neighbours by this many of their standard deviations,
 DEVIATIONS = 4.0
-# and so many MB: what differs by less does no harm.
+# and by this many MB: smaller differences are harmless.
 LEAST_MB = 20.0
-# Of fewer values than this, none is known to be the outlier.
+# With fewer values, the outlier cannot be identified.
 LEAST_NEIGHBOURS = 5
 
 

@@ -1,31 +1,31 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether enough was seen for a verdict, and for the word leak."""
+"""Decides whether there is enough data for a verdict, and for the verdict leak."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-# Below either, too little was seen for a verdict, unless it climbs too fast to wait.
+# Minimum data for a verdict, unless memory grows too fast to wait.
 LEAST_BINS = 8
 LEAST_HOURS = 6.0
-# A day has a night; a shorter run may have seen nothing but the morning.
+# A full day includes a night; a shorter run may cover only a morning.
 SURE_RUN_HOURS = 24.0
-# In a run of so many hours, half a day at least is seen at two ages.
+# In a run of this many hours, at least half a day is seen at two ages of the process.
 TELLS_AGE_HOURS = 36.0
-# What restarts on a calendar leave: 14 runs of 12 h are as good as a week. A run counts from 6 h.
+# With calendar restarts, several runs together are enough. A run counts from 6 h.
 CARRY_RUNS, CARRY_RUN_HOURS, CARRY_TOTAL_HOURS = 4, 6.0, 48.0
-# (rise x hours) against the noise, in hours: 10 times the noise in a day, 3 times in three days.
-# Noise that remembers for hours climbs for a day now and then.
+# Minimum of (rise x hours) / noise, in hours: 10 times the noise in a day, 3 times in three days.
+# Noise that is correlated over hours occasionally rises for a day.
 CLEAR_HOURS = 240.0
 
 
 def long_enough(runs: Sequence[float]) -> bool:
-    """Whether runs of so many hours are enough for the word leak.
+    """Whether ``runs`` (their lengths in hours) are long enough for the verdict leak.
 
-    One long run is, and so are several shorter ones that support each other.
+    One long run is enough, or several shorter ones together.
     """
     carrying = [hours for hours in runs if hours >= CARRY_RUN_HOURS]
     return (
@@ -36,7 +36,7 @@ def long_enough(runs: Sequence[float]) -> bool:
 
 
 def clear(rise: float, hours: float, noise: float) -> bool:
-    """Whether a rise in so many hours stands out from the noise, both in MB.
+    """Whether ``rise`` (MB) within ``hours`` stands out from ``noise`` (MB).
 
     The shorter the time, the more it must stand out.
     """
@@ -44,5 +44,5 @@ def clear(rise: float, hours: float, noise: float) -> bool:
 
 
 def hours_until_clear(slope: float, hours: float, noise: float) -> float:
-    """How many hours after the first ``hours`` a rise of ``slope`` MB/h takes to be clear."""
+    """Hours after the first ``hours`` until a rise of ``slope`` MB/h stands out from the noise."""
     return max(0.0, math.sqrt(CLEAR_HOURS * noise / slope) - hours)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a history shows, in numbers: the trend of the whole and its parts, the noise, the falls."""
+"""Measures a history: the trend of the whole and of its parts, the noise, and the falls."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from . import daytime, enough, jumps, segments, slowing, stairs, stats
 from .series import Series
 from .stats import Segment
 
-# The chance of a rise by accident that a verdict accepts.
+# The probability of a rise by chance that a verdict accepts.
 P = 0.01
-# Memory counts as given back if it was gone for so many hours on both sides of a bin: a burst that
-# ends is no such fall.
+# Memory counts as released if it stays low for this many hours on both sides of a bin: the end of a
+# burst is not a release.
 BURST_HOURS = 2.5
-# In the quietest part of the day, a leak goes on at so many MB/h at least, and at such a share of
-# the rate of the whole.
+# In the quietest part of the day, a leak continues with at least this many MB/h and this share of
+# the overall rate.
 PARTS = ((1.0, 1 / 3),)
 PARTS_RESTARTED = ((3.0, 1 / 2), (10.0, 1 / 3))
-# With less than a week, two or three days must lie above the day before by so many MB/h, and alike.
+# With less than a week, two or three days must each gain this many MB/h, by similar amounts.
 LEAST_DAYS, WEEK_OF_DAYS = 2, 6
 SURE_DAILY_SLOPES = {2: 5.0, 3: 2.5}
 LIKE_DAYS = 0.6
-# With a week, five days of seven: a quarter of what is usual is enough, for a weekend adds less.
+# With a week, five days of seven must gain a quarter of the usual rate: weekends gain less.
 LEAST_DAILY_SLOPE, DAY_SHARE, CLIMBING_SHARE = 0.75, 0.25, 0.7
-# What still climbs so fast after three days has lasted, even if it slows down.
+# Growth that is still this fast after three days counts as lasting, even if it slows down.
 LASTING_SLOPE, LASTING_HOURS = 1.5, 60.0
-# A rough slope needs no more points: their pairs grow as the square of it.
+# A rough slope needs no more points: the number of pairs grows with their square.
 MOST_POINTS = 100
 
 
 class Trend(NamedTuple):
-    """Sen's slope with its interval at 95 % in MB/h, and Mann and Kendall's test: p and score S."""
+    """Sen's slope with its 95 % interval in MB/h, and the Mann-Kendall test: p and score S."""
 
     slope: float
     low: float
@@ -45,12 +45,12 @@ class Trend(NamedTuple):
     s: int
 
     def climbs(self, p: float = P) -> bool:
-        """Whether it rises, and not by chance."""
+        """Whether memory grows, and not by chance."""
         return self.s > 0 and self.p < p and self.low > 0
 
 
 def trend_of(parts: Iterable[Segment]) -> Trend | None:
-    """The common trend of ``parts``; None if no two of their values can be compared."""
+    """The common trend of ``parts``; None if no two values can be compared."""
     parts = [one for one in parts if len(one.times) > 1]
     s, variance = stats.mann_kendall(parts)
     ordered = stats.pairwise_slopes(parts)
@@ -69,9 +69,9 @@ def _slope_of(parts: Iterable[Segment]) -> float:
 
 
 def judged_column(series: Series) -> tuple[str, Sequence[float]]:
-    """(name, values) of what is judged: anonymous memory if it is known, else RSS, both with swap.
+    """(name, values) of the column to analyse: anonymous memory if known, else RSS; with swap.
 
-    File pages are not the process's to give back.
+    File pages are left out if possible, because the process does not control them.
     """
     if len(series) and not any(map(math.isnan, series.anon)):
         return "anon", series.anon
@@ -79,17 +79,17 @@ def judged_column(series: Series) -> tuple[str, Sequence[float]]:
 
 
 class Evidence:
-    """What a verdict is based on; sizes in MB, times in hours.
+    """The measurements behind a verdict; sizes in MB, times in hours.
 
-    ``whole`` is the trend of the whole, ``late`` of the second halves of the runs, ``pieces`` of
-    what is left between jumps; ``early`` is the slope of the first halves. ``rise`` is what the
-    whole climbed, ``fall`` what was given back in all, ``deepest`` the most at once; ``noise`` is
-    how far the baseline usually is from its line.
+    ``whole`` is the overall trend, ``late`` that of the second halves of the runs, ``pieces`` that
+    between the jumps; ``early`` is the slope of the first halves. ``rise`` is the total growth,
+    ``fall`` the total that was released, ``deepest`` the largest single release; ``noise`` is the
+    usual distance of the baseline from its line.
 
-    ``restarted`` says that no run was long enough to tell its age from the time of day. If one was,
-    only such runs count. ``balance`` is what runs gain over whole days, ``parts`` the rate in each
-    part of the day (None if one was not seen), ``days`` by how much each day of the longest run
-    lies above the one before.
+    ``restarted`` is true if every run is too short to separate its age from the time of day. If one
+    is long enough, only long runs count. ``balance`` is the gain of runs over whole days, ``parts``
+    the rate in each part of the day (None if a part has no samples), ``days`` by how much each day
+    of the longest run exceeds the day before.
     """
 
     def __init__(
@@ -132,20 +132,20 @@ class Evidence:
 
     @property
     def slope(self) -> float:
-        """That of the whole; 0 if there is none."""
+        """The overall slope; 0 without a trend."""
         return self.whole.slope if self.whole else 0.0
 
     def long_enough(self) -> bool:
-        """Whether the runs are long enough for the word leak."""
+        """Whether the runs are long enough for the verdict leak."""
         # From the start of the first bin to the end of the last one.
         return enough.long_enough(self._lengths())
 
     def _lengths(self) -> list[float]:
-        """How long each run was seen."""
+        """The observed hours of each run."""
         return [one.hours + self.width + self.warm_up for one in self.runs]
 
     def slows(self) -> bool:
-        """Whether the growth slows down, and has not lasted for long enough to say that it ends."""
+        """Whether the growth slows down and has not yet lasted long enough to count as a leak."""
         lasts = self.late is not None and self.late.low >= LASTING_SLOPE
         if lasts and self.longest >= LASTING_HOURS:
             return False
@@ -153,18 +153,19 @@ class Evidence:
 
     @property
     def seen_hours(self) -> float:
-        """How long the series is."""
+        """Hours from the first sample to the last."""
         return (self.series.clock[-1] - self.series.clock[0]) / HOUR if len(self.series) else 0.0
 
     @property
     def longest(self) -> float:
-        """The hours of the longest run."""
+        """Hours of the longest run."""
         return max([one.hours for one in self.runs], default=0.0)
 
     def each_part_climbs(self) -> bool:
-        """Whether each part of the day climbs, and by a share of the whole.
+        """Whether memory grows in each part of the day, at a minimum share of the overall rate.
 
-        Under restarts a cache fills anew in each run, at night as well: then it must be more.
+        With regular restarts, a cache fills again in each run, also at night, so the minimum is
+        higher.
         """
         if self.parts is None:
             return False
@@ -173,10 +174,10 @@ class Evidence:
         return any(quietest >= max(least, share * self.slope) for least, share in ways)
 
     def each_day_climbs(self) -> bool:
-        """Whether the days of a long run lie above the day before.
+        """Whether the days of a long run exceed the day before.
 
-        In less than a week, a weekend, or a cache in its first days, can do the same: there the
-        days must add much, and alike.
+        In less than a week, a weekend or a young cache can look the same: the days must then add
+        much, and similar amounts.
         """
         days = self.days
         if len(days) < LEAST_DAYS:
@@ -195,14 +196,14 @@ class Evidence:
         return enough.clear(self.rise, self.hours, self.noise)
 
     def hours_until_clear(self) -> float:
-        """How much longer it would have to climb like this to stand out."""
+        """Hours that memory must keep growing like this to stand out from the noise."""
         return enough.hours_until_clear(self.slope, self.hours, self.noise)
 
 
 def _noise(parts: Sequence[Segment], slope: float) -> float:
     """The standard deviation of the baselines around a line of ``slope`` in each run, in MB.
 
-    It is estimated from the median absolute deviation, which a few bursts do not move.
+    It is estimated from the median absolute deviation, which a few bursts do not affect.
     """
     left: list[float] = []
     for times, values in parts:
@@ -213,10 +214,10 @@ def _noise(parts: Sequence[Segment], slope: float) -> float:
 
 
 def rough_slope(series: Series) -> float | None:
-    """MB/h between the ends of each run, for what is too little for more; None for one point.
+    """MB/h between the ends of each run, for histories with little data; None for a single point.
 
-    Runs that were seen once each, as in what systemd logs at a stop, are points of one curve, by
-    their age.
+    Runs with one sample each, such as the values that systemd logs at a stop, are treated as points
+    of one curve over the age.
     """
     ends = [(start, end - 1) for start, end in series.bounds()]
     hours = sum(series.time[last] - series.time[first] for first, last in ends) / HOUR

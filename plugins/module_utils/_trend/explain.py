@@ -77,8 +77,8 @@ def _why_insufficient(answer: dict[str, Any], seen: str) -> str:
 def _why_growth(judged: Judgement, whole: str) -> str:
     if judged.deaths is not None:
         return (
-            "%d runs ended at the memory limit, typically after %s (the shortest after %s), "
-            "and memory grows until then, by %s."
+            "%d runs ended at the memory limit, typically after %s (%s at the shortest); "
+            "until then, memory grows by %s."
             % (
                 judged.deaths.many,
                 hours_span(judged.deaths.usual_hours),
@@ -118,15 +118,15 @@ def settle(judged: Judgement, now: float | None) -> str | None:
         if judged.reason != verdict_rules.NOISE:
             hours = max(hours, 24.0)
         return (
-            "About %s more of samples: the longer memory grows, "
+            "Samples for about another %s: the longer memory grows, "
             "the more clearly it stands out from the noise." % hours_span(max(hours, 1.0))
         )
     left = max(enough.SURE_RUN_HOURS - _hours_of_last_run(judged), 0.0)
     when = ""
     if now is not None and left:
-        when = " (at %s at the earliest)" % display.utc(now + left * display.HOUR)
+        when = " (%s at the earliest)" % display.utc(now + left * display.HOUR)
     return (
-        "%s more of samples without a restart, until one run has lasted %s%s; "
+        "Samples for another %s without a restart, until one run has lasted %s%s; "
         "or %d runs of at least %s each, %s in total."
         % (
             hours_span(left),

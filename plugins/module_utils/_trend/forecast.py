@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The numbers to act on: when memory runs out, how often to restart, what a bigger server gains.
+"""Forecasts when memory runs out, how often to restart, and what a larger server gains.
 
 Sizes are in MB, times in hours.
 """
@@ -18,34 +18,34 @@ from .segments import WARM_UP_HOURS
 from .series import Series
 from .stats import TheilSen
 
-# The sizes, in GB of RAM, in which small servers are sold.
+# Usual sizes of small servers, in GB of RAM.
 SERVERS_GB = (2, 4, 8, 16)
-# What the rest of a small server takes.
+# Memory of everything else on a small server.
 SYSTEM_MB = 512.0
-# How full memory may get, if the highest burst seen comes at the end. The kernel acts near it.
+# Usable share of the limit, including the highest burst. The kernel reclaims memory near the limit.
 USABLE = 0.9
-# A burst may be higher than all that were seen.
+# Margin for a burst that is higher than all observed ones.
 HIGHER = 1.25
-# The highest burst of a month is higher than that of the days that were seen. The sizes of bursts
-# are about exponential, so the highest grows with the logarithm of the time; and some bursts fall
-# between two samples. After three days it is 2.6 times the highest seen, after two weeks 1.5 times.
+# The highest burst of a month exceeds that of the observed days. The sizes of bursts are roughly
+# exponential, so the highest grows with the logarithm of the time; and some bursts fall between two
+# samples. After three days the factor is 2.6, after two weeks 1.5.
 BY_TIME = 0.7
-# In less than a day, too little was seen to look so far ahead.
+# Less than a day is not enough to extrapolate to a month.
 LEAST_SEEN_HOURS = 24.0
-# Of the samples above the line, a forecast expects to meet this one when the limit is near.
+# The forecast expects the sample of this quantile above the line to reach the limit.
 EXPECTED = 0.99
-# A cadence is shorter than the shortest run that was seen to die, by so much.
+# A cadence is at most this share of the shortest run that ended at the limit.
 BEFORE_DEATH = 0.9
-# The height of bursts needs no more samples than this, but for the highest.
+# The distribution of bursts needs no more samples; the highest one uses all.
 MOST_SAMPLES = 20000
-# Slower than this, an upgrade or a reboot comes first.
+# If the limit is further away, an upgrade or a reboot comes first.
 NO_NEED_HOURS = 720.0
-# A run that was first seen within two warm-ups shows what a fresh gateway takes.
+# A run first sampled within this age shows the memory of a fresh gateway.
 FRESH_HOURS = 2 * WARM_UP_HOURS
 
 
 class HoursToLimit(NamedTuple):
-    """Hours until a limit is reached; ``latest`` is None if the growth may be none."""
+    """Hours until a limit is reached; ``latest`` is None if there may be no growth."""
 
     expected: float
     earliest: float
@@ -53,9 +53,10 @@ class HoursToLimit(NamedTuple):
 
 
 class Cadence(NamedTuple):
-    """A restart every ``every`` hours, or None if none is needed; ``available`` hours there are.
+    """A restart every ``every`` hours, None if not needed.
 
-    ``limit_mb`` is the limit for which ``every`` would be short enough.
+    ``available`` is the time in hours that a fresh gateway has; ``limit_mb`` is the limit for which
+    ``every`` would be short enough.
     """
 
     every: int | None
@@ -64,8 +65,11 @@ class Cadence(NamedTuple):
 
 
 class Line(NamedTuple):
-    """The line of the footprint in MB: its ``level`` at the last sample, and how far above it the
-    samples go: ``expected`` is the 99th percentile, ``highest`` the most."""
+    """The fitted line of the footprint in MB.
+
+    ``level`` is its value at the last sample; ``expected`` and ``highest`` are the 99th percentile
+    and the maximum of the samples above the line.
+    """
 
     level: float
     expected: float
@@ -73,7 +77,7 @@ class Line(NamedTuple):
 
 
 def line_of(series: Series, slope: float) -> Line:
-    """The line of ``slope`` MB/h through the samples of each run; ``series`` is not empty."""
+    """The line of ``slope`` MB/h through the samples of each run; ``series`` must not be empty."""
     above: list[float] = []
     highest, level = 0.0, 0.0
     every = 1 + len(series) // MOST_SAMPLES
@@ -92,7 +96,7 @@ def line_of(series: Series, slope: float) -> Line:
 
 
 def hours_to(limit_mb: float, line: Line, rate: TheilSen) -> HoursToLimit:
-    """How long it takes until a sample reaches ``limit_mb``: bursts, too, run into it."""
+    """Hours until a sample reaches ``limit_mb``; bursts count too."""
     left = limit_mb - line.level
     expected = max(0.0, left - line.expected)
     earliest = max(0.0, left - HIGHER * line.highest) / max(rate.high, rate.slope)
@@ -101,16 +105,16 @@ def hours_to(limit_mb: float, line: Line, rate: TheilSen) -> HoursToLimit:
 
 
 def in_a_month(highest: float, seen_hours: float) -> float:
-    """How high a burst must be expected to get; the highest of ``seen_hours`` was ``highest``."""
+    """The expected highest burst of a month, if ``highest`` is that of ``seen_hours``."""
     seen = max(LEAST_SEEN_HOURS, min(seen_hours, NO_NEED_HOURS))
     return highest * max(HIGHER, 1 + BY_TIME * math.log(NO_NEED_HOURS / seen))
 
 
 def cadence(limit_mb: float, fresh_mb: float, fastest: float, longest: float = math.inf) -> Cadence:
-    """The longest cadence that keeps a gateway of ``fresh_mb``, growing by ``fastest``, in bounds.
+    """The longest cadence that keeps a gateway of ``fresh_mb`` that grows by ``fastest`` in bounds.
 
-    ``fresh_mb`` has the bursts in it, and ``longest`` is the shortest run that was seen to die. It
-    is the shortest cadence if none is short enough: compare ``available``.
+    ``fresh_mb`` includes the bursts; ``longest`` is the length of the shortest run that ended at
+    the limit. If no cadence is short enough, the result is the shortest: compare ``available``.
     """
     hours = min(max(0.0, USABLE * limit_mb - fresh_mb) / fastest, BEFORE_DEATH * longest)
     if hours >= NO_NEED_HOURS:
@@ -120,7 +124,7 @@ def cadence(limit_mb: float, fresh_mb: float, fastest: float, longest: float = m
 
 
 def boxes(fresh_mb: float, slope: float) -> list[dict[str, float]]:
-    """How many hours servers of 2 to 16 GB last from a fresh start."""
+    """How many hours a fresh gateway can run on servers of 2 to 16 GB."""
     return [
         {"ram_gb": size, "hours": round(max(0.0, size * 1024 - SYSTEM_MB - fresh_mb) / slope, 1)}
         for size in SERVERS_GB
@@ -128,10 +132,10 @@ def boxes(fresh_mb: float, slope: float) -> list[dict[str, float]]:
 
 
 def fresh_level(series: Series, slope: float) -> float:
-    """What the gateway takes after its warm-up: the median over the runs seen from their start on.
+    """Memory of the gateway after its warm-up: the median over runs sampled from their start.
 
-    If there is none, as when the guard was installed beside a gateway that had run for days, it is
-    calculated back from the first samples of each run by ``slope``. ``series`` is not empty.
+    If no such run exists, as right after the installation of the guard, it is calculated back from
+    the first samples of each run with ``slope``. ``series`` must not be empty.
     """
     seen, reckoned = [], []
     for run, (first, end) in zip(series.runs, series.bounds()):

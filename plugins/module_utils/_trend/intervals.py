@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rate of growth with an interval that holds more than noise.
+"""The rate of growth with an interval that covers more than noise.
 
-Sen's interval holds for a line with noise. A gateway is a line with noise, a cache that fills and a
-day. Each estimate of the rate is wrong in another way, so the interval reaches over all of them.
+Sen's interval is valid for a line with noise. A gateway also has caches that fill and a daily
+rhythm. Each estimate of the rate has a different error, so the interval covers all of them.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from . import daytime, stats
 from .evidence import Evidence, Trend
 from .stats import TheilSen
 
-# The level at either end of a run is uncertain by the noise: two standard deviations of a
+# The noise makes the level at either end of a run uncertain: two standard deviations of the
 # difference of two levels.
 ENDS = 2.0 * 2.0**0.5
-# MB that caches may take in a run after its warm-up, beside a leak. It is the same in short runs
-# and in long ones, so it counts the more by the hour the shorter they are.
+# MB that caches may add in a run after its warm-up, besides a leak. The amount is the same in short
+# and in long runs, so it weighs more per hour in short ones.
 FILL_MB = 60.0
-# What else is not known of the highest rate, as a share of it and in MB/h.
+# Further uncertainty of the highest rate, as a share of it and in MB/h.
 MARGIN, MARGIN_MB = 0.1, 0.5
 
 
 def of_growth(evidence: Evidence, whole: Trend) -> TheilSen:
-    """The rate of what grows, in MB/h, with its interval; ``whole`` is the trend of the whole."""
+    """The rate of growth in MB/h with its interval; ``whole`` is the overall trend."""
     low, high = [whole.low], [whole.high]
     late = evidence.late
     if late is not None:
@@ -41,7 +41,7 @@ def of_growth(evidence: Evidence, whole: Trend) -> TheilSen:
 def _of_restarted(
     evidence: Evidence, slope: float, low: list[float], high: list[float]
 ) -> TheilSen:
-    """The rate is what the runs gain over whole days, in which the time of day cancels out."""
+    """The rate is the gain of runs over whole days, in which the time of day cancels out."""
     if evidence.balance is not None:
         slope = evidence.balance.rate
         high.append(slope)

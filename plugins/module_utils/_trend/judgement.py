@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Is it a leak? The verdict on a history, with its evidence; docs/trend.md has the method."""
+"""Decides whether a history shows a leak; docs/trend.md describes the method."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .segments import WARM_UP_HOURS
 from .series import Series
 from .stats import TheilSen
 
-# Of runs that end within hours, such a share is warm-up.
+# The share of a run that counts as warm-up, if runs end within hours.
 WARM_UP_SHARE = 0.2
 
 
 class Judgement(NamedTuple):
-    """A verdict on ``series`` and what it is based on.
+    """A verdict on ``series`` and its basis.
 
-    ``evidence`` is that of the window or the runs that decided. ``reason`` is one of those of
-    verdict_rules; ``deaths`` are the runs that ended at the limit, if they are a pattern.
+    ``evidence`` is that of the window or the runs that decided. ``reason`` is one of the reasons of
+    verdict_rules; ``deaths`` are the runs that ended at the limit, if they form a pattern.
     """
 
     series: Series
@@ -33,17 +33,16 @@ class Judgement(NamedTuple):
 
     @property
     def grows(self) -> bool:
-        """Whether the verdict is that of growth that goes on."""
+        """Whether the verdict is continuing growth."""
         return self.verdict in ("leak", "suspected")
 
     @property
     def rate(self) -> TheilSen | None:
-        """The slope with its interval at 95 %, in MB/h; None if too little was seen for a verdict.
+        """The slope with its 95 % interval in MB/h; None without enough data for a verdict.
 
-        The interval of growth also holds every other estimate of the same rate: of the second
-        halves of the runs, of each part of the day, of one day to the next, and of what the runs
-        gained in all. The interval of the whole knows of noise only, not of caches that fill and of
-        the time of day.
+        The interval of growth covers every other estimate of the same rate: second halves of the
+        runs, parts of the day, days, and the total gain of the runs. The plain interval accounts
+        only for noise, not for caches that fill and the time of day.
         """
         whole = self.evidence.whole
         if whole is None or self.verdict == "insufficient":
@@ -54,7 +53,7 @@ class Judgement(NamedTuple):
 
 
 def judge(series: Series, limit_bytes: float | None = None) -> Judgement:
-    """The verdict on ``series``; runs that end at ``limit_bytes`` are known by it."""
+    """The verdict on ``series``; ``limit_bytes`` identifies runs that end at the limit."""
     found = deaths.at_limit(series, limit_bytes)
     if found is not None:
         judged = _of_deaths(series, found)
@@ -71,10 +70,10 @@ def judge(series: Series, limit_bytes: float | None = None) -> Judgement:
 
 
 def _of_deaths(series: Series, found: Deaths) -> Judgement | None:
-    """The verdict on runs that end at the limit; None if they do not climb all the way to it."""
+    """The verdict on runs that end at the limit; None if they do not grow until they reach it."""
     warm_up = min(WARM_UP_HOURS, WARM_UP_SHARE * found.usual_hours)
     if found.usual_hours < WARM_UP_HOURS / 2:
-        # There is hardly more than one sample after the start.
+        # A run has hardly more than one sample.
         warm_up = 0.0
     evidence = Evidence(series, warm_up=warm_up)
     whole, late = evidence.whole, evidence.late
@@ -82,7 +81,8 @@ def _of_deaths(series: Series, found: Deaths) -> Judgement | None:
         return None
     if late is not None and late.slope < verdict_rules.LATE_SHARE * whole.slope:
         return None
-    # A timer, too, may end a cache that fills near the limit: then it grows less late in a run.
+    # A timer may also end runs while a cache fills near the limit: growth is then slower late in a
+    # run.
     steady = late is not None and late.slope >= verdict_rules.STEADY_SHARE * whole.slope
     sure = steady and found.many > deaths.LEAST and not slowing.slows(evidence.runs)
     return Judgement(

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a baseline jumps, what a jump leaves of a trend, and how far a baseline falls again."""
+"""Finds jumps of a baseline, the trend without them, and how far the baseline falls again."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import NamedTuple
 from . import stats
 from .stats import Segment
 
-# A jump is the difference between the medians of so many bins before and after it: 2.5 h on each
-# side, so that a burst is no jump.
+# A jump is the difference between the medians of this many bins before and after it: 2.5 h on each
+# side, so that a burst does not count.
 REACH = 5
-# It must be so many times as high as the usual difference: what noise reaches by chance is less.
+# A jump must exceed the usual difference by this factor, which noise does not reach by chance.
 STANDS_OUT = 4
-# With more cuts than this, nothing would be left to see a leak in.
+# With more cuts, the pieces would be too short to show a leak.
 MOST_JUMPS = 3
 
 
@@ -29,7 +29,7 @@ class Jump(NamedTuple):
 
 
 def find(baseline: Sequence[float], most: int = MOST_JUMPS) -> list[Jump]:
-    """The ``most`` jumps that stand out from the usual ups and downs, in order of time."""
+    """At most ``most`` jumps that stand out from the usual noise, in order of time."""
     found = []
     for index in range(REACH, len(baseline) - REACH + 1):
         before = sorted(baseline[index - REACH : index])[REACH // 2]
@@ -43,14 +43,14 @@ def find(baseline: Sequence[float], most: int = MOST_JUMPS) -> list[Jump]:
     for size, index, height in reversed(found):
         if len(jumps) == most or size < STANDS_OUT * usual:
             break
-        # The same jump shows at its neighbours too.
+        # The same jump also shows in neighbouring bins.
         if all(abs(index - other.place) >= 2 * REACH for other in jumps):
             jumps.append(Jump(index, height))
     return sorted(jumps)
 
 
 def cut(segment: Segment) -> list[Segment]:
-    """The segment cut where it jumps: what is left of its trend without the jumps."""
+    """The segment cut at its jumps, so that the pieces show the trend without them."""
     times, values = segment
     pieces, start = [], 0
     for index in [jump.place for jump in find(values)] + [len(values)]:
@@ -60,14 +60,14 @@ def cut(segment: Segment) -> list[Segment]:
 
 
 def lasting(baseline: Sequence[float], index: int) -> float:
-    """By how much, in MB, the rest of a run from ``index`` on lies above what was before."""
+    """By how many MB the rest of a run from ``index`` on exceeds the part before."""
     return stats.median(baseline[index:]) - stats.median(baseline[:index])
 
 
 def given_back(baseline: Sequence[float], reach: int) -> float:
     """The deepest fall from an earlier high, in MB, of the lowest value within ``reach`` bins.
 
-    That is what was gone for hours, and not a burst.
+    Only memory that stays released for hours counts, not the end of a burst.
     """
     high, fall = -math.inf, 0.0
     for index in range(len(baseline)):

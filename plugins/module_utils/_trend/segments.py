@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs in bins: from samples to the baseline under the bursts, which is what is judged."""
+"""Divides runs into bins, and calculates the baseline below the bursts, which is analysed."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from .enough import LEAST_HOURS
 from .series import Series
 from .stats import Segment
 
-# Imports and the first sessions take memory for about an hour. A leak shows as well without it.
+# Imports and the first sessions take memory for about an hour. A leak shows without that hour too.
 WARM_UP_HOURS = 1.0
 # Half an hour holds 6 samples at the usual interval of 5 minutes.
 BIN_HOURS = 0.5
-# Of what is too short for a verdict, a bin is a third as long, so that a fast leak shows early.
+# Short histories use bins of a third of the length, so that a fast leak shows early.
 FINER = 3
-# The baseline of a bin: 20 % of its samples are below it, so a burst of less than 24 minutes does
+# The baseline of a bin: 20 % of its samples are below it, so that bursts of less than 24 minutes do
 # not show.
 BASELINE_SHARE = 0.2
-# Sen's slope takes time by the number of pairs, so longer histories get longer bins: 3 h for 30
-# days in one run.
+# The time for Sen's slope grows with the number of pairs, so longer histories get longer bins: 3 h
+# for 30 days in one run.
 MOST_PAIRS = 40000
 
 
 class BinnedRun:
     """A run after its warm-up: each bin's age in hours, baseline and highest value in MB.
 
-    ``clocks`` are hours since the epoch, by the clock of the host; ``last_mb`` is the last sample.
+    ``clocks`` are hours since the epoch by the host's clock; ``last_mb`` is the last sample.
     """
 
     def __init__(self) -> None:
@@ -45,16 +45,16 @@ class BinnedRun:
 
     @property
     def hours(self) -> float:
-        """From the first to the last bin."""
+        """Hours from the first bin to the last."""
         return self.times[-1] - self.times[0] if self.times else 0.0
 
     @property
     def segment(self) -> Segment:
-        """The baseline, for the statistics."""
+        """The baseline as a segment for the statistics."""
         return Segment(self.times, self.baseline)
 
     def add(self, ages: Sequence[float], values: Sequence[float], clock: float) -> None:
-        """Add a bin with samples of these ``ages`` in seconds; ``clock`` is that of the first."""
+        """Add a bin of samples with ``ages`` in seconds; ``clock`` is the time of the first."""
         middle = sum(ages) / len(ages)
         self.times.append(middle / HOUR)
         self.clocks.append((clock + middle - ages[0]) / HOUR)
@@ -77,9 +77,9 @@ def runs_in_bins(
     end: int | None = None,
     warm_up: float = WARM_UP_HOURS,
 ) -> list[BinnedRun]:
-    """The runs of samples ``start`` to ``end`` by ``values``, one of the columns of ``series``.
+    """The runs in samples ``start`` to ``end``; ``values`` is a column of ``series``.
 
-    What is younger than ``warm_up`` hours is left out.
+    Samples at an age below ``warm_up`` hours are left out.
     """
     found = []
     end = len(series) if end is None else end
@@ -93,7 +93,7 @@ def runs_in_bins(
         held = values[max(first, start) : last]
         here = bisect_left(ages, warm_up * HOUR)
         while here < len(ages):
-            # From the age of this sample to the end of its bin.
+            # The bin ends at a multiple of its width.
             bins = int(ages[here] / HOUR / width) + 1
             after = bisect_left(ages, bins * width * HOUR, here + 1)
             clock = series.clock[last - len(ages) + here]
@@ -112,22 +112,22 @@ def bin_runs(
     most_pairs: int = MOST_PAIRS,
     warm_up: float = WARM_UP_HOURS,
 ) -> Binned:
-    """All runs of ``series``, in bins as long as needed for ``most_pairs`` pairs at most."""
+    """All runs of ``series``, in bins long enough for at most ``most_pairs`` pairs."""
     lengths = _hours_after(series, warm_up)
-    # From the middle of the first bin to that of the last one.
+    # From the middle of the first bin to the middle of the last.
     longest = max(lengths, default=0.0) - BIN_HOURS
     width = BIN_HOURS
     if longest < LEAST_HOURS:
-        # Of runs of minutes, each sample counts.
+        # In runs of minutes, each sample counts.
         width = width / FINER if longest >= WARM_UP_HOURS else width / FINER**2
-    # By the lengths, for to count the bins would take as long as all the rest.
+    # Estimated from the lengths: counting the bins would take as long as everything else.
     while _pairs(lengths, width) > most_pairs:
         width *= math.ceil(math.sqrt(_pairs(lengths, width) / most_pairs))
     return Binned(runs_in_bins(series, values, width, warm_up=warm_up), width)
 
 
 def _hours_after(series: Series, warm_up: float) -> list[float]:
-    """How many hours of each run were seen after its warm-up."""
+    """The observed hours of each run after its warm-up."""
     found = []
     for run, (start, end) in zip(series.runs, series.bounds()):
         hours = (series.time[end - 1] - series.time[start]) / HOUR
@@ -136,17 +136,17 @@ def _hours_after(series: Series, warm_up: float) -> list[float]:
 
 
 def _pairs(lengths: Sequence[float], width: float) -> float:
-    """About how many pairs of bins there are."""
+    """The approximate number of pairs of bins."""
     return sum(hours * (hours - width) for hours in lengths if hours > width) / (2 * width * width)
 
 
 def halves(segment: Segment) -> tuple[Segment, Segment]:
-    """The two halves of a segment, by time."""
+    """The two halves of a segment by time."""
     times, values = segment
     middle = bisect_left(times, (times[0] + times[-1]) / 2)
     return Segment(times[:middle], values[:middle]), Segment(times[middle:], values[middle:])
 
 
 def second_half(segment: Segment) -> Segment:
-    """The later half of a segment, by time."""
+    """The later half of a segment by time."""
     return halves(segment)[1]

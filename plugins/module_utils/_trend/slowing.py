@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Does growth slow down? Compares two curves, a line and a logarithm, by their squared errors.
+"""Detects growth that slows down, by comparing the squared errors of a line and a logarithm.
 
-A leak adds as much each hour. What fills, such as a cache that is hit more often the fuller it is,
-or a heap that seldom sets a new highest mark, adds as much each time the age doubles.
+A leak adds the same amount each hour. A cache that is hit more often the fuller it is, or a heap
+that rarely reaches a new maximum, adds the same amount each time the age doubles.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 
 from .segments import BinnedRun
 
-# The first third of a run is left out: a leak, too, begins with caches that fill.
+# The first third of a run is left out, because caches also fill at the start of a leak.
 FROM_SHARE = 1 / 3
-# A logarithm must leave so much less than a line: noise prefers neither.
+# The logarithm must reduce the error to this share: noise favours neither curve.
 BETTER = 0.9
 
 
@@ -36,7 +36,7 @@ def slows(runs: Sequence[BinnedRun]) -> bool:
 def _squares(
     times: Sequence[float], values: Sequence[float], shape: Callable[[float], float]
 ) -> float:
-    """What the best ``a + b * shape(age)`` leaves, as a sum of squares."""
+    """The residual sum of squares of the best fit ``a + b * shape(age)``."""
     at = [shape(time) for time in times]
     x, y = sum(at) / len(at), sum(values) / len(values)
     spread = sum((one - x) ** 2 for one in at)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Growth in stairs: rises of like size, such as one each night, none of which is given back."""
+"""Detects growth in stairs: rises of similar size that are never released, such as one a night."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from collections.abc import Sequence
 from . import jumps, stats
 from .jumps import Jump
 
-# One rise is a load, two may be chance, three are growth.
+# One rise is load, two may be chance, three are growth.
 LEAST_STAIRS = 3
-# The smallest of them is at least such a share of the largest.
+# The smallest rise is at least this share of the largest.
 LIKE = 0.5
-# MB. Smaller ones are lost in the ups and downs.
+# MB. Smaller rises are lost in the noise.
 LEAST_MB = 30.0
-# After a stair, the baseline keeps this share of it.
+# The share of a rise that the baseline must keep.
 KEPT = 0.6
-# The lowest that it is afterwards, but for a few bins.
+# Quantile used as the lowest value afterwards, so that a few bins do not count.
 LOWEST = 0.02
 
 
 def count(baseline: Sequence[float]) -> int:
-    """How many stairs ``baseline`` (MB) climbs; 0 if they are fewer than three."""
+    """The number of stairs in ``baseline`` (MB); 0 if fewer than three."""
     found = jumps.find(baseline, len(baseline))
-    # What is smaller by far, up or down, is the day's.
+    # Much smaller jumps, up or down, belong to the daily rhythm.
     least = max(LEAST_MB, LIKE * max([jump.height for jump in found], default=0.0))
     stairs = [jump for jump in found if abs(jump.height) >= least]
     if len(stairs) < LEAST_STAIRS or not all(_is_kept(baseline, jump) for jump in stairs):
@@ -34,7 +34,7 @@ def count(baseline: Sequence[float]) -> int:
 
 
 def _is_kept(baseline: Sequence[float], jump: Jump) -> bool:
-    """Whether the baseline rises by ``jump`` and does not fall again by most of it."""
+    """Whether ``jump`` is a rise that the baseline mostly keeps."""
     before = stats.median(baseline[max(0, jump.place - 2 * jumps.REACH) : jump.place])
     after = baseline[jump.place + jumps.REACH // 2 :]
     lowest = stats.quantile(after, LOWEST)

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trend statistics that need no normal distribution and resist outliers, over several segments.
+"""Robust, nonparametric trend statistics over several segments.
 
-Only values of one segment are ever compared with each other, so that a restart between two
-segments, which takes the memory down, is no part of any trend.
+Only values of the same segment are compared, so that the drop of memory at a restart between two
+segments does not affect a trend.
 
 Sources: H. B. Mann, Nonparametric tests against trend, Econometrica 13 (1945). M. G. Kendall, Rank
 correlation methods (1975), for the variance under ties. P. K. Sen, Estimates of the regression
@@ -13,7 +13,7 @@ trend test for seasonal data with serial dependence, Water Resources Research 20
 over groups that are not compared with each other. K. H. Hamed and A. R. Rao, A modified
 Mann-Kendall trend test for autocorrelated data, Journal of Hydrology 204 (1998).
 
-This is code of our own because a managed host has no numpy; the tests compare it with scipy and
+Implemented here because managed hosts have no numpy; the tests compare the results with scipy and
 pymannkendall.
 """
 
@@ -28,26 +28,26 @@ from typing import NamedTuple
 Z95 = 1.959963984540054
 # The standard deviation of a normal distribution in units of its median absolute deviation.
 SIGMA_OF_MAD = 1.4826
-# An autocorrelation that is corrected for a short series stays below 1: at 1, nothing would count.
+# Upper bound of a corrected autocorrelation: at 1, the series would carry no information.
 MOST_MEMORY = 0.95
 
 
 class Segment(NamedTuple):
-    """What is compared with each other: ``values`` at ``times``, in order of time."""
+    """Values that may be compared with each other: ``values`` at ``times``, in order of time."""
 
     times: Sequence[float]
     values: Sequence[float]
 
 
 class MannKendall(NamedTuple):
-    """The score S of Mann and Kendall and its variance, if the values are independent."""
+    """The Mann-Kendall score S and its variance for independent values."""
 
     s: int
     variance: float
 
 
 class TheilSen(NamedTuple):
-    """Sen's slope with its interval at 95 %."""
+    """Sen's slope with its 95 % interval."""
 
     slope: float
     low: float
@@ -55,7 +55,7 @@ class TheilSen(NamedTuple):
 
 
 class VarianceInflation(NamedTuple):
-    """By how much serial dependence inflates the variance of S, estimated in two ways."""
+    """The factor by which serial dependence inflates the variance of S, estimated in two ways."""
 
     hamed_rao: float
     first_lag: float
@@ -88,7 +88,7 @@ def _variance(ordered: Sequence[float]) -> float:
 
 
 def p_value(s: float, variance: float) -> float:
-    """The two-sided p of score ``s``: normal, with Kendall's correction for continuity."""
+    """The two-sided p of score ``s``: normal, with Kendall's continuity correction."""
     if variance <= 0 or s == 0:
         return 1.0
     return math.erfc((abs(s) - 1) / math.sqrt(2 * variance))
@@ -110,13 +110,13 @@ def pairwise_slopes(segments: Iterable[tuple[Sequence[float], Sequence[float]]])
 
 
 def theil_sen(ordered: Sequence[float], variance: float) -> TheilSen:
-    """The median of the sorted ``ordered`` slopes; ValueError if there are none.
+    """The median of the sorted ``ordered`` slopes; ValueError if empty.
 
-    The interval follows from ``variance``, that of the score S.
+    The interval follows from ``variance``, the variance of the score S.
     """
     n = len(ordered)
     if not n:
-        raise ValueError("no slopes, so no median of them")
+        raise ValueError("no slopes, so no median")
     middle = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
     reach = Z95 * math.sqrt(max(variance, 0.0))
     low = max(int(round((n - reach) / 2)) - 1, 0)
@@ -127,17 +127,18 @@ def theil_sen(ordered: Sequence[float], variance: float) -> TheilSen:
 def variance_inflation(
     segments: Iterable[tuple[Sequence[float], Sequence[float]]], slope: float
 ) -> VarianceInflation:
-    """By how much serial dependence inflates the variance of the score: Hamed and Rao's n/n*.
+    """The factor by which serial dependence inflates the variance of S: Hamed and Rao's n/n*.
 
-    The autocorrelation is that of the ranks of what ``slope`` does not explain, pooled over the
-    segments, because a short one says little by itself.
+    The autocorrelation is that of the ranks of the residuals of ``slope``, pooled over the
+    segments, because a short segment alone is not informative.
 
-    ``hamed_rao`` is the factor of the paper, which leaves out lags that could be chance.
-    ``first_lag`` is the factor of a series that forgets at the rate of its first lag, over the lags
-    up to the first that is not positive. It is for a daily rhythm, whose negative lags hide the
-    positive ones, and for short series, whose correlation comes out too low: by (1 + 4 r) / n if
-    mean and slope were taken from the series itself (F. H. C. Marriott and J. A. Pope, Bias in the
-    estimation of autocorrelations, Biometrika 41, 1954).
+    ``hamed_rao`` is the factor of the paper, which ignores lags that are not significant.
+    ``first_lag`` is the factor of a first-order autoregressive series with the correlation of the
+    first lag, over the lags before the first one that is not positive. It covers a daily rhythm,
+    whose negative lags hide the positive ones, and short series, whose correlation is
+    underestimated: by (1 + 4 r) / n if mean and slope are estimated from the series itself
+    (F. H. C. Marriott and J. A. Pope, Bias in the estimation of autocorrelations, Biometrika 41,
+    1954).
     """
     ranked = [_centred_ranks(times, values, slope) for times, values in segments]
     sizes = [len(ranks) for ranks in ranked]
@@ -167,14 +168,14 @@ def variance_inflation(
 
 
 def _centred_ranks(times: Sequence[float], values: Sequence[float], slope: float) -> list[float]:
-    """The ranks of what ``slope`` does not explain, less their mean."""
+    """The centred ranks of the residuals of ``slope``."""
     ranks = _ranks([value - slope * at for at, value in zip(times, values)])
     mean = sum(ranks) / len(ranks) if ranks else 0.0
     return [rank - mean for rank in ranks]
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
-    """The rank of each value, from 1; equal values share the mean of theirs."""
+    """The rank of each value, from 1; ties share their mean rank."""
     ordered = sorted(values)
     return [
         (bisect_left(ordered, value) + bisect_right(ordered, value) + 1) / 2.0 for value in values
@@ -182,7 +183,7 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value that ``share`` of ``values`` are below, interpolated; ValueError for no values."""
+    """The ``share`` quantile of ``values``, interpolated; ValueError if empty."""
     if not values:
         raise ValueError("no values, so no quantile")
     ordered = sorted(values)
@@ -193,11 +194,11 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle one of ``values``; ValueError for no values."""
+    """The median of ``values``; ValueError if empty."""
     return quantile(values, 0.5)
 
 
 def median_absolute_deviation(values: Sequence[float]) -> float:
-    """The median distance from the median; ValueError for no values."""
+    """The median distance from the median; ValueError if empty."""
     middle = median(values)
     return median([abs(value - middle) for value in values])

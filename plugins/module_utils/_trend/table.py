@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Turns lines of a CSV file into samples: many at once if they are plain, else one by one.
+"""Converts lines of a CSV file to samples: many at once if they are plain, else one by one.
 
-A year has 100,000 lines. To take them apart one by one would take most of the time of a verdict.
+A year has 100,000 lines. Parsing them one by one would take most of the time of a verdict.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Sequence
 from .series import NUMBERS, Identity, Series
 
 IDENTITY = Identity._fields
-# No byte or second that is measured here is as many.
+# Larger than any number of bytes or seconds that can occur.
 _TOO_MUCH = 1e18
 
 
 class Table:
-    """The columns of a file whose first line has the names ``header``."""
+    """The columns of a file whose first line holds the names ``header``."""
 
     def __init__(self, header: Sequence[str]) -> None:
         self._width = len(header)
-        # A column that is missing is read from the empty value that is appended to each line.
+        # A missing column is read from an empty value that is appended to each line.
         places = {name: header.index(name) if name in header else self._width for name in header}
         self._numbers = [places.get(name, self._width) for name in NUMBERS]
         self._identity = [places.get(name, self._width) for name in IDENTITY]
@@ -32,13 +32,13 @@ class Table:
         self._known: dict[tuple[bytes, ...], Identity] = {}
 
     def add(self, series: Series, lines: Sequence[bytes], plain: bool) -> None:
-        """Add the samples on ``lines``; those that are ``plain`` have no quote, NUL and CR."""
+        """Add the samples on ``lines``; ``plain`` lines have no quote, NUL or CR."""
         if not (plain and self._add_all(series, lines)):
             for line in lines:
                 self._add_one(series, line)
 
     def _add_all(self, series: Series, lines: Sequence[bytes]) -> bool:
-        """Add all of ``lines`` by column; False, and nothing added, if a value is no number."""
+        """Add all of ``lines`` by column; False, and nothing added, if a value is not a number."""
         rows = [line.split(b",") for line in lines]
         if set(map(len, rows)) != {self._width}:
             return False
@@ -66,7 +66,7 @@ class Table:
             line = line[:-1]
         if not line:
             return
-        # Numbers are made of bytes as they are: to decode each line would take as long as the rest.
+        # Numbers are parsed from bytes: decoding each line would take as long as the rest.
         values = _quoted(line) if b'"' in line else line.split(b",")
         if len(values) != self._width:
             series.bad += 1
@@ -90,30 +90,30 @@ def text(line: bytes) -> str:
 
 
 def number(value: object) -> float | None:
-    """``value`` (a number, its text or bytes); None if it is none, or beyond _TOO_MUCH."""
+    """``value`` (a number, text or bytes) as a number; None if invalid or beyond _TOO_MUCH."""
     if not value:
         return 0.0 if value == 0 else None
     try:
-        found = float(value)  # type: ignore[arg-type] # what is no number is caught
+        found = float(value)  # type: ignore[arg-type] # invalid values are caught
     except (TypeError, ValueError):
         return None
     return found if 0 <= found < _TOO_MUCH else None
 
 
 def _column(values: Sequence[bytes]) -> list[float] | None:
-    """The numbers of a column; None if it is empty. ValueError if some of them are none."""
+    """The numbers of a column; None if it is empty. Raises ValueError if one is invalid."""
     if not any(values):
         return None
     numbers = list(map(float, values))
-    # Also false if one is NaN.
+    # Also false if a value is NaN.
     if min(numbers) >= 0 and sum(numbers) < _TOO_MUCH:
         return numbers
     raise ValueError
 
 
 def _quoted(line: bytes) -> list[bytes]:
-    """The values of a line with quotes; none if it cannot be read."""
-    # Few files have quotes, and it takes as long to load as a day of samples takes to read.
+    """The values of a line with quotes; empty if it cannot be parsed."""
+    # Few files have quotes, and the import takes as long as reading a day of samples.
     import csv
 
     try:

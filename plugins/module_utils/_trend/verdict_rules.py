@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules that make a verdict of the evidence.
+"""The rules that derive a verdict from the evidence.
 
-A number without a source of its own was chosen on the made-up histories of tests/trend, seeds 0 to
-299; docs/trend.md says how often the rules err on others.
+A threshold without a stated source was chosen on the simulated histories of tests/trend, seeds 0 to
+299; docs/trend.md lists the error rates on other seeds.
 """
 
 from __future__ import annotations
@@ -16,47 +16,47 @@ from .enough import LEAST_BINS, LEAST_HOURS
 from .evidence import Evidence, Trend
 from .segments import WARM_UP_HOURS, second_half
 
-# MB/h. Less than 24 MB a day harms nobody before the next update.
+# MB/h. Less than 24 MB a day is harmless before the next update.
 LEAST_SLOPE = 1.0
-# MB/h. Faster than this, it is not the leak that is known.
+# MB/h. Faster growth matches no known leak.
 KNOWN_SLOPE = 100.0
-# The second halves of the runs, and what is left between jumps, climb at a third of the rate of the
-# rest at least, and either for sure or at about the same rate as the whole. A part has fewer values
-# than the whole, so it need not prove as much.
+# The second halves of the runs, and the pieces between jumps, must grow at least at a third of the
+# rate of the rest, and either significantly or at about the overall rate. A part has fewer values
+# than the whole, so a weaker proof is enough.
 LATE_SHARE = 0.35
 STEADY_SHARE = 0.6
 P_OF_A_PART = 0.05
-# A fall, seen for hours, of most of the rise is a sawtooth: there the share is above 1.1, in leaks
-# below 0.4.
+# If most of the rise is released for hours, the history is a sawtooth: the share is then above 1.1,
+# in leaks below 0.4.
 GIVEN_BACK_SHARE = 0.8
-# A jump, a plateau or a burst of fewer MB than this, and of fewer than so many times the usual ups
-# and downs, gives a history no shape.
+# Jumps, plateaus and bursts do not count for the shape of a history if they are smaller than this:
+# in MB, and as a multiple of the usual deviation.
 LEAST_SHAPE_MB = 30.0
 SHAPE_OF_DEVIATION = 4
-# A rise in the first quarter of a run is a cache that fills; a later one is a step.
+# A rise in the first quarter of a run is a filling cache; a later one is a step.
 FILLS_EARLY = 0.25
-# A burst stands out from a large baseline if it is a fifth of it, and a history with bursts in a
-# tenth of its bins is spiky.
+# A burst stands out if it is a fifth of the baseline; with bursts in a tenth of its bins, a history
+# is spiky.
 BURST_SHARE = 0.2
 SPIKY_SHARE = 0.1
 
 
-# Why a verdict is not a surer one.
+# Why a verdict is not more certain.
 SHORT, NOISE, TIME_OF_DAY, SLOWS, STAIRS = "short", "noise", "time of day", "slows", "stairs"
 AT_LIMIT, LATELY = "at limit", "lately"
-# So many stairs are a leak beyond doubt.
+# This many stairs prove a leak.
 SURE_STAIRS = 5
 
 
 class Ruling(NamedTuple):
-    """A verdict, and ``reason``: one of the words above if it needs one."""
+    """A verdict; ``reason`` is one of the constants above, None if the verdict needs no reason."""
 
     verdict: str
     reason: str | None = None
 
 
 def verdict(evidence: Evidence) -> str:
-    """The verdict; docs/trend.md says what each of them means."""
+    """The verdict; docs/trend.md explains each of them."""
     return rule(evidence).verdict
 
 
@@ -65,7 +65,7 @@ def rule(evidence: Evidence) -> Ruling:
     whole = evidence.whole
     grows = whole is not None and whole.climbs(evidence.p) and whole.slope >= LEAST_SLOPE
     if evidence.bins < LEAST_BINS or evidence.hours + WARM_UP_HOURS < LEAST_HOURS:
-        # Too early to be sure, too fast to wait.
+        # Too early to be certain, too fast to wait.
         fast = grows and whole is not None and whole.low > KNOWN_SLOPE
         return Ruling("suspected" if fast else "insufficient", SHORT)
     shape = _of_growth(evidence) if grows else None
@@ -79,7 +79,7 @@ def rule(evidence: Evidence) -> Ruling:
 
 
 def _of_long_run(evidence: Evidence) -> Ruling:
-    """What grows to the end, in runs that tell the age from the time of day."""
+    """The ruling on continuing growth, in runs that separate the age from the time of day."""
     if not evidence.clear():
         return Ruling("suspected", NOISE)
     if evidence.slows():
@@ -90,7 +90,7 @@ def _of_long_run(evidence: Evidence) -> Ruling:
 
 
 def _of_restarted(evidence: Evidence, grows: bool, shape: str | None) -> Ruling:
-    """The verdict on runs of which none tells the age from the time of day."""
+    """The ruling on runs that are all too short to separate the age from the time of day."""
     whole = evidence.whole
     if grows and shape is None:
         if not evidence.long_enough():
@@ -102,7 +102,7 @@ def _of_restarted(evidence: Evidence, grows: bool, shape: str | None) -> Ruling:
         return Ruling("suspected", TIME_OF_DAY)
     short = not evidence.long_enough()
     if short and whole is not None and whole.low >= LEAST_SLOPE and not grows:
-        # What seems to climb, and by chance may, is not called harmless within a day.
+        # Apparent growth that may be chance is not declared harmless within a day.
         return Ruling("insufficient", SHORT)
     if _gained(evidence) >= LEAST_SLOPE and not _rests_late(evidence):
         return Ruling("suspected", SHORT if short else TIME_OF_DAY)
@@ -110,7 +110,7 @@ def _of_restarted(evidence: Evidence, grows: bool, shape: str | None) -> Ruling:
 
 
 def _gained(evidence: Evidence) -> float:
-    """What the runs gain in MB/h, by either estimate; 0 if the day was not seen as a whole."""
+    """The larger estimate of the gain of runs in MB/h; 0 if no full day was covered."""
     if evidence.parts is None and not evidence.long_enough():
         return 0.0
     gained = [evidence.balance.rate] if evidence.balance else []
@@ -119,8 +119,10 @@ def _gained(evidence: Evidence) -> float:
 
 
 def _rests_late(evidence: Evidence) -> bool:
-    """Whether the second halves of the runs do not climb, and nothing falls at any time of day:
-    what falls with the traffic may hide what climbs."""
+    """Whether the second halves of the runs do not grow and memory falls at no time of day.
+
+    A fall that follows the traffic could hide growth.
+    """
     late, parts = evidence.late, evidence.parts
     if late is None or parts is None:
         return False
@@ -129,7 +131,7 @@ def _rests_late(evidence: Evidence) -> bool:
 
 
 def _of_growth(evidence: Evidence) -> str | None:
-    """Why what climbs as a whole is not growth that goes on; None if it is."""
+    """The verdict if the growth does not continue; None if it does."""
     if not _goes_on(evidence.pieces, evidence.slope, evidence.slope):
         return "saturating" if _jumps_early(evidence) else "step"
     if not _goes_on(evidence.late, max(evidence.slope, evidence.early), evidence.slope):
@@ -140,14 +142,14 @@ def _of_growth(evidence: Evidence) -> str | None:
 
 
 def _goes_on(part: Trend | None, slope: float, whole: float) -> bool:
-    """Whether a part of what climbs at ``whole`` still climbs, if the rest does at ``slope``."""
+    """Whether ``part`` still grows; ``slope`` is the rate of the rest, ``whole`` that of all."""
     if part is None or part.slope < LATE_SHARE * slope:
         return False
     return part.climbs(P_OF_A_PART) or part.slope >= STEADY_SHARE * whole
 
 
 def _jumps_early(evidence: Evidence) -> bool:
-    """Whether what stands out most is a rise early in a run, as when caches fill."""
+    """Whether the largest jump is a rise early in a run, as when caches fill."""
     found = [
         (jump.height, jump.place / len(one.baseline))
         for one in evidence.runs
@@ -160,7 +162,7 @@ def _jumps_early(evidence: Evidence) -> bool:
 
 
 def _of_shape(evidence: Evidence) -> str:
-    """What it is if it does not grow."""
+    """The verdict on a history without growth."""
     late = [value for one in evidence.segments for value in second_half(one).values]
     tall = max(LEAST_SHAPE_MB, SHAPE_OF_DEVIATION * stats.median_absolute_deviation(late))
     if _climbs_between_falls(evidence):
@@ -185,7 +187,7 @@ def _of_shape(evidence: Evidence) -> str:
 
 
 def _climbs_between_falls(evidence: Evidence) -> bool:
-    """Whether it falls by jumps, of half the deepest fall at least, and climbs between them."""
+    """Whether memory grows between jumps down of at least half the deepest fall."""
     least = max(LEAST_SHAPE_MB, evidence.deepest / 2)
     falls = any(jump.height < -least for one in evidence.runs for jump in jumps.find(one.baseline))
     pieces = evidence.pieces
@@ -195,7 +197,7 @@ def _climbs_between_falls(evidence: Evidence) -> bool:
 
 
 def _mostly_levelled_off(evidence: Evidence, tall: float) -> bool:
-    """Whether most runs end on a level that is ``tall`` MB above their start."""
+    """Whether most runs end more than ``tall`` MB above their start."""
     risen = sum(
         1
         for one in evidence.runs
@@ -205,9 +207,9 @@ def _mostly_levelled_off(evidence: Evidence, tall: float) -> bool:
 
 
 def ended_in_bursts(evidence: Evidence) -> int:
-    """How many runs ended in a burst of twice their size; 0 if not half of them, and two, did.
+    """The number of runs that ended in a burst to twice their size; 0 if below 2 or half of them.
 
-    What a run ends in was not given back.
+    A burst at the end of a run was not released.
     """
     ended = evidence.runs[:-1]
     high = sum(

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The last days of a history by themselves: a leak that begins late hides in a long whole."""
+"""Selects the last days of a history: a leak that begins late is hidden in a long history."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from . import stats
 from .evidence import Evidence, P
 from .series import Series
 
-# Hours. The first tells what began yesterday, the last has a weekend in it.
+# Hours. The shortest shows what began yesterday, the longest includes a weekend.
 WINDOWS = (168.0, 72.0, 24.0)
-# Three more tests than one make three times as many errors: Bonferroni's correction.
+# Three tests cause three times as many errors: Bonferroni's correction.
 P_OF_WINDOW = P / len(WINDOWS)
-# A history is worth a window if it is longer than it by so much.
+# A window is used only if the history is longer by this factor.
 LONGER = 1.25
 # Fewer pairs than for the whole: windows are short.
 MOST_PAIRS = 8000
-# The end must lie above all that came before the window by so many times its noise.
+# The end must exceed everything before the window by this many times its noise.
 ABOVE = 4.0
-# All, but for one in a hundred.
+# "Everything" is this quantile, so that a few outliers do not count.
 HIGHEST = 0.99
-# MB that it must lie above it, if there is no noise to speak of.
+# The minimum in MB, for histories with hardly any noise.
 LEAST_MB = 20.0
-# The level at the end is the median of so many hours, or of the last bin.
+# The level at the end is the median of this many hours, or of the last bin.
 END_HOURS = 2.0
 
 
 def of(series: Series, whole: Evidence) -> Iterator[Evidence]:
-    """The evidence of each window, the longest first, at whose end memory is higher than before it.
+    """The evidence of each window that ends in a new high of memory, the longest first.
 
-    ``whole`` is the evidence of all.
+    ``whole`` is the evidence of the whole history.
     """
     if not len(series) or not whole.runs:
         return
@@ -49,9 +49,9 @@ def of(series: Series, whole: Evidence) -> Iterator[Evidence]:
 
 
 def _is_new_high(whole: Evidence, begin: float) -> bool:
-    """Whether the memory after ``begin`` (hours since the epoch) ends above all before it."""
+    """Whether memory after ``begin`` (hours since the epoch) ends above everything before it."""
     if whole.restarted:
-        # The last run may have just begun: the highest of each run is what compares.
+        # The last run may have just begun, so the maxima of the runs are compared.
         before = [max(run.baseline) for run in whole.runs if run.clocks[-1] < begin]
         after = [max(run.baseline) for run in whole.runs if run.clocks[0] >= begin]
     else:

@@ -18,4 +18,4 @@ def test_text(trend, run):
 
 def test_what_would_settle_it_is_about_the_life_that_runs(trend, run):
     rows = run(20, 40) + run(0.5, 40, 20, "b")
-    assert trend(rows)["what_would_settle_it"].startswith("24 h more")
+    assert trend(rows)["what_would_settle_it"].startswith("Samples for another 24 h ")
