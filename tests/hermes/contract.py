@@ -88,7 +88,9 @@ class Contract:
         host.configure()
         if self.patience == PATIENCE:
             return
-        host.ssh("install -D %s %shermes-guard" % (PROGRAM, PLACE))
+        # The wrapper imports the program's modules, compiled, as the program itself has them.
+        unpack = "rm -rf {1} && python3 -m zipfile -e {0} {1} && python3 -m compileall -q {1}"
+        host.ssh(unpack.format(PROGRAM, PLACE + "hermes-guard"))
         host.put(PLACE + "patience", str(self.patience))
         wrapper = (HERE / "host/hermes-guard.py").read_text(encoding="utf-8")
         host.put(PROGRAM, "#!/usr/bin/python3 -ISB\n" + wrapper, "755")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+import marshal
 import os
 import sys
 import zipimport
@@ -18,32 +19,36 @@ if TYPE_CHECKING:
 
 
 class _Importer:
-    """Imports the modules of the archive, of which it alone has any.
+    """Imports the modules of the archive from its compiled code, without reading its directory.
 
-    The standard importer looks for each of them in several places and loads it twice.
+    ``codes`` has the marshalled code of each module, and nothing for a package.
     """
 
-    def __init__(self, archive: str) -> None:
-        self._archive = archive
-        self._zip = zipimport.zipimporter(archive)
-        self.get_data = self._zip.get_data
+    def __init__(self, codes: dict[str, bytes]) -> None:
+        self._codes = codes
 
     def find_spec(self, name: str, _path: object, _target: object = None) -> ModuleSpec | None:
         """That module ``name`` is in the archive; None if it belongs to another package."""
-        if name.partition(".")[0] != "hermes_guard":
+        code = self._codes.get(name)
+        if code is None:
             return None
         loader: Any = self
-        return ModuleSpec(name, loader, is_package=self._zip.is_package(name.replace(".", "/")))
+        return ModuleSpec(name, loader, is_package=not code)
 
     def create_module(self, _spec: ModuleSpec) -> None:
         """None: a module like any other."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the code of ``module``; the files of packages are empty."""
-        if not hasattr(module, "__path__"):
+        code = self._codes[module.__name__]
+        if code:
             place = module.__name__.replace(".", "/")
-            module.__file__ = os.path.join(self._archive, place + ".py")
-            exec(self._zip.get_code(place), vars(module))
+            module.__file__ = os.path.join(sys.argv[0], place + ".py")
+            exec(marshal.loads(code), vars(module))
+
+    def get_data(self, path: str) -> bytes:
+        """The bytes of a file of the archive."""
+        return zipimport.zipimporter(sys.argv[0]).get_data(path)
 
 
 if __name__ == "__main__":
@@ -53,7 +58,8 @@ if __name__ == "__main__":
     # orderly exit would.
     if sys.argv[1:2] in (["check"], ["as-asked"]):
         gc.disable()
-    sys.meta_path.insert(0, _Importer(sys.argv[0]))
+    if "COMPILED" in globals():
+        sys.meta_path.insert(0, _Importer(globals()["COMPILED"]))
     from hermes_guard._guard.cli import main
 
     status = main()

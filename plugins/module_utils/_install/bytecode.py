@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sources compiled for a zipapp by the Python that runs this file, which is also a program.
+"""The program's sources compiled in one block, by the Python that runs this file.
 
-As a program it reads a JSON object of sources by member name from stdin, and writes one of compiled
-files in base64.
+As a program it reads a JSON object of sources by member name from stdin, and writes the block in
+base64. The block is a line of source, which every Python can run, and behind it marshalled objects
+for the one that made them.
 """
 
 from __future__ import annotations
@@ -15,26 +16,40 @@ import json
 import marshal
 import sys
 
-# PEP 552: the first bit says that a hash follows, the second would have Python compare it.
-UNCHECKED_HASH = (1).to_bytes(4, "little")
+MAIN = "__main__.py"
+# Run by the program's first line, with the open file f. A Python of another version runs the
+# archive as any zipapp, from its sources.
+START = (
+    "import sys,marshal,_frozen_importlib_external as i;sys.argv.pop(0);"
+    "exec(marshal.load(f),{'__name__':'__main__','COMPILED':marshal.load(f)})"
+    "if i.MAGIC_NUMBER.hex()=='%s'"
+    "else __import__('runpy').run_path(sys.argv[0],None,'__main__')\n"
+)
 
 
-def compiled(sources: dict[str, str]) -> dict[str, bytes]:
-    """The compiled file (``NAME.pyc``) of each source (``NAME.py``)."""
-    return {name + "c": _compile(name, text) for name, text in sources.items()}
+def block(sources: dict[str, str]) -> bytes:
+    """The compiled ``sources``: the start, the code of __main__.py, and that of all modules."""
+    start = START % importlib.util.MAGIC_NUMBER.hex()
+    codes = {_module(name): _code(name, text) for name, text in sources.items() if name != MAIN}
+    return start.encode() + _code(MAIN, sources[MAIN]) + marshal.dumps(codes)
 
 
-def _compile(name: str, text: str) -> bytes:
+def _module(name: str) -> str:
+    return name[: -len(".py")].replace("/", ".").replace(".__init__", "")
+
+
+def _code(name: str, text: str) -> bytes:
+    """The marshalled code of a source; nothing for the empty file of a package."""
+    if not text:
+        return b""
     # Without docstrings, which nothing on a host reads: a check would load them each time.
     code = compile(text, "hermes-guard/" + name, "exec", dont_inherit=True, optimize=2)
-    digest = importlib.util.source_hash(text.encode("utf-8"))
-    return importlib.util.MAGIC_NUMBER + UNCHECKED_HASH + digest + marshal.dumps(code)
+    return marshal.dumps(code)
 
 
 def main() -> None:
     """Compile what stdin has."""
-    files = compiled(json.load(sys.stdin))
-    json.dump({name: base64.b64encode(data).decode() for name, data in files.items()}, sys.stdout)
+    sys.stdout.write(base64.b64encode(block(json.load(sys.stdin))).decode())
 
 
 if __name__ == "__main__":

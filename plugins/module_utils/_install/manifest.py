@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import NamedTuple
 
 from .._guard import config, page_link
@@ -22,8 +23,8 @@ from . import leftovers
 BASE = "guard"
 # The components, those too of which a lost manifest no longer says that they are installed.
 COMPONENTS = ("allocator", "memory_limit", "metrics", "restart_timer", "watchdog")
-# How the program begins: an archive behind its first line.
-_PROGRAM = b"#!/usr/bin/python3 -ISB\nPK"
+# How the program begins: an archive behind its first line, which may run compiled code.
+_PROGRAM = re.compile(rb"#!/usr/bin/python3 -ISB(?:cimport sys;[^\n]*)?\nPK")
 
 
 class Manifest(NamedTuple):
@@ -51,7 +52,7 @@ def load(component: str) -> Manifest:
 def of_marks(component: str) -> Manifest:
     """What an earlier run installed, by the marks of the files themselves."""
     found = leftovers.marked(component)
-    if component == BASE and leftovers.first_bytes(config.PROGRAM).startswith(_PROGRAM):
+    if component == BASE and _PROGRAM.match(leftovers.first_bytes(config.PROGRAM)):
         found.append(config.PROGRAM)
     if component == "metrics":
         found += [link for link in page_link.installed() if page_link.is_ours(link)]

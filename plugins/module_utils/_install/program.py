@@ -5,9 +5,9 @@
 
 A zipapp (PEP 441) whose bytes depend on nothing but the sources: stored, not compressed, with fixed
 times and order. Every checkout makes the same file (`make build/hermes-guard`). On a managed host,
-the same archive also holds the sources compiled by that host's own Python (PEP 552, unchecked
-hash): otherwise compiling them takes more than half of the time of a check. A Python of another
-version ignores the compiled files and uses the sources.
+the first member of the same archive holds the sources compiled by that host's own Python, and the
+first line runs that member: to compile the sources, or only to search the archive's directory for
+each of them, would take more time than a check. A Python of another version uses the sources.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import sys
 import zipfile
 import zlib
@@ -156,12 +157,21 @@ MODULES = (
 )
 INTERPRETER = "/usr/bin/python3"
 # Isolated and without site: a check must not pay for, or be changed by, what is in site-packages.
-SHEBANG = b"#!" + INTERPRETER.encode() + b" -ISB\n"
+SHEBANG = b"#!" + INTERPRETER.encode() + b" -ISB"
+# In the alphabet before all others, so that it is the first member.
+COMPILED = "!compiled"
+# The first line of an archive with compiled code goes to that of the first member: a local file
+# header has 30 bytes and the name. Linux before 5.1 reads no more than 127 bytes of such a line.
+START = (
+    SHEBANG
+    + b"cimport sys;f=open(sys.argv[1],'rb');f.readline();f.seek(%d,1);exec(f.readline())"
+    % (30 + len(COMPILED))
+)
 
 
 def build() -> bytes:
     """The program as every Python can run it: sources only."""
-    return _archive({name: text.encode("utf-8") for name, text in _sources().items()})
+    return _archive(SHEBANG, _members(_sources()))
 
 
 def installed(present: bytes | None) -> bytes:
@@ -174,16 +184,18 @@ def installed(present: bytes | None) -> bytes:
     sources = _sources()
     if present is not None and _sources_of(present) == sources and _magic_of(present) == _magic():
         return present
-    members = {name: text.encode("utf-8") for name, text in sources.items()}
-    return _archive(dict(members, **_compiled(sources)))
+    return _archive(START, dict(_members(sources), **{COMPILED: _compiled(sources)}))
 
 
-def _compiled(sources: dict[str, str]) -> dict[str, bytes]:
-    """The compiled file of each source, made by INTERPRETER."""
+def _members(sources: dict[str, str]) -> dict[str, bytes]:
+    return {name: text.encode("utf-8") for name, text in sources.items()}
+
+
+def _compiled(sources: dict[str, str]) -> bytes:
+    """The block of compiled sources, made by INTERPRETER."""
     if _is_interpreter():
-        return bytecode.compiled(sources)
-    files = json.loads(_interpreter(source("_install.bytecode"), json.dumps(sources)))
-    return {name: base64.b64decode(data) for name, data in files.items()}
+        return bytecode.block(sources)
+    return base64.b64decode(_interpreter(source("_install.bytecode"), json.dumps(sources)))
 
 
 def _magic() -> str:
@@ -212,7 +224,7 @@ def _interpreter(code: str, stdin: str = "") -> str:
     return done.out
 
 
-def _archive(members: dict[str, bytes]) -> bytes:
+def _archive(first_line: bytes, members: dict[str, bytes]) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as out:
         for name in sorted(members):
@@ -220,14 +232,14 @@ def _archive(members: dict[str, bytes]) -> bytes:
             entry.create_system = 3
             entry.external_attr = 0o644 << 16
             out.writestr(entry, members[name])
-    return SHEBANG + archive.getvalue()
+    return first_line + b"\n" + archive.getvalue()
 
 
 def _sources_of(data: bytes) -> dict[str, str] | None:
     """The sources by member name of program ``data``; None if it is damaged or no archive."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if not data.startswith(SHEBANG) or archive.testzip() is not None:
+            if archive.testzip() is not None:
                 return None
             return {
                 name: archive.read(name).decode("utf-8")
@@ -240,12 +252,12 @@ def _sources_of(data: bytes) -> dict[str, str] | None:
 
 
 def _magic_of(data: bytes) -> str | None:
-    """The version (hexadecimal) of the Python that compiled all of program ``data``, or None."""
+    """The version (hexadecimal) of the Python that compiled program ``data``; None if none did."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        names = archive.namelist()
-        found = {archive.read(name)[:4].hex() for name in names if name.endswith(".pyc")}
-        complete = {name + "c" for name in names if name.endswith(".py")} <= set(names)
-    return found.pop() if complete and len(found) == 1 else None
+        if archive.namelist()[0] != COMPILED or not data.startswith(START + b"\nPK"):
+            return None
+        found = re.search(rb"=='([0-9a-f]{8})'", archive.read(COMPILED).partition(b"\n")[0])
+    return found.group(1).decode() if found else None
 
 
 def _sources() -> dict[str, str]:

@@ -148,49 +148,54 @@ def installed(tmp_path_factory):
     return file
 
 
-def test_installed_program_runs_from_compiled_files(installed):
-    found = "import sys; sys.path.insert(0, sys.argv[1]); from hermes_guard._guard import cli; print(cli.__spec__.cached or cli.__spec__.origin)"
+def started(program, *arguments, code=""):
+    """What the first line of ``program`` makes Python print, after ``code`` has run in it."""
+    words = program.read_bytes().partition(b"\n")[0].decode().partition("-ISBc")[2]
     done = subprocess.run(
-        [program_module.INTERPRETER, "-ISB", "-c", found, str(installed)],
+        [program_module.INTERPRETER, "-ISB", "-c", code + words, str(program), *arguments],
         stdout=subprocess.PIPE,
         check=True,
     )
-    assert done.stdout.decode().strip().endswith("cli.pyc")
+    return done.stdout.decode()
 
 
-def test_installed_program_loads_each_module_once(installed):
-    """The standard importer of archives loads a module a second time to learn its path."""
-    count = (
-        "import runpy, sys, zipimport; loaded = []; real = zipimport._get_module_code; "
-        "zipimport._get_module_code = lambda self, name: loaded.append(name) or real(self, name); "
-        "program = sys.argv[1]; sys.argv[:] = [program, '--version']; import os; "
-        "os._exit = lambda code: None; sys.path.insert(0, program)\n"
-        "try: runpy.run_path(program, run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "print(len([n for n in loaded if n.endswith('/cli')]))"
+def test_first_line_is_one_that_every_kernel_reads(installed):
+    """Linux before 5.1 cuts it after 127 bytes (BINPRM_BUF_SIZE)."""
+    assert len(installed.read_bytes().partition(b"\n")[0]) <= 127
+
+
+def test_installed_program_runs(installed, program):
+    """As a program, by its first line, and as an archive."""
+    for command in ([str(installed)], [sys.executable, str(installed)]):
+        done = subprocess.run(command + ["--version"], stdout=subprocess.PIPE, check=True)
+        assert done.stdout.decode() == run(program, "--version")[0]
+
+
+def test_installed_program_runs_from_compiled_code(installed):
+    """Neither the directory of the archive is read, nor a source compiled."""
+    bad = (
+        "import builtins,zipimport;zipimport._read_directory=None;"
+        "real=compile;builtins.compile=None;"
     )
-    done = subprocess.run(
-        [program_module.INTERPRETER, "-ISB", "-c", count, str(installed)],
-        stdout=subprocess.PIPE,
-        check=True,
+    assert started(installed, "--version", code=bad).startswith("hermes-guard ")
+
+
+def test_source_of_a_module_is_found_by_installed_program(installed):
+    """The helper is handed to another Python as text."""
+    show = (
+        "import os,importlib;os._exit=lambda code:print("
+        "importlib.import_module('hermes_guard._host.sources').source('_hermes.helper'));"
     )
-    assert done.stdout.decode().splitlines()[-1] == "1"
+    text = started(installed, "check", code=show)
+    assert path("_hermes.helper").read_text() in text
 
 
 def test_another_python_runs_installed_program_from_its_sources(installed, tmp_path):
-    # Every member compiled by a Python that does not exist: the sources are what is left.
+    # Compiled by a Python that does not exist: the sources are what is left.
     foreign = tmp_path / "hermes-guard"
-    with zipfile.ZipFile(str(installed)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    foreign.write_bytes(
-        program_module._archive(
-            {
-                name: b"\0\0\r\n" + data[4:] if name.endswith(".pyc") else data
-                for name, data in members.items()
-            }
-        )
-    )
-    assert run(foreign, "--version") == run(installed, "--version")
+    magic = program_module._magic().encode()
+    foreign.write_bytes(installed.read_bytes().replace(b"=='%s'" % magic, b"=='00000d0a'"))
+    assert started(foreign, "--version") == run(installed, "--version")[0]
 
 
 def test_installed_program_is_kept_while_sources_and_python_are_the_same(installed):
@@ -208,7 +213,9 @@ def test_installed_program_is_kept_while_sources_and_python_are_the_same(install
         "damaged",
         "one source differs",
         "one source more",
-        "one compiled file less",
+        "compiled code damaged",
+        "another first line",
+        "no compiled code",
         "another Python",
     ],
 )
@@ -216,25 +223,26 @@ def test_installed_program_is_made_anew(installed, program, other):
     data = installed.read_bytes()
     with zipfile.ZipFile(str(installed)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    compiled = "hermes_guard/_guard/cli.pyc"
+    start = program_module.START
+    compiled = program_module.COMPILED
+    magic = b"=='%s'" % program_module._magic().encode()
     present = {
         "sources only": program.read_bytes,
         # In the middle of a source: the archive's own checksum tells.
         "damaged": lambda: data.replace(b"The command line", b"the command line", 1),
+        "compiled code damaged": lambda: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:],
         "one source differs": lambda: program_module._archive(
-            dict(members, **{"hermes_guard/_guard/cli.py": b"pass\n"})
+            start, dict(members, **{"hermes_guard/_guard/cli.py": b"pass\n"})
         ),
         "one source more": lambda: program_module._archive(
-            dict(members, **{"hermes_guard/more.py": b"pass\n"})
+            start, dict(members, **{"hermes_guard/more.py": b"pass\n"})
         ),
-        "one compiled file less": lambda: program_module._archive(
-            {name: text for name, text in members.items() if name != compiled}
+        "another first line": lambda: program_module._archive(program_module.SHEBANG, members),
+        "no compiled code": lambda: program_module._archive(
+            start, {name: text for name, text in members.items() if name != compiled}
         ),
         "another Python": lambda: program_module._archive(
-            {
-                name: b"\0\0\r\n" + text[4:] if name.endswith(".pyc") else text
-                for name, text in members.items()
-            }
+            start, dict(members, **{compiled: members[compiled].replace(magic, b"=='00000d0a'")})
         ),
     }.get(other, lambda: other)()
     made = program_module.installed(present)
