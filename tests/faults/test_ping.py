@@ -86,7 +86,7 @@ def test_ping_of_a_check(pinged):
 def test_ping_file_that_is_refused(pinged):
     """The check goes on without the call, and says so once; doctor names the file."""
     for script, words in (
-        ("chmod 644 %s", "has the mode 0644 and holds a secret: expected 0600"),
+        ("chmod 644 %s", "contains a secret but has mode 0644: expected 0600"),
         ("rm %s; mkfifo -m 600 %s", "is not a regular file"),
         ("rm %s; head -c 1048576 /dev/zero > %s; chmod 600 %s", "has 1048576 bytes"),
     ):

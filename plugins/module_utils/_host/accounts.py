@@ -18,11 +18,11 @@ USER_RUNTIME = "/run/user"
 # A check asks for the same few users again and again.
 @functools.lru_cache(maxsize=None)
 def named(name: str) -> pwd.struct_passwd:
-    """The passwd entry of user ``name``; RunError if there is none."""
+    """The passwd entry of user ``name``; RunError if the user does not exist."""
     try:
         return pwd.getpwnam(name)
     except KeyError as exc:
-        raise RunError("there is no user %r on this host" % name) from exc
+        raise RunError("user %r does not exist on this host" % name) from exc
 
 
 def runtime(uid: int) -> str:

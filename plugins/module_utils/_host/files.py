@@ -51,9 +51,7 @@ def _whole(path: str, opened: Callable[[], tuple[int, int]], max_bytes: int) -> 
         return None
     try:
         if size > max_bytes:
-            raise FileError(
-                "%s has %d bytes, more than the %d that are read" % (path, size, max_bytes)
-            )
+            raise FileError("%s is too large: %d bytes; the limit is %d" % (path, size, max_bytes))
         return _read(path, fd, max_bytes)
     except OSError as exc:
         raise FileError("%s cannot be read: %s" % (path, exc.strerror)) from exc
@@ -88,7 +86,7 @@ def _open(
     Raises FileNotFoundError or NotADirectoryError if there is none, else FileError.
     """
     if reach.is_silent(path):
-        raise FileError("%s is not opened: its directory does not answer" % path)
+        raise FileError("%s was not opened: its directory does not answer" % path)
     try:
         fd = open_file(path, os.O_RDONLY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
@@ -123,7 +121,7 @@ def _read(path: str, fd: int, max_bytes: int) -> bytes:
         chunks.append(chunk)
         left -= len(chunk)
     if left <= 0:
-        raise FileError("%s grew beyond the %d bytes that are read" % (path, max_bytes))
+        raise FileError("%s grew beyond the limit of %d bytes" % (path, max_bytes))
     return b"".join(chunks)
 
 
@@ -160,7 +158,7 @@ def _object(path: str, data: bytes | None) -> dict[str, Any] | None:
     except ValueError as exc:
         raise FileError("%s is not JSON: %s" % (path, exc)) from exc
     if not isinstance(value, dict):
-        raise FileError("%s holds a JSON %s, not an object" % (path, type(value).__name__))
+        raise FileError("%s contains a JSON %s, not an object" % (path, type(value).__name__))
     return value
 
 
@@ -254,14 +252,14 @@ def secret_fault(path: str) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
-        return "%s cannot be looked at: %s" % (path, exc.strerror)
+        return "%s cannot be checked: %s" % (path, exc.strerror)
     mode = stat.S_IMODE(info.st_mode)
     if not stat.S_ISREG(info.st_mode):
         return "%s is not a regular file" % path
     if info.st_uid not in (0, os.geteuid()):
         return "%s belongs to uid %d: expected root" % (path, info.st_uid)
     if mode & OTHERS:
-        return "%s has the mode %04o and holds a secret: expected 0600" % (path, mode)
+        return "%s contains a secret but has mode %04o: expected 0600" % (path, mode)
     return None
 
 

@@ -90,7 +90,7 @@ def thresholds() -> dict[str, int]:
     except (ValueError, KeyError, TypeError) as exc:
         raise GuardError(
             "%s status gave no usable answer (exit code %d): %s"
-            % (PROGRAM, done.rc, done.err.strip()[:200] or "nothing")
+            % (PROGRAM, done.rc, done.err.strip()[:200] or "no output")
         ) from exc
     return {name: size for name, size in found.items() if isinstance(size, int) and size > 0}
 
@@ -111,6 +111,6 @@ def restart(name: str, reason: str, emergency: bool) -> dict[str, Any]:
         return json.loads(done.out)
     except ValueError as exc:
         raise GuardError(
-            "%s: hermes-guard ended with %d: %s"
+            "%s: hermes-guard failed (exit code %d): %s"
             % (name, done.rc, done.err.strip() or done.out.strip())
         ) from exc

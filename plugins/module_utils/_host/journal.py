@@ -96,7 +96,7 @@ def entries(
     found = parse(done.out)
     # No match is an exit code of 1 with --grep, and with no journal at all.
     if done.rc not in (0, 1) or (done.rc and said and not found):
-        raise JournalError(" ".join(said)[:300] or "journalctl ended with exit code %d" % done.rc)
+        raise JournalError(" ".join(said)[:300] or "journalctl failed (exit code %d)" % done.rc)
     return Answer(found, said)
 
 
@@ -145,13 +145,13 @@ def kernel_lines(
         if last:
             found, notes = _matching(kernel, since, grep, narrower or {})
             return found + _missed(found, last[-1], since, grep), notes
-        notes = ["the journal holds no kernel messages"]
+        notes = ["the journal contains no kernel messages"]
     except JournalError as exc:
-        notes = ["the kernel's messages in the journal cannot be read: %s" % exc]
+        notes = ["the kernel messages in the journal cannot be read: %s" % exc]
     try:
         return kmsg(since, grep), []
     except OSError as exc:
-        return [], notes + ["the kernel's log cannot be read: %s: %s" % (KMSG, exc.strerror)]
+        return [], notes + ["the kernel log cannot be read: %s: %s" % (KMSG, exc.strerror)]
 
 
 def _matching(
@@ -169,7 +169,7 @@ def _matching(
         try:
             found += entries(kernel, since, pattern, NARROW_TIMEOUT).entries
         except JournalError as exc:
-            notes.append("the kernel's messages about %s cannot be read: %s" % (name, exc))
+            notes.append("the kernel messages about %s cannot be read: %s" % (name, exc))
     if len(notes) == len(narrower):
         raise JournalError(notes[0])
     return _lines(found), notes

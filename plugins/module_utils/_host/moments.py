@@ -12,7 +12,7 @@ import time
 from . import quantity
 
 _FORMS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
-_ALLOWED = '%r is not a valid time: expected a time of UTC such as "2026-08-05" or %s'
+_ALLOWED = 'invalid time %r: expected a time in UTC such as "2026-08-05" or %s'
 
 
 def ago(text: str, now: float | None = None) -> float:

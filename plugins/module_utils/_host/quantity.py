@@ -30,7 +30,7 @@ _TIMES = {
     "": 1,
 }
 ALLOWED_SIZE = (
-    'a share of RAM from "1%" to "100%", or an amount such as "2048M" or "2G" '
+    'a share of RAM ("1%" to "100%") or an amount such as "2048M" or "2G" '
     "(K, M, G, T; a bare number means MB)"
 )
 ALLOWED_TIME = 'a time such as "90s", "5min", "12h", "1h 30min" or "2d"'
@@ -56,7 +56,7 @@ def size(text: str, total_bytes: int) -> int:
             amount = int(value * _SIZES[(found.group(3) or "").lower()])
             if amount > 0:
                 return amount
-    raise ValueError("%r is no amount of memory; allowed: %s" % (str(text), ALLOWED_SIZE))
+    raise ValueError("invalid size %r: expected %s" % (str(text), ALLOWED_SIZE))
 
 
 def seconds(text: str) -> int:
@@ -67,7 +67,7 @@ def seconds(text: str) -> int:
     rest = re.sub(r"([0-9]+) ?([a-z]*)", "", text).strip()
     if words and not rest and len(text) <= 40 and all(unit in _TIMES for _amount, unit in words):
         return sum(int(amount) * _TIMES[unit] for amount, unit in words)
-    raise ValueError("%r is no time; allowed: %s" % (text, ALLOWED_TIME))
+    raise ValueError("invalid time %r: expected %s" % (text, ALLOWED_TIME))
 
 
 def check_time_unit(text: object) -> None:
@@ -102,4 +102,4 @@ def breaches(text: str) -> tuple[int, int]:
     if all(word.isascii() and word.isdecimal() and len(word) <= 3 for word in (needed, among)):
         if 1 <= int(needed) <= int(among) <= 60:
             return int(needed), int(among)
-    raise ValueError("%r is no count of breaches; allowed: %s" % (str(text), ALLOWED_BREACHES))
+    raise ValueError("invalid breaches %r: expected %s" % (str(text), ALLOWED_BREACHES))

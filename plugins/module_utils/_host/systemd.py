@@ -56,7 +56,7 @@ class Manager:
         done = self.systemctl(*arguments, timeout=timeout)
         if done.rc != 0:
             raise SystemdError(
-                "systemctl %s failed (%d): %s"
+                "systemctl %s failed (exit code %d): %s"
                 % (" ".join(arguments), done.rc, done.err.strip() or done.out.strip())
             )
         return done
@@ -79,7 +79,7 @@ class Manager:
         # Some versions end with 1, and print no message, if nothing matches.
         if done.rc != 0 and done.err.strip():
             raise SystemdError(
-                "systemctl list-unit-files failed (%d): %s" % (done.rc, done.err.strip())
+                "systemctl list-unit-files failed (exit code %d): %s" % (done.rc, done.err.strip())
             )
         return [line.split()[0] for line in done.out.splitlines() if line.strip()]
 

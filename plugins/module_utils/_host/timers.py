@@ -67,6 +67,6 @@ def has_next(block: Mapping[str, str]) -> bool:
 
 
 def calendar_problem(expression: str) -> str | None:
-    """Why systemd refuses the calendar event ``expression``, or None if it takes it."""
+    """Why systemd rejects the calendar event ``expression``; None if it is valid."""
     done = command.run(["systemd-analyze", "calendar", "--", expression])
-    return None if done.rc == 0 else (done.err.strip().splitlines() or ["it is refused"])[-1]
+    return None if done.rc == 0 else (done.err.strip().splitlines() or ["systemd rejects it"])[-1]

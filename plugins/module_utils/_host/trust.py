@@ -116,13 +116,13 @@ class _Look:
         info = self.seen.get(path)
         if info is None:
             if len(self.seen) >= MAX_ENTRIES:
-                raise _Untrusted("it has more than %d files to look at" % MAX_ENTRIES)
+                raise _Untrusted("it has more than %d files to check" % MAX_ENTRIES)
             info = self.seen[path] = lstat(path)
             if info.st_uid != ROOT:
                 raise _Untrusted("%s belongs to uid %d" % (path, info.st_uid))
             # The bits of a link mean nothing. Those of a group are also those of an ACL's mask.
             if not stat.S_ISLNK(info.st_mode) and info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise _Untrusted("%s can be written by others than root" % path)
+                raise _Untrusted("%s is writable by users other than root" % path)
             if path in self.mounts:
                 raise _Untrusted("%s %s" % (path, self.mounts[path]))
         return info
@@ -145,7 +145,7 @@ class _Look:
             if stat.S_ISLNK(self.entry(place).st_mode):
                 links += 1
                 if links > _MAX_LINKS:
-                    raise _Untrusted("%s has too many links on its way" % path)
+                    raise _Untrusted("%s contains too many symbolic links" % path)
                 target = os.readlink(place)
                 place = "/" if target.startswith("/") else last
                 left = target.split("/") + left
@@ -197,7 +197,7 @@ def _text(path: str) -> str:
     with open(path, encoding="utf-8", errors="replace") as stream:
         text = stream.read(_MAX_BYTES + 1)
     if len(text) > _MAX_BYTES:
-        raise _Untrusted("%s is too long to look at" % path)
+        raise _Untrusted("%s is too long to check" % path)
     return text
 
 
@@ -222,7 +222,7 @@ def doubtful_mounts(table: str) -> dict[str, str]:
         found.pop(point, None)
         user = re.search(r"(?:^|,)user_id=(\d+)", kind[2])
         if kind[0].startswith("fuse") and not (user and user.group(1) == "0"):
-            found[point] = "is a file system of a user"
+            found[point] = "is a user's FUSE file system"
         elif nosuid and not all_nosuid:
-            found[point] = "is mounted nosuid, so what is on it is not trusted"
+            found[point] = "is mounted nosuid, so its files are not trusted"
     return found

@@ -57,11 +57,10 @@ def open_directory(path: str) -> int:
                     raise
                 links += 1
                 if links > _MAX_LINKS:
-                    raise FileError("%s has too many links on its way" % path) from None
+                    raise FileError("%s contains too many symbolic links" % path) from None
                 if target == "":
                     raise FileError(
-                        "%s is not opened: %s on its way is a symbolic link, which is not followed"
-                        % (path, name)
+                        "%s was not opened: %s in its path is a symbolic link" % (path, name)
                     ) from None
                 left += target.split("/")[::-1]
                 if not target.startswith("/"):

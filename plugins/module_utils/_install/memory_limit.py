@@ -61,7 +61,7 @@ def amounts(
             )
     if high is not None and high >= most:
         raise SettingError(
-            "%s: %s is not below %s (%s); allowed: less than that"
+            "%s: %s is not below %s (%s): expected less than that"
             % (HIGH, asked[HIGH], MAX, asked[MAX])
         )
     if high is not None and (not host["swap_total_bytes"] or limits[SWAP_MAX] == 0):

@@ -105,9 +105,8 @@ def test_error_names_option_place_value_and_what_is_allowed(folder, key, value, 
     ):
         with pytest.raises(SettingError) as caught:
             call()
-        text = str(caught.value).replace("allowed: ", "expected ")
         for word in (variable, "one", value, "expected ", allowed):
-            assert word in text
+            assert word in str(caught.value)
 
 
 # A colon is no delimiter: a file is read in one way.

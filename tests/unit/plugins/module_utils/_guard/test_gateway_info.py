@@ -157,7 +157,7 @@ def test_name_that_no_gateway_has(host):
     with pytest.raises(SettingError) as raised:
         gateway_info.collect(["nobody"])
     assert str(raised.value) == (
-        "gateways: 'nobody' is no gateway on this host; there are: hermes-gateway, hermes-gateway-gone"
+        "gateways: 'nobody' is no gateway on this host; available: hermes-gateway, hermes-gateway-gone"
     )
 
 

@@ -362,13 +362,13 @@ def refused(check, words):
 
 def test_hostile_file_that_others_can_read(check, place, server):
     place(server.url, 0o644)
-    refused(check, "has the mode 0644 and holds a secret: expected 0600")
+    refused(check, "contains a secret but has mode 0644: expected 0600")
     assert server.seen == []
 
 
 def test_hostile_file_of_a_megabyte(check, place):
     place("https://h/" + "x" * (1 << 20))
-    refused(check, "has 1048586 bytes, more than the 2001 that are read")
+    refused(check, "is too large: 1048586 bytes; the limit is 2001")
 
 
 def test_hostile_fifo(check, place):
@@ -445,7 +445,7 @@ def test_doctor_says_both_files(place, server, tmp_path, monkeypatch):
     assert doctor._secrets() == []
     secret.write_text("url = https://h/" + TOKEN)
     secret.chmod(0o640)
-    assert doctor._secrets() == ["%s has the mode 0640 and holds a secret: expected 0600" % secret]
+    assert doctor._secrets() == ["%s contains a secret but has mode 0640: expected 0600" % secret]
     secret.chmod(0o600)
     assert doctor._secrets() == []
     secret.unlink()

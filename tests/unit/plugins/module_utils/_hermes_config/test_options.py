@@ -17,7 +17,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
         ({"session_max_messages": 0}, "session_max_messages is 0: .* 1 or more"),
         (
             {"session_max_messages": 5, "gateways": ["nope"]},
-            "gateways: 'nope' .* there are: hermes-gateway",
+            "gateways: 'nope' .* available: hermes-gateway",
         ),
         ({"settings": {"a b": 1}}, "settings has the key 'a b': allowed"),
         (

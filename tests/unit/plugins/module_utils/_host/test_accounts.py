@@ -13,7 +13,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 
 
 def test_user_who_is_not_there():
-    with pytest.raises(RunError, match="there is no user 'no such user'"):
+    with pytest.raises(RunError, match="user 'no such user' does not exist"):
         accounts.named("no such user")
 
 

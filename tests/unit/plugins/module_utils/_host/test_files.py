@@ -118,7 +118,7 @@ def test_file_that_grows_while_it_is_read(path, monkeypatch):
         return real(fd, count)
 
     monkeypatch.setattr(files.os, "read", grow)
-    with pytest.raises(FileError, match="grew beyond the 200 bytes"):
+    with pytest.raises(FileError, match="grew beyond the limit of 200 bytes"):
         files.read_bytes(str(path), max_bytes=200)
 
 

@@ -33,5 +33,5 @@ def test_answer_is_an_entry_of_the_ledger(program, emergency):
 @pytest.mark.parametrize("where", ["", " >&2"])
 def test_no_answer_is_said(program, where):
     program("echo it is broken%s; exit 4" % where)
-    with pytest.raises(GuardError, match="^a: hermes-guard ended with 4: it is broken$"):
+    with pytest.raises(GuardError, match=r"^a: hermes-guard failed \(exit code 4\): it is broken$"):
         guard_program.restart("a", "it leaks", False)

@@ -319,9 +319,9 @@ def test_check_of_nothing(program, tmp_path):
         (
             ["restart", "--gateway", "x", "--reason", "y"],
             2,
-            "--gateway: 'x' is not configured; there are: none",
+            "--gateway: 'x' is not configured; available: none",
         ),
-        (["check", "--gateway", "x"], 2, "there are: none"),
+        (["check", "--gateway", "x"], 2, "available: none"),
     ],
 )
 def test_wrong_use(program, tmp_path, arguments, code, word):
@@ -333,5 +333,5 @@ def test_setting_that_is_wrong(program, tmp_path):
     (tmp_path / "guard.conf").write_text("[hermes-gateway]\nthreshold = 2048Q\n")
     err = run(program, "check", folder=tmp_path, code=1)[1]
     assert err.startswith(
-        "hermes-guard: hermes_watchdog_threshold (threshold in hermes-gateway): '2048Q'"
+        "hermes-guard: hermes_watchdog_threshold (threshold in hermes-gateway): invalid size '2048Q'"
     )

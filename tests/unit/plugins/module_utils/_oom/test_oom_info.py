@@ -246,7 +246,7 @@ def test_a_user_who_fills_the_kernels_log_hides_only_their_own_kills(gateway, jo
     answer = oom_info.find(every, 24, NOW)
     assert answer["kills"] == whole and len(whole) == 3
     assert answer["notes"][0] == (
-        "the kernel's messages about hermes-gateway@eve cannot be read: "
+        "the kernel messages about hermes-gateway@eve cannot be read: "
         "journalctl printed more than 33554432 bytes"
     )
 
