@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OOM kills that the counter of a gateway's cgroup shows, through its history.
+"""Finds OOM kills by the counter of a gateway's cgroup, as recorded in the history.
 
-The history outlives the restarts of the unit and what the journal keeps; a new run has a new
+The history survives restarts of the unit and the rotation of the journal; each run has a new
 counter.
 """
 
@@ -19,15 +19,14 @@ from .kill import COUNTER, MAX_KILLS, SAME_KILL, Kill
 
 # A month of samples every five minutes has 8,640.
 _MAX_SAMPLES = 10000
-# Kills at one step of the counter: a thousand entries say no more than a hundred.
+# Kills at one step of the counter: a thousand entries are no more useful than a hundred.
 _MAX_COUNTED = 100
-# Seconds. The history has a sample every few minutes; what rose over a longer time has no known
-# time.
+# Seconds. The history has a sample every few minutes; a rise over a longer gap has no known time.
 _DATED = 3600
 
 
 class Reading(NamedTuple):
-    """What the counter showed at ``time``, and the run with its uptime; None is unknown."""
+    """The value of the counter at ``time``, and the run with its uptime; None is unknown."""
 
     time: float
     oom_kills: int | None
@@ -36,7 +35,7 @@ class Reading(NamedTuple):
 
 
 class Rise(NamedTuple):
-    """By how much the counter rose, after one time and until another."""
+    """A rise of the counter by ``kills`` between ``after`` and ``time``."""
 
     after: float
     time: float
@@ -44,14 +43,14 @@ class Rise(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """From when to when samples show a pid as the gateway's."""
+    """The period in which samples show a pid as the gateway's."""
 
     first: float
     last: float
 
 
 class Counted(NamedTuple):
-    """The counter now, its rises in the time looked at, and the kills before, of unknown time."""
+    """The current counter, its rises in the requested period, and earlier kills of unknown time."""
 
     oom_kills: int | None
     rises: list[Rise]
@@ -59,7 +58,7 @@ class Counted(NamedTuple):
 
 
 def samples(gateway: Gateway, since: float) -> list[dict[str, Any]]:
-    """The history of ``gateway`` from the sample before ``since`` on. Raises OSError."""
+    """The history of ``gateway`` from the last sample before ``since`` on. Raises OSError."""
     rows = history.tail(os.path.join(config.STATE, gateway.name), _MAX_SAMPLES)
     before = [index for index, row in enumerate(rows) if row["timestamp"] < since]
     return rows[before[-1] :] if before else rows
@@ -77,7 +76,7 @@ def pids(rows: list[dict[str, Any]]) -> dict[int, Seen]:
 
 
 def count(gateway: Gateway, rows: list[dict[str, Any]], since: float, now: float) -> Counted:
-    """What the counter of ``gateway`` shows at ``now``, and what ``rows`` of its history showed."""
+    """The counter of ``gateway`` at ``now``, and its rises in ``rows`` of the history."""
     present = cgroup.memory(gateway.control_group)["oom_kills"]
     readings = [
         Reading(row["timestamp"], row["oom_kills"], row["uptime_seconds"], row["invocation_id"])
@@ -91,7 +90,7 @@ def count(gateway: Gateway, rows: list[dict[str, Any]], since: float, now: float
 
 
 def rises(readings: list[Reading]) -> list[Rise]:
-    """Each rise of the counter from one of ``readings`` that has a value to the next."""
+    """Each rise of the counter between successive ``readings`` with a value."""
     found = []
     last = None
     for reading in readings:
@@ -113,16 +112,16 @@ def rises(readings: list[Reading]) -> list[Rise]:
 
 
 def _is_new_run(last: Reading, reading: Reading) -> bool:
-    """A counter that falls says so too."""
+    """Whether the run changed; a counter that falls is a new run too."""
     if (reading.oom_kills or 0) < (last.oom_kills or 0):
         return True
     return len({reading.invocation_id, last.invocation_id} - {None}) > 1
 
 
 def add(kills: list[Kill], counted: list[Rise], gateway: Gateway) -> None:
-    """Add to ``kills`` those that only the counter shows, at the time of that sample."""
+    """Add to ``kills`` those that only the counter shows, at the time of the sample."""
     own = [kill for kill in kills if kill.name == gateway.name]
-    # Each is one kill or more, so these are as many as are shown.
+    # Each rise is at least one kill, so these are enough for the list.
     for rise in counted[-MAX_KILLS:]:
         known = [
             kill

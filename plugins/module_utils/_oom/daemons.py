@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OOM kills by earlyoom and nohang, which many small hosts have.
+"""Finds OOM kills by earlyoom and nohang, which are common on small hosts.
 
-They write to the journal which process they are about to kill, with its command line as it is. A
-line end in a command line begins an entry, so any user can have them write any line. What they say
-of a gateway is therefore a kill only if its main process ended then, by the word of its systemd;
-else it is a note.
+Before they kill a process, they log it with its unescaped command line. A line break in a command
+line starts a new entry, so any user can forge any line. Their report about a gateway therefore
+counts as a kill only if systemd reports that its main process ended at that time. Otherwise it is a
+note.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from .victim import Known, Victim, by_exit, may_be_of, whose
 EARLYOOM, NOHANG = "earlyoom", "nohang"
 UNITS = {"earlyoom.service": EARLYOOM, "nohang.service": NOHANG, "nohang-desktop.service": NOHANG}
 
-# earlyoom 1.3 has no uid, 1.8 has "oom_score" for "badness".
+# earlyoom 1.3 logs no uid, 1.8 "oom_score" instead of "badness".
 _EARLYOOM = re.compile(
     r'sending SIG(?:TERM|KILL) to process (\d{1,10})(?: uid (\d{1,10}))? "(.{0,64}?)": '
     r"(?:.{0,60}?VmRSS (\d{1,12}) MiB)?"
 )
-# It sent no signal, or one that did not arrive.
+# No signal was sent, or it failed.
 _NOT_SENT = re.compile(r"dryrun, not actually|kill failed: (?!No such process)")
 _NOHANG = re.compile(
     r"\s*PID: +(\d{1,10}), name: (.{0,64}?), state: [^,]{1,20}, EUID: (\d{1,10}), SID: "
 )
-# "/" is that of the hierarchy that the host does not use.
+# "/" is logged for the hierarchy that the host does not use.
 _NOHANG_CGROUP = re.compile(r"\s*cgroup_v[12]: (/.+)\Z")
 _NOHANG_SENDING = re.compile(r"\s*Sending SIG(?:TERM|KILL) to the victim\Z")
-# Seconds between what nohang says of a process and the signal.
+# Seconds from the description of a process by nohang to the signal.
 _NOHANG_DECIDES = 5
 # Characters of a process name.
 _MAX_COMM = 64
 
 
 def victims(entries: list[journal.Entry]) -> list[Victim]:
-    """The processes that the daemons say in ``entries`` they killed, each once, oldest first."""
+    """The processes that the daemons report as killed in ``entries``, each once, oldest first."""
     found: list[Victim] = []
-    # The first that nohang describes: what a command line holds comes behind it.
+    # The first description by nohang: lines from a command line only follow it.
     described: Victim | None = None
     for entry in entries:
         source = UNITS.get(entry.fields.get("_SYSTEMD_UNIT", ""))
@@ -65,7 +65,7 @@ def victims(entries: list[journal.Entry]) -> list[Victim]:
 
 
 def _earlyoom(found: list[Victim], time: float, text: str) -> None:
-    """Add to ``found`` what ``text`` says; take out what it says was not killed."""
+    """Add the process in ``text`` to ``found``; remove the last one if it was not killed."""
     if found and _NOT_SENT.match(text) and time - found[-1].time <= SAME_KILL:
         found.pop()
         return
@@ -96,7 +96,7 @@ def _victim(time: float, pid: int, comm: str, source: str) -> Victim:
 
 
 def _each_once(found: list[Victim]) -> list[Victim]:
-    """The daemons send SIGTERM, and SIGKILL to a process that goes on."""
+    """The daemons send SIGTERM, and then SIGKILL to a process that keeps running: one kill."""
     latest: dict[int, float] = {}
     kept = []
     for victim in found:
@@ -109,9 +109,9 @@ def _each_once(found: list[Victim]) -> list[Victim]:
 def add(
     kills: list[Kill], killed: list[Victim], gateways: list[Gateway], known: Known
 ) -> list[str]:
-    """Add to ``kills`` those of ``killed`` that were gateways'; notes on those that may have been.
+    """Add to ``kills`` those of ``killed`` that were gateways; returns notes on unclear ones.
 
-    The exits in ``known`` that explain one are taken out.
+    Exits in ``known`` that explain a kill are removed.
     """
     unclear: Counter[tuple[str, str]] = Counter()
     for victim in killed:
@@ -129,18 +129,18 @@ def add(
                 unclear.update((victim.source, name) for name in fits)
             continue
         kill = victim.killed(gateway)
-        # A signal of another program is not in the counter of the cgroup.
+        # The counter of the cgroup does not count signals of other programs.
         kill.counted = True
         kills.append(kill)
     return [
-        "%s says that it killed %d processes of the user of %s; whether they were of the gateway"
-        " is not known" % (source, count, name)
+        "%s reports %d killed processes of the user of %s; it is unknown whether they belonged"
+        " to the gateway" % (source, count, name)
         for (source, name), count in sorted(unclear.items())
     ]
 
 
 def _is_known(kills: list[Kill], victim: Victim) -> bool:
-    """The kernel may be quicker to kill what a daemon has chosen."""
+    """Whether the kernel was faster and killed the process that the daemon had chosen."""
     return any(
         kill.pid == victim.pid and abs(kill.time - victim.time) <= SAME_RUN for kill in kills
     )

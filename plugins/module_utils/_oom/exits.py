@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the main process of a gateway ended without having been asked to by its systemd."""
+"""Finds when the main process of a gateway ended without a stop by systemd."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from .kill import SAME_RUN
 # sd-messages.h: SD_MESSAGE_UNIT_STOPPING.
 STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
 _EXITED = re.compile(r": Main process exited, code=(killed|dumped|exited), status=(\d{1,3})/\w+\Z")
-# Seconds: the kernel and systemd have clocks of their own in the journal.
+# Seconds: the kernel and systemd use different clocks in the journal.
 _EARLY = 1
-# Ends at one moment. A gateway has a few in three minutes.
+# Exits at the same moment. A real gateway has a few in three minutes.
 _MANY = 100
-# A gateway that gets SIGTERM ends with 1.
+# A gateway that receives SIGTERM exits with 1.
 _ENDINGS = {("killed", "9"): True, ("killed", "15"): True, ("exited", "1"): False}
 
 
 class Exit(NamedTuple):
-    """The end of a main process at ``time``; ``by_signal`` if it did not end by itself."""
+    """The end of a main process at ``time``; ``by_signal`` if a signal killed it."""
 
     time: float
     by_signal: bool
 
 
 class Exits:
-    """The ends of main processes, by gateway. Each explains one kill, and is then taken out.
+    """The exits of main processes by gateway. Each explains one kill and is then removed.
 
-    A user may forge any number of ends of their own gateway: a look takes a few of them.
+    A user may forge any number of exits of their own gateway, so each lookup is limited to a few.
     """
 
     def __init__(self) -> None:
@@ -43,11 +43,11 @@ class Exits:
         self._taken: set[tuple[str, Exit]] = set()
 
     def add(self, name: str, one: Exit) -> None:
-        """One more end of the gateway ``name``; none is earlier than the one before."""
+        """Add an exit of the gateway ``name``; exits must be added in order of time."""
         self._found.setdefault(name, []).append(one)
 
     def near(self, name: str, time: float, patience: float) -> list[Exit]:
-        """Those of the gateway ``name`` at ``time``, or up to ``patience`` seconds later."""
+        """Exits of the gateway ``name`` at ``time`` or up to ``patience`` seconds later."""
         every = self._found.get(name, [])
         start = bisect.bisect_left(every, (time - _EARLY, False))
         close = every[start : start + _MANY]
@@ -56,14 +56,14 @@ class Exits:
         ]
 
     def take(self, name: str, one: Exit) -> None:
-        """``one`` of the gateway ``name`` explains a kill."""
+        """Remove ``one`` of the gateway ``name``, because it explains a kill."""
         self._taken.add((name, one))
 
 
 def exits(entries: list[journal.Entry], gateways: list[Gateway]) -> Exits:
-    """The ends of main processes of ``gateways`` that ``entries`` report, which are by time.
+    """The exits of main processes of ``gateways`` in ``entries``, which are in order of time.
 
-    Only those that a signal may be the cause of, and none that systemd itself has stopped.
+    Only exits that a signal may have caused; stops by systemd are left out.
     """
     stopping: dict[str, float] = {}
     found = Exits()

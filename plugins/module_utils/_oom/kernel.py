@@ -1,15 +1,14 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OOM kills in the kernel's log.
+"""Finds OOM kills in the kernel's log.
 
-The kernel writes two lines about a kill: which process it chose, with the cgroup of that process,
-and what it killed, with its memory. Each may be missing, as the kernel leaves lines out that come
-too fast.
+The kernel writes two lines about a kill: the chosen process with its cgroup, and the killed process
+with its memory. Either may be missing, because the kernel limits the rate of its messages.
 
-Users choose the names of their processes and cgroups, and some messages of the kernel repeat what a
-user said, such as an option of mount(8). So a line counts only if it begins as the kernel's own
-does, and what a user may have written is cut off from its end.
+Users choose the names of their processes and cgroups, and some kernel messages repeat user input,
+such as an option of mount(8). A line therefore counts only if it begins like the kernel's own, and
+it is parsed from the end, so that user input cannot imitate a field.
 """
 
 from __future__ import annotations
@@ -38,22 +37,22 @@ _KILLED = re.compile(
 )
 _RSS = re.compile(r"anon-rss:(\d{1,15})kB, file-rss:(\d{1,15})kB(?:, shmem-rss:(\d{1,15})kB)?")
 _UID = re.compile(r"\bUID:? ?(\d{1,10})\b")
-# Kernels before 5.0: chosen, but perhaps not killed; and the cgroup that it is in.
+# Kernels before 5.0: the chosen process, which may not be the killed one, and its cgroup.
 _CHOSEN_BEFORE = re.compile(r"((?:Memory cgroup o|O)ut of memory[^:]{0,40}: )Kill process ")
 _TASK = re.compile(r"Task in (/.*?) killed as a result of limit of /")
 _GROUP = re.compile(r"Tasks in (/.*) are going to be killed due to memory\.oom\.group set\Z")
 _PID = re.compile(r"\d{1,10}\Z")
 _CONSTRAINTS = {"CONSTRAINT_MEMCG": "cgroup"}
 
-# A process name has 15 characters; a thread of the kernel's, a few more.
+# A process name has 15 characters; a kernel thread has a few more.
 _MAX_COMM = 64
 
 
 def lines(gateways: list[Gateway], since: float) -> tuple[list[Line], list[str]]:
-    """What the kernel's log says of kills since epoch second ``since``, and notes on it.
+    """The lines about kills in the kernel's log since epoch second ``since``, and notes.
 
-    A user can have their own processes killed as often as they like. If that is more than can be
-    read, the log is searched for what is about the user of each gateway.
+    A user can cause any number of kills of their own processes. If there are too many to read, only
+    lines about the user of each gateway are read.
     """
     words: dict[int, set[str]] = {}
     names: dict[int, list[str]] = {}
@@ -75,9 +74,9 @@ def _words_of(uid: int) -> set[str]:
 def kills(
     found: list[Line], gateways: list[Gateway], pids: dict[str, dict[int, Seen]] | None = None
 ) -> list[Kill]:
-    """The kills of processes of ``gateways`` in the lines ``found`` of the kernel, oldest first.
+    """The kills of processes of ``gateways`` in the kernel's lines ``found``, oldest first.
 
-    ``pids`` are those that the history of each gateway, by its name, knows.
+    ``pids`` are those in the history of each gateway, by its name.
     """
     return kills_of(victims(found), gateways, Known(pids or {}, Exits()))[0]
 
@@ -85,10 +84,10 @@ def kills(
 def kills_of(
     killed: list[Victim], gateways: list[Gateway], known: Known
 ) -> tuple[list[Kill], list[Victim]]:
-    """The kills among ``killed`` of processes of ``gateways``, and those of others, oldest first.
+    """The kills of processes of ``gateways`` in ``killed``, and the other victims, oldest first.
 
-    The exits in ``known`` that explain one are taken out. A gateway that is killed before its first
-    sample, on a host without cgroups for memory, is known by its exit alone.
+    Exits in ``known`` that explain a kill are removed. A gateway that is killed before its first
+    sample, on a host without the memory controller, can only be identified by its exit.
     """
     owners = [whose(victim, gateways, known) for victim in killed]
     for victim, owner in zip(killed, owners):
@@ -106,7 +105,7 @@ def kills_of(
 
 
 def unclear(others: list[Victim], gateways: list[Gateway]) -> list[str]:
-    """Notes on those of ``others`` of which nothing says that they were not ``gateways``'."""
+    """Notes on ``others`` that may have belonged to ``gateways``."""
     notes = []
     for gateway in gateways:
         fit = [
@@ -118,14 +117,14 @@ def unclear(others: list[Victim], gateways: list[Gateway]) -> list[str]:
         ]
         if fit:
             notes.append(
-                "the kernel killed %d processes of user %d and does not say of which unit; they may"
-                " have been of %s" % (len(fit), gateway.uid, gateway.name)
+                "the kernel killed %d processes of user %d without naming their unit; they may"
+                " have belonged to %s" % (len(fit), gateway.uid, gateway.name)
             )
     return notes
 
 
 def victims(found: list[Line]) -> list[Victim]:
-    """The processes that were killed by ``found``, the lines about each put together."""
+    """The processes that were killed according to ``found``, one for all lines about it."""
     read = _Reader()
     for line in found:
         read.line(line.time, line.text.rstrip())
@@ -133,10 +132,10 @@ def victims(found: list[Line]) -> list[Victim]:
 
 
 class _Reader:
-    """Puts together the lines about each process by its pid, one line after the other.
+    """Combines the lines about each process by its pid.
 
     ``group`` is the cgroup of processes that are killed together, ``task`` that of the process that
-    a kernel before 5.0 chose, and ``announced`` that process: it lives on if a child is killed.
+    a kernel before 5.0 chose. ``announced`` is that process: it survives if a child is killed.
     """
 
     def __init__(self) -> None:
@@ -157,13 +156,13 @@ class _Reader:
             victim = self._of(chosen.pid, time)
             victim.scope, victim.memcg, victim.uid = chosen.scope, chosen.memcg, chosen.uid
             victim.lent, victim.comm = False, chosen.comm
-            # The kernel names a group behind the process that it chose.
+            # The kernel names a group after the chosen process.
             self._group = None
         elif killed:
             self._killed(time, text, killed)
 
     def _of(self, pid: int, time: float) -> Victim:
-        """The victim of ``pid`` just before ``time``, else a new one."""
+        """The victim with ``pid`` right before ``time``, or a new one."""
         victim = self._latest.get(pid)
         if victim is None or time - victim.time > SAME_KILL:
             victim = self._latest[pid] = Victim(time, pid)
@@ -176,7 +175,7 @@ class _Reader:
         if before and (killed.group(1) or time - before.time > SAME_KILL):
             before = None
         if before and before.pid != pid:
-            # A child was killed in its place.
+            # A child was killed instead.
             if self.victims[-1] is before:
                 self.victims.pop()
                 del self._latest[before.pid]
@@ -200,10 +199,10 @@ class _Reader:
 
 
 def _chosen(text: str) -> Victim | None:
-    """The process that the kernel says it chose; the time is not set."""
+    """The process that the kernel chose; the time is not set."""
     if not text.startswith(_BEGIN_CHOSEN):
         return None
-    # The name of a process may hold ",pid=1,uid=0", that of a cgroup ",task=x".
+    # The name of a process may contain ",pid=1,uid=0", that of a cgroup ",task=x".
     rest, _separator, uid = text.rpartition(",uid=")
     rest, _separator, pid = rest.rpartition(",pid=")
     rest, _separator, comm = rest.rpartition(",task=")
@@ -218,7 +217,7 @@ def _chosen(text: str) -> Victim | None:
 
 
 def _add_killed(victim: Victim, text: str, killed: re.Match[str]) -> None:
-    """Add what ``text``, the line of what was ``killed``, says and the other line did not."""
+    """Add the fields of ``text``, the line about the ``killed`` process, that are still missing."""
     victim.comm = victim.comm or display.printable(killed.group(3), _MAX_COMM) or None
     rss = _RSS.search(text, killed.end())
     uid = _UID.search(text, killed.end())

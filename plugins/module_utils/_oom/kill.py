@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of one OOM kill, to which each source adds what it knows."""
+"""One OOM kill, to which each source adds details."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Protocol, Sequence, TypeVar
 
 from .._hermes.discovery import Gateway
 
-# Seconds. The lines about one kill come together, from whichever source.
+# Seconds. All sources report one kill within this time.
 SAME_KILL = 10
 # Seconds. systemd reports the result of a unit when its last process has ended.
 SAME_RUN = 180
 
-# Of one gateway, the newest. A user can have their own processes killed as often as they like.
+# The newest kills of one gateway. A user can cause any number of kills of their own processes.
 MAX_KILLS = 500
 
 KERNEL = "kernel"
@@ -26,10 +26,10 @@ COUNTER = "counter"
 class Kill:
     """A process of ``gateway`` that was killed at ``time`` (epoch seconds).
 
-    ``source`` is the one that reported it first. ``scope`` is what had no memory left: global,
-    cgroup or systemd-oomd. It, ``pid``, ``comm`` and ``rss_bytes`` are None if unknown. ``kinds``
-    are the kinds of reports of systemd that were counted as this kill, ``invocation`` is the run
-    that they are about; ``counted`` says whether it explained a rise of the cgroup's counter.
+    ``source`` reported it first. ``scope`` says what ran out of memory: global, cgroup or
+    systemd-oomd. ``scope``, ``pid``, ``comm`` and ``rss_bytes`` are None if unknown. ``kinds`` are
+    the kinds of systemd reports that were merged into this kill, ``invocation`` is their run;
+    ``counted`` is true if the kill explains a rise of the cgroup's counter.
     """
 
     def __init__(self, gateway: Gateway, time: float, source: str) -> None:
@@ -46,7 +46,7 @@ class Kill:
         self.counted = False
 
     def answer(self) -> dict[str, object]:
-        """What the module returns of it."""
+        """The fields that the module returns."""
         return {
             "time": self.time,
             "name": self.name,
@@ -68,7 +68,7 @@ T = TypeVar("T", bound=_OfGateway)
 
 
 def newest(every: Sequence[T], most: int = MAX_KILLS) -> list[T]:
-    """``every`` in its order, which is by time, but for each gateway only the last ``most``."""
+    """``every`` in order of time, but only the last ``most`` of each gateway."""
     left: dict[str, int] = {}
     kept = []
     for one in reversed(every):

@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OOM kills of gateways, from every source: the kernel, systemd, systemd-oomd, earlyoom, nohang,
-and the cgroup's counter.
+"""Collects OOM kills of gateways from the kernel, systemd, systemd-oomd, earlyoom, nohang and the
+cgroup's counter.
 
-A process is a gateway's by its cgroup, or by a pid that the history knows, never by its name, which
-is hermes, python or python3. The kernel comes first, because it knows pid and memory; the other
-sources confirm its kills, or report them alone if the kernel's log cannot be read.
+A process belongs to a gateway by its cgroup, or by a pid in the history. Its name does not count: it
+is hermes, python or python3. The kernel is read first, because it logs pid and memory; the other
+sources confirm its kills, or report them if the kernel's log cannot be read.
 """
 
 from __future__ import annotations
@@ -28,20 +28,18 @@ MAX_HOURS = 8760
 
 
 def collect(names: list[str], hours: int) -> dict[str, Any]:
-    """As find(), for the gateways ``names`` of this host, or all. Raises SettingError."""
+    """The result of find() for the gateways ``names`` of this host, or all. Raises SettingError."""
     if not 0 < hours <= MAX_HOURS:
-        raise SettingError(
-            "hours: %d is no time to look back; allowed: 1 to %d" % (hours, MAX_HOURS)
-        )
+        raise SettingError("hours: invalid number %d: expected 1 to %d" % (hours, MAX_HOURS))
     return find(config.not_excluded(discovery.find_named(names), names), hours)
 
 
 def find(gateways: list[Gateway], hours: float, now: float | None = None) -> dict[str, Any]:
     """The OOM kills of ``gateways`` in the last ``hours`` before ``now`` (epoch seconds).
 
-    ``kills`` are Kill.answer() each, one for each kill, oldest first; ``lives`` are the earlier
-    runs of the units, as unit_journal.Run; ``counters`` are by name of the gateway: ``oom_kills``
-    now and the rise ``in_window``; ``notes`` say what could not be read.
+    ``kills`` has one Kill.answer() for each kill, oldest first. ``lives`` are the earlier runs of
+    the units, as unit_journal.Run. ``counters`` has, by name of the gateway, the current
+    ``oom_kills`` and the rise ``in_window``. ``notes`` lists what could not be read.
     """
     now = time.time() if now is None else now
     since = now - hours * 3600.0
@@ -61,7 +59,7 @@ def find(gateways: list[Gateway], hours: float, now: float | None = None) -> dic
         counted = counter.count(gateway, rows[gateway.name], since, now)
         if counted.undated:
             notes.append(
-                "the cgroup of %s counts %d OOM kills since it was made, whose times nothing tells"
+                "the cgroup of %s counts %d OOM kills since its creation whose times are unknown"
                 % (gateway.name, counted.undated)
             )
         counters[gateway.name] = {
@@ -69,7 +67,7 @@ def find(gateways: list[Gateway], hours: float, now: float | None = None) -> dic
             "in_window": sum(rise.kills for rise in counted.rises),
         }
         counter.add(kills, counted.rises, gateway)
-    # The name too: what comes first must not follow from the order in which the sources were read.
+    # By name too, so that the order does not depend on the order of the sources.
     kills.sort(key=lambda kill: (kill.time, kill.name))
     shown = newest([kill for kill in kills if kill.time >= since])
     notes += _cut(shown)
@@ -90,7 +88,7 @@ def _samples(gateway: Gateway, since: float, notes: list[str]) -> list[dict[str,
 
 
 def _cut(shown: list[Kill]) -> list[str]:
-    """A note for each gateway of which ``shown`` may not be all kills."""
+    """A note for each gateway whose kills in ``shown`` may be incomplete."""
     counted = Counter(kill.name for kill in shown)
     return [
         "only the newest %d OOM kills of %s are listed" % (MAX_KILLS, name)

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OOM kills that systemd and systemd-oomd wrote to the journal.
+"""Finds OOM kills that systemd and systemd-oomd wrote to the journal.
 
-An entry is known by its message id and by its text (systemd 247 to 257): a forwarder may drop the
-ids, and a translation may change the texts.
+An entry is recognised by its message id or by its text (systemd 247 to 257): a forwarder may drop
+the ids, and a translation may change the texts.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
 OOMD_KILL = "d989611b15e44c9dbf31e3c81256e4ed"
 FAILURE_RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
 
-# The kinds of reports: the manager saw the kernel kill a process; systemd-oomd killed one, by its
-# own word and by the manager's; the unit's result when it has ended.
+# The kinds of reports: the manager saw a kill by the kernel; systemd-oomd reports its own kill; the
+# manager reports a kill by systemd-oomd; the result of a unit that has ended.
 BY_KERNEL, BY_OOMD, BY_OOMD_UNIT, RESULT = "oom", "oomd", "oomd-unit", "result"
-# systemd-oomd 260 and later say first which one they are about to kill.
+# systemd-oomd 260 and later first announce which cgroup they will kill.
 BY_OOMD_MARK = "oomd-mark"
 
 # systemd reports one kill up to three times.
 _REPORTS = 3 * MAX_KILLS
-# The first that logs MEMORY_PEAK of a unit that stops.
+# The first version that logs MEMORY_PEAK of a unit that stops.
 _LOGS_PEAKS = 256
 _OOMD_KILLED = re.compile(r"(?:Killed|(Marked)) (/\S+) (?:for killing )?due to ")
 _OOMD_KILLED_UNIT = re.compile(r": systemd-oomd killed (?:some|\d+) process\(es\) in this unit\.\Z")
 
 
 class Report(NamedTuple):
-    """What one entry says about a kill: its kind, when and of which run, and whose it is."""
+    """A report of a kill in one entry: its kind, gateway, time and run."""
 
     kind: str
     gateway: Gateway
@@ -57,7 +57,7 @@ class Report(NamedTuple):
 
 
 def entries(gateways: list[Gateway], since: float) -> journal.Answer:
-    """What systemd and the OOM daemons wrote about the units of ``gateways``, and notes on it."""
+    """The entries of systemd and the OOM daemons about the units of ``gateways``, and notes."""
     writers = ["_SYSTEMD_UNIT=" + unit for unit in [OOMD_UNIT, *daemons.UNITS]]
     managers = sorted({_manager(gateway.uid) for gateway in gateways if gateway.scope == "user"})
     if managers:
@@ -67,11 +67,11 @@ def entries(gateways: list[Gateway], since: float) -> journal.Answer:
     except JournalError as exc:
         return journal.Answer([], ["the journal cannot be read: %s" % exc])
     units = unit_journal.read(gateways, since)
-    # journalctl says the same each time that it is asked.
+    # journalctl repeats the same notes on each call.
     notes = [*dict.fromkeys(unit_journal.notes_of(own) + units.said)]
     if len(own.entries) >= journal.MAX_ENTRIES:
         notes.append(
-            "the journal holds more of the OOM daemons than the last %d entries, which were read"
+            "only the last %d entries of the OOM daemons were read; the journal has more"
             % journal.MAX_ENTRIES
         )
     version = systemd.version()
@@ -85,9 +85,9 @@ def entries(gateways: list[Gateway], since: float) -> journal.Answer:
 
 
 def add(kills: list[Kill], entries: list[journal.Entry], gateways: list[Gateway]) -> None:
-    """Add to ``kills`` what ``entries`` of the journal report and no other source has.
+    """Add to ``kills`` those in ``entries`` of the journal that no other source reports.
 
-    Of each gateway, as many of the newest as MAX_KILLS can have.
+    For each gateway, only as many of the newest reports as MAX_KILLS can have.
     """
     by_name: dict[str, list[Kill]] = {}
     for kill in kills:
@@ -108,18 +108,17 @@ def add(kills: list[Kill], entries: list[journal.Entry], gateways: list[Gateway]
 
 
 def _known(kills: list[Kill], report: Report) -> Kill | None:
-    """The one of ``kills`` that the report is about."""
+    """The kill in ``kills`` that the report is about, None if it is new."""
     known = [kill for kill in kills if is_about(report, kill)]
     fresh = [kill for kill in known if report.kind not in kill.kinds]
     if fresh:
         return fresh[-1]
-    # systemd counts: it reports two kills twice, but may report two once that the kernel's log
-    # shows.
+    # Another report of the same kind is another kill, unless the kernel's log has shown all kills.
     return known[-1] if any(kill.source == KERNEL for kill in known) else None
 
 
 def is_about(report: Report, kill: Kill) -> bool:
-    """Whether ``report`` is about ``kill``, by the run and the time of both."""
+    """Whether ``report`` is about ``kill``, by run and time."""
     if kill.name != report.gateway.name:
         return False
     later = report.time - kill.time
@@ -127,13 +126,13 @@ def is_about(report: Report, kill: Kill) -> bool:
         if kill.invocation != report.invocation:
             return False
         if report.kind == RESULT:
-            # It comes when the last process has ended, which may take as long as TimeoutStopSec.
+            # Logged when the last process has ended, which can take TimeoutStopSec.
             return later >= -SAME_KILL
     return -SAME_KILL <= later <= SAME_RUN
 
 
 def reports_of(entry: journal.Entry, gateways: list[Gateway]) -> list[Report]:
-    """What ``entry`` reports about kills of ``gateways``: of several if all of them were killed."""
+    """The reports in ``entry`` about kills of ``gateways``, one for each affected gateway."""
     text = entry.fields.get("MESSAGE", "")
     identity = unit_journal.invocation(entry)
     if entry.fields.get("_SYSTEMD_UNIT") == OOMD_UNIT:
@@ -156,10 +155,10 @@ def reports_of(entry: journal.Entry, gateways: list[Gateway]) -> list[Report]:
 def manager_notes(
     entries: list[journal.Entry], gateways: list[Gateway], kills: list[Kill], others: list[Victim]
 ) -> list[str]:
-    """Notes on kills of which only the system's systemd says that they were of a user's.
+    """Notes on kills that only the system manager reports for the manager of a user.
 
-    ``others`` are the processes of others that were killed. A user's journal is smaller than the
-    system's and may be gone.
+    ``others`` are the killed processes that were not gateways. The journal of a user is smaller
+    than that of the system and may be gone.
     """
     notes = []
     for uid in sorted({gateway.uid for gateway in gateways if gateway.scope == "user"}):
@@ -178,14 +177,15 @@ def manager_notes(
         ]
         if unclear:
             notes.append(
-                "systemd reports %d OOM kills in %s; whether they were of %s is not known, because"
-                " the journal of that user does not say so" % (len(unclear), unit, ", ".join(names))
+                "systemd reports %d OOM kills in %s; it is unknown whether they belonged to %s,"
+                " because the journal of that user has no entry about them"
+                % (len(unclear), unit, ", ".join(names))
             )
     return notes
 
 
 def _is_near(time: float, times: list[float]) -> bool:
-    """Whether any of ``times``, which are sorted, is of the same run as ``time``."""
+    """Whether one of the sorted ``times`` is close enough to ``time`` to be the same run."""
     place = bisect.bisect_left(times, time - SAME_RUN)
     return place < len(times) and times[place] <= time + SAME_RUN
 
@@ -195,7 +195,7 @@ def _manager(uid: int) -> str:
 
 
 def _kind(entry: journal.Entry, text: str) -> str | None:
-    """What the manager of a unit reports in ``entry``."""
+    """The kind of report by the manager of a unit in ``entry``, None if it is another message."""
     message_id = entry.fields.get("MESSAGE_ID")
     if message_id == OUT_OF_MEMORY or text.endswith(
         "A process of this unit has been killed by the OOM killer."

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a cgroup is in the unit of a gateway."""
+"""Decides whether a cgroup belongs to the unit of a gateway."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .._hermes.discovery import Gateway
 def in_unit(path: str, gateway: Gateway) -> bool:
     """Whether cgroup ``path`` is in the unit of ``gateway``.
 
-    systemd is not asked: a unit that has just been killed has no cgroup.
+    Decided by the path alone, because a unit that has just been killed has no cgroup.
     """
     parts = path.split("/")
     if gateway.unit is None or gateway.unit not in parts:
         return False
-    # In a container, or in any other unit, it is another gateway with the same name.
+    # Inside a container or another unit, it is a different gateway with the same name.
     above = parts[: parts.index(gateway.unit)]
     if any(part and not part.endswith(".slice") and not part.startswith("user@") for part in above):
         return False
@@ -29,8 +29,8 @@ def in_unit(path: str, gateway: Gateway) -> bool:
 def may_hold(path: str, gateway: Gateway) -> bool:
     """Whether cgroup ``path`` may be above the unit of ``gateway``.
 
-    If the unit has no cgroup of its own for memory, the kernel names one above it: "/" or a slice,
-    and in user scope the user's manager.
+    If the unit has no memory cgroup, the kernel names a parent: "/" or a slice, and in user scope
+    the user's manager.
     """
     parts = [part for part in path.split("/") if part]
     manager = "user@%d.service" % gateway.uid if gateway.scope == "user" else None
@@ -38,20 +38,20 @@ def may_hold(path: str, gateway: Gateway) -> bool:
 
 
 def holds(path: str, gateway: Gateway) -> bool:
-    """Whether cgroup ``path`` is above the unit of ``gateway`` for certain, so that it holds it."""
+    """Whether cgroup ``path`` certainly contains the unit of ``gateway``."""
     if gateway.scope == "user" and may_hold(path, gateway):
         return manager_uid(path) == gateway.uid
     return path != "/" and gateway.control_group.startswith(path.rstrip("/") + "/")
 
 
 def in_a_service(path: str) -> bool:
-    """Whether cgroup ``path`` is in the unit of any service, a user's manager aside."""
+    """Whether cgroup ``path`` is in any service other than a user's manager."""
     return any(
         part.endswith(".service") and not part.startswith("user@") for part in path.split("/")
     )
 
 
 def manager_uid(path: str) -> int | None:
-    """The uid of the user whose systemd made cgroup ``path``; None if it was the system's."""
+    """The uid of the user manager that created cgroup ``path``; None if it was the system's."""
     found = re.search(r"/user@(\d{1,10})\.service(?:/|\Z)", path)
     return int(found.group(1)) if found else None

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A process that was killed for lack of memory, and whose it was.
+"""Assigns an OOM-killed process to a gateway.
 
-The kernel and the OOM daemons say which process they killed. It is a gateway's by its cgroup, or by
-its user and a pid that the history knows, or by its user and the moment at which the gateway's main
-process ended. It is never a gateway's by its name, which is hermes or python.
+The kernel and the OOM daemons report the killed process. It belongs to a gateway by its cgroup, by
+its user and a pid in the history, or by its user and the time at which the gateway's main process
+ended. Its name does not count, because it is always hermes or python.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from .exits import Exits
 from .kill import KERNEL, SAME_KILL, Kill
 from .unit_cgroup import in_a_service, in_unit, may_hold
 
-# Seconds that a pid is taken for the gateway's after a sample showed it: the history has one every
-# few minutes.
+# Seconds after a sample for which its pid still counts as the gateway's: the history has a sample
+# every few minutes.
 PID_SEEN = 3600
-# Seconds. systemd reports the end of a process when it gets to it, on a host without memory. A
-# process whose user is not known has to have ended at once.
+# Seconds. On a host without free memory, systemd may report the end of a process late. If the user
+# of the process is unknown, the report must follow at once.
 _ENDED_AT_ONCE = 2
 
 
 class Victim:
-    """A process that was killed; None is unknown. ``lent``: its cgroup is that of others."""
+    """A killed process; None is unknown. ``lent``: its cgroup comes from a line about others."""
 
     def __init__(self, time: float, pid: int, source: str = KERNEL) -> None:
         self.time = time
@@ -41,7 +41,7 @@ class Victim:
         self.rss_bytes: int | None = None
 
     def killed(self, gateway: Gateway) -> Kill:
-        """The record of it as a kill of ``gateway``."""
+        """The victim as a kill of ``gateway``."""
         kill = Kill(gateway, self.time, self.source)
         kill.pid, kill.comm = self.pid, self.comm
         kill.rss_bytes, kill.scope = self.rss_bytes, self.scope
@@ -49,10 +49,10 @@ class Victim:
 
 
 class Known(NamedTuple):
-    """What is known of the gateways beside the kills.
+    """Other observations about the gateways.
 
-    ``pids`` are those that the history of each gateway, by its name, has; ``exits`` are the ends of
-    main processes that systemd reported.
+    ``pids`` are those in the history of each gateway, by its name; ``exits`` are the exits of main
+    processes that systemd reported.
     """
 
     pids: dict[str, dict[int, Seen]]
@@ -60,7 +60,7 @@ class Known(NamedTuple):
 
 
 def whose(victim: Victim, gateways: list[Gateway], known: Known) -> Gateway | None:
-    """The one of ``gateways`` that ``victim`` was a process of, by its cgroup or its pid."""
+    """The gateway that ``victim`` belonged to, by its cgroup or its pid."""
     for gateway in gateways:
         if _is_of(victim, gateway, known.pids.get(gateway.name, {})):
             return gateway
@@ -68,9 +68,9 @@ def whose(victim: Victim, gateways: list[Gateway], known: Known) -> Gateway | No
 
 
 def by_exit(victim: Victim, gateways: list[Gateway], exits: Exits) -> Gateway | None:
-    """The one of ``gateways`` whose main process ended, by a signal, just when ``victim`` died.
+    """The gateway whose main process was ended by a signal at the time of ``victim``.
 
-    That exit is taken out of ``exits``: it explains one kill.
+    The exit is removed from ``exits``, because it explains one kill.
     """
     patience = SAME_KILL if victim.uid is not None else _ENDED_AT_ONCE
     fits = [
@@ -88,7 +88,7 @@ def by_exit(victim: Victim, gateways: list[Gateway], exits: Exits) -> Gateway | 
 
 
 def may_be_of(victim: Victim, gateway: Gateway) -> bool:
-    """Whether nothing says that ``victim`` was not a process of ``gateway``."""
+    """Whether ``victim`` may have been a process of ``gateway``."""
     if victim.uid not in (None, gateway.uid):
         return False
     if victim.memcg is None or victim.lent:
@@ -100,9 +100,9 @@ def may_be_of(victim: Victim, gateway: Gateway) -> bool:
 
 def _is_of(victim: Victim, gateway: Gateway, seen: dict[int, Seen]) -> bool:
     if victim.memcg is not None and in_unit(victim.memcg, gateway):
-        # A process that the kernel killed together with others has their cgroup and its own user.
+        # A process that was killed together with others has their cgroup, but its own user.
         return not victim.lent or victim.uid in (None, gateway.uid)
-    # In another unit or session it is another's process, no matter whose its pid was an hour ago.
+    # In another unit or session, the pid was reused, even if it was the gateway's an hour ago.
     if not may_be_of(victim, gateway):
         return False
     if gateway.pid == victim.pid:

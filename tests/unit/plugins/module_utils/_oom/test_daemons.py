@@ -87,8 +87,8 @@ def test_a_kill_that_nothing_else_shows_is_a_note(gateway, journal, source, writ
     write(journal)
     kills, answer = found([gateway()])
     assert kills == [] and answer["notes"] == [
-        "%s says that it killed 1 processes of the user of hermes-gateway; whether they were of the"
-        " gateway is not known" % source
+        "%s reports 1 killed processes of the user of hermes-gateway; it is unknown whether they"
+        " belonged to the gateway" % source
     ]
 
 

@@ -106,8 +106,8 @@ def test_what_systemd_oomd_kills_with_all_below(gateway, journal):
 
 MANAGER = "user@1001.service: A process of this unit has been killed by the OOM killer."
 UNCLEAR = (
-    "systemd reports 1 OOM kills in user@1001.service; whether they were of "
-    "hermes-gateway-coder@ada is not known, because the journal of that user does not say so"
+    "systemd reports 1 OOM kills in user@1001.service; it is unknown whether they belonged to "
+    "hermes-gateway-coder@ada, because the journal of that user has no entry about them"
 )
 
 

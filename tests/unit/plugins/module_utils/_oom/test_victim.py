@@ -84,8 +84,8 @@ def test_a_process_of_the_user_in_an_unknown_cgroup_is_a_note(gateway, journal):
     kernel(journal, LINE)
     answer = oom_info.find([gateway(), gateway("user")], 24, NOW)
     assert answer["kills"] == [] and answer["notes"] == [
-        "the kernel killed 1 processes of user 1000 and does not say of which unit; they may have"
-        " been of hermes-gateway"
+        "the kernel killed 1 processes of user 1000 without naming their unit; they may have"
+        " belonged to hermes-gateway"
     ]
 
 
