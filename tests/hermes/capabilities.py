@@ -95,7 +95,7 @@ def _sampled(contract):
     contract.info()
 
 
-@capability("its own memory is sampled", _sampled)
+@capability("memory of the gateway's own process", _sampled)
 def memory(gateway):
     """The gateway's own process is measured, never a shim above it."""
     pid = gateway.pid
@@ -112,7 +112,7 @@ def memory(gateway):
     assert sample["version"].startswith(gateway.release), sample
 
 
-@capability("session limit in effect without a restart")
+@capability("session limit takes effect without a restart")
 def session(gateway):
     """A long chat is compressed before its next turn."""
     pid = gateway.pid
@@ -131,7 +131,7 @@ def _evidence(contract):
     contract.evidence()
 
 
-@capability("messages per hour: each message once", _evidence)
+@capability("messages per hour, each counted once", _evidence)
 def activity(gateway):
     """What was sent, however often a compression has copied it."""
     counted = (gateway.evidence or {}).get("activity")
@@ -139,7 +139,7 @@ def activity(gateway):
     assert counted["messages"] == gateway.sent, (counted, "sent", gateway.sent)
 
 
-@capability("evidence: complete, without a message's text")
+@capability("complete, without message texts")
 def evidence(gateway):
     """The bundle has its files, and no word of a chat."""
     known = gateway.evidence
@@ -159,7 +159,7 @@ def _patient(contract):
     contract.each_host(lambda host: host.configure(wait_idle="160s"))
 
 
-@capability("time of the last message; restart while idle", _patient, workers=16)
+@capability("time of the last message is known; restart while idle", _patient, workers=16)
 def idle(gateway):
     """The restart waits for a minute without a message, and loses nothing."""
     gateway.forget()
@@ -177,7 +177,7 @@ def _impatient(contract):
     contract.each_host(lambda host: host.configure())
 
 
-@capability("drain: a turn ends and is delivered before the restart", _impatient)
+@capability("a running turn ends, and its answer is delivered, before the restart", _impatient)
 def drain(gateway):
     """What runs is finished by the old process."""
     gateway.forget()
@@ -191,7 +191,7 @@ def drain(gateway):
 
 
 @capability(
-    "restart with a turn that does not end: taken up again", _impatient, long=True, workers=16
+    "a turn that does not end is resumed after the restart", _impatient, long=True, workers=16
 )
 def turn(gateway):
     """After the drain was given up the turn is interrupted, and the next process answers."""
@@ -213,7 +213,7 @@ def _interrupted(contract):
 
 
 def interrupt(gateway):
-    """An emergency restart with a turn in flight; what came of it is judged by the check."""
+    """An emergency restart with a turn in flight; the check judges its result."""
     gateway.urgent = None
     gateway.forget()
     pid = gateway.pid
@@ -228,7 +228,7 @@ def interrupt(gateway):
     gateway.urgent = pid, number, entry
 
 
-@capability("emergency restart: a new process within %d s" % EMERGENCY_SECONDS, _interrupted)
+@capability("emergency restart with a new process within %d s" % EMERGENCY_SECONDS, _interrupted)
 def emergency(gateway):
     """With a turn in flight, which the next process takes up."""
     assert gateway.urgent, "the turn did not begin"
@@ -269,7 +269,7 @@ def _all_threads_busy(contract):
     contract.each_host(lambda host: host.ssh("systemctl start " + WATCHDOG))
 
 
-@capability("busy is not taken for frozen", _all_threads_busy)
+@capability("a busy gateway does not count as frozen", _all_threads_busy)
 def busy(gateway):
     """No restart is asked for, and the gateway is as it was."""
     assert gateway.open == BUSY_REQUESTS, "%d requests were open" % gateway.open
@@ -295,7 +295,7 @@ def _frozen(contract):
     contract.each_host(lambda host: host.ssh("systemctl start " + WATCHDOG, check=False))
 
 
-@capability("frozen is seen and ended", _frozen)
+@capability("a frozen gateway is detected and restarted", _frozen)
 def frozen(gateway):
     """The watchdog restarts it, in an emergency's way."""
     try:
@@ -314,7 +314,7 @@ def _stopped(contract):
     contract.info()
 
 
-@capability("found while stopped, and never started", _stopped)
+@capability("found while stopped, and not started", _stopped)
 def stopped(gateway):
     """It is known by the same words, and no restart starts it."""
     info = gateway.info
@@ -342,7 +342,7 @@ def _removed(contract):
     contract.remove()
 
 
-@capability("removal leaves nothing", _removed)
+@capability("removal leaves nothing behind", _removed)
 def removal(gateway):
     """Every file is as it was before, and no gateway was restarted for it."""
     assert gateway.host.left == [], gateway.host.left
