@@ -219,7 +219,7 @@ gateways:
           this between two checks.
       type: dict
       sample: {"time": 1785938400.123, "event": "ended", "code": "killed", "reason": "its process
-        was killed with SIGKILL, and not by systemd", "runs": 1}
+        was killed with SIGKILL, but not by systemd", "runs": 1}
     alerts:
       description: The open alerts, each with C(code), C(since) in epoch seconds, and C(reason).
         Null if they cannot be read.

@@ -142,7 +142,7 @@ class Host:
         return [one for one in entries if not events or one["event"] in events]
 
     def marker(self, home=HOME):
-        """Whether a drain marker lies in the home."""
+        """Whether drain marker found in the home."""
         return self.run("test", "-e", home + "/.drain_request.json", check=False).returncode == 0
 
     def fault(self, text):

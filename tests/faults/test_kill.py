@@ -76,7 +76,7 @@ def test_by_hand(alpha, step):
     assert alpha.marker()
     alpha.wait(
         "the doctor to see it",
-        lambda: "a drain marker lies in" in alpha.run("hermes-guard", "doctor", check=False).stdout,
+        lambda: "drain marker found in" in alpha.run("hermes-guard", "doctor", check=False).stdout,
     )
     alpha.run("systemctl", "start", WATCHDOG)
     assert not alpha.marker()

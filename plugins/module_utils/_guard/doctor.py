@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with this host's set-up, one line each."""
+"""Finds problems with the set-up of this host, and describes each in one line."""
 
 from __future__ import annotations
 
@@ -34,28 +34,27 @@ if TYPE_CHECKING:
 
     from .config import Settings
 
-# What is reclaimed at memory.high comes back at once, so the usage stays just below it.
+# At memory.high, reclaimed memory is used again at once, so usage stays just below the limit.
 SLOWED_SHARE = 0.95
 
-# The variables that raise a limit of the unit's own.
+# The variables that set the limits of the gateway's own unit.
 _RAISE = {"MemoryMax": "hermes_memory_limit_max", "MemoryHigh": "hermes_memory_limit_high"}
 
 
 def look(every: Collection[Settings]) -> tuple[list[str], list[str]]:
-    """The faults of this host, whose configured gateways are ``every``, and what is no fault."""
+    """The problems of this host, whose configured gateways are ``every``, and the notes."""
     survey = discovery.survey()
     return problems(every, survey), notes(every, survey)
 
 
 def problems(every: Collection[Settings], survey: discovery.Survey | None = None) -> list[str]:
-    """The faults of this host, whose configured gateways are ``every``; empty if all is well."""
+    """The problems of this host, whose configured gateways are ``every``; empty if none."""
     survey = survey or discovery.survey()
     found = []
     version = systemd.version()
     if version is None or version < systemd.OLDEST:
         found.append(
-            "systemd %s is older than %d, the oldest that this is made for"
-            % (version, systemd.OLDEST)
+            "systemd %s is not supported: expected %d or newer" % (version, systemd.OLDEST)
         )
     there = {gateway.name: gateway for gateway in survey.gateways}
     configured = {settings.name for settings in every}
@@ -84,19 +83,19 @@ def problems(every: Collection[Settings], survey: discovery.Survey | None = None
 
 
 def notes(every: Collection[Settings], survey: discovery.Survey | None = None) -> list[str]:
-    """What is no fault and yet should be known."""
+    """What an operator should know although it is not a problem."""
     survey = survey or discovery.survey()
     shared = _sum_of_thresholds(every)
     if os.geteuid() != 0:
-        shared.append("only root sees all that may be wrong: run it as root")
+        shared.append("some checks need root: run this command as root")
     ends = [(settings.name, suspension.read(settings.folder)) for settings in every]
     found = [(name, end.sentence()) for name, end in ends if end is not None]
     found += [(settings.name, text) for settings in every for text in _as_root(settings)]
     found += _stopped(every, survey) + _pending(every, survey)
     configured = {settings.name for settings in every} | config.excluded()
-    # A unit of another program may have such a name, as hermes.service has.
+    # The unit of another program may have such a name, such as hermes.service.
     found += [
-        (one.name, "it is not managed: %s" % one.problem)
+        (one.name, "not managed: %s" % one.problem)
         for one in [*survey.unresolved, *survey.containers]
         if one.name not in configured
     ]
@@ -104,15 +103,15 @@ def notes(every: Collection[Settings], survey: discovery.Survey | None = None) -
 
 
 def _sum_of_thresholds(every: Collection[Settings]) -> list[str]:
-    """Whether the gateways may together use up the RAM before the watchdog acts on one of them."""
+    """Warn if the gateways together may use all RAM before any of them reaches its threshold."""
     sizes = [settings.threshold for settings in every if settings.threshold is not None]
     total = proc.host_memory()["total_bytes"]
     if len(sizes) < 2 or not total or sum(sizes) <= total:
         return []
     return [
-        "the thresholds of the %d gateways add up to %s, and this host has %s of RAM: the watchdog "
-        "acts as well if less than %d %% of it is available, but a lower hermes_watchdog_threshold "
-        "is better"
+        "the thresholds of the %d gateways add up to %s, more than the RAM of this host (%s); the "
+        "watchdog also acts if less than %d %% of RAM is available, but lower "
+        "hermes_watchdog_threshold to be safe"
         % (
             len(sizes),
             display.megabytes(sum(sizes)),
@@ -123,32 +122,32 @@ def _sum_of_thresholds(every: Collection[Settings]) -> list[str]:
 
 
 def _as_root(settings: Settings) -> list[str]:
-    """What should be known of a gateway that runs as root; nothing of any other."""
+    """Warnings about a gateway that runs as root; none for any other."""
     try:
         if settings.account.pw_uid != client.ROOT:
             return []
     except RunError:
         return []
     found = [
-        "it runs as root, so whoever talks its agent into a command has the whole host: run it as "
-        "a user of its own"
+        "it runs as root: anyone who gets its agent to run a command controls the whole host; run "
+        "it as a dedicated user"
     ]
     why = client.not_as_root(settings) if settings.python else None
     if why is not None:
         found.append(
-            "its Hermes is not asked for its version and settings, and is not drained before a "
-            "restart, as root must not run its Python: %s" % why
+            "its version and settings are unknown, and it is not drained before a restart, because "
+            "root must not run its Python: %s" % why
         )
     return found
 
 
 def _is_down(gateway: discovery.Gateway, settings: Settings) -> bool:
-    """Whether the gateway is down, and nobody has stopped it."""
+    """Whether the gateway is down although no one has stopped it."""
     return down.is_down(gateway) and down.is_fault(gateway, settings.folder)
 
 
 def _stopped(every: Collection[Settings], survey: discovery.Survey) -> list[tuple[str, str]]:
-    """The gateways that are down because someone has stopped them, as notes."""
+    """Notes on gateways that are down because someone has stopped them."""
     there = {gateway.name: gateway for gateway in survey.gateways}
     return [
         (settings.name, down.sentence(there[settings.name], settings))
@@ -160,7 +159,7 @@ def _stopped(every: Collection[Settings], survey: discovery.Survey) -> list[tupl
 
 
 def _pending(every: Collection[Settings], survey: discovery.Survey) -> list[tuple[str, str]]:
-    """The gateways that need a restart before what is configured is in force, as notes."""
+    """Notes on gateways whose configuration takes effect only after a restart."""
     names = {settings.name for settings in every}
     reasons = [(one.name, pending.restart(one)) for one in survey.gateways if one.name in names]
     return [(name, why) for name, why in reasons if why is not None]
@@ -169,40 +168,40 @@ def _pending(every: Collection[Settings], survey: discovery.Survey) -> list[tupl
 def _not_managed(gateway: discovery.Gateway) -> str:
     if gateway.scope == "manual":
         return (
-            "%s is run by hand, so that nothing restarts it when it leaks: install it as a service"
+            "%s was started manually, so nothing restarts it if it leaks: install it as a service"
             % gateway.name
         )
-    return "%s is on this host but %s does not name it: run the playbook again" % (
+    return "%s is on this host, but is not listed in %s: run the playbook again" % (
         gateway.name,
         os.path.join(config.FOLDER, "guard.conf"),
     )
 
 
 def _not_found(settings: Settings, reason: str | None) -> str:
-    """What is wrong with a managed gateway that discovery does not find."""
+    """The problem with a managed gateway that discovery does not find."""
     standing = discovery.standing(settings)
     if standing == "gone":
         return (
-            "%s is no longer there: the next run of the playbook removes what protected it"
+            "%s no longer exists: the next run of the playbook removes its protection"
             % settings.unit
         )
     if standing == "unknown":
-        return "the systemd that runs %s does not answer" % settings.unit
+        return "the systemd manager of %s does not answer" % settings.unit
     if standing == "hidden":
-        return "the home that has the file of %s cannot be seen" % settings.unit
-    # To run the playbook again would change nothing: it stays managed, as it was configured.
+        return "the home directory with the unit file of %s is not accessible" % settings.unit
+    # Another run of the playbook would not change this: the gateway keeps its configuration.
     if standing == "masked":
         reason = "it is masked"
-    return "%s is there, and %s; it stays managed as it was configured" % (
+    return "%s exists, but cannot be checked: %s; it stays managed as configured" % (
         settings.unit,
         reason or "its command is not known to start a gateway",
     )
 
 
 def _page(every: Collection[Settings], watched: bool) -> list[str]:
-    """What is wrong with the page of metrics. ``watched``: whether the check's timer is there."""
+    """Problems with the metrics file; ``watched``: whether the watchdog's timer is installed."""
     found = [
-        "%s points to %s, which does not exist: run hermes-guard check, or remove the link"
+        "%s points to %s, which does not exist: run hermes-guard check, or remove the symlink"
         % (link, page.path())
         for link in page_link.dangling()
     ]
@@ -212,7 +211,7 @@ def _page(every: Collection[Settings], watched: bool) -> list[str]:
     age = page.age()
     if age is not None and age > late:
         found.append(
-            "the page of metrics %s is %s old, more than three intervals: see journalctl -u"
+            "the metrics file %s is %s old, more than three intervals: see journalctl -u"
             " hermes-mem-watchdog" % (page.path(), display.span(age))
         )
     return found
@@ -232,52 +231,52 @@ def _timers(units: dict[str, dict[str, str]]) -> list[str]:
     for unit, properties in sorted(units.items()):
         if properties.get("UnitFileState") != "enabled":
             found.append(
-                "%s is %s, so it does not come back after a reboot"
+                "%s is %s, so it does not start after a reboot"
                 % (unit, properties.get("UnitFileState") or "not enabled")
             )
         if not timers.fires(properties, elapse[unit]):
-            found.append("%s never fires: its next elapse is infinite" % unit)
+            found.append("%s never fires: it has no next elapse time" % unit)
     return found
 
 
 def _secrets() -> list[str]:
-    """What is wrong with the file that the notify command reads."""
+    """The problem with the file of secrets for the notify command."""
     fault = files.secret_fault(guard_program.NOTIFY_SECRET)
     return [] if fault is None else [fault]
 
 
 def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
-    """What is wrong with one gateway. ``watched``: whether the watchdog's timer is installed."""
+    """The problems of one gateway; ``watched``: whether the watchdog's timer is installed."""
     settings = gateway.settings
     found = []
     if gateway.problem:
         found.append(gateway.problem)
     elif gateway.pid is not None and drain.ours(gateway):
         found.append(
-            "a drain marker lies in %s: unless a restart is under way, the gateway takes "
-            "no messages" % gateway.home
+            "drain marker found in %s: the gateway refuses messages, which is normal only during a "
+            "restart" % gateway.home
         )
     end = suspension.read(settings.folder)
     if end is not None and (settings.threshold is None or not watched):
         found.append(
-            "%s, and no watchdog is set up meanwhile: run the role hermes_watchdog, or "
+            "%s, but no watchdog is installed: run the role hermes_watchdog, or "
             "hermes-guard resume" % end.sentence()
         )
     found += _held_up(settings)
     total = proc.host_memory()["total_bytes"]
     if settings.threshold is not None and 0 < total < settings.threshold:
         found.append(
-            "the watchdog's threshold of %s is never reached: this host has %s of RAM; lower "
+            "the watchdog's threshold of %s is more than the RAM of this host (%s): lower "
             "hermes_watchdog_threshold"
             % (display.megabytes(settings.threshold), display.megabytes(total))
         )
     most = limits.cgroup_limit(gateway)
     if settings.threshold is not None and most is not None and most.bytes <= settings.threshold:
         found.append(
-            "the kernel %s at %s (%s), before it reaches the watchdog's threshold of %s: raise "
-            "%s, or lower hermes_watchdog_threshold"
+            "the kernel %s at %s (%s), below the watchdog's threshold of %s: raise %s, or lower "
+            "hermes_watchdog_threshold"
             % (
-                "slows it down" if most.source.startswith("MemoryHigh") else "kills it",
+                "throttles it" if most.source.startswith("MemoryHigh") else "kills it",
                 display.megabytes(most.bytes),
                 most.source,
                 display.megabytes(settings.threshold),
@@ -287,58 +286,59 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
     found += _eviction(gateway, most.bytes if most else None)
     if _is_slowed_down(gateway):
         found.append(
-            "the kernel slows it down: it is at its MemoryHigh, and does not get on from there: "
-            "raise hermes_memory_limit_high, or leave it out"
+            "the kernel throttles it at its MemoryHigh: raise hermes_memory_limit_high, or remove "
+            "the limit"
         )
-    # The gateway's own directory is made with its first sample.
+    # The first sample creates the gateway's own directory.
     folder = settings.folder if os.path.isdir(settings.folder) else config.STATE
     if os.geteuid() == 0 and not os.access(folder, os.W_OK):
-        found.append("%s cannot be written" % folder)
+        found.append("%s is not writable" % folder)
     if watched and _samples_are_missing(gateway):
         found.append(
-            "no memory sample for longer than three intervals: see journalctl -u "
-            "hermes-mem-watchdog"
+            "no memory sample for more than three intervals: see journalctl -u hermes-mem-watchdog"
         )
     return found
 
 
 def hung(every: Collection[Settings]) -> list[str]:
-    """A line for each gateway whose home does not answer: all else would wait for it."""
+    """A line for each gateway whose home directory hangs: other checks would hang on it too."""
     waiting = reach.unanswered({settings.home: settings.user for settings in every})
     found = [
-        "%s: its home %s does not answer: only its memory is watched, not whether it is frozen, "
-        "and it is not restarted" % (settings.name, settings.home)
+        "%s: its home directory %s does not respond: only its memory is watched, and neither a "
+        "frozen event loop nor high memory leads to a restart" % (settings.name, settings.home)
         for settings in every
         if settings.home in waiting
     ]
-    return found + ["nothing else was looked at: it would wait for these homes"] if found else []
+    if not found:
+        return []
+    return [*found, "all other checks were skipped: they would hang on these home directories"]
 
 
 def _held_up(settings: Settings) -> list[str]:
-    """Whether the gateway has held up one of the last checks."""
+    """Whether the gateway has blocked one of the last checks."""
     record = supervised.given_up(settings)
     if record is None or not _is_recent(record.get("time"), settings):
         return []
     return [
-        "it holds up the checks of the watchdog, in the step %r: see journalctl -u "
+        "it blocks the checks of the watchdog in the step %r: see journalctl -u "
         "hermes-mem-watchdog" % str(record.get("stage"))[:20]
     ]
 
 
 def _not_told(settings: Settings) -> list[str]:
-    """Whether the notify command has not taken all that it was to be told."""
-    # The newest may be about to be sent.
+    """Whether notifications are waiting because the notify command fails."""
+    # The newest one may be about to be sent.
     times = [one for one in alarms.waiting(settings) if not _is_recent(one, settings)]
     if not times:
         return []
     return [
-        "messages that the notify command did not take: %d, the first of %s: try hermes-guard "
-        "notify --test" % (len(times), display.utc(min(times)))
+        "notifications not delivered: %d, the first from %s: run hermes-guard notify --test"
+        % (len(times), display.utc(min(times)))
     ]
 
 
 def _no_command(settings: Settings) -> list[str]:
-    """What is wrong with the notify command without running it; its words may hold a token."""
+    """The problem with the notify command, without running it; its words may hold a token."""
     problem = notify.problem(settings)
     return [] if problem is None else ["the notify command %s" % problem]
 
@@ -350,9 +350,9 @@ def _is_recent(moment: object, settings: Settings) -> bool:
 
 
 def _eviction(gateway: ManagedGateway, kernel: int | None) -> list[str]:
-    """Whether Hermes evicts cached chats before the watchdog or the ``kernel``'s limit acts.
+    """Whether Hermes evicts cached chats too late: the watchdog or the ``kernel`` acts first.
 
-    Nothing of a Hermes that cannot be asked or has no such budget, nor if it is switched off.
+    Nothing if Hermes cannot be asked, has no such budget, or has it switched off.
     """
     if gateway.problem or not gateway.python:
         return []
@@ -367,30 +367,31 @@ def _eviction(gateway: ManagedGateway, kernel: int | None) -> list[str]:
         budget, limit = agent_cache.automatic(gateway.control_group)
         if budget < agent_cache.LEAST:
             return [
-                "Hermes does not evict cached chats by itself: it would at 65 %% of %s, and does "
-                "not below %s: set hermes_session_cache_memory"
+                "Hermes does not evict cached chats: its automatic budget, 65 %% of %s, is below "
+                "the minimum of %s: set hermes_session_cache_memory"
                 % (display.megabytes(limit), display.megabytes(agent_cache.LEAST))
             ]
     threshold = gateway.settings.threshold
     for line, what in (
-        (threshold, "the watchdog's threshold is %s: set hermes_session_cache_memory, or raise it"),
-        (kernel, "the kernel's limit is %s: set hermes_session_cache_memory, or raise it"),
+        (threshold, "the watchdog's threshold is %s: set %s, or raise the threshold"),
+        (kernel, "the kernel's limit is %s: set %s, or raise the limit"),
     ):
         if budget and line is not None and budget >= line:
-            text = "Hermes evicts cached chats by itself from %s on, but " + what
-            return [text % (display.megabytes(budget), display.megabytes(line))]
+            text = "Hermes evicts cached chats only above %s, but " + what
+            option = "hermes_session_cache_memory"
+            return [text % (display.megabytes(budget), display.megabytes(line), option)]
     return []
 
 
 def _is_slowed_down(gateway: ManagedGateway) -> bool:
-    """Whether the kernel has slowed the gateway down at its MemoryHigh=, and it is there now."""
+    """Whether the kernel has throttled the gateway at its MemoryHigh=, which it still reaches."""
     memory = cgroup.memory(gateway.control_group)
     high = cgroup.own_limit(gateway.control_group)
-    # Without the page cache, which the kernel takes back without slowing anything down.
+    # Without the page cache, which the kernel reclaims without throttling the gateway.
     used = cgroup.resident(gateway.control_group)[0]
     if not memory["high_events"] or high is None or used is None:
         return False
-    # Without memory.high, own_limit is memory.max, at which the count does not grow.
+    # Without memory.high, own_limit is memory.max, but then high_events does not grow.
     return used >= SLOWED_SHARE * high
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A managed gateway that does not run: why, since when, and whether that is a fault.
 
-The guard never starts a gateway: it says so, and how to.
+The guard never starts a gateway: its message says so, and gives the command.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from .managed import ManagedGateway
 
 CODE = "down"
-# Of systemd's ActiveState.
+# Values of systemd's ActiveState.
 STATES = ("inactive", "failed")
 
 
 def is_down(gateway: Gateway | ManagedGateway | None) -> bool:
-    """Whether it does not run; what starts or stops right now is not down."""
+    """Whether it does not run; a gateway that is starting or stopping is not down."""
     if gateway is None or gateway.active_state in STATES:
         return True
-    # It may go on for ever: each start ends after a moment.
+    # In a crash loop, each start fails after a moment.
     return gateway.active_state == "activating" and gateway.sub_state.startswith("auto-restart")
 
 
 def is_fault(gateway: Gateway | ManagedGateway | None, folder: str) -> bool:
-    """Whether nobody has stopped a gateway that is down."""
+    """Whether a gateway that is down was not stopped on purpose."""
     last = _last(folder)
     code = last.get("code")
     if code in (ended.STOPPED, ended.RESTARTED):
@@ -44,18 +44,18 @@ def is_fault(gateway: Gateway | ManagedGateway | None, folder: str) -> bool:
 
 
 def sentence(gateway: Gateway | ManagedGateway | None, settings: Settings) -> str:
-    """What is to be said of a gateway that is down."""
+    """The message about a gateway that is down."""
     state = "inactive" if gateway is None else gateway.active_state
     if gateway is not None and gateway.active_state == "activating":
-        state = "systemd starts it again and again"
+        state = "systemd keeps restarting it"
     last = _last(settings.folder)
-    why = "why is not known"
+    why = "for an unknown reason"
     if last:
         why = "since about %s: %s" % (
             display.utc(last["time"]),
             display.printable(str(last.get("reason")), 300).replace(ended.DOWN, ""),
         )
-    return "it is down (%s), %s; the guard never starts a gateway: %s" % (
+    return "it is down (%s), %s; the guard never starts a gateway; to start it: %s" % (
         state,
         why,
         "systemctl %sstart %s" % ("" if settings.scope == "system" else "--user ", settings.unit),
@@ -63,7 +63,7 @@ def sentence(gateway: Gateway | ManagedGateway | None, settings: Settings) -> st
 
 
 def alarm(gateway: ManagedGateway, settings: Settings) -> str | None:
-    """Raise the alarm about a gateway that is down, if it is a fault: a line, if that is news."""
+    """Raise the alert about a gateway that is down, if it is a fault: a line if it is new."""
     if CODE in alarms.open_codes(settings) or not is_fault(gateway, settings.folder):
         return None
     return alarms.alert_of(settings, CODE, sentence(gateway, settings), _last_run(settings.folder))
@@ -73,7 +73,7 @@ def _last(folder: str) -> dict[str, Any]:
     """The newest entry of the ledger that says how a run ended, or that a restart failed."""
     for one in reversed(ledger.read(folder, 200)):
         if one.get("event") == "restart":
-            # It ran again after that.
+            # The gateway ran again after that.
             return {}
         if one.get("event") in ("failed", ledger.ENDED):
             return one

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An early word, while there is time: the memory is judged a leak, or the limit is reached soon.
+"""Early alerts, while there is time to act: the gateway leaks, or soon reaches its limit.
 
-Each is told once per episode. Restarts do not end an episode of "leak". "limit-soon" is about one
-run, so that a new run ends it unless it is soon again.
+Each alert is sent once per episode. Restarts do not end an episode of "leak". "limit-soon" is about
+one run: a new run ends it, unless that run soon reaches the limit too.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from .progress import Seen
 
     class Judgement(NamedTuple):
-        """What is known of one gateway's memory history.
+        """The result of the analysis of one gateway's memory history.
 
-        ``time`` is when it was judged, ``run`` what runs now, as Seen.run. ``growth`` is in
-        bytes per second, ``growth_lower`` and ``growth_upper`` are the ends of its interval.
-        ``limit`` is in bytes; ``reached`` and ``earliest`` are when it is reached, and
-        ``next_restart`` when the calendar restarts the gateway next. ``watchdog_acts`` says whether
-        the watchdog would restart it before its limit. Times are in epoch seconds. What is not
-        known, or does not come, is None.
+        ``time`` is the time of the analysis, ``run`` the current run (see Seen.run). ``growth`` is
+        in bytes per second; ``growth_lower`` and ``growth_upper`` are the ends of its interval.
+        ``limit`` is in bytes; ``reached`` and ``earliest`` are the forecast times of reaching it.
+        ``next_restart`` is the time of the next calendar restart. ``watchdog_acts`` says whether
+        the watchdog would restart the gateway before its limit. Times are in epoch seconds. A value
+        that is unknown, or an event that is not expected, is None.
         """
 
         time: float
@@ -56,23 +56,23 @@ else:
 LEAK, LIMIT_SOON = alarms.EARLY
 # docs/report.md: a gateway that reaches its limit within a day needs someone now.
 SOON_SECONDS = display.DAY
-# A burst of memory must not look like a limit that is near: the least of so many seconds counts, as
-# the "for" of that alert has it.
+# A burst of memory must not look like a limit that is near. The lowest usage of this many seconds
+# counts, like the "for" of that alert.
 BURST_SECONDS = 900
-# Samples every 5 s for so long.
+# The number of samples in BURST_SECONDS at the shortest interval, 5 s.
 _MOST_SAMPLES = 180
-# So many judgements in a row must say that it is over, so that it does not come and go.
+# This many analyses in a row must find an alert over, so that it does not flap.
 CLEAR = 2
 
 
 def of_check(settings: Settings, one: Seen, now: float) -> list[str]:
-    """As note, of what a check has ``seen`` of a gateway that runs."""
+    """As note(), for ``one``: what a check has seen of a running gateway."""
     judged = judgement(settings, one, now)
     return [] if judged is None else note(settings, judged, now, one.row)
 
 
 def judgement(settings: Settings, one: Seen, now: float) -> Judgement | None:
-    """What is known of the history of a gateway, from its last verdict and its samples."""
+    """The judgement of a gateway's history, from its last verdict and its samples."""
     verdict = one.verdict
     if "verdict" not in verdict:
         return None
@@ -96,13 +96,13 @@ def judgement(settings: Settings, one: Seen, now: float) -> Judgement | None:
 
 
 def _reaching(judged: Judgement, one: Seen, footprint: int, now: float) -> Judgement:
-    """``judged`` with when a gateway of ``footprint`` bytes reaches its limit."""
+    """``judged`` with the time at which a gateway of ``footprint`` bytes reaches its limit."""
     reached, earliest, _latest = verdict_cache.reached(one.verdict, footprint, one.limit, now)
     return judged._replace(reached=reached, earliest=earliest)
 
 
 def _least(settings: Settings, one: Seen, now: float) -> int:
-    """The least footprint of this run in the last BURST_SECONDS."""
+    """The lowest footprint of this run in the last BURST_SECONDS."""
     rows = [one.row] if one.row is not None else []
     rows += [
         row
@@ -114,7 +114,7 @@ def _least(settings: Settings, one: Seen, now: float) -> int:
 
 
 def _next_restart(settings: Settings, one: Seen) -> float | None:
-    """When the calendar restarts the gateway next; None if it does not, or is suspended by then."""
+    """The time of the next calendar restart; None if there is none, or if it is suspended."""
     timer = {} if one.counters is None else one.counters.timer
     moment = metrics.finite(timer.get("next"))
     end = None if moment is None else suspension.read(settings.folder)
@@ -136,13 +136,13 @@ def _watchdog_acts(settings: Settings, one: Seen, now: float) -> bool:
 
 
 def findings(judged: Judgement, now: float) -> dict[str, str]:
-    """The sentence for each early word that ``judged`` gives cause for, by its event."""
+    """The sentence for each early alert that ``judged`` calls for, by its event."""
     found = {}
     if judged.verdict == LEAK:
-        found[LEAK] = "its memory is judged a leak%s; see hermes-guard trend" % _growth(judged)
+        found[LEAK] = "it leaks memory%s; see hermes-guard trend" % _growth(judged)
     if is_limit_soon(judged, now):
         reached = judged.reached or now
-        found[LIMIT_SOON] = "its memory reaches the limit of %s in %s%s, before it is restarted" % (
+        found[LIMIT_SOON] = "it reaches its limit of %s in %s, before its next restart%s" % (
             display.megabytes(judged.limit),
             display.span(max(0.0, reached - now)),
             _growth(judged),
@@ -151,9 +151,9 @@ def findings(judged: Judgement, now: float) -> dict[str, str]:
 
 
 def is_limit_soon(judged: Judgement, now: float) -> bool:
-    """Whether the limit is reached within a day and nothing restarts the gateway before that.
+    """Whether the gateway reaches its limit within a day, and nothing restarts it before that.
 
-    As the alert HermesGatewayMemoryLimitSoon has it.
+    The alert HermesGatewayMemoryLimitSoon uses the same rule.
     """
     if judged.reached is None or judged.reached - now >= SOON_SECONDS or judged.watchdog_acts:
         return False
@@ -162,10 +162,10 @@ def is_limit_soon(judged: Judgement, now: float) -> bool:
 
 
 def _growth(judged: Judgement) -> str:
-    """The growth and its interval, to be put behind a sentence."""
+    """The growth and its interval, to append to a sentence."""
     if judged.growth is None:
         return ""
-    text = ": it grows by %s MB/h" % _rate(judged.growth)
+    text = ": growth %s MB/h" % _rate(judged.growth)
     if judged.growth_lower is not None and judged.growth_upper is not None:
         text += " (95 %% interval %s to %s)" % (
             _rate(judged.growth_lower),
@@ -181,9 +181,9 @@ def _rate(bytes_per_second: float) -> str:
 def note(
     settings: Settings, judged: Judgement, now: float, row: dict[str, Any] | None = None
 ) -> list[str]:
-    """Raise or call off the early words about a gateway: a line for the journal for each new one.
+    """Raise or close the early alerts of a gateway: a line for the journal for each new one.
 
-    It may be called at every check: a judgement counts once. ``row`` is the newest sample.
+    Every check may call this: a judgement counts once. ``row`` is the newest sample.
     """
     found = findings(judged, now)
     if not found and not os.path.exists(os.path.join(settings.folder, alarms.NAME)):
@@ -204,15 +204,15 @@ def note(
 def _follow(
     settings: Settings, event: str, judged: Judgement, seen: tuple[dict[str, Any], bool]
 ) -> None:
-    """Count a new judgement of an alarm that is open, and call the alarm off if it is over."""
+    """Count a new judgement for an open alert, and close the alert if it is over."""
     known, holds = seen
     clear = known.get("clear")
     clear = 0 if holds else 1 + (clear if isinstance(clear, int) else 0)
     new_run = event == LIMIT_SOON and known.get("run") != judged.run
     if clear >= CLEAR or (clear and new_run):
-        text = "its limit is not reached within a day any more"
+        text = "it no longer reaches its limit within a day"
         if event == LEAK:
-            text = "its memory is not judged a leak any more, but %s" % judged.verdict
+            text = "its memory verdict has changed from leak to %s" % judged.verdict
         alarms.settle(settings, (event,), text)
         return
     alarms.amend(settings, event, dict(_seen(judged), clear=clear))

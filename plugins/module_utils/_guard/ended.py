@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a run of a gateway ended that the guard did not restart: crashed, killed, stopped.
+"""Finds out how a run ended that the guard did not end: crashed, killed, stopped.
 
-A check that finds another run than the last check, or none, asks here, once for each end. systemd's
-entries in the journal about that run say how it ended; its user can write such entries about their
-own gateway, and about no other. The result is an entry of the ledger with the event ENDED.
+A check that finds a new run, or none, calls note() once for each run that ended. systemd's journal
+entries about that run say how it ended. A user can forge entries about their own gateway only. The
+result is an entry of the ledger with the event ENDED.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from .managed import ManagedGateway
 
 EVENT = ledger.ENDED
-# The codes of that event.
+# The codes of the event ENDED.
 CRASHED, KILLED, OOM, EXITED = "crashed", "killed", "oom-killed", "exited"
 RESTARTED, STOPPED, REBOOT, UNKNOWN = "restarted", "stopped", "reboot", "unknown"
-# The events that say how a run ended.
+# The events that mark the end of a run.
 _ENDS = ("begun", "restart", "failed", EVENT)
-# What the last one says of a gateway that has not started again.
-DOWN = "; it did not start again"
-# Those that are a fault: an operator hears of them.
+# Appended to the reason of the last end if the gateway has not started again.
+DOWN = "; it has not started again"
+# The codes that are a fault: the notify command is called.
 FAULTS = (CRASHED, KILLED, OOM)
 
 # sd-messages.h: SD_MESSAGE_UNIT_PROCESS_EXIT, UNIT_FAILURE_RESULT, UNIT_STOPPING, UNIT_STOPPED,
@@ -47,26 +47,28 @@ _STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
 _STOPPED = "9d1aaa27d60140bd96365438aad20286"
 _SUCCESS = "7ad2d189f7e94e70a38c781354912448"
 _OOM = ("fe6faa94e7774663a0da52717891d8ef", "d989611b15e44c9dbf31e3c81256e4ed")
-_MEMORY = "a process of it was killed because memory ran out"
+_MEMORY = "one of its processes was OOM-killed"
+_GIVEN_UP = "systemd marked the unit as failed: %s"
+_NOT_IN_JOURNAL = "how it ended is unknown: the journal has no entry about it"
 _PROPERTIES = ("Id", "NRestarts", "Result")
 _MAIN = re.compile(r": Main process exited, code=([a-z]{1,10}), status=([0-9]{1,3})")
-# What Hermes ends with so that systemd starts it again.
+# The exit code with which Hermes asks systemd for a restart.
 _AGAIN = 75
-# Entries of a run that are looked at. A user can write any number.
+# Entries of one run that are read: a user can write any number.
 _MOST = 200
 # Runs between two checks that are counted.
 _MOST_RUNS = 100
-# Seconds before the last sample of a run: clocks have whole seconds.
+# Seconds to look back before the last sample of a run: timestamps are whole seconds.
 _EARLIER = 5
-# Seconds between two messages to the notify command: a gateway may crash all day.
+# Seconds between two notifications: a gateway may crash all day.
 _TELL_SECONDS = display.HOUR
 
 
 def note(settings: Settings, gateway: ManagedGateway | None, run: str, seen: float) -> list[str]:
-    """Write to the ledger how ``run`` has ended, and others since then: lines for the journal.
+    """Write to the ledger how ``run`` and later runs have ended: lines for the journal.
 
-    ``gateway`` is what there is now; a check last saw that run at ``seen`` (epoch seconds). What
-    the guard ended itself is in the ledger already.
+    ``gateway`` is the current state; a check last saw that run at ``seen`` (epoch seconds). Runs
+    that the guard ended are in the ledger already.
     """
     known = ledger.read(settings.folder, 20)
     new = gateway.invocation_id if gateway is not None and gateway.pid else None
@@ -79,19 +81,19 @@ def note(settings: Settings, gateway: ManagedGateway | None, run: str, seen: flo
         if end is ends[-1] and new is None:
             end.reason += DOWN
         elif end.runs > 1:
-            end.reason += "; %d runs of it have ended like this since the last check" % end.runs
+            end.reason += "; %d runs have ended like this since the last check" % end.runs
         ledger.note(
             settings.folder,
             EVENT,
             end.code,
             end.reason,
-            # Not before the last sample, whatever a journal says.
+            # Never before the last sample: a user may forge times in the journal.
             time=round(min(max(end.time, seen), time.time()), 3),
             invocation_id=end.run,
             runs=end.runs,
         )
     faults = [end for end in ends if end.code in FAULTS]
-    # One that is down has an alarm.
+    # A gateway that is down has an alert instead.
     if faults and not told and new is not None:
         alarms.put(settings, CRASHED, faults[-1].code, faults[-1].reason)
     return ["%s: %s" % (end.code, end.reason) for end in ends]
@@ -103,13 +105,13 @@ def _leads(one: dict[str, Any], run: str, new: str) -> bool:
 
 
 def _is_recent_fault(one: dict[str, Any]) -> bool:
-    """Whether the entry of the ledger is a crash that was told of less than an hour ago."""
+    """Whether the entry of the ledger is a crash that was notified less than an hour ago."""
     recent = abs(time.time() - one["time"]) < _TELL_SECONDS
     return recent and one.get("event") == EVENT and one.get("code") in FAULTS
 
 
 class _End:
-    """How ``run`` ended, when (epoch seconds), and how many ``runs`` did so."""
+    """How and when (epoch seconds) ``run`` ended, and how many ``runs`` ended like that."""
 
     __slots__ = ("code", "reason", "run", "runs", "time")
 
@@ -124,15 +126,15 @@ class _End:
 def _ends(
     gateway: ManagedGateway | None, run: str, seen: float, ended: Collection[object]
 ) -> list[_End]:
-    """One for each way in which ``run``, and those after it, have ended; the newest last.
+    """One _End for each way in which ``run`` and later runs have ended; the newest last.
 
-    ``ended`` are runs whose end is known.
+    ``ended`` holds the runs whose end is already in the ledger.
     """
     now = time.time()
     if seen < now - time.clock_gettime(time.CLOCK_BOOTTIME):
-        return [_End(run, REBOOT, "the host was restarted", now)]
+        return [_End(run, REBOOT, "the host was rebooted", now)]
     if gateway is None:
-        text = "the systemd of its user was stopped, and the gateway with it"
+        text = "the systemd manager of its user was stopped, which stopped the gateway"
         return [_End(run, STOPPED, text, now)]
     by_run: dict[str, list[Entry]] = {run: []}
     for entry in unit_journal.read([gateway], seen - _EARLIER).entries:
@@ -150,7 +152,7 @@ def _ends(
             code, reason = _by_systemd(gateway)
         if name in ended:
             continue
-        # The newest of those that ended alike.
+        # Keep the newest run for each way to end.
         end = _End(name, code, reason, moment or now)
         before = found.pop(code, None)
         end.runs += before.runs if before else 0
@@ -159,9 +161,9 @@ def _ends(
 
 
 def judge(entries: list[Entry]) -> tuple[str, str, float]:
-    """How the run ended that systemd wrote ``entries`` about: a code, a sentence, and when (or 0).
+    """How a run ended, from systemd's ``entries`` about it: a code, a sentence, the time (or 0).
 
-    A process that ends after systemd was asked to stop the unit was stopped, however it ended.
+    A process that ends after a request to stop the unit counts as stopped, however it ended.
     """
     entries = entries[-_MOST:]
     result, ended = "", None
@@ -177,63 +179,62 @@ def judge(entries: list[Entry]) -> tuple[str, str, float]:
         if identity == _RESULT:
             result = entry.fields.get("UNIT_RESULT", "")
         if identity == _SUCCESS and ended is None and not result:
-            return EXITED, "it ended by itself, without an error", entry.time
+            return EXITED, "it exited without an error", entry.time
     if result == "oom-kill":
         return OOM, _MEMORY, entries[-1].time
     if ended is None:
         if result:
             words = display.printable(result, 30)
-            return CRASHED, "systemd gave it up: %s" % words, entries[-1].time
-        return UNKNOWN, "how it ended is not known: the journal does not say", 0.0
+            return CRASHED, _GIVEN_UP % words, entries[-1].time
+        return UNKNOWN, _NOT_IN_JOURNAL, 0.0
     return _by_itself(*ended)
 
 
 def _asked_for(entry: Entry, entries: list[Entry]) -> tuple[str, str, float]:
-    """Whether a unit that was asked to stop was to start again: its last entry says so."""
+    """Whether a request to stop the unit was part of a restart: its last entry says so."""
     if any(
         one.fields.get("MESSAGE_ID") == _STOPPED and one.fields.get("JOB_TYPE") == "restart"
         for one in entries
     ):
-        return RESTARTED, "it was restarted by someone else than the guard", entry.time
-    return STOPPED, "it was stopped by someone else than the guard", entry.time
+        return RESTARTED, "it was restarted by someone other than the guard", entry.time
+    return STOPPED, "it was stopped by someone other than the guard", entry.time
 
 
 def _by_itself(how: str, status: int, moment: float) -> tuple[str, str, float]:
     if how == "exited":
         if status == _AGAIN:
             return EXITED, "it asked systemd for a restart (exit code %d)" % _AGAIN, moment
-        return CRASHED, "it ended by itself with exit code %d" % status, moment
+        return CRASHED, "it exited with exit code %d" % status, moment
     try:
         name = signal.Signals(status).name
     except ValueError:
         name = "signal %d" % status
     if how == "dumped" or name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE"):
         return CRASHED, "it crashed with %s" % name, moment
-    return KILLED, "its process was killed with %s, and not by systemd" % name, moment
+    return KILLED, "its process was killed with %s, but not by systemd" % name, moment
 
 
 def _by_systemd(gateway: ManagedGateway) -> tuple[str, str]:
-    """The code and the sentence if the journal does not say: by what systemd knows of the unit."""
-    unknown = "how it ended is not known: the journal does not say"
+    """The code and the sentence from the unit's properties, if the journal has no answer."""
     try:
         blocks = discovery.manager_of(gateway, 10).show([str(gateway.unit)], _PROPERTIES)
     except (SystemdError, RunError):
-        return UNKNOWN, unknown
+        return UNKNOWN, _NOT_IN_JOURNAL
     known = blocks[0] if blocks else {}
     if gateway.pid:
         if known.get("NRestarts", "0") != "0":
-            return UNKNOWN, "it ended, and systemd started it again; %s" % unknown
-        return RESTARTED, "someone else than the guard started it again; %s" % unknown
+            return UNKNOWN, "it ended, and systemd restarted it; %s" % _NOT_IN_JOURNAL
+        return RESTARTED, "someone other than the guard restarted it; %s" % _NOT_IN_JOURNAL
     result = known.get("Result", "")
     if result in ("", "success"):
-        return UNKNOWN, unknown
+        return UNKNOWN, _NOT_IN_JOURNAL
     if result == "oom-kill":
         return OOM, _MEMORY
-    return CRASHED, "systemd gave it up: %s" % display.printable(result, 30)
+    return CRASHED, _GIVEN_UP % display.printable(result, 30)
 
 
 def recent(folder: str) -> list[dict[str, Any]]:
-    """The entries of the ledger about such ends in the last week, oldest first, at most 20."""
+    """The ends in the ledger from the last week, oldest first, at most 20."""
     since = time.time() - 7 * display.DAY
     return [
         {name: one.get(name) for name in ("time", "code", "reason", "runs")}

@@ -341,6 +341,6 @@ def test_doctor_says_that_messages_are_not_taken(one, notifier):
     with open(path, "w", encoding="utf-8") as out:
         json.dump(state, out)
     assert doctor._not_told(one) == [
-        "messages that the notify command did not take: 1, the first of 2027-01-15 08:00 UTC: try "
+        "notifications not delivered: 1, the first from 2027-01-15 08:00 UTC: run "
         "hermes-guard notify --test"
     ]

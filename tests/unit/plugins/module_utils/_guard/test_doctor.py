@@ -36,9 +36,11 @@ def test_managed_gateway_that_is_not_understood(host, settings):
     host.units[GATEWAY]["ExecStart"] = FUTURE
     found = doctor.problems([settings()])
     assert len(found) == 1
-    assert found[0].startswith("hermes-gateway: hermes-gateway.service is there, and ")
+    assert found[0].startswith(
+        "hermes-gateway: hermes-gateway.service exists, but cannot be checked: "
+    )
     assert "'/opt/h/start' is not known to start a gateway" in found[0]
-    assert found[0].endswith("it stays managed as it was configured")
+    assert found[0].endswith("it stays managed as configured")
 
 
 def test_unit_that_looks_like_a_gateways(host):
@@ -47,7 +49,7 @@ def test_unit_that_looks_like_a_gateways(host):
     found, notes = doctor.look([])
     assert found == [] and len(notes) == 1 and "playbook" not in notes[0]
     assert notes[0].startswith(
-        "note: hermes-gateway: it is not managed: hermes-gateway.service looks like"
+        "note: hermes-gateway: not managed: hermes-gateway.service looks like"
     )
 
 
@@ -55,13 +57,13 @@ def test_managed_gateway_whose_unit_is_masked_or_gone(host, settings):
     host.units[GATEWAY]["LoadState"] = "masked"
     host.units[GATEWAY]["ExecStart"] = ""
     assert doctor.problems([settings()])[0] == (
-        "hermes-gateway: hermes-gateway.service is there, and it is masked; it stays managed as it"
-        " was configured"
+        "hermes-gateway: hermes-gateway.service exists, but cannot be checked: it is masked; it "
+        "stays managed as configured"
     )
     del host.units[GATEWAY]
     assert doctor.problems([settings()])[0] == (
-        "hermes-gateway: hermes-gateway.service is no longer there: the next run of the playbook"
-        " removes what protected it"
+        "hermes-gateway: hermes-gateway.service no longer exists: the next run of the playbook"
+        " removes its protection"
     )
 
 
@@ -82,13 +84,13 @@ def test_gateway_that_runs_as_root(host, settings, monkeypatch):
     assert [one for one in first if "it is down" not in one] == []
     monkeypatch.setattr(client, "not_as_root", lambda one: None)
     assert doctor.notes([settings(user="root")])[:1] == [
-        "note: hermes-gateway: it runs as root, so whoever talks its agent into a command has the "
-        "whole host: run it as a user of its own"
+        "note: hermes-gateway: it runs as root: anyone who gets its agent to run a command controls "
+        "the whole host; run it as a dedicated user"
     ]
     monkeypatch.setattr(client, "not_as_root", lambda one: one.python + " belongs to uid 1000")
     assert doctor.notes([settings(user="root", python="/x/python")])[1] == (
-        "note: hermes-gateway: its Hermes is not asked for its version and settings, and is not "
-        "drained before a restart, as root must not run its Python: /x/python belongs to uid 1000"
+        "note: hermes-gateway: its version and settings are unknown, and it is not drained before a "
+        "restart, because root must not run its Python: /x/python belongs to uid 1000"
     )
     assert len(doctor.notes([settings(user="root", python="")])) == 2
 
@@ -103,22 +105,22 @@ def test_gateway_that_runs_as_root(host, settings, monkeypatch):
             "auto",
             "485M",
             776,
-            "Hermes does not evict cached chats by itself: it would at 65 % of 776 MB, and does "
-            "not below 512 MB: set hermes_session_cache_memory",
+            "Hermes does not evict cached chats: its automatic budget, 65 % of 776 MB, is below the "
+            "minimum of 512 MB: set hermes_session_cache_memory",
         ),
         (
             "auto",
             "500M",
             1000,
-            "Hermes evicts cached chats by itself from 650 MB on, but the watchdog's threshold is "
-            "500 MB: set hermes_session_cache_memory, or raise it",
+            "Hermes evicts cached chats only above 650 MB, but the watchdog's threshold is 500 MB: "
+            "set hermes_session_cache_memory, or raise the threshold",
         ),
         (
             800,
             "",
             776,
-            "Hermes evicts cached chats by itself from 800 MB on, but the kernel's limit is "
-            "776 MB: set hermes_session_cache_memory, or raise it",
+            "Hermes evicts cached chats only above 800 MB, but the kernel's limit is 776 MB: set "
+            "hermes_session_cache_memory, or raise the limit",
         ),
     ],
 )
@@ -152,7 +154,7 @@ def test_gateway_that_the_kernel_slows_down(host, settings, monkeypatch, events,
     monkeypatch.setattr(cgroup, "memory", lambda group: memory)
     monkeypatch.setattr(cgroup, "resident", lambda group: (used << 20, 0))
     monkeypatch.setattr(cgroup, "own_limit", lambda group: 200 << 20)
-    found = [one for one in doctor.problems([settings()]) if "slows it down" in one]
+    found = [one for one in doctor.problems([settings()]) if "throttles it" in one]
     assert bool(found) == slow
 
 
@@ -166,16 +168,16 @@ def test_thresholds_of_several_gateways_together(settings, monkeypatch):
         for name, size in (("a", "600M"), ("b", "500M"), ("c", ""))
     ]
     assert doctor._sum_of_thresholds(every) == [
-        "the thresholds of the 2 gateways add up to 1100 MB, and this host has 1024 MB of RAM: the "
-        "watchdog acts as well if less than 5 % of it is available, but a lower "
-        "hermes_watchdog_threshold is better"
+        "the thresholds of the 2 gateways add up to 1100 MB, more than the RAM of this host (1024 MB); "
+        "the watchdog also acts if less than 5 % of RAM is available, but lower "
+        "hermes_watchdog_threshold to be safe"
     ]
     assert doctor._sum_of_thresholds(every[1:]) == []
 
 
 def test_threshold_above_the_ram(host, settings):
     found = doctor.problems([settings(threshold="9000000M")])
-    assert [line for line in found if "is never reached: this host has" in line]
+    assert [line for line in found if "is more than the RAM of this host" in line]
 
 
 def test_home_that_does_not_answer(settings, dead, tmp_path):
@@ -190,8 +192,8 @@ def test_home_that_does_not_answer(settings, dead, tmp_path):
 def test_gateway_that_holds_up_the_checks(host, settings):
     one = settings()
     supervised._note(one, progress.SAMPLE, os.getpid())
-    assert [line for line in doctor.problems([one]) if "holds up the checks" in line]
+    assert [line for line in doctor.problems([one]) if "blocks the checks" in line]
     record = dict(supervised.given_up(one), time=time.time() - 86400)
     with open(os.path.join(one.folder, supervised.NAME), "w", encoding="utf-8") as out:
         out.write(json.dumps(record))
-    assert not [line for line in doctor.problems([one]) if "holds up the checks" in line]
+    assert not [line for line in doctor.problems([one]) if "blocks the checks" in line]

@@ -76,15 +76,12 @@ def test_only_a_leak_is_a_leak(verdict):
 
 def test_sentences():
     assert early.findings(soon(20), NOW) == {
-        "leak": "its memory is judged a leak: it grows by 18 MB/h (95 % interval 15 to 21); see "
-        "hermes-guard trend",
-        "limit-soon": "its memory reaches the limit of 4096 MB in 20 h: it grows by 18 MB/h (95 % "
-        "interval 15 to 21), before it is restarted",
+        "leak": "it leaks memory: growth 18 MB/h (95 % interval 15 to 21); see hermes-guard trend",
+        "limit-soon": "it reaches its limit of 4096 MB in 20 h, before its next restart: growth "
+        "18 MB/h (95 % interval 15 to 21)",
     }
     bare = early.Judgement(NOW, "a", "leak")
-    assert early.findings(bare, NOW) == {
-        "leak": "its memory is judged a leak; see hermes-guard trend"
-    }
+    assert early.findings(bare, NOW) == {"leak": "it leaks memory; see hermes-guard trend"}
 
 
 @pytest.fixture
@@ -194,8 +191,8 @@ def one_seen(systemd, settings, home, monkeypatch):
 def test_check_warns_once_with_the_verdict_of_the_hour(one_seen):
     """A process of some 10 MB has 1 GB: 17 hours at 60 MB/h."""
     leak, limit = one_seen()
-    assert leak.startswith("its memory is judged a leak: it grows by 60 MB/h (95 % interval 50")
-    assert limit.startswith("its memory reaches the limit of 1024 MB in 1") and " h: " in limit
+    assert leak.startswith("it leaks memory: growth 60 MB/h (95 % interval 50")
+    assert limit.startswith("it reaches its limit of 1024 MB in 1") and " h, before" in limit
     assert one_seen() == []
     assert alarms.open_codes(one_seen.settings) == {"leak", "limit-soon"}
     for number in (1, 2):

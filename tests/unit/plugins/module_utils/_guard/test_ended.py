@@ -52,7 +52,7 @@ CONTROL = entry(EXIT, "Control process exited, code=exited, status=1/FAILURE")
 @pytest.mark.parametrize(
     ("entries", "code", "words"),
     [
-        ([], "unknown", "the journal does not say"),
+        ([], "unknown", "the journal has no entry"),
         ([KILL, entry(RESULT, UNIT_RESULT="signal")], "killed", "SIGKILL"),
         ([exited("code=killed, status=15/TERM")], "killed", "SIGTERM"),
         ([exited("code=killed, status=11/SEGV")], "crashed", "SIGSEGV"),
@@ -61,10 +61,10 @@ CONTROL = entry(EXIT, "Control process exited, code=exited, status=1/FAILURE")
         ([CONTROL, exited("code=exited, status=1/FAILURE")], "crashed", "exit code 1"),
         ([exited("code=exited, status=75/TEMPFAIL")], "exited", "exit code 75"),
         ([entry(SUCCESS, "Deactivated successfully.")], "exited", "without an error"),
-        ([KILL, entry(RESULT, UNIT_RESULT="oom-kill")], "oom-killed", "memory ran out"),
-        ([entry(OUT_OF_MEMORY), KILL], "oom-killed", "memory ran out"),
+        ([KILL, entry(RESULT, UNIT_RESULT="oom-kill")], "oom-killed", "OOM-killed"),
+        ([entry(OUT_OF_MEMORY), KILL], "oom-killed", "OOM-killed"),
         ([entry(RESULT, UNIT_RESULT="start-limit-hit")], "crashed", "start-limit-hit"),
-        ([entry(STOPPING, JOB_TYPE="stop")], "stopped", "by someone else than the guard"),
+        ([entry(STOPPING, JOB_TYPE="stop")], "stopped", "by someone other than the guard"),
         # Hermes ends with 1 if it is stopped in a turn: it was stopped all the same.
         (
             [entry(STOPPING, JOB_TYPE="stop"), exited("code=exited, status=1/FAILURE")],
@@ -74,7 +74,7 @@ CONTROL = entry(EXIT, "Control process exited, code=exited, status=1/FAILURE")
         (
             [entry(STOPPING, JOB_TYPE="stop"), entry(SUCCESS), entry(STOPPED, JOB_TYPE="restart")],
             "restarted",
-            "by someone else",
+            "by someone other",
         ),
         ([KILL, entry(STOPPED, JOB_TYPE="restart")], "killed", "SIGKILL"),
         # It was dead before it was stopped.
@@ -149,7 +149,7 @@ def test_killed_and_started_again(systemd, one, written):
     systemd.start(UNIT)
     lines, good = watchdog.check([one])
     assert good and lines == [
-        "hermes-gateway: killed: its process was killed with SIGKILL, and not by systemd"
+        "hermes-gateway: killed: its process was killed with SIGKILL, but not by systemd"
     ]
     assert events(one) == [("ended", "killed")]
     # Once: the next check has nothing to ask.
@@ -165,7 +165,7 @@ def test_several_crashes_between_two_checks_are_counted(systemd, one, written):
         die(systemd, written, exited("code=exited, status=1/FAILURE"))
         systemd.start(UNIT)
     lines, _good = watchdog.check([one])
-    assert lines[0].endswith("; 3 runs of it have ended like this since the last check")
+    assert lines[0].endswith("; 3 runs have ended like this since the last check")
     assert ledger.read(one.folder, 1)[0]["runs"] == 3
 
 
@@ -177,7 +177,7 @@ def test_each_way_in_which_a_run_ended_is_an_entry(systemd, one, written):
     watchdog.check([one])
     found = [("ended", "restarted"), ("ended", "crashed"), ("alert", "down")]
     assert events(one) == found
-    assert "it did not start again" in ledger.read(one.folder, 2)[0]["reason"]
+    assert "it has not started again" in ledger.read(one.folder, 2)[0]["reason"]
 
 
 def test_run_that_the_guard_began_and_that_crashed_at_once(systemd, one, written):
@@ -211,7 +211,7 @@ def test_gateway_that_failed(systemd, one, written, monkeypatch):
     assert [(entry["event"], entry["code"]) for entry in told] == [("alert", "down")]
     gateway = status.status([one])["gateways"][0]
     assert gateway["down"].startswith("it is down (failed), since about 20")
-    assert "it ended by itself with exit code 1; the guard never starts" in gateway["down"]
+    assert "it exited with exit code 1; the guard never starts" in gateway["down"]
     assert gateway["down"].endswith(": systemctl start hermes-gateway.service")
     assert [alert["code"] for alert in gateway["alerts"]] == ["down"]
     assert [line for line in doctor.problems([one]) if "it is down (failed)" in line]
@@ -230,7 +230,7 @@ def test_gateway_that_was_stopped_is_no_fault(systemd, one, written):
     watchdog.check([one])
     assert events(one) == [("ended", "stopped")] and alarms.open_codes(one) == set()
     assert not [line for line in doctor.problems([one]) if "down" in line]
-    assert [line for line in doctor.notes([one]) if "it was stopped by someone else" in line]
+    assert [line for line in doctor.notes([one]) if "it was stopped by someone other" in line]
 
 
 def test_crash_is_told_once_an_hour(systemd, one, written, monkeypatch):
@@ -260,7 +260,7 @@ def test_host_was_restarted(systemd, one, written, monkeypatch):
     monkeypatch.setattr(ended.time, "clock_gettime", lambda clock: -3600.0)
     systemd.start(UNIT)
     lines, _good = watchdog.check([one])
-    assert lines == ["hermes-gateway: reboot: the host was restarted"]
+    assert lines == ["hermes-gateway: reboot: the host was rebooted"]
     assert written["asked"] == 0
 
 
@@ -270,7 +270,7 @@ def test_gateway_that_is_started_again_and_again(systemd, one, written, sub_stat
     systemd.units[UNIT].update(ActiveState="activating", SubState=sub_state)
     watchdog.check([one])
     assert events(one) == [("ended", "crashed"), ("alert", "down")]
-    assert "systemd starts it again and again" in ledger.read(one.folder, 1)[0]["reason"]
+    assert "systemd keeps restarting it" in ledger.read(one.folder, 1)[0]["reason"]
 
 
 def test_what_starts_or_stops_is_not_down(stub, one):

@@ -239,4 +239,4 @@ def test_seen_in_status_and_doctor(armed):
     assert status["gateways"][0]["suspended_until"] == pytest.approx(time.time() + 48 * HOUR, abs=3)
     assert "hermes-gateway: calendar restarts are suspended" in doctor.notes([armed])[0]
     armed.threshold = None
-    assert [line for line in doctor.problems([armed]) if "no watchdog is set up meanwhile" in line]
+    assert [line for line in doctor.problems([armed]) if "but no watchdog is installed" in line]

@@ -341,7 +341,7 @@ def test_doctor_sees_a_link_to_nothing(folder, settings, systemd):
     os.unlink(page.path())
     found = [line for line in doctor.problems([one]) if "hermes-guard.prom" in line]
     assert found == [
-        "%s points to %s, which does not exist: run hermes-guard check, or remove the link"
+        "%s points to %s, which does not exist: run hermes-guard check, or remove the symlink"
         % (link(folder), page.path())
     ]
 
@@ -353,7 +353,7 @@ def test_doctor_sees_an_old_page(folder, settings, systemd, seconds, late):
     apply(folder)
     old = os.stat(page.path()).st_mtime - seconds
     os.utime(page.path(), (old, old))
-    found = [line for line in doctor.problems([one]) if "the page of metrics" in line]
+    found = [line for line in doctor.problems([one]) if "the metrics file" in line]
     assert bool(found) is late
     if late:
         assert "is 16 min old, more than three intervals" in found[0]
