@@ -133,7 +133,7 @@ summary:
       description: What could not be read or was refused, and why.
       type: list
       elements: str
-      sample: ["gateway.log was not taken: ~/.hermes/logs/gateway.log is a symbolic link, which is
+      sample: ["gateway.log was not collected: ~/.hermes/logs/gateway.log is a symbolic link, which is
         not followed"]
     removed:
       description: How many secrets, texts and names were removed, by kind.

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A .tar.gz of texts, written where nobody but root can reach it."""
+"""Writes a .tar.gz of texts to a directory that only root can access."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .._host.errors import GuardError
 
 
 def prepare(folder: str) -> None:
-    """Make directory ``folder`` for root alone.
+    """Create directory ``folder``, accessible by root only.
 
-    Raises GuardError if it is there and someone else could put a file or a link into it, or could
-    put another directory in its place.
+    Raises GuardError if it exists and another user could create a file or a symlink in it, or
+    replace it with another directory.
     """
     why = _unsafe_way(os.path.dirname(os.path.abspath(folder)))
     if why:
         raise GuardError("dest: %s: %s" % (folder, why))
     try:
-        # Also those above it that are missing: what os.makedirs makes of them depends on the umask.
+        # Missing parents too, with mode 0700: os.makedirs would apply the umask.
         path, missing = os.path.abspath(folder), []
         while not os.path.lexists(path):
             missing.append(path)
@@ -34,18 +34,18 @@ def prepare(folder: str) -> None:
             os.mkdir(path, 0o700)
         info = os.lstat(folder)
     except OSError as exc:
-        raise GuardError("dest: %s cannot be made: %s" % (folder, exc.strerror)) from exc
+        raise GuardError("dest: %s cannot be created: %s" % (folder, exc.strerror)) from exc
     if not stat.S_ISDIR(info.st_mode):
-        raise GuardError("dest: %s is not a folder" % folder)
+        raise GuardError("dest: %s is not a directory" % folder)
     if info.st_uid != os.geteuid() or info.st_mode & 0o022:
         raise GuardError(
-            "dest: %s belongs to uid %d with mode %04o; allowed: a folder that nobody but uid %d"
+            "dest: %s belongs to uid %d with mode %04o: expected a directory that only uid %d"
             " can write to" % (folder, info.st_uid, stat.S_IMODE(info.st_mode), os.geteuid())
         )
 
 
 def _unsafe_way(folder: str) -> str | None:
-    """Why someone else than root and us could lead ``folder`` elsewhere, or None."""
+    """Why a user other than root and the current one could redirect ``folder``, or None."""
     for path in (folder, os.path.realpath(folder)):
         while True:
             try:
@@ -54,7 +54,7 @@ def _unsafe_way(folder: str) -> str | None:
                 info = None
             if info is not None and info.st_uid not in (0, os.geteuid()):
                 return "%s belongs to uid %d" % (path, info.st_uid)
-            # In a sticky directory, such as /tmp, nobody renames what belongs to another.
+            # In a sticky directory such as /tmp, users cannot rename the files of others.
             if info is not None and stat.S_ISDIR(info.st_mode) and info.st_mode & 0o022:
                 if not info.st_mode & stat.S_ISVTX:
                     return "%s can be written by others" % path

@@ -1,9 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A gateway's memory as an SVG picture, with the standard library: a line for each run, its kills,
-its limit.
-"""
+"""Draws the memory of a gateway as an SVG: a line for each run, OOM kills, and the limit."""
 
 from __future__ import annotations
 
@@ -14,10 +12,9 @@ from .._host import display
 
 WIDTH, HEIGHT = 860, 320
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 36, 36
-# Two and a half units of the picture for each.
+# About 2.5 units of width for each point.
 MAX_POINTS = 300
-# A limit that is more than so many times the highest sample would flatten the line, and is not
-# drawn.
+# A limit above this multiple of the highest sample would flatten the line, and is not drawn.
 _NEAR_LIMIT = 3
 _STYLE = (
     "text{font:12px sans-serif;fill:#333}.t{font-size:14px;font-weight:bold}"
@@ -33,10 +30,9 @@ Row = Dict[str, Any]
 
 
 def thin(rows: list[Row], count: int = MAX_POINTS) -> list[Row]:
-    """At most about ``count`` of ``rows``, oldest first: of each stretch the lowest and the
-    highest.
+    """About ``count`` of ``rows`` at most, oldest first: the lowest and highest of each stretch.
 
-    The first and the last are always among them. Needs timestamp and rss_bytes.
+    The first and the last row are always included. Needs timestamp and rss_bytes.
     """
     if len(rows) <= count:
         return list(rows)
@@ -57,9 +53,9 @@ def thin(rows: list[Row], count: int = MAX_POINTS) -> list[Row]:
 def svg(
     title: str, rows: list[Row], limit_bytes: float | None = None, kills: list[float] | None = None
 ) -> str:
-    """The picture of ``rows`` as for thin(), with invocation_id.
+    """The chart of ``rows``, which need timestamp, rss_bytes and invocation_id.
 
-    ``kills`` are times in epoch seconds; ``limit_bytes`` is drawn if it is near.
+    ``kills`` are times in epoch seconds; ``limit_bytes`` is drawn if it is close enough.
     """
     kills = kills or []
     rows = [row for row in thin(rows) if row["rss_bytes"] is not None]
@@ -82,7 +78,7 @@ def svg(
 
 
 class _Axes:
-    """Where a time (epoch seconds) and a size (bytes) are in the picture."""
+    """Converts a time (epoch seconds) and a size (bytes) to coordinates."""
 
     def __init__(self, first: float, last: float, highest: float) -> None:
         self.first, self.last = first, last
@@ -110,7 +106,7 @@ def _grid(axes: _Axes) -> list[str]:
 
 
 def _times(axes: _Axes) -> list[str]:
-    """Five labels below, the first and the last within the picture."""
+    """Five time labels below the chart."""
     parts = []
     for place, anchor in enumerate(("start", "middle", "middle", "middle", "end")):
         time = axes.first + (axes.last - axes.first) * place / 4.0
@@ -139,7 +135,7 @@ def _kill(x: float) -> str:
 
 
 def _said(title: str, rows: list[Row], axes: _Axes, kills: int) -> str:
-    """What the picture shows, for someone who does not see it."""
+    """A description of the chart for screen readers."""
     sizes = [row["rss_bytes"] >> 20 for row in rows]
     return (
         "%s: resident memory from %s to %s UTC, lowest %d MB, highest %d MB, last %d MB, "
@@ -157,13 +153,13 @@ def _said(title: str, rows: list[Row], axes: _Axes, kills: int) -> str:
 
 
 def _runs(rows: list[Row]) -> list[list[Row]]:
-    """The rows of each run, in order; the line is broken if the process was another."""
+    """The rows of each run, in order; each run is a separate line."""
     runs: list[list[Row]] = []
     for row in rows:
         if not runs or runs[-1][-1].get("invocation_id") != row.get("invocation_id"):
             runs.append([])
         runs[-1].append(row)
-    # A run of one sample is a short stroke, or it would not be seen.
+    # A run of one sample becomes a short stroke, so that it is visible.
     return [
         run if len(run) > 1 else [run[0], dict(run[0], timestamp=run[0]["timestamp"] + 60)]
         for run in runs
@@ -171,7 +167,7 @@ def _runs(rows: list[Row]) -> list[list[Row]]:
 
 
 def _scale(highest: float) -> tuple[int, int]:
-    """The distance of the lines and the value at the top, in MB, for values up to ``highest``."""
+    """The grid spacing and the top value, in MB, for values up to ``highest``."""
     step = 1
     for step in (base * 10**power for power in range(7) for base in (1, 2, 5)):
         if step * 6 >= highest:

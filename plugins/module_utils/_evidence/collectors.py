@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a bug report about one gateway needs, as it is on the host: nothing here is redacted yet.
+"""Collects the data for a bug report about one gateway; nothing is redacted here.
 
-What belongs to the owner is read as the owner, or through a descriptor whose owner was checked.
-config.yaml, .env, auth.json and state.db are never taken, and ``hermes debug share`` is never
-called.
+Files of the owner are read as the owner, or through a descriptor whose owner was checked.
+config.yaml, .env, auth.json and state.db are never copied, and ``hermes debug share`` is never run.
 """
 
 from __future__ import annotations
@@ -25,23 +24,22 @@ from .._redact import gateway_log
 from .._redact.redaction import Redactor
 from .asking import Asking
 
-# A week of kills, and of earlier runs.
+# A week of OOM kills and of earlier runs.
 HOURS = 168
 LOG_LINES = 200
-# 200 lines of a log have less; a log that is one line of 5 GB is cut.
+# More than 200 normal lines; a log with a single line of 5 GB is cut.
 TAIL_BYTES = 256 << 10
 # Two months of samples, one every five minutes.
 _HISTORY_SAMPLES = 20000
-# Of what systemd says of a unit, and of what Hermes prints, which a user may make as long as they
-# like.
+# Maximum of the output of systemctl and of Hermes, whose length a user controls.
 _MAX_LETTERS = 100000
 _MAX_PROCESSES = 500
-# Of one file of a cgroup; memory.stat has 2 kB.
+# Maximum of one cgroup file; memory.stat has 2 kB.
 _CGROUP_BYTES = 16 << 10
-# Seconds. `hermes doctor` asks 29 services on the network.
+# Seconds. `hermes doctor` contacts 29 services on the network.
 _DUMP_TIMEOUT = 30.0
 _DOCTOR_TIMEOUT = 90.0
-# No colours, and lines that are not broken at 80 columns.
+# No colours, and no line breaks at 80 columns.
 _PROGRAM_ENVIRONMENT = {"NO_COLOR": "1", "COLUMNS": "120"}
 _PROPERTIES = (
     "Id",
@@ -93,7 +91,7 @@ _CGROUP_FILES = (
 )
 
 
-# What is unknown of a gateway of which nothing can be read.
+# The facts of a gateway about which nothing can be read.
 _UNKNOWN: dict[str, Any] = {
     "activity": dict.fromkeys(
         (
@@ -122,8 +120,8 @@ T = TypeVar("T")
 class Raw(NamedTuple):
     """A file of the bundle before redaction.
 
-    ``redact`` takes the redactor and ``content`` and gives the text. ``by_hermes`` says whether
-    Hermes's own redaction sees that text as well.
+    ``redact`` returns the text for the redactor and ``content``. ``by_hermes`` is true if Hermes's
+    own redaction is applied as well.
     """
 
     name: str
@@ -133,7 +131,7 @@ class Raw(NamedTuple):
 
 
 class Process(NamedTuple):
-    """One process of a gateway; ``own`` says whether it is the gateway itself."""
+    """One process of a gateway; ``own`` is true for the gateway itself."""
 
     pid: int
     rss_bytes: int
@@ -143,7 +141,7 @@ class Process(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What one collector found: files, facts for the summary, notes on what cannot be read."""
+    """The result of one collector: files, facts for the summary, notes on unreadable data."""
 
     files: list[Raw]
     facts: dict[str, Any]
@@ -151,8 +149,9 @@ class Found(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """All that was found about a gateway; ``rows`` are its history, ``oom`` is the answer of
-    oom_info.
+    """Everything that was collected about a gateway.
+
+    ``rows`` is its history, ``oom`` the result of oom_info.
     """
 
     gateway: Gateway
@@ -164,9 +163,9 @@ class Evidence(NamedTuple):
 
 
 def kills(gateways: list[Gateway]) -> dict[str, dict[str, Any]]:
-    """The answer of oom_info about each of ``gateways``, by name, each without the others.
+    """The result of oom_info for each of ``gateways``, by name, without data about the others.
 
-    The kernel's log and the journal are searched once for all of them.
+    The kernel's log and the journal are searched once for all gateways.
     """
     failed: list[str] = []
     whole = _tried("the OOM kills", partial(oom_info.find, gateways, HOURS), _NO_KILLS, failed)
@@ -176,7 +175,7 @@ def kills(gateways: list[Gateway]) -> dict[str, dict[str, Any]]:
             "kills": [kill for kill in whole["kills"] if kill["name"] == name],
             "counters": {one: found for one, found in whole["counters"].items() if one == name},
             "lives": [run for run in whole["lives"] if run["name"] == name],
-            # What is said of another's gateway is not for this one's bug report.
+            # Notes about another gateway do not belong in this bug report.
             "notes": [
                 note
                 for note in whole["notes"] + failed
@@ -188,9 +187,9 @@ def kills(gateways: list[Gateway]) -> dict[str, dict[str, Any]]:
 
 
 def collect(gateway: Gateway, asking: Asking, oom: dict[str, Any]) -> Evidence:
-    """Everything about ``gateway``, with what kills() found of it.
+    """Everything about ``gateway``; ``oom`` is its result of kills().
 
-    What cannot be read costs its own part and is a note.
+    Data that cannot be read is left out and reported in a note.
     """
     notes: list[str] = []
     none: list[dict[str, Any]] = []
@@ -217,11 +216,11 @@ def collect(gateway: Gateway, asking: Asking, oom: dict[str, Any]) -> Evidence:
 
 
 def _tried(name: str, part: Callable[[], T], instead: T, notes: list[str]) -> T:
-    """What ``part`` returns; ``instead``, and a note, if it fails in a way that is not foreseen."""
+    """The result of ``part``; ``instead`` and a note if it fails unexpectedly."""
     try:
         return part()
     except Exception as exc:  # pylint: disable=broad-exception-caught
-        # Much of what is read is a user's, who may mean harm: the rest is still wanted.
+        # The input may come from a hostile user, and must not prevent the other collectors.
         notes.append("%s cannot be read: %s: %s" % (name, type(exc).__name__, str(exc)[:200]))
         return instead
 
@@ -235,7 +234,7 @@ def _history(gateway: Gateway, notes: list[str]) -> list[dict[str, Any]]:
 
 
 def verdict(gateway: Gateway) -> Found:
-    """The verdict on the history, by the settings of the guard if it has any for the gateway."""
+    """The verdict on the history, with the guard's settings if it manages the gateway."""
     notes = []
     settings = None
     try:
@@ -248,7 +247,7 @@ def verdict(gateway: Gateway) -> Found:
 
 
 def _settings_of(gateway: Gateway) -> config.Settings:
-    """The settings of a gateway that the guard does not manage."""
+    """Default settings for a gateway that the guard does not manage."""
     section = {
         "unit": gateway.unit or "",
         "scope": gateway.scope,
@@ -260,7 +259,7 @@ def _settings_of(gateway: Gateway) -> config.Settings:
 
 
 def busyness(gateway: Gateway, asking: Asking) -> Found:
-    """How much the gateway has to do."""
+    """The activity of the gateway: messages and sessions."""
     try:
         counted = asking.timed(partial(database.activity, gateway))
     except RunError as exc:
@@ -275,7 +274,7 @@ def log(gateway: Gateway) -> Found:
     try:
         text = last_lines(path, gateway.uid, LOG_LINES)
     except FileError as exc:
-        return Found([], {}, ["gateway.log was not taken: %s" % exc])
+        return Found([], {}, ["gateway.log was not collected: %s" % exc])
     return Found([Raw("gateway.log", text, gateway_log.log, by_hermes=True)], {}, [])
 
 
@@ -284,7 +283,7 @@ def last_lines(path: str, uid: int, count: int) -> str:
     data, cut = files.tail_bytes(path, [uid], TAIL_BYTES)
     found = data.decode("utf-8", "replace").split("\n")
     if cut:
-        # The first line is a part of one.
+        # The first line is incomplete.
         found = found[1:]
     if found and not found[-1]:
         found.pop()
@@ -295,7 +294,7 @@ def unit(gateway: Gateway) -> Found:
     """The state of the unit, and its files as systemd reads them."""
     found = Found([], {"restarts": None}, [])
     if not gateway.unit:
-        found.notes.append("it was started by hand: there is no unit")
+        found.notes.append("the gateway was started manually and has no unit")
         return found
     manager = discovery.manager_of(gateway)
     try:
@@ -308,7 +307,7 @@ def unit(gateway: Gateway) -> Found:
         text = manager.systemctl("cat", "--", gateway.unit).out[:_MAX_LETTERS]
         found.files.append(Raw("unit.txt", text, _unit_text))
     except SystemdError as exc:
-        found.notes.append("systemd cannot be asked about the unit: %s" % exc)
+        found.notes.append("systemctl failed for the unit: %s" % exc)
     return found
 
 
@@ -317,9 +316,9 @@ def _unit_text(redactor: Redactor, text: str) -> str:
 
 
 def kernel(gateway: Gateway) -> Found:
-    """Figures of the kernel, in which no words are but the names of files and fields."""
+    """Figures of the kernel, without text other than the names of files and fields."""
     if gateway.pid is None:
-        return Found([], {}, ["it does not run: there is no process to look at"])
+        return Found([], {}, ["the gateway is not running and has no process"])
     found = Found([], {}, [])
     rollup = proc.read("/proc/%d/smaps_rollup" % gateway.pid)
     status = proc.read("/proc/%d/status" % gateway.pid)
@@ -341,12 +340,12 @@ def kernel(gateway: Gateway) -> Found:
 
 
 def _as_is(_redactor: Redactor, text: str) -> str:
-    """For figures."""
+    """No redaction, for figures."""
     return text
 
 
 def processes(gateway: Gateway) -> Found:
-    """The gateway and what it started, with their memory and command lines."""
+    """The gateway and its child processes, with memory and command lines."""
     if gateway.pid is None:
         return Found([], {}, [])
     found = []
@@ -368,12 +367,11 @@ def _process_table(redactor: Redactor, listed: list[Process]) -> str:
 
 
 def programs(gateway: Gateway, asking: Asking) -> Found:
-    """What ``hermes --version``, ``hermes dump`` and ``hermes doctor`` print."""
+    """The output of ``hermes --version``, ``hermes dump`` and ``hermes doctor``."""
     found = Found([], {}, [])
     if not gateway.python:
         found.notes.append(
-            "the Python of its Hermes is not known:"
-            " hermes --version, dump and doctor were not asked"
+            "the Python of its Hermes is unknown: hermes --version, dump and doctor were not run"
         )
         return found
     for name, argument, timeout in (
@@ -388,14 +386,14 @@ def programs(gateway: Gateway, asking: Asking) -> Found:
             found.notes.append("hermes %s: %s" % (argument, exc))
             continue
         if done.rc:
-            found.notes.append("hermes %s ended with exit code %d" % (argument, done.rc))
+            found.notes.append("hermes %s failed with exit code %d" % (argument, done.rc))
         text = done.out[:_MAX_LETTERS]
         found.files.append(Raw("hermes-%s.txt" % name, text, Redactor.text, by_hermes=True))
     return found
 
 
 def present(gateway: Gateway, asking: Asking) -> Found:
-    """What the gateway is now: its Hermes, its state and its memory."""
+    """The current Hermes, state and memory of the gateway."""
     hermes: dict[str, Any] = {"version": None, "provider": None, "model": None, "channels": []}
     notes = []
     if gateway.problem:
@@ -405,9 +403,9 @@ def present(gateway: Gateway, asking: Asking) -> Found:
             asked = asking.probe(gateway)
             hermes = {name: asked[name] for name in hermes}
         except HermesError as exc:
-            notes.append("its Hermes cannot be asked: %s" % exc)
+            notes.append("its Hermes does not answer: %s" % exc)
     runtime = state_file.runtime(gateway)
-    # That of what runs; Hermes's Python knows what is installed.
+    # The version that runs; Hermes's Python only knows the installed one.
     hermes["version"] = runtime["version"] or hermes["version"]
     state = (runtime["state"] or "running") if gateway.pid else "stopped"
     uptime = gateway.uptime_seconds
@@ -424,13 +422,13 @@ def present(gateway: Gateway, asking: Asking) -> Found:
 
 
 def _memory(gateway: Gateway) -> dict[str, Any]:
-    """The memory of the process, of all it started and of its cgroup; empty if it does not run."""
+    """Memory of the process, its children and its cgroup; empty if it is not running."""
     if gateway.pid is None:
         return {}
     own = proc.memory(gateway.pid)
     found: dict[str, Any] = {**own} if own else {}
     found.update(cgroup.memory(gateway.control_group))
-    # What was killed is in oom.json.
+    # OOM kills are in oom.json.
     found.pop("oom_kills")
     used = tree.memory(gateway.pid, gateway.control_group)
     found["tree_rss_bytes"] = used.rss_bytes if used else 0
@@ -439,7 +437,7 @@ def _memory(gateway: Gateway) -> dict[str, Any]:
 
 
 def host() -> dict[str, Any]:
-    """The host: its memory, systemd, kernel and distribution."""
+    """Memory, systemd, kernel and distribution of the host."""
     release = proc.read("/etc/os-release", 1 << 16) or ""
     names = [line for line in release.splitlines() if line.startswith("PRETTY_NAME=")]
     return dict(

@@ -1,9 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bundle for a bug report about the memory of gateways: collected, redacted, laid out and
-written on the host.
-"""
+"""Creates the bundle for a bug report about the memory of gateways, on the host."""
 
 from __future__ import annotations
 
@@ -20,13 +18,13 @@ from .asking import Asking
 
 
 def bundle(dest: str, names: list[str], check_mode: bool) -> dict[str, Any]:
-    """Write the bundle of the gateways ``names``, or of all, into directory ``dest``.
+    """Write the bundle of the gateways ``names``, or of all, to directory ``dest``.
 
-    Returns ``path`` (None in check mode or without a gateway), ``files``, the names in it,
-    ``summary``, one of each gateway, and ``changed``. Raises GuardError.
+    Returns ``path`` (None in check mode or without a gateway), ``files`` (names in the bundle),
+    ``summary`` (one for each gateway) and ``changed``. Raises GuardError.
     """
     if not os.path.isabs(dest):
-        raise SettingError("dest: %r is no absolute path" % dest)
+        raise SettingError("dest: invalid path %r: expected an absolute path" % dest)
     gateways = config.not_excluded(discovery.find_named(names), names)
     if check_mode or not gateways:
         return {"changed": bool(gateways), "path": None, "files": [], "summary": []}
@@ -41,7 +39,7 @@ def bundle(dest: str, names: list[str], check_mode: bool) -> dict[str, Any]:
 def collect(gateways: list[Gateway]) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """The texts of the bundle by name, a directory for each gateway, and the summaries.
 
-    A gateway of which nothing can be had is a summary with its name and a note.
+    If nothing can be collected for a gateway, its summary is its name and a note.
     """
     files: dict[str, str] = {}
     summaries = []
@@ -54,8 +52,8 @@ def collect(gateways: list[Gateway]) -> tuple[dict[str, str], list[dict[str, Any
             evidence = collectors.collect(gateway, asking, kills[gateway.name])
             own, summary = _one(evidence, host, asking)
         except Exception as exc:  # pylint: disable=broad-exception-caught
-            # Much of what is read is a user's, who may mean harm: the others are still wanted.
-            why = "nothing of it can be collected: %s" % type(exc).__name__
+            # The input may come from a hostile user, and must not prevent the other bundles.
+            why = "nothing could be collected: %s" % type(exc).__name__
             own, summary = {}, {"name": gateway.name, "notes": [why]}
         files.update(("%s/%s" % (gateway.name, name), text) for name, text in own.items())
         summaries.append(summary)
@@ -65,7 +63,7 @@ def collect(gateways: list[Gateway]) -> tuple[dict[str, str], list[dict[str, Any
 def _one(
     evidence: collectors.Evidence, host: dict[str, Any], asking: Asking
 ) -> tuple[dict[str, str], dict[str, Any]]:
-    """The texts of the bundle about a gateway by name, and its summary."""
+    """The texts about a gateway by name, and its summary."""
     evidence.facts.update(host=host, collected=issue.moment(time.time()))
     redactor = redaction_pass.redactor_for(evidence)
     redacted = redaction_pass.redact(evidence, redactor, asking)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text for upstream's tracker, in Markdown, from what the bundle holds."""
+"""Writes the issue for the upstream tracker in Markdown, from the contents of the bundle."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TEMPLATE = """\
 ### What could not be read
 {notes}
 
-<details><summary>Last lines of gateway.log (texts of messages and names removed)</summary>
+<details><summary>Last lines of gateway.log (message texts and names removed)</summary>
 
 ```
 {log}
@@ -48,19 +48,19 @@ _TEMPLATE = """\
 
 Attached: `memory.csv` and `memory.svg` (drag them into the issue), `hermes-dump.txt`,\
  `hermes-doctor.txt`, `smaps_rollup.txt`, `cgroup.txt`.
-Collected on the host by hermes_ops.gateway, secrets and the texts of messages removed there.\
- Please read it before you post it.
+Collected on the host by hermes_ops.gateway; secrets and message texts were removed there.\
+ Please review it before you post it.
 """
-# A page in the tracker; the bundle has more of them.
+# About one page in the tracker; the bundle has more lines.
 LOG_LINES = 60
 
 
 def markdown(
     summary: dict[str, Any], oom: dict[str, Any], log: str | None, unit: str | None, hours: int
 ) -> str:
-    """The text, of a ``summary`` and an answer of oom_info, of the last ``hours``.
+    """The issue for ``summary`` and ``oom``, the result of oom_info for the last ``hours``.
 
-    ``log`` and ``unit``, None if they could not be read, were redacted before.
+    ``log`` and ``unit`` are redacted, or None if they could not be read.
     """
     trend = summary["verdict"] or {}
     memory = [
@@ -70,10 +70,10 @@ def markdown(
     last_lines = (log or "not read").rstrip("\n").split("\n")[-LOG_LINES:]
     return _TEMPLATE.format(
         headline=_headline(summary, trend),
-        why=trend.get("why") or "There is no history to judge by yet.",
+        why=trend.get("why") or "There is no history of memory samples yet.",
         hours=hours,
         table="\n".join("| %s | %s |" % (name, _cell(value)) for name, value in _facts(summary)),
-        memory=_listed(memory, "the gateway does not run"),
+        memory=_listed(memory, "the gateway is not running"),
         kills=_listed([_kill(kill) for kill in oom["kills"]], "none found"),
         lives=_listed([_run(run) for run in oom["lives"]], "none found"),
         notes=_listed(summary["notes"], "nothing"),
@@ -123,7 +123,7 @@ def _hours(seconds: float | None, unknown: str) -> str:
 
 
 def _kill(kill: dict[str, Any]) -> str:
-    return "%s pid %s (%s), %s resident, scope %s, told by %s" % (
+    return "%s pid %s (%s), %s resident, scope %s, reported by %s" % (
         moment(kill["time"]),
         kill["pid"] or "?",
         kill["comm"] or "?",
@@ -139,7 +139,7 @@ def _run(run: dict[str, Any]) -> str:
 
 
 def moment(seconds: float) -> str:
-    """The time ``seconds`` (epoch) to the second: what happened first matters."""
+    """The time ``seconds`` (epoch) to the second, because the order of events matters."""
     return display.utc(seconds, "%Y-%m-%d %H:%M:%S UTC")
 
 
@@ -148,5 +148,5 @@ def _cell(value: object) -> str:
 
 
 def _fenced(text: str) -> str:
-    # A line of the log must not end the block that it is in.
+    # A line of the log must not close its own code block.
     return text.replace("```", "'''")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of a gateway's bundle, laid out from what is redacted already."""
+"""Arranges redacted evidence as the files of a gateway's bundle."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from .redaction_pass import Redacted
 def lay_out(
     evidence: Evidence, redacted: Redacted, redactor: Redactor
 ) -> tuple[dict[str, str], dict[str, Any]]:
-    """The files by name, and the summary, which is the last of them to be made.
+    """The files by name, and the summary.
 
-    Of ``evidence`` only figures are taken: the graph is drawn of the whole history.
+    Only figures are taken from ``evidence``, which is not redacted: for the chart of the whole
+    history.
     """
     summary = dict(redacted.facts)
     files = dict(redacted.files)

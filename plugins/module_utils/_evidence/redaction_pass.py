@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one pass in which everything that was collected about a gateway is redacted.
+"""Redacts everything that was collected about a gateway, in one pass.
 
-A text goes through gateway_log if it is a log, a unit or a command line, through redaction, and
-through the redaction of the Hermes that is installed.
+Logs, units and command lines go through gateway_log. Every text goes through redaction, and output
+of Hermes also through the redaction of the installed Hermes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from . import chart
 from .asking import Asking
 from .collectors import Evidence
 
-# memory.csv is for a graph, and has that many lines at most.
+# Maximum rows of memory.csv, which are enough for a chart.
 CSV_ROWS = 1000
-# Run by Hermes's Python.
+# Run with Hermes's Python.
 HERMES_REDACT = """\
 import sys
 from agent.redact import redact_sensitive_text as redact
@@ -29,18 +29,18 @@ sys.stdout.write(redact(sys.stdin.read(), force=True))
 """
 # Seconds.
 _TIMEOUT = 30.0
-# Names of machines that are words of every bundle.
+# Names of machines that are also common words in every bundle.
 _COMMON = frozenset(
     " agent debian fedora gateway hermes host localhost python raspberrypi server ubuntu".split(" ")
 )
-# The columns of the history that are texts.
+# The text columns of the history.
 _TEXTS = ("provider", "model", "version")
 
 
 class Redacted(NamedTuple):
-    """What was collected about a gateway, without secrets.
+    """The evidence about a gateway without secrets.
 
-    ``name`` is the gateway's, ``files`` are texts by name, ``rows`` is its history made thin,
+    ``name`` is the gateway's name, ``files`` are texts by name, ``rows`` is the thinned history,
     ``facts`` are for the summary.
     """
 
@@ -52,9 +52,9 @@ class Redacted(NamedTuple):
 
 
 def redactor_for(evidence: Evidence) -> Redactor:
-    """A redactor that keeps the words by which the parts of the bundle are read together."""
+    """A redactor that keeps the ids by which the files of the bundle can be correlated."""
     gateway = evidence.gateway
-    # Ids of systemd are random and no secret; the history and the log are read together by them.
+    # Invocation ids are random but not secret; they connect the history and the log.
     words = [row[name] for row in evidence.rows for name in ("invocation_id", "model")]
     return Redactor(
         keep=[gateway.invocation_id, gateway.name] + words,
@@ -64,23 +64,23 @@ def redactor_for(evidence: Evidence) -> Redactor:
 
 
 def _own_names(node: str) -> list[str]:
-    """The names of this machine, whole and short, unless they say nothing, as "hermes" does."""
+    """The full and short name of this machine, unless it is a common word such as "hermes"."""
     return [name for name in sorted({node, node.partition(".")[0]}) if name.lower() not in _COMMON]
 
 
 def redact(evidence: Evidence, redactor: Redactor, asking: Asking) -> Redacted:
-    """Everything in ``evidence``; facts have a new key, ``notes``."""
+    """``evidence`` in redacted form; the facts have a new key, ``notes``."""
     notes = list(evidence.notes)
     files = {raw.name: raw.redact(redactor, raw.content) for raw in evidence.files}
     names = [raw.name for raw in evidence.files if raw.by_hermes and files[raw.name].strip()]
     if names and evidence.gateway.python:
         try:
             texts = _by_hermes([files[name] for name in names], evidence.gateway, asking)
-            # It is a user's program: what it says is as hostile as what it was given.
+            # Hermes is a user's program, so its output is as hostile as its input.
             files.update((name, redactor.text(text)) for name, text in zip(names, texts))
         except RunError as exc:
             notes.append(
-                "Hermes's own redaction was not to be had (%s); the collection's was used alone"
+                "Hermes's own redaction failed (%s); only that of the collection was used"
                 % str(exc)[:200]
             )
     return Redacted(
@@ -93,10 +93,10 @@ def redact(evidence: Evidence, redactor: Redactor, asking: Asking) -> Redacted:
 
 
 def _by_hermes(texts: list[str], gateway: Gateway, asking: Asking) -> list[str]:
-    """``texts`` after the redaction of the Hermes that is installed; RunError if it does not work.
+    """``texts`` after the redaction of the installed Hermes; RunError if it fails.
 
-    That one may know of keys that are newer than the rules of this collection. It is asked once,
-    about all of them: importing Hermes takes seconds.
+    Hermes may know key formats that are newer than the rules of this collection. It runs once for
+    all texts, because importing Hermes takes seconds.
     """
     whole = "\n".join(texts)
     done = asking.run(gateway, ["-c", HERMES_REDACT], _TIMEOUT, stdin=whole)

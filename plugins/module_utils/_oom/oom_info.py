@@ -4,9 +4,9 @@
 """Collects OOM kills of gateways from the kernel, systemd, systemd-oomd, earlyoom, nohang and the
 cgroup's counter.
 
-A process belongs to a gateway by its cgroup, or by a pid in the history. Its name does not count: it
-is hermes, python or python3. The kernel is read first, because it logs pid and memory; the other
-sources confirm its kills, or report them if the kernel's log cannot be read.
+A process belongs to a gateway by its cgroup, or by a pid in the history. Its name does not count,
+because it is hermes, python or python3. The kernel's log comes first, because it has pid and memory;
+the other sources confirm its kills, or report them if that log cannot be read.
 """
 
 from __future__ import annotations

@@ -32,16 +32,16 @@ def test_bundle_is_for_its_owner_alone(tmp_path):
 
 def test_a_folder_that_others_can_write_to_is_refused(tmp_path):
     tmp_path.chmod(0o777)
-    with pytest.raises(GuardError, match="dest: .* mode 0777; allowed"):
+    with pytest.raises(GuardError, match="dest: .* mode 0777: expected"):
         archive.prepare(str(tmp_path))
     tmp_path.chmod(0o755)
     (tmp_path / "link").symlink_to("/etc")
-    with pytest.raises(GuardError, match="not a folder"):
+    with pytest.raises(GuardError, match="not a directory"):
         archive.prepare(str(tmp_path / "link"))
     (tmp_path / "file").touch()
-    with pytest.raises(GuardError, match="not a folder"):
+    with pytest.raises(GuardError, match="not a directory"):
         archive.prepare(str(tmp_path / "file"))
-    with pytest.raises(GuardError, match="cannot be made"):
+    with pytest.raises(GuardError, match="cannot be created"):
         archive.prepare(str(tmp_path / "file/out"))
 
 

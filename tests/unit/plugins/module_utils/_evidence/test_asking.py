@@ -41,9 +41,9 @@ def test_one_that_never_answers_is_asked_once(hermes):
     with pytest.raises(RunError, match="did not end within 15 s"):
         one.run(ONE, ["--version"], 30.0)
     for _again in range(3):
-        with pytest.raises(RunError, match="first question was not answered"):
+        with pytest.raises(RunError, match="first request was not answered"):
             one.run(ONE, ["doctor"], 90.0)
-    with pytest.raises(HermesError, match="first question was not answered"):
+    with pytest.raises(HermesError, match="first request was not answered"):
         one.probe(ONE)
     assert hermes.asked == [("a@ada", 15.0)]
     # Another install of the same user may work.

@@ -257,8 +257,8 @@ def test_what_the_bundle_holds(host):
         and one["removed"]["message"] > 20
         and json.loads(files["hermes-gateway/summary.json"]) == one
     )
-    # Where the rule sets did their work and where something was not to be had, it is said.
-    assert any("Hermes's own redaction was not to be had" in note for note in one["notes"]) and any(
+    # The bundle reports what each set of rules removed, and what failed.
+    assert any("Hermes's own redaction failed" in note for note in one["notes"]) and any(
         "journal" in note for note in one["notes"]
     )
 
@@ -314,7 +314,7 @@ def test_a_gateway_that_does_not_run(host):
         and summaries[0]["memory"] == {}
         and "hermes-gateway/processes.txt" not in files
     )
-    assert "does not run" in files["hermes-gateway/issue.md"]
+    assert "is not running" in files["hermes-gateway/issue.md"]
 
 
 def test_hermes_takes_out_what_only_it_knows(host):
@@ -366,7 +366,7 @@ def test_no_bundle_in_check_mode_or_without_a_gateway(tmp_path, monkeypatch):
 
 
 def test_a_bundle_needs_an_absolute_path():
-    with pytest.raises(SettingError, match="dest: 'here' is no absolute path"):
+    with pytest.raises(SettingError, match="dest: invalid path 'here': expected an absolute path"):
         gateway_evidence.bundle("here", [], True)
 
 
@@ -385,7 +385,7 @@ def test_a_python_that_never_answers_is_asked_once(host, monkeypatch):
     assert "hermes-gateway/gateway.log" in files and summaries[0]["version"] is None
     notes = summaries[0]["notes"]
     assert "hermes --version: python did not end within 15 s" in notes
-    assert "hermes doctor: not asked, because the first question was not answered" in notes
+    assert "hermes doctor: not run, because the first request was not answered" in notes
     for kind in planted.PLANTED:
         planted.assert_gone(kind, "".join(files.values()))
 
@@ -425,7 +425,7 @@ def test_a_gateway_that_fails_as_nobody_thought_costs_itself(host, monkeypatch):
     files, summaries = gateway_evidence.collect([other, host.gateway])
     assert summaries[0] == {
         "name": "other",
-        "notes": ["nothing of it can be collected: RecursionError"],
+        "notes": ["nothing could be collected: RecursionError"],
     }
     assert "hermes-gateway/issue.md" in files
 
