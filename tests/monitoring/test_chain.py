@@ -29,10 +29,10 @@ FAILED = r"ansible_rulebook\.action\.run_playbook - ERROR"
 BREACH = "a check finds it above 90 % of its limit"
 GHOST = NAME + "-nobody"
 REFUSED = {
-    "host `hermes`, a group": "a playbook, which its first task ends",
-    "host `all`": "a playbook, which its first task ends",
+    "host `hermes`, a group": "a playbook that its first task ends",
+    "host `all`": "a playbook that its first task ends",
     "a host that is not in the inventory": "a playbook without a host",
-    "a gateway that is not on the host, Jinja elsewhere": "a playbook; the module fails and names those that are",
+    "a gateway that is not on the host, Jinja elsewhere": "a playbook; the module fails and names the gateways of the host",
 }
 MARK = "/tmp/hermes-events-jinja"
 JINJA = "{{ lookup('pipe', 'touch %s') }}" % MARK
@@ -159,7 +159,7 @@ def test_hostile_alerts_do_nothing(
     for name, (_place, _gateway, said) in refused.items():
         servers.wait("the reason of " + name, lambda words=said: rulebook.said(words, first))
     tables["Hostile alerts"] = [
-        "| alert | HTTP | what happened |",
+        "| alert | HTTP | result |",
         "| --- | --- | --- |",
         *("| %s | %s | %s |" % row for row in rows),
     ]
