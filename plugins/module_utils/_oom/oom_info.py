@@ -5,8 +5,8 @@
 cgroup's counter.
 
 A process belongs to a gateway by its cgroup, or by a pid in the history. Its name does not count,
-because it is hermes, python or python3. The kernel's log comes first, because it has pid and memory;
-the other sources confirm its kills, or report them if that log cannot be read.
+because it is hermes, python or python3. The kernel's log comes first, because it has pid and
+memory; the other sources confirm its kills, or report them if that log cannot be read.
 """
 
 from __future__ import annotations

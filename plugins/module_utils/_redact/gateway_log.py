@@ -1,13 +1,13 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking the texts of messages, and who wrote them, out of a gateway's log, unit and command lines.
+"""Removes message texts and their authors from a gateway's log, unit and command lines.
 
-Hermes's own redaction takes secrets out of its log and leaves the start of every message in it.
-Here a line keeps its time, level, logger, figures and the words that Hermes's source has. What is
-in quotes, in a field such as msg=, or behind a word such as "Response for CHAT:" is removed, as is
-a line that is none of a log and none of a traceback. What is left of a line passes secrets and
-people, which know what to remove, and then harmless, which knows what may stay.
+Hermes's own redaction removes secrets from its log but keeps the start of every message. Here, a
+line keeps its time, level, logger, figures and the words of Hermes's source. Text in quotes, in a
+field such as msg=, or after a word such as "Response for CHAT:" is removed, and so are lines that
+are neither log entries nor part of a traceback. The rest of a line goes through redaction and
+people, which know what to remove, and then through harmless, which knows what may stay.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LINE = re.compile(
     r"(?: - ([\w.]{1,100}))?((?: - | )(?:DEBUG|INFO|WARNING|ERROR|CRITICAL))"
     r"(?: \[([\w.-]{1,80})\])?(?: ([\w.]{1,100}): | - )(.*)\Z"
 )
-# Hermes's own identity of a session: when it began, and chance.
+# Hermes's own session id: start time and random digits.
 _SESSION = re.compile(r"\d{8}_\d{6}_[0-9a-f]{4,12}\Z")
 
 _TEXT_FIELDS = (
@@ -40,8 +40,8 @@ _QUOTED_FIELD = re.compile(r"\b(" + _TEXT_FIELDS + r")=(" + _LITERAL + r")(?=[\s
 _PLAIN_FIELD = re.compile(
     r"\b(" + _TEXT_FIELDS + r")=(?!\[\d+ characters\]|None\b|\d+ chars\b)(.+)\Z", re.I
 )
-# "Response for 123: the text", "Voice input from user 5: ...", "MM API POST x → 400: what the
-# server sent back".
+# "Response for 123: the text", "Voice input from user 5: ...", "MM API POST x → 400: the answer of
+# the server".
 _TEXT_AFTER = re.compile(
     r"((?:\b(?:response (?:for|\(\d+ chars\))|voice (?:input|state)|log-only|raw response|"
     r"http \d{3}|error \(\d+\)|returned|inbound|transcri\w*|"
@@ -50,9 +50,10 @@ _TEXT_AFTER = re.compile(
     r"→ \d{3})(?!\w)[^:=]{0,80}?:)(?! platform=)(\s*\S.*)\Z",
     re.I,
 )
-# "slash /ask the text": what is said to a command.
+# "slash /ask the text": the argument of a slash command.
 _SLASH = re.compile(r"(\bslash /[\w-]+\s+)(\S.*)\Z", re.I)
-# A quoted word ends where it says; a quoted text may hold quotes, so it goes to the line's end.
+# A quoted word ends at its quote. A quoted text may contain quotes, so it extends to the line's
+# end.
 _QUOTED_WORD = re.compile(r"(?<![\w\\])(['\"`])([\w.:/-]{0,60})\1(?![\w'\"`])")
 _QUOTE = re.compile(r"['\"`\u201c\u00ab\u201e]")
 _QUOTED_TEXT = re.compile(r"(?<![\w\\])['\"`\u201c\u00ab\u201e](.+)\Z")
@@ -70,7 +71,7 @@ _WHO_WORD = re.compile(
     r"((?=\S*(?:\d|:\S|@))[^\s,;)]+)( \([^)]*\))?",
     re.I,
 )
-# "by Ada Lovelace", "user: ADA (Ada)": names, with a capital, or a dot and an id behind them.
+# "by Ada Lovelace", "user: ADA (Ada)": names with a capital, or with a dot and a following id.
 _WHO_NAME = re.compile(
     r"\b((?:by|from|user|member|sender):? )"
     r"((?:[A-Z][\w.'-]*|[a-z]+\.[a-z]+(?= \())(?: [A-Z][\w.'-]*){0,3})"
@@ -83,9 +84,9 @@ _KEY = re.compile(
     re.I,
 )
 _HANDLE = re.compile(r"(?<![\w.@])@\w[\w.-]*\w{2}")
-# Slack's ids of channels, users and teams.
+# Slack ids of channels, users and teams.
 _SLACK = re.compile(r"\b[BCDGTUW](?=[A-Z0-9]*\d)[A-Z0-9]{8,11}\b")
-# What is behind these words is a name, also in small letters and of several words.
+# These words are followed by a name, which may be lower-case and have several words.
 _NAMED = re.compile(
     r"\b((?:authenticated|logged in|signed in) as |workspace |contact request |"
     r"in (?:channel|room|group|chat) )(\S.*?)(?=\s*(?:\Z|[,(]| in | on | at ))",
@@ -107,7 +108,7 @@ _FRAME = re.compile(r"(\s+File \")([^\"]{1,300})(\", line \d+, in )([\w.<>]+)\Z"
 _MARKS = re.compile(r"\s+[\^~ ]+\Z|\s+\[Previous line repeated \d+ more times?\]\Z")
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]{2,120})(?:: (.*))?\Z")
 
-# Names of variables whose values tell of memory and places, and of nothing else.
+# Names of variables whose values concern only memory and paths.
 _PLAIN_VARIABLES = re.compile(
     r"(?:HOME|USER|LOGNAME|PATH|SHELL|LANG|LC_\w+|TZ|VIRTUAL_ENV|XDG_RUNTIME_DIR|"
     r"HERMES_HOME|HERMES_MANAGED_DIR|HERMES_GATEWAY_LOCK_DIR|LD_PRELOAD|"
@@ -127,17 +128,18 @@ _INTERPRETER = re.compile(
 
 
 def log(redactor: Redactor, text: str) -> str:
-    """``text`` of a gateway's log without texts, names and secrets; line by line as it was."""
+    """``text`` of a gateway's log without message texts, names and secrets; lines are kept."""
     reader = _Reader(redactor)
     lines = redactor.without_keys(redaction.printable(text)).split("\n")
-    # The patterns take time, and a user may write a line of megabytes.
+    # The patterns are slow, and a user may write a line of megabytes.
     return "\n".join(reader.line(redaction.cut(line)) for line in lines)
 
 
 class _Reader:
-    """Reads a log line by line: ``trace`` is within a traceback, ``frame`` behind one of its lines.
+    """Redacts a log line by line; ``_trace`` is true inside a traceback.
 
-    ``frame`` is None, "library", or "other" for code that is someone's own.
+    ``_frame`` is the kind of the previous line if that was a frame: "library", or "other" for
+    private code. Otherwise it is None.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -177,7 +179,7 @@ class _Reader:
         )
 
     def _of_trace(self, line: str, before: str | None) -> str | None:
-        """A line of a traceback; None if it is none. ``before`` is what the last line was."""
+        """A line of a traceback, None if it is not one; ``before`` is the previous ``_frame``."""
         framed = _FRAME.match(line)
         if framed:
             start, path, middle, function = framed.groups()
@@ -195,7 +197,7 @@ class _Reader:
         exception = _EXCEPTION.match(line)
         if exception is None:
             return None
-        # A text of several lines goes on; another exception says so first.
+        # Further lines are a multi-line text; another exception has its own header.
         self._trace = False
         name, said = exception.groups()
         return harmless.exception(self._redactor, name) + (
@@ -213,8 +215,8 @@ class _Reader:
 
 
 def message(redactor: Redactor, text: str) -> str:
-    """The message of one line of the log without what people wrote and who they are."""
-    # Each pattern takes time, so it is asked only if the text has a letter that it needs.
+    """The message of one line of the log without message texts and people."""
+    # The patterns are slow, so each runs only if the text has a character that it needs.
     if "=" in text:
         text = _QUOTED_FIELD.sub(
             lambda found: (
@@ -239,12 +241,12 @@ def message(redactor: Redactor, text: str) -> str:
 
 
 def _hidden(redactor: Redactor, between: str, found: re.Match[str]) -> str:
-    """The first group of ``found``, and how long the second is."""
+    """The first group of ``found``, and the length of the second."""
     return found.group(1) + between + redactor.hidden(found.group(2).strip(), "message")
 
 
 def _without_people(redactor: Redactor, text: str) -> str:
-    """``text`` without who wrote it and where."""
+    """``text`` without authors and places."""
 
     def second(found: re.Match[str]) -> str:
         return found.group(1) + redactor.hashed(found.group(2))
@@ -281,10 +283,10 @@ def _unquoted(literal: str) -> str:
 def unit(
     redactor: Redactor, text: str, is_gateway: Callable[[list[str]], bool] = lambda argv: False
 ) -> str:
-    """What ``systemctl cat`` prints, with the values of variables and credentials removed.
+    """The output of ``systemctl cat`` without the values of variables and credentials.
 
-    Comments and descriptions go too: they say as much as values do. Of commands only the program
-    is shown, unless ``is_gateway`` says that it is the gateway's own.
+    Comments and descriptions are removed too, because they may repeat values. Commands are reduced
+    to the program, unless ``is_gateway`` identifies them as the gateway's own.
     """
     lines = []
     for line in re.sub(r"\\\n[ \t]*", " ", redaction.printable(text)).split("\n"):
@@ -307,10 +309,10 @@ def unit(
 
 
 def _exec(redactor: Redactor, words: list[str], is_gateway: Callable[[list[str]], bool]) -> str:
-    """The value of ExecStart= and the like: a gateway's whole, of others the program."""
+    """The value of ExecStart= and similar: complete for a gateway, else only the program."""
     if not words:
         return ""
-    # What systemd.service(5) allows in front of the path.
+    # Prefixes that systemd.service(5) allows before the path.
     program = words[0].lstrip("-@:+!|")
     if is_gateway([program] + words[1:]):
         return command(redactor, words)
@@ -337,14 +339,15 @@ def _variables(redactor: Redactor, value: str) -> str:
 def command(redactor: Redactor, argv: Sequence[str], known: bool = True) -> str:
     """A command line as text.
 
-    Whole if it is a gateway's or a unit's; of other programs (``known`` False) only what it runs.
+    Complete for a gateway or a unit; for other programs (``known`` is False), only the program and
+    its script.
     """
     if not argv:
         return ""
     if known:
         words = [redactor.hidden(word) if re.search(r"\s", word) else word for word in argv]
         return redactor.text(" ".join(words))
-    # A program that sets a title of its own has all of it in the first word.
+    # A program that sets its own title has all of it in the first word.
     shown = [os.path.basename((argv[0].split() or [""])[0])]
     script = _script(argv)
     if script:
@@ -355,7 +358,7 @@ def command(redactor: Redactor, argv: Sequence[str], known: bool = True) -> str:
 
 
 def _script(argv: Sequence[str]) -> str:
-    """The name of the script that an interpreter runs, such as a module; "" if there is none."""
+    """The name of the script or module that an interpreter runs; "" if there is none."""
     if not _INTERPRETER.match(os.path.basename(argv[0])):
         return ""
     runner = argv[1:2] and argv[1] in ("-m", "-y", "--yes", "exec", "run", "tool")

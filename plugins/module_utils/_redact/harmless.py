@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may stay in a line of a gateway's log: the words that Hermes itself writes, and figures.
+"""Decides what may stay in a line of a gateway's log: words that Hermes itself logs, and figures.
 
-Everything else is removed: names, words of a chat, secrets that no pattern knows. A single unknown
-word becomes a hash, so that two lines about the same room can be recognised. If a part of a line
-has several unknown words, the whole part is removed: someone wrote it.
+Everything else is removed: names, words of a chat, secrets that match no pattern. A single unknown
+word becomes a hash, so that two lines about the same room can be correlated. If a part of a line
+has several unknown words, a person wrote it, and the whole part is removed.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from .redaction import Redactor
 from .words import OTHERS, WORDS
 
 _KNOWN = WORDS | OTHERS
-# A word, an address, or what stands in place of something that was removed.
+# A word, an address, or the replacement of something that was removed.
 _TOKEN = re.compile(
     r"\[\d+ characters\]|\[[a-z_]{1,20} removed\]|\[line cut\]|(?<!\w)#[0-9a-f]{8}\b|"
     r"\b[a-z][a-z0-9+.-]{1,15}://[^\s\"'<>)\]]*|\w+(?:'(?:s|t|re|ve|d|ll)\b)?"
 )
 _DONE = re.compile(r"[\[#]")
-# Figures, with their unit behind them, and moments; hexadecimal as Python writes it. Long ones are
-# ids, which gateway_log has taken out.
+# Figures with their unit, times, and hexadecimal numbers as Python writes them. Long numbers are
+# ids, which gateway_log has already removed.
 _FIGURE = re.compile(
     r"\d+(?:ms|us|ns|s|m|min|h|d|x|th|st|nd|rd|[kKMGT]i?B?|B|MBs|kHz|fps)?\Z|"
     r"\d\dT\d\d\Z|\d\dZ\Z|0x[0-9a-f]{1,16}\Z|v\d{1,4}\Z|python\d{1,3}t?\Z|_+\Z"
 )
-# The name of an exception, also of a library that is not known.
+# The name of an exception, also from an unknown library.
 _RAISED = re.compile(
     r"_?[A-Z][A-Za-z]{0,60}(?:Error|Exception|Warning|Timeout|Interrupt|Exit|Exceeded|Closed)\Z"
 )
-# Between these are the parts of a line.
+# Separators of the parts of a line.
 _PARTS = re.compile(r"(: | \u2014 | \u2013 | - | \u2192 |; |, | \(|\) |\)\Z|(?<=\]) )")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://)([^\s/?#:]*)((?::\d{1,5})?)(.*)\Z")
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
-# What may be someone's though each word and figure of it is known: numbers of telephones, cards
-# and networks, codes, words that are a password, paths.
+# What may be private although each word and figure of it is known: numbers of telephones, cards and
+# networks, codes, words that are a password, paths.
 _SUSPECT = re.compile(
     r"[@%\\~]|://|::|/(?:home|root|Users|srv|mnt)\b|\d{4}|\d[ ().:-]{1,3}\d+[ ().:-]{1,3}\d|"
     r"[a-z]\.[a-z]"
@@ -50,24 +50,24 @@ _SUSPECT_WORDS = tuple(
     " phrase seed recovery bearer basic digest ntfy allowed admin owner home_".split()
 )
 
-# Of a frame of a traceback: code that is the same wherever it is installed.
+# Paths in a traceback of code that is the same on every host.
 _LIBRARY = re.compile(
     r"(?:/(?:site|dist)-packages/|/lib/python\d|/\.hermes/|/hermes[\w.-]{0,40}/|\A<)"
 )
 
 
 def is_plain(redactor: Redactor, text: str) -> bool:
-    """Whether ``text`` needs no other look. Many lines do not, and a look takes time."""
+    """Whether ``text`` needs no further checks, which are slow. That is true for many lines."""
     low = text.lower()
     suspect = _SUSPECT.search(text) or any(word in low for word in _SUSPECT_WORDS)
     if suspect or redactor.names_host(text):
         return False
-    # Of a word that is kept, such as the name of a model, it is not certain what it is.
+    # A word that is only kept, such as the name of a model, is not enough to be certain.
     return all(_is_known(token) for token in _TOKEN.findall(text))
 
 
 def line(redactor: Redactor, text: str) -> str:
-    """``text``, the message of one line of a log, without what is not known to be harmless."""
+    """``text``, the message of one line of a log, reduced to what is known to be harmless."""
     if _are_harmless(text, redactor):
         return text
     return "".join(
@@ -77,13 +77,13 @@ def line(redactor: Redactor, text: str) -> str:
 
 
 def exception(redactor: Redactor, dotted: str) -> str:
-    """``dotted``, the name of an exception's type; one word could also be someone's text."""
+    """``dotted``, the name of an exception type; a single word could also be private text."""
     last = dotted.rpartition(".")[2]
     return dotted if len(_CAMEL.findall(last)) > 1 else name(redactor, dotted)
 
 
 def name(redactor: Redactor, dotted: str) -> str:
-    """``dotted``, the name of a logger, with what is unknown in it as a hash."""
+    """``dotted``, the name of a logger, with unknown parts as hashes."""
     return ".".join(
         part if _is_harmless(part, redactor) else redactor.hashed(part)
         for part in dotted.split(".")
@@ -91,14 +91,14 @@ def name(redactor: Redactor, dotted: str) -> str:
 
 
 def is_library(path: str) -> bool:
-    """Whether the file ``path`` of a frame is of Hermes, a library or Python."""
+    """Whether the file ``path`` of a frame belongs to Hermes, a library or Python."""
     return bool(_LIBRARY.search(path))
 
 
 def _part(redactor: Redactor, part: str) -> str:
     if _are_harmless(part, redactor):
         return part
-    # A path, and what is behind "=", is one value. A text is of several words.
+    # A path, or a word with "=", is a single value. A text has several words.
     words = [word for word in part.split() if "=" not in word and "/" not in word]
     unknown = sum(not _are_harmless(word, redactor) for word in words)
     if unknown > 2 or (unknown > 1 and 3 * unknown >= len(words)):
@@ -125,7 +125,7 @@ def _is_harmless(token: str, redactor: Redactor) -> bool:
     return _is_known(token) or redactor.keeps(token)
 
 
-# A log has the same words again and again.
+# The same words occur many times in a log.
 @lru_cache(maxsize=8192)
 def _is_known(token: str) -> bool:
     if token in _KNOWN or _FIGURE.match(token) or _DONE.match(token) or _RAISED.match(token):
@@ -141,7 +141,7 @@ def _is_known(token: str) -> bool:
     if "_" in token:
         parts = [part for part in token.split("_") if part]
         return all(_in_any_case(part) or _FIGURE.match(part) for part in parts)
-    # Names of types, such as MemoryError; and not a word with a capital, which may be a name.
+    # Names of types, such as MemoryError, but not a single capitalised word, which may be a name.
     parts = _CAMEL.findall(token)
     return len(parts) > 1 and "".join(parts) == token and all(_in_any_case(part) for part in parts)
 

@@ -1,19 +1,18 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later AND Apache-2.0
-"""What secrets look like: data only.
+"""Patterns of secrets (data only).
 
-DETECT_SECRETS are the patterns of the detectors of detect-secrets 1.5.0
+DETECT_SECRETS are the unmodified patterns of the detectors of detect-secrets 1.5.0
 (https://github.com/Yelp/detect-secrets, Copyright Yelp, Inc., Apache License 2.0,
-https://www.apache.org/licenses/LICENSE-2.0), as they are there, but for those whose kind the
-entropy and assignment rules of _redact take anyway. A test compares them with the installed
-package, so that they are kept. They are shipped because a managed host has Python's standard
-library and nothing else. OTHERS are those it has no detector for.
+https://www.apache.org/licenses/LICENSE-2.0), without those that the entropy and assignment rules of
+_redact cover anyway. A test compares them with the installed package. They are copied here because
+a managed host has only Python's standard library. OTHERS are kinds without a detector there.
 """
 
 from __future__ import annotations
 
-# (kind, pattern, whether letters' case counts)
+# (kind, pattern, whether the pattern is case-sensitive)
 DETECT_SECRETS = (
     ("artifactory", r'(?:\s|=|:|"|^)AKC[a-zA-Z0-9]{10,}(?:\s|"|$)', True),
     ("aws", r"(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[0-9A-Z]{16}", True),
@@ -41,7 +40,7 @@ DETECT_SECRETS = (
     ("twilio", r"SK[a-z0-9]{32}", True),
 )
 
-# With the length left open: a token that a log line cut short is still a part of a secret.
+# Without an exact length: a token that was truncated in a log line is still part of a secret.
 OTHERS = (
     ("anthropic", r"\bsk-ant-[A-Za-z0-9_-]{6,}", True),
     ("openai", r"\bsk-[A-Za-z0-9_-]{12,}", True),
@@ -68,7 +67,7 @@ OTHERS = (
     ("huggingface", r"\bhf_[A-Za-z0-9]{10,}", True),
     ("npm", r"\bnpm_[A-Za-z0-9]{10,}", True),
     ("pypi_token", r"\bpypi-[A-Za-z0-9_-]{16,}", True),
-    # Providers of models and tools that Hermes can be set up with.
+    # Providers of models and tools that Hermes supports.
     (
         "provider_key",
         (

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who and where: addresses of people and machines, accounts, and the files that people send.
+"""Removes addresses of people and machines, accounts, and names of files that people send.
 
-Each pattern has a function that says what is written in its place. What many machines have in
-common stays: private IPv4 addresses, this machine itself, the services that Hermes talks to.
+Each pattern has a function that returns the replacement. What many machines have in common is kept:
+private IPv4 addresses, loopback addresses, and the services that Hermes talks to.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ipaddress
 import re
 from typing import Callable
 
-# What is written in place of a name: a short hash.
+# Returns the replacement of a name: a short hash.
 Hashed = Callable[[str], str]
 
 _MAIL = re.compile(
@@ -21,18 +21,18 @@ _MAIL = re.compile(
     r"|%40[\w.-]+)"
 )
 _MATRIX = re.compile(r"(?<![\w.])[@!#$][\w.=+-]{1,255}:[\w-]+(?:\.[\w-]+)+(?::\d{1,5})?")
-# Also as Hermes shortens one: +155****0001.
+# Also in the form in which Hermes masks a number: +155****0001.
 _PHONE = re.compile(
     r"\+?\d{1,6}\*{2,}\d{1,6}(?!\w)|"
     r"\+\d[\d ()-]{5,17}\d(?!\w)|\(\d{3}\) ?\d{3}-\d{4}\b|\b\d{3}-\d{3}-\d{4}\b|"
     r"(?<![\w.-])0\d{2,4}[ /-]\d{3,4}[ -]?\d{3,4}\b"
 )
-# Less than a number of a telephone or an account has.
+# Fewer digits than a telephone or account number has.
 _DIGITS = re.compile(r"\d\D{0,3}\d\D{0,3}\d\D{0,3}\d")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
 _MAC = re.compile(r"(?<![\w:-])[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}(?![\w:-])", re.I)
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
-# A time has two colons, an address seven, or two that follow each other.
+# A time has two colons; an address has seven, or two in a row.
 _IPV6 = re.compile(
     r"(?<![\w:.])(?=[0-9a-f:]*::|(?:[0-9a-f]{1,4}:){7})[0-9a-f:]{0,38}[0-9a-f:](?<!\w:)(?!\w)", re.I
 )
@@ -40,7 +40,7 @@ _IDS = re.compile(
     r"\b((?:\w+_)?(?:ALLOWED|ADMIN|OWNER|HOME)_(?:USER|CHAT|CHANNEL|ROOM|ID|NUMBER|GROUP|GUILD)S?"
     r"(?:_\w+)?=[\"']?)([^\s\"';]+)"
 )
-# Ends of names of machines that are not also those of files, modules or methods.
+# Domain endings that are not also endings of files, modules or methods.
 _HOST = re.compile(
     r"(?<![\w.@-])(?:[a-z0-9](?:[a-z0-9-]{0,62})\.)+(?:com|net|org|edu|gov|io|co|ai|dev|cloud|xyz|"
     r"lan|local|internal|intranet|corp|localdomain|example|de|fr|uk|nl|eu|ch|at|se|dk|fi|be|cz|pl|"
@@ -48,7 +48,7 @@ _HOST = re.compile(
     re.I,
 )
 _URL = re.compile(r"(https?://)([^\s/:?#\"'<>@\[\]]+)(:\d{1,5})?([/?#][^\s\"'<>)\]]*)?", re.I)
-# That anybody may talk to, and files and libraries that look like machines.
+# Public services, and files and libraries that look like host names.
 _KNOWN = frozenset(
     "api.telegram.org core.telegram.org discord.com gateway.discord.gg slack.com matrix.org "
     "api.openai.com api.anthropic.com api.x.ai x.ai openrouter.ai api.groq.com api.mistral.ai "
@@ -64,7 +64,7 @@ _HOME = re.compile(
     r"(?:[^\s/:'\"<>|,;)\]}]+(?: [A-Z][^\s/:'\"]{0,40})?(?=/)|[^\s/:'\"<>|,;)\]}]+)|"
     r"\b[A-Za-z]:\\Users\\[^\s\\:'\"<>|]+"
 )
-# Which kind of file it is helps; what it is called is someone's.
+# The type of a file is useful; its name is private.
 _DOCUMENT = re.compile(
     r"/([^/\n\"'<>|:]{1,120})\.(pdf|docx?|xlsx?|pptx?|odt|ods|rtf|jpe?g|png|gif|webp|heic|mp[34]|"
     r"ogg|oga|opus|wav|m4a|mov|webm|zip|eml|vcf|ics)\b",
@@ -73,12 +73,12 @@ _DOCUMENT = re.compile(
 
 
 def without_contacts(line: str, hashed: Hashed) -> str:
-    """``line`` without addresses and numbers under which people are reached."""
+    """``line`` without contact addresses and numbers of people."""
 
     def whole(found: re.Match[str]) -> str:
         return hashed(found.group())
 
-    # Each pattern takes time, so it is asked only if the line has a letter that it needs.
+    # The patterns are slow, so each runs only if the line has a character that it needs.
     if "@" in line or "%40" in line:
         line = _MAIL.sub(whole, line)
     if ":" in line:
@@ -87,7 +87,7 @@ def without_contacts(line: str, hashed: Hashed) -> str:
 
 
 def without(line: str, hashed: Hashed, own_host: re.Pattern[str] | None) -> str:
-    """``line`` without people and machines; ``own_host`` are the names of this one."""
+    """``line`` without people and machines; ``own_host`` matches the names of this machine."""
 
     def whole(found: re.Match[str]) -> str:
         return hashed(found.group())
@@ -105,7 +105,7 @@ def without(line: str, hashed: Hashed, own_host: re.Pattern[str] | None) -> str:
 
 
 def without_homes(line: str) -> str:
-    """``line`` with the home of any account as "~", and without the names of documents."""
+    """``line`` with home directories as "~" and without names of documents."""
     if "/" not in line and "\\" not in line:
         return line
     line = _HOME.sub("~", line)
@@ -115,25 +115,25 @@ def without_homes(line: str) -> str:
 
 
 def hosts_pattern(names: list[str]) -> re.Pattern[str] | None:
-    """What finds any of ``names`` of this machine; None if there is none to find."""
+    """A pattern for the ``names`` of this machine; None without names."""
     words = [re.escape(name) for name in sorted(set(names), key=len, reverse=True) if name]
     return re.compile(r"(?<![\w-])(?:%s)(?![\w-])" % "|".join(words), re.I) if words else None
 
 
 def _of_address(text: str, hashed: Hashed) -> str:
-    """A hash of an address, but for those that many machines have."""
+    """A hash of an address, unless many machines have the same one."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return text
     if address.version == 4:
         return hashed(text) if address.is_global else text
-    # Also a private one may hold the number of a network card.
+    # Even a private IPv6 address may contain a MAC address.
     return text if address.is_loopback or address.is_unspecified else hashed(text)
 
 
 def is_known_host(name: str) -> bool:
-    """Whether ``name`` is a service that anybody may talk to, and not someone's own machine."""
+    """Whether ``name`` is a public service, and not a private machine."""
     return name.lower() in _KNOWN
 
 
@@ -142,7 +142,7 @@ def _of_host(name: str, hashed: Hashed) -> str:
 
 
 def _of_url(found: re.Match[str], hashed: Hashed) -> str:
-    """The URL as it is if its host is known, or has a name that says nothing."""
+    """The URL, unchanged if its host is a public service, an IP address or has no domain."""
     scheme, host, port, path = found.groups()
     if is_known_host(host) or "." not in host or re.match(r"[\d.]+\Z", host):
         return found.group()

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking secrets, the texts of messages and the names of people out of what leaves a host.
+"""Removes secrets and names of people from everything that leaves a host.
 
-Three nets, the later for what passes the earlier: what is secret by its name (PASSWORD=,
-Authorization:), by its form (patterns), and by its randomness. In doubt it is removed: a report
-that lacks a word can be asked for it, a published key has to be replaced.
+Three filters run in sequence: secrets are recognised by their name (PASSWORD=, Authorization:), by
+their form (patterns), and by their randomness. In doubt, text is removed: a missing word can be
+asked for, but a published key must be replaced.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Collection, Iterable
 from .._host import display
 from . import patterns, people
 
-# Characters. No log line that helps is longer, and the patterns take time.
+# Characters. Useful log lines are not longer, and the patterns are slow.
 LONGEST_LINE = 2000
 
 _RULES = tuple(
@@ -26,8 +26,8 @@ _RULES = tuple(
     for kind, pattern, case in patterns.DETECT_SECRETS + patterns.OTHERS
 )
 
-# To the next entry of a log or the end where the end is missing, and from the start where that is:
-# a log is cut somewhere.
+# If the end of a key is missing, it extends to the next log entry or the end of the text: a log may
+# be truncated anywhere.
 _PEM = re.compile(
     r"-----BEGIN [A-Z0-9 ]{3,40}-----(?:(?!-----BEGIN)[\s\S])*?"
     r"(?:-----END [A-Z0-9 ]{3,40}-----|(?=\n\d{4}-\d\d-\d\d[ T])|\Z)"
@@ -38,7 +38,7 @@ _HEADER = re.compile(
     re.I,
 )
 _BEARER = re.compile(r"\b(bearer|basic|digest)(\s+)[A-Za-z0-9._~+/=-]{6,}", re.I)
-# A password in it may hold "/" and "#", though it should not.
+# A password may contain "/" and "#", although it should not.
 _USERINFO = re.compile(
     r"([a-z][a-z0-9+.-]*://)(?:[^\s/?#\"'<>]*|[^\s\"'<>@:]{0,200}:[^\s\"'<>@]{0,200})@", re.I
 )
@@ -59,14 +59,14 @@ _NAME = (
     r"\u043f\u0430\u0440\u043e\u043b\u044c|\u5bc6[\u7801\u78bc]|"
     r"\u30d1\u30b9\u30ef\u30fc\u30c9)[\w.-]*"
 )
-# Every name of a header, and every such name, has one of these, which are quick to look for.
+# Each header name and each secret name contains one of these, which are fast to search for.
 _HEADER_HINTS = ("auth", "cookie", "x-", "bearer", "basic", "digest")
 _NAME_HINTS = tuple(
     "key secret token pass pwd credential auth cookie webhook dsn pw pin otp psk mnemonic seed"
     " recovery senha kennwort wachtwoord contrase has\u0142o \u043f\u0430\u0440\u043e\u043b\u044c"
     " \u5bc6 \u30d1\u30b9".split()
 )
-# An unquoted value goes to the end of its line: a password may hold spaces.
+# An unquoted value extends to the end of its line: a password may contain spaces.
 _ASSIGNED = re.compile(
     r"(?<![\w.-])("
     + _NAME
@@ -87,36 +87,36 @@ _CODE = re.compile(
     r"\b()\d{4,8}(?= is (?:your|the) (?:[\w-]+ )?(?:code|otp|pin|password)\b)",
     re.I,
 )
-# Twelve words or more as a wallet has them, and none of those without which nothing is said.
+# A recovery phrase: twelve words or more, without the common words of a sentence.
 _WORD = (
     r"(?!(?:the|and|for|not|was|has|are|with|from|been|than|your|its|were|does|could|which|but)\b)"
     r"[a-z]{3,8}"
 )
 _WORDS = re.compile(r"(?<![\w'/.-])(?:%s ){11,}%s(?![\w'/.-])" % (_WORD, _WORD))
-# Keys and numbers of cards in groups. A maintainer needs no bytes of either.
+# Keys and card numbers in groups.
 _GROUPS = re.compile(
     r"(?<![\w:.-])(?:[0-9a-f]{2}(?:[ :-][0-9a-f]{2}){7,}|[0-9a-f]{4}(?:[ :-][0-9a-f]{4}){3,})"
     r"(?![\w:-])",
     re.I,
 )
-# host:port:database:user:password, and no address of a network card.
+# host:port:database:user:password, but not a MAC or IPv6 address.
 _PGPASS = re.compile(
     r"(?<![^\s\[(])(?!(?:[0-9a-fA-F]{1,4}:){3})"
     r"([\w.*-]{1,253}:(?:\d{2,5}|\*):[^:\s]{1,63}:[^:\s]{1,63}:)\S+"
 )
-# Programs that take a password as an argument.
+# Programs that accept a password as an argument.
 _PROGRAM = re.compile(
     r"\b((?:sshpass|mysql\w*|mariadb[\w-]*|redis-cli|smbclient|mosquitto_\w+|htpasswd|ldap\w+) )"
     r"(?=[^\r\n]{0,200}-\w)[^\r\n]+"
 )
-# What such a name may be said to be without giving anything away: "token: not set", "api_key=None".
+# Harmless values of such a name: "token: not set", "api_key=None".
 _HARMLESS = re.compile(
     r"[\"']?(?:none|null|true|false|yes|no|on|off|unset|missing|expired|invalid|"
     r"(?:is )?(?:not )?(?:set|configured|found|enabled|disabled|logged in))"
     r"[\"',;.)\]}]*\Z",
     re.I,
 )
-# What this module has put there.
+# Replacements by this module.
 _DONE = re.compile(r"[\"']?(?:\[[a-z_]+ removed\]|\[\d+ characters\]|#[0-9a-f]{8}\b)")
 
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
@@ -125,11 +125,11 @@ _UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.I)
 
 
 class Redactor:
-    """Removes; ``removed`` counts what, by kind.
+    """Redacts texts; ``removed`` counts the removals by kind.
 
-    Names become short hashes, the same within one bundle and different in the next. ``keep`` are
-    words that look random and are no secret, such as ids of systemd and names of models; ``homes``
-    are directories that are written as "~", ``hosts`` are names of this machine.
+    Names become short hashes, which are the same within one bundle and differ in the next. ``keep``
+    are words that look random but are not secret, such as invocation ids and names of models;
+    ``homes`` are directories that become "~", ``hosts`` are names of this machine.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Redactor:
         self._keep = frozenset(
             part for word in keep if word for part in [word] + re.split(r"[/.]", word) if part
         )
-        # Of NAME@USER the name alone: the user's is no word for a log.
+        # Of NAME@USER, only NAME is kept: the user name is private.
         self._words = frozenset(
             part for word in self._keep for part in re.split(r"\W", word.partition("@")[0])
         )
@@ -154,38 +154,38 @@ class Redactor:
         self._own_host = people.hosts_pattern([name for name in hosts if name not in self._keep])
 
     def text(self, text: str) -> str:
-        """``text`` of any program without secrets, addresses of people and unprintable letters.
+        """``text`` without secrets, addresses of people and unprintable characters.
 
-        Line by line as it was.
+        The lines are kept.
         """
         text = self.without_keys(printable(text))
         return "\n".join(self._line(line) for line in text.split("\n"))
 
     def without_keys(self, text: str) -> str:
-        """``text`` without private keys, which go over many lines."""
+        """``text`` without private keys, which span many lines."""
         return self._sub("private_key", _PEM, "[private_key removed]", text)
 
     def keeps(self, word: str) -> bool:
-        """Whether ``word`` is one of those to keep, or a part of one."""
+        """Whether ``word`` is a word to keep or a part of one."""
         return word in self._words
 
     def names_host(self, text: str) -> bool:
-        """Whether ``text`` has a name of this machine."""
+        """Whether ``text`` contains a name of this machine."""
         return bool(self._own_host and self._own_host.search(text))
 
     def hashed(self, value: str) -> str:
-        """A name or an id as a short hash."""
+        """A short hash of a name or an id."""
         self._count("name")
         salted = self._salt + value.strip().encode("utf-8", "replace")
         return "#" + hashlib.sha256(salted).hexdigest()[:8]
 
     def hidden(self, text: str, what: str = "text") -> str:
-        """In place of a text: how long it was."""
+        """The replacement of a text: its length."""
         self._count(what)
         return "[%d characters]" % len(text)
 
     def people(self, line: str) -> str:
-        """``line`` without addresses, numbers and ids of people."""
+        """``line`` without addresses, numbers and ids of people and machines."""
         line = people.without(line, self.hashed, self._own_host)
         return _UUID.sub(
             lambda found: (
@@ -196,7 +196,7 @@ class Redactor:
 
     def _line(self, line: str) -> str:
         line = cut(line)
-        # Each pattern takes time, so it is asked only if the line has what it needs.
+        # The patterns are slow, so each runs only if the line has what it needs.
         low = line.lower()
         if any(hint in low for hint in _HEADER_HINTS):
             line = self._sub("header", _HEADER, r"\1\2[header removed]", line)
@@ -232,7 +232,7 @@ class Redactor:
         return found.group(1) + "[assignment removed]"
 
     def _groups(self, found: re.Match[str]) -> str:
-        """Digits in groups of two are a list of numbers."""
+        """Removes grouped keys, but not groups of two digits, which are a list of numbers."""
         groups = found.group()
         if groups[2] in " :-" and not re.search("[a-f]", groups, re.I):
             return groups
@@ -259,24 +259,24 @@ class Redactor:
 
 
 def cut(line: str) -> str:
-    """``line``, or the start of one that is too long."""
+    """``line``, truncated if it is too long."""
     return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 11] + " [line cut]"
 
 
 def printable(text: str) -> str:
-    """``text`` without what could steer a terminal, or hide a word from a pattern.
+    """``text`` without characters that could control a terminal or hide a word from a pattern.
 
-    Tabs and line ends stay.
+    Tabs and line breaks are kept.
     """
     return display.printable(text.replace("\r\n", "\n"), keep="\n\t")
 
 
 def random_looking(run: str) -> bool:
-    """Whether a run of letters and digits was made by a machine to be unguessable.
+    """Whether a string of letters and digits looks randomly generated.
 
-    Words, paths and names change their kind of letter seldom (site-packages, CamelCase, python3);
-    random ones at every second letter. A path is judged in its parts as well, for "/" is also a
-    letter of base64.
+    In words, paths and names, the kind of character rarely changes (site-packages, CamelCase,
+    python3); in random strings it changes at every second character. A path is also checked part by
+    part, because "/" is a character of base64.
     """
     if len(run) >= 32 and _HEX.match(run):
         return True
@@ -287,7 +287,7 @@ def random_looking(run: str) -> bool:
 
 
 def _part(part: str) -> bool:
-    """As random_looking(), for a part without "/" and "="."""
+    """Like random_looking(), for a part without "/" and "="."""
     if len(part) < 16:
         return False
     if _HEX.match(part) and len(part) >= 32:
@@ -310,13 +310,13 @@ def _part(part: str) -> bool:
 
 
 def _changes(run: str) -> float:
-    """How often neighbours are of different kinds: small, capital, digit. 0 to 1.35.
+    """How often neighbours are of different kinds (lower, upper, digit), from 0 to 1.35.
 
-    A separator between them counts for none.
+    Pairs with a separator are ignored.
     """
     kinds = [_kind(letter) for letter in run]
     pairs = [(one, other) for one, other in zip(kinds, kinds[1:]) if one and other]
-    # "Word": a capital before small letters is writing, not chance.
+    # A capital before lower-case letters, as in "Word", is normal writing.
     return (
         sum(one != other and (one, other) != ("A", "a") for one, other in pairs)
         / max(len(pairs), 1)
