@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The account of a user, and the directory in which its systemd has its files."""
+"""Looks up user accounts and the runtime directory of a user's systemd."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pwd
 
 from .errors import RunError
 
-# A directory of each user who is logged in or lingers, by uid.
+# Contains a directory, named by uid, for each user who is logged in or lingers.
 USER_RUNTIME = "/run/user"
 
 
-# A check asks for the same few users again and again.
+# A check looks up the same few users repeatedly.
 @functools.lru_cache(maxsize=None)
 def named(name: str) -> pwd.struct_passwd:
     """The passwd entry of user ``name``; RunError if the user does not exist."""
@@ -26,5 +26,5 @@ def named(name: str) -> pwd.struct_passwd:
 
 
 def runtime(uid: int) -> str:
-    """The directory of the user's own systemd and of what it runs; XDG_RUNTIME_DIR."""
+    """The runtime directory of user ``uid`` (XDG_RUNTIME_DIR)."""
     return os.path.join(USER_RUNTIME, str(uid))

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cgroup of a unit: its processes, its memory and its limits, by either version of the kernel.
+"""Reads the processes, memory and limits of a unit's cgroup, for cgroup v1 and v2.
 
-A cgroup is named as systemd's property ControlGroup names it:
+A cgroup is named as in systemd's property ControlGroup:
 "/system.slice/hermes-gateway.service".
 """
 
@@ -17,11 +17,11 @@ from . import display, proc
 
 ROOT = "/sys/fs/cgroup"
 FIELDS = ("cgroup_bytes", "cgroup_peak_bytes", "cgroup_max_bytes", "oom_kills", "high_events")
-# Where hierarchies are mounted below ROOT: v2; systemd's own hierarchy in the hybrid and in the
-# legacy layout, which have all processes; the memory controller of v1.
+# Mount points below ROOT: v2; systemd's own hierarchy in the hybrid and in the legacy layout, which
+# contain all processes; the memory controller of v1.
 _MEMORY_V1 = "/memory"
 _MOUNTS = ("", "/unified", "/systemd", _MEMORY_V1)
-# The files with the usage, the peak, the limit and the events: in v2, in v1.
+# The files with usage, peak, limit and events: v2, then v1.
 _FILES = ("memory.current", "memory.peak", "memory.max", "memory.events")
 _FILES_V1 = (
     "memory.usage_in_bytes",
@@ -29,33 +29,33 @@ _FILES_V1 = (
     "memory.limit_in_bytes",
     "memory.oom_control",
 )
-# The files with a limit, and the directive of systemd.resource-control(5) that sets it. v1 has no
-# memory.high.
+# Limit files, each with the directive of systemd.resource-control(5) that sets it. v1 does not
+# support memory.high.
 _LIMITS = (("memory.max", "MemoryMax"), ("memory.high", "MemoryHigh"))
 _LIMITS_V1 = (("memory.limit_in_bytes", "MemoryMax"),)
-# v1 shows "no limit" as the largest multiple of a page in 63 bits. No machine has an exbibyte.
+# v1 shows "no limit" as the largest multiple of the page size in 63 bits; no host has an exbibyte.
 NO_LIMIT = 1 << 60
 
 
-# A limit in ``bytes``, and what sets it: "MemoryMax" or "MemoryHigh" for the cgroup's own,
-# "MemoryMax of hermes.slice" for one above it.
+# A limit in bytes and its source: "MemoryMax" or "MemoryHigh" for the cgroup itself,
+# "MemoryMax of hermes.slice" for a parent.
 Limit = namedtuple("Limit", "bytes source")
 
 
 def directories(control_group: str | None) -> list[str]:
-    """The directories in which the files of the cgroup may be, the likeliest first."""
+    """The directories that may contain the files of the cgroup, the most likely first."""
     if not control_group or not control_group.startswith("/") or "/../" in control_group + "/":
         return []
-    # If the memory controller is mounted below the root, the root itself is no hierarchy.
+    # If the memory controller is mounted below the root, the root itself is not a hierarchy.
     mounts = _MOUNTS[1:] if _memory_mount(ROOT) else _MOUNTS
     return [ROOT + mount + control_group for mount in mounts]
 
 
 @functools.lru_cache(maxsize=None)
 def _memory_mount(root: str) -> str:
-    """Which of _MOUNTS has the memory controller: one hierarchy only can have it.
+    """The entry of _MOUNTS that has the memory controller; only one hierarchy can have it.
 
-    The root of v2 has cgroup.controllers; in the other layouts it is no hierarchy at all.
+    The root of v2 contains cgroup.controllers; in other layouts the root is not a hierarchy.
     """
     if not os.path.exists(root + "/cgroup.controllers"):
         for mount in (_MEMORY_V1, "/unified"):
@@ -65,7 +65,7 @@ def _memory_mount(root: str) -> str:
 
 
 def members(control_group: str | None) -> list[int]:
-    """The pids of all processes in a cgroup and in those below it; empty if it cannot be read."""
+    """The pids of all processes in a cgroup and its children; empty if it cannot be read."""
     return next(filter(None, map(_below, directories(control_group))), [])
 
 
@@ -78,10 +78,10 @@ def _below(directory: str) -> list[int]:
 
 
 def processes(pid: int, control_group: str | None = None) -> list[int]:
-    """The pids of a process and of all that it started.
+    """The pids of a process and its descendants.
 
-    Those of its cgroup if that can be read: it also holds children whose parent has ended, which a
-    search by parent pid, the other way, misses.
+    Uses the cgroup if it can be read: unlike a search by parent pid, it includes children whose
+    parent has exited.
     """
     for directory in directories(control_group):
         found = _below(directory)
@@ -91,11 +91,11 @@ def processes(pid: int, control_group: str | None = None) -> list[int]:
 
 
 def memory(control_group: str | None) -> dict[str, int | None]:
-    """The memory of a cgroup by FIELDS, each None if unknown.
+    """The memory of a cgroup by FIELDS; unknown values are None.
 
-    ``cgroup_max_bytes`` is None without a limit too. ``oom_kills`` is the field oom_kill among the
-    events: how many processes the OOM killer has ended since the cgroup was made.
-    ``high_events`` is how often it was slowed down at memory.high, which v1 does not have.
+    ``cgroup_max_bytes`` is also None if no limit is set. ``oom_kills`` is the event counter
+    oom_kill: processes that the OOM killer ended since the cgroup was created. ``high_events``
+    counts how often the cgroup was throttled at memory.high (v2 only).
     """
     if not control_group or not directories(control_group):
         return dict.fromkeys(FIELDS)
@@ -119,9 +119,9 @@ def memory(control_group: str | None) -> dict[str, int | None]:
 
 
 def resident(control_group: str | None) -> tuple[int | None, int | None]:
-    """(bytes that the processes of a cgroup have in RAM, in swap), each page once; None if unknown.
+    """(bytes in RAM, bytes in swap) of the processes of a cgroup; None if unknown.
 
-    Its anonymous memory and the files that are mapped, not what else is in the page cache.
+    Counts each page once: anonymous memory and mapped files, not the rest of the page cache.
     """
     if not control_group or not directories(control_group):
         return None, None
@@ -137,9 +137,9 @@ def resident(control_group: str | None) -> tuple[int | None, int | None]:
 
 
 def own_limit(control_group: str | None) -> int | None:
-    """``memory.high`` of a cgroup, else its limit, else those of the uppermost one, in bytes.
+    """``memory.high`` of a cgroup, else its maximum, else those of the root cgroup, in bytes.
 
-    None if there is none. The uppermost is that of a container.
+    None if no limit is set. In a container, the root cgroup is the container's.
     """
     for directory in [*directories(control_group), *directories("/")]:
         for name in ("memory.high", "memory.max", "memory.limit_in_bytes"):
@@ -150,10 +150,10 @@ def own_limit(control_group: str | None) -> int | None:
 
 
 def limit(control_group: str | None) -> Limit | None:
-    """The least limit of a cgroup and of all above it, or None if there is none.
+    """The lowest limit of a cgroup and its parents, or None if no limit is set.
 
-    At ``memory.max`` the kernel kills, at ``memory.high`` it slows the processes down for good:
-    what reaches one of them does not grow on. In a container the uppermost is the container's.
+    At ``memory.max`` the kernel kills, at ``memory.high`` it throttles: memory cannot grow past
+    either. In a container, the topmost cgroup is the container's.
     """
     if not control_group or not directories(control_group):
         return None
@@ -179,7 +179,7 @@ def _source(directive: str, place: str, control_group: str) -> str:
 
 
 def _values(path: str) -> dict[str, int]:
-    """The numbers in a kernel file with a name and a number in each line."""
+    """The values in a kernel file with a name and a number on each line."""
     pairs = [line.split() for line in (proc.read(path) or "").splitlines()]
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
 

@@ -1,16 +1,15 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running other programs: never through a shell, always bounded, always with a clean environment.
+"""Runs other programs: without a shell, with limits on time and output, in a clean environment.
 
-Everything that touches what belongs to a gateway's owner runs as that owner. ``setpriv``
-(util-linux, so on every system with systemd) drops the privileges rather than ``runuser`` or
-``su``: it opens no PAM session, so a check that runs every five minutes writes nothing to the
-journal.
+Everything that touches files of a gateway's owner runs as that owner. ``setpriv`` (util-linux,
+installed on every system with systemd) drops the privileges. Unlike ``runuser`` and ``su`` it opens
+no PAM session, so a check that runs every five minutes writes nothing to the journal.
 
-What runs as another user is that user's: it may print without end, or not end, and must not reach
-the terminal of the root that started it. So it gets a session of its own, its output is bounded,
-and a kill does not need the power to kill others.
+A program that runs as another user is not trusted: it may print or run forever, and must not reach
+the terminal of the root that started it. So it gets its own session and its output is limited.
+Killing it does not require the privilege to kill processes of other users.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ import time
 from . import accounts, proc
 from .errors import RunError
 
-# subprocess and what it needs take longer to import than a check takes that has to run nothing:
-# they are imported where they are used.
+# Importing subprocess and its dependencies takes longer than a check that runs no program, so the
+# functions that need it import it.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import pwd
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
     from typing import NamedTuple
 
     class Limits(NamedTuple):
-        """How long a program may run, and how much it may print on both streams together."""
+        """The run time of a program, and its output on both streams together."""
 
         seconds: float
         output_bytes: int
 
     class Program(NamedTuple):
-        """What is run: ``name`` is for messages, ``user`` the one that ``argv`` makes it run as."""
+        """A program: ``name`` is for messages, ``user`` is the user that ``argv`` switches to."""
 
         name: str
         argv: Sequence[str]
@@ -49,23 +48,23 @@ else:
     Limits = collections.namedtuple("Limits", "seconds output_bytes")
     Program = collections.namedtuple("Program", "name argv environment user")
 
-# The default of systemd for services, on hosts whose /usr is not merged too.
+# systemd's default for services, including hosts with a separate /bin and /sbin.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Bytes, of both streams. The longest answer is that of journalctl, with up to 20,000 entries.
+# Bytes, both streams together. The longest output is journalctl's, with up to 20,000 entries.
 MAX_OUTPUT = 32 << 20
-# How much of a pipe one system call reads or writes: what a pipe holds on Linux.
+# Bytes that one system call reads or writes: the capacity of a pipe on Linux.
 _CHUNK = 1 << 16
-# Seconds until the kernel has ended what was killed. Nothing waits for it longer.
+# Seconds to wait for a killed process to exit.
 _KILL_SECONDS = 1
-# Seconds for the program that kills as the user.
+# Seconds allowed for the program that kills as the user.
 _KILL_AS_SECONDS = 5
-# Seconds between looks at whether a program has ended, as the standard library has them.
+# Seconds between checks whether a program has exited; the same values as in the standard library.
 _FIRST_LOOK = 0.0005
 _LAST_LOOK = 0.05
 
 
 class Result:
-    """The exit code of a program and what it printed, with undecodable bytes replaced."""
+    """The exit code and output of a program, with undecodable bytes replaced."""
 
     def __init__(self, rc: int, out: str, err: str) -> None:
         self.rc = rc
@@ -74,14 +73,14 @@ class Result:
 
 
 def system_python() -> str:
-    """The system's own Python: ours may be where another user may not read."""
+    """The system's Python: ours may be in a directory that other users cannot read."""
     return "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"
 
 
 def environment(
     user: pwd.struct_passwd | None = None, extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """A clean environment for a program that runs as ``user`` (None: as ourselves)."""
+    """A clean environment for a program that runs as ``user`` (None: as the current user)."""
     env = {"PATH": PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
     if user is not None:
         env.update(
@@ -95,9 +94,9 @@ def environment(
 
 
 def as_user(argv: Sequence[str], user: pwd.struct_passwd | None) -> list[str]:
-    """``argv`` with what makes it run as ``user``; unchanged if we already are that user.
+    """``argv``, prefixed so that it runs as ``user``; unchanged if this is the current user.
 
-    Raises RunError if we are neither root nor that user.
+    Raises RunError if the current user is neither root nor ``user``.
     """
     if user is None or os.geteuid() == user.pw_uid:
         return list(argv)
@@ -121,12 +120,12 @@ def run(
     stdin: str | None = None,
     timeout: float = 30.0,
 ) -> Result:
-    """Run ``argv`` in the root directory, as ``user`` (None: as ourselves).
+    """Run ``argv`` in the root directory, as ``user`` (None: as the current user).
 
-    ``env`` is added to a clean environment and ``stdin`` is fed to the program. It is killed and
-    RunError raised if it has not ended after ``timeout`` seconds or prints more than MAX_OUTPUT
-    bytes. A program that ends with an error is no error here: see ``rc``. What it leaves running in
-    its process group is killed. For programs of the system: see confined for those of users.
+    ``env`` is added to a clean environment and ``stdin`` is passed to the program. It is killed and
+    RunError raised if it runs longer than ``timeout`` seconds or prints more than MAX_OUTPUT bytes.
+    A non-zero exit code does not raise: see ``rc``. Processes that it leaves in its process group
+    are killed. For programs of the system; use confined for programs of users.
     """
     full = without_score(as_user(argv, user))
     program = Program(argv[0], full, environment(user, env), user)
@@ -134,19 +133,19 @@ def run(
 
 
 def without_score(argv: Sequence[str]) -> list[str]:
-    """``argv`` with what keeps the kernel's OOM killer from sparing it because it spares us."""
-    # A better score is inherited, and anyone may give it up. A worse one does no harm.
+    """``argv``, prefixed so that it does not inherit our protection from the OOM killer."""
+    # A negative score is inherited, and any process may reset it. A positive one does no harm.
     score = proc.read("/proc/self/oom_score_adj", 16) or "0"
     return ["choom", "-n", "0", "--", *argv] if score.startswith("-") else list(argv)
 
 
 def execute(program: Program, stdin: str | None, limits: Limits) -> Result:
-    """Run ``program`` as it is, in the root directory; RunError and Result as for run."""
+    """Run ``program`` unchanged, in the root directory; RunError and Result as for run."""
     import subprocess
 
     deadline = time.monotonic() + limits.seconds
     try:
-        # The program on the host runs without Ansible's own run_command.
+        # hermes-guard runs without Ansible, so run_command is not available.
         # pylint: disable-next=ansible-bad-function
         process = subprocess.Popen(
             program.argv,
@@ -180,7 +179,7 @@ def execute(program: Program, stdin: str | None, limits: Limits) -> Result:
 def _talk(
     process: subprocess.Popen[bytes], data: bytes, deadline: float, most: int
 ) -> tuple[bytearray, bytearray]:
-    """Feed ``data`` to a program and read what it prints to its end: stdout, stderr.
+    """Write ``data`` to a program and read all its output: stdout, stderr.
 
     Raises TimeoutExpired at ``deadline`` (monotonic clock), OverflowError for more than ``most``
     bytes.
@@ -217,7 +216,7 @@ def _talk(
 
 
 def _feed(fd: int, data: bytes) -> bytes:
-    """What is left of ``data`` after a write; nothing if the program does not read it any more."""
+    """The rest of ``data`` after a write; empty if the program no longer reads it."""
     try:
         return data[os.write(fd, data[:_CHUNK]) :] if data else data
     except BrokenPipeError:
@@ -225,7 +224,7 @@ def _feed(fd: int, data: bytes) -> bytes:
 
 
 def _await_end(process: subprocess.Popen[bytes], deadline: float) -> None:
-    """Wait for the end of a program without taking its pid away, which is its group's too.
+    """Wait until a program exits without reaping it: its pid is also the id of its group.
 
     Raises TimeoutExpired at ``deadline``.
     """
@@ -241,7 +240,7 @@ def _await_end(process: subprocess.Popen[bytes], deadline: float) -> None:
 
 
 def _end(process: subprocess.Popen[bytes], user: pwd.struct_passwd | None) -> None:
-    """Kill what is left of the program and its group, and do not wait for it if that fails.
+    """Kill the rest of the program and its group; wait only _KILL_SECONDS.
 
     Under systemd's hardening root may not kill another user's processes.
     """
@@ -251,7 +250,7 @@ def _end(process: subprocess.Popen[bytes], user: pwd.struct_passwd | None) -> No
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except PermissionError:
-        # The kernel says so of a program that has ended too: it is gone once it is waited for.
+        # The kernel also returns this for an exited program, until it is reaped.
         if process.poll() is None or _is_group(process.pid):
             _kill_as(user, process.pid)
     except ProcessLookupError:
@@ -266,7 +265,7 @@ def _end(process: subprocess.Popen[bytes], user: pwd.struct_passwd | None) -> No
 
 
 def _is_group(group: int) -> bool:
-    """Whether there is a process in process group ``group``."""
+    """Whether process group ``group`` contains a process."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -277,7 +276,7 @@ def _is_group(group: int) -> bool:
 
 
 def _kill_as(user: pwd.struct_passwd | None, group: int) -> None:
-    """Kill process group ``group`` as the user that it belongs to."""
+    """Kill process group ``group`` as its user."""
     import subprocess
 
     try:
@@ -293,5 +292,5 @@ def _kill_as(user: pwd.struct_passwd | None, group: int) -> None:
             stderr=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError):
-        # systemd kills what is left when the unit ends.
+        # systemd kills the remaining processes when the unit stops.
         pass

@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running what a user chose, such as the Python of a Hermes, so that only this user pays for it.
+"""Runs a program that a user chose, such as Hermes's Python, at the expense of that user only.
 
-systemd runs it in a unit of its own in the user's slice: with limits of memory, processes and time,
-outside of our own sandbox, and without our OOM score. When the unit ends, nothing of it is left.
-Without systemd it is a child of ours with resource limits, and what it leaves running is killed.
+systemd runs it in a separate unit in the user's slice: with limits on memory, processes and time,
+outside our own sandbox, and without our OOM score. When the unit stops, all its processes are gone.
+Without systemd the program is a child process with resource limits; its remaining processes are
+killed.
 
-Programs of the system that act for a user, such as ``systemctl --user``, need none of this: see
-command.run.
+Use command.run for programs of the system that act for a user, such as ``systemctl --user``.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# A host that systemd runs, and the socket through which `systemd-run --wait` talks to it.
+# Present if systemd is the init system, and the socket that `systemd-run --wait` connects to.
 SYSTEMD = "/run/systemd/system"
 BUS = "/run/dbus/system_bus_socket"
-# Twice what a Hermes takes that has answered its first message.
+# Twice the memory of a Hermes that has answered its first message.
 MEMORY_BYTES = 512 << 20
-# Of each process, for a host without a memory controller: libraries reserve more than they use.
+# Per process, for hosts without a memory controller: libraries reserve more than they use.
 DATA_BYTES = 1 << 30
 # Threads count too; `hermes doctor` has some twenty.
 TASKS = 128
-# How many seconds longer than we wait systemd lets it run, if nobody is left to end it.
+# Seconds after our timeout until systemd stops the unit, in case our process is gone by then.
 _GRACE_SECONDS = 2
-# Seconds for the unit to be gone. Its processes get SIGKILL at once.
+# Seconds allowed for the unit to stop. Its processes get SIGKILL immediately.
 _STOP_SECONDS = 5
 # prctl(2), which the standard library does not have.
 _PR_SET_CHILD_SUBREAPER = 36
-# Between two looks at what is left: what was killed needs some time to end.
+# Seconds between checks for remaining processes: a killed process needs some time to exit.
 _LOOK_SECONDS = 0.002
 
 
@@ -51,7 +51,7 @@ def run(
     stdin: str | None = None,
     timeout: float = 30.0,
 ) -> command.Result:
-    """As command.run, for a program that is not trusted."""
+    """Like command.run, for a program that is not trusted."""
     return run_within(argv, user, env, stdin, command.Limits(timeout, command.MAX_OUTPUT))
 
 
@@ -62,7 +62,7 @@ def run_within(
     stdin: str | None,
     limits: command.Limits,
 ) -> command.Result:
-    """As run, but RunError if it prints more than ``limits`` allow."""
+    """Like run, with ``limits`` for time and output."""
     if by_systemd():
         done = _in_unit(argv, user, env, stdin, limits)
         if done is not None:
@@ -71,7 +71,7 @@ def run_within(
 
 
 def by_systemd() -> bool:
-    """Whether a unit can be made for what is run: that takes root, systemd and its bus."""
+    """Whether a unit can be created: this requires root, systemd and its bus."""
     return os.geteuid() == 0 and os.path.isdir(SYSTEMD) and os.path.exists(BUS)
 
 
@@ -82,8 +82,8 @@ def _in_unit(
     stdin: str | None,
     limits: command.Limits,
 ) -> command.Result | None:
-    """None if systemd can start no unit, as with a full /run."""
-    # Not "hermes-...": it must not look like the unit of a gateway.
+    """None if systemd cannot start any unit, for example if /run is full."""
+    # Not "hermes-...": the name must not look like a gateway's unit.
     unit = "run-by-hermes-guard-%d-%s.service" % (user.pw_uid, os.urandom(8).hex())
     variables = command.environment(user, env)
     words = ["/usr/bin/env", "-i", *("%s=%s" % one for one in variables.items()), *argv]
@@ -98,18 +98,18 @@ def _in_unit(
         "--description=Code of user %d, run by hermes-guard" % user.pw_uid,
         *("--property=%s=%s" % one for one in properties(user, limits.seconds).items()),
         "--",
-        # systemd puts the values of variables in the place of their names.
+        # systemd expands variables in the command line.
         *(word.replace("$", "$$") for word in words),
     ]
     program = command.Program(argv[0], full, command.environment(), None)
     try:
         done = command.execute(program, stdin, limits)
     except RunError:
-        # Ending systemd-run does not end the unit.
+        # Killing systemd-run does not stop the unit.
         _stop(unit)
         raise
     failed = done.rc == 1 and done.err.startswith("Failed to ")
-    # The program may say so too, to get rid of its unit.
+    # The program may print this too, in order to run outside a unit.
     return None if failed and not _can_start() else done
 
 
@@ -122,7 +122,7 @@ def _can_start() -> bool:
 
 
 def properties(user: pwd.struct_passwd, seconds: float) -> dict[str, str]:
-    """What the unit of a program has set that may run for ``seconds``."""
+    """The properties of the unit of a program that may run for ``seconds``."""
     longest = "%ds" % (int(seconds) + 1 + _GRACE_SECONDS)
     return {
         "Type": "exec",
@@ -135,12 +135,12 @@ def properties(user: pwd.struct_passwd, seconds: float) -> dict[str, str]:
         "LimitDATA": str(DATA_BYTES),
         "LimitCORE": "0",
         "OOMScoreAdjust": "0",
-        # The file that is run may be on a network that does not answer.
+        # The executable may be on a network file system that does not answer.
         "TimeoutStartSec": longest,
         "RuntimeMaxSec": longest,
         "TimeoutStopSec": "%ds" % _STOP_SECONDS,
         "KillSignal": "SIGKILL",
-        # That it started and ended is no news for the journal.
+        # Keep the start and stop of the unit out of the journal.
         "LogLevelMax": "notice",
     }
 
@@ -149,7 +149,7 @@ def _stop(unit: str) -> None:
     try:
         command.run(["systemctl", "stop", "--", unit], timeout=_STOP_SECONDS)
     except RunError:
-        # RuntimeMaxSec= ends it.
+        # RuntimeMaxSec= stops it.
         pass
 
 
@@ -162,7 +162,7 @@ def _as_child(
 ) -> command.Result:
     full = command.as_user(argv, user)
     other = os.geteuid() == 0 and user.pw_uid != 0
-    # Of root, whose code is trusted, the kernel counts no processes.
+    # The kernel does not limit the processes of root, whose code is trusted.
     tasks = ["--nproc=%d" % (_tasks_of(user.pw_uid) + TASKS)] if other else []
     full = ["prlimit", "--data=%d" % DATA_BYTES, "--core=0", *tasks, "--", *full]
     program = command.Program(
@@ -181,7 +181,7 @@ def _as_child(
 
 
 def _tasks_of(uid: int) -> int:
-    """How many threads the processes of a user have, which RLIMIT_NPROC counts."""
+    """The number of threads of a user, which RLIMIT_NPROC counts."""
     count = 0
     for pid in proc.pids():
         if proc.uid(pid) == uid:
@@ -193,7 +193,7 @@ def _tasks_of(uid: int) -> int:
 
 
 def _adopt(on: bool) -> bool:
-    """Become the parent of what our children leave behind; False if the system has no prctl."""
+    """Adopt the orphans of our children (child subreaper); False if prctl is not available."""
     import ctypes
 
     try:
@@ -203,13 +203,13 @@ def _adopt(on: bool) -> bool:
 
 
 def _children(uid: int) -> set[int]:
-    """Our own children that are the user's."""
+    """Our own child processes that run as the user."""
     own = os.getpid()
     return {pid for pid in proc.pids() if proc.parent(pid) == own and proc.uid(pid) == uid}
 
 
 def _end_children(uid: int, others: set[int]) -> None:
-    """Kill the children of the user but for ``others``, theirs, and so on."""
+    """Kill our children that run as the user, except ``others``, and their descendants."""
     deadline = time.monotonic() + _STOP_SECONDS
     while time.monotonic() < deadline:
         left = _children(uid) - others
@@ -220,6 +220,6 @@ def _end_children(uid: int, others: set[int]) -> None:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, os.WNOHANG)
             except OSError:
-                # It is gone, or we lack the power to kill it.
+                # It has exited, or we are not allowed to kill it.
                 continue
         time.sleep(_LOOK_SECONDS)

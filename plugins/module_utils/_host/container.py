@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a process runs in a container, and which: by what every user may read of it in /proc."""
+"""Detects the container that a process runs in, from files in /proc that every user can read."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from typing import NamedTuple
 
     class Container(NamedTuple):
-        """A container as its cgroup names it; both are "" if it does not."""
+        """A container as named by its cgroup; both fields are "" if unknown."""
 
         engine: str
         name: str
 else:
     Container = collections.namedtuple("Container", "engine name")
 
-# How the engines call the cgroups of their containers: the systemd and the cgroupfs driver of
-# Docker and Podman, the runtimes of Kubernetes, LXC and what is built on it, systemd-nspawn.
+# Cgroup names of the container engines: the systemd and the cgroupfs driver of Docker and Podman,
+# the runtimes of Kubernetes, LXC and its derivatives, systemd-nspawn.
 _CGROUPS = (
     ("docker", r"docker-([0-9a-f]{12,64})\.scope"),
     ("docker", r"docker/([0-9a-f]{12,64})"),
@@ -39,20 +39,19 @@ _CGROUPS = (
     ("nspawn", r"systemd-nspawn@([^/]+)\.service"),
 )
 
-# Where Docker and Podman keep what they know of containers, for root only.
+# The container databases of Docker and Podman, readable by root only.
 DOCKER = "/var/lib/docker/containers/%s/config.v2.json"
 PODMAN = "/var/lib/containers/storage/overlay-containers/containers.json"
 ROOT = 0
-# Podman's file has all containers of the host, at some hundred bytes each.
+# Podman's file lists all containers of the host, with a few hundred bytes each.
 _MAX_BYTES = 8 << 20
-# What both engines allow in the name of a container.
+# Container names that both engines allow.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}\Z"
 
 
 def of(pid: int) -> Container | None:
-    """The container that the process runs in, seen from this process; None for the host's own."""
-    # A container's systemd, and all that it starts, are below the container's cgroup: what this
-    # process's own init is in does not separate the two.
+    """The container of process ``pid``, seen from this process; None if it runs on the host."""
+    # If we run in a container ourselves, its cgroup is a parent of every process that we see.
     outer = _named(proc.cgroup(1)) + _named(proc.cgroup(os.getpid()))
     for one in _named(proc.cgroup(pid)):
         if one not in outer:
@@ -64,9 +63,9 @@ def of(pid: int) -> Container | None:
 
 
 def given_name(found: Container) -> str:
-    """The name that the engine has given to the container, else its name in ``found``.
+    """The container's name according to its engine, else its name in ``found``.
 
-    The files of Docker and Podman are read; no engine is asked.
+    Reads the files of Docker and Podman and does not contact the engine.
     """
     name = None
     if found.engine == "docker" and found.name:
@@ -98,7 +97,7 @@ def _named(cgroup: str | None) -> list[Container]:
 
 
 def _other_root(pid: int) -> bool:
-    """Whether the paths of the process are not those of this one; no if that cannot be read."""
+    """Whether the process has another root directory than this one; False if unknown."""
     try:
         there, here = os.stat("/proc/%d/root/" % pid), os.stat("/")
     except OSError:

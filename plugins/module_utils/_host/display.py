@@ -1,22 +1,22 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How sizes, durations and times are shown, and what of a foreign text is fit to show. Pure."""
+"""Formats sizes, durations and times, and makes untrusted text safe to print. Pure functions."""
 
 from __future__ import annotations
 
 import time
 
-# A MB is 2**20 bytes everywhere in this collection, as it is for free(1) and systemd.
+# A MB is 2**20 bytes everywhere in this collection, as in free(1) and systemd.
 MB = 1 << 20
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def printable(text: str, most: int | None = None, keep: str = "", instead: str = "") -> str:
-    """``text`` without characters that could steer a terminal or hide a word from a pattern.
+    """``text`` without characters that could control a terminal or hide a word from a pattern.
 
-    Each of them becomes ``instead``, but for those of ``keep``; the result has at most ``most``
-    characters.
+    Replaces each of them, except those in ``keep``, by ``instead``. The result has at most
+    ``most`` characters.
     """
     shown = "".join(
         letter if letter.isprintable() or letter in keep else instead for letter in text
@@ -47,5 +47,5 @@ def _short(value: float) -> str:
 
 
 def utc(epoch: float, form: str = "%Y-%m-%d %H:%M UTC") -> str:
-    """The time ``epoch`` (seconds since 1970) as UTC, by default as "2026-08-05 14:00 UTC"."""
+    """``epoch`` (seconds since 1970) in UTC, by default as "2026-08-05 14:00 UTC"."""
     return time.strftime(form, time.gmtime(epoch))

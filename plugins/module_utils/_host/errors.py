@@ -1,10 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every fault that is the operator's or the host's: one tree, so that a module catches one class.
+"""The exception tree for errors of the operator or the host; a module catches its base class.
 
-The text of each is for the operator. It names the option or the file, the value, and what is
-allowed or what to do.
+The text is for the operator: it names the option or file, the value, and what is expected.
 """
 
 from __future__ import annotations
@@ -21,27 +20,27 @@ if TYPE_CHECKING:
 
 
 class GuardError(Exception):
-    """What was asked for cannot be done. Nothing, or nothing lasting, was changed."""
+    """The request cannot be carried out. Nothing was changed permanently."""
 
 
 class SettingError(GuardError):
-    """An option has a value that is not allowed, or names something that does not exist."""
+    """An option has an invalid value or names something that does not exist."""
 
 
 class FileError(GuardError):
-    """A file is not what it must be; the text names the file and the reason."""
+    """A file is missing, unsafe or invalid; the text names the file and the reason."""
 
 
 class HistoryError(GuardError):
-    """A file with memory samples cannot be read, or is not one."""
+    """A file with memory samples is invalid or cannot be read."""
 
 
 class RunError(GuardError):
-    """A program could not be started, or did not end in time."""
+    """A program could not be started, or did not exit in time."""
 
 
 class SystemdError(GuardError):
-    """systemd did not answer, or refused."""
+    """systemd did not answer, or rejected a request."""
 
 
 class JournalError(GuardError):
@@ -49,7 +48,7 @@ class JournalError(GuardError):
 
 
 class HermesError(GuardError):
-    """An installed Hermes could not answer; if ``broken``, because its Python does not work."""
+    """An installed Hermes did not answer; ``broken`` if its Python does not work."""
 
     def __init__(self, text: str, broken: bool = False) -> None:
         super().__init__(text)
@@ -57,11 +56,11 @@ class HermesError(GuardError):
 
 
 class MissingLibrary(GuardError):
-    """A Python library is needed for the file that the text names, and is not installed."""
+    """A Python library that is required to read the file named in the text is not installed."""
 
 
 def host_faults(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate ``function`` so that it raises GuardError, with the file's name, for an OSError."""
+    """Decorate ``function`` so that an OSError becomes a GuardError with the file's name."""
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:

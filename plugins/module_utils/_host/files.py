@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading files that may be hostile, and writing files so that a fault leaves one that is whole.
+"""Reads files that may be hostile, and writes files atomically.
 
 A process that runs as root reads files in users' homes. Such a file may be a symbolic link to
-/etc/shadow, a FIFO that never answers, or 5 GB long: it is opened without following a user's link
-anywhere on its way, without blocking, and read up to a limit. A hard link cannot be used to read
-another user's secrets either, because the owner of what was opened is checked.
+/etc/shadow, a FIFO that never returns data, or 5 GB long. So it is opened without blocking and
+without following a user's symbolic link anywhere in its path, and read up to a limit. The owner of
+the opened file is checked, so a hard link cannot expose another user's secrets.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from typing import Any
 
-# The files of Hermes and of the guard that are read whole have a few kB.
+# The files of Hermes and the guard that are read completely have a few kB.
 MAX_BYTES = 1 << 20
 # The permissions of group and others.
 OTHERS = 0o077
-# How much of a file one system call reads.
+# Bytes that one system call reads.
 _CHUNK = 1 << 16
 
 
 def read_bytes(
     path: str, owners: Collection[int] | None = None, max_bytes: int = MAX_BYTES
 ) -> bytes | None:
-    """The content of regular file ``path``, or None if there is no file.
+    """The content of regular file ``path``, or None if it does not exist.
 
-    ``owners`` are the uids that the file may belong to (None: any). Raises FileError if it is a
-    symbolic link, not a regular file, another user's or larger than ``max_bytes``, and on any other
-    I/O error.
+    ``owners`` are the uids that may own the file (None: any). Raises FileError if the file is a
+    symbolic link, not a regular file, owned by another user or larger than ``max_bytes``, and on
+    any other I/O error.
     """
     return _whole(path, lambda: _open(path, owners), max_bytes)
 
 
 def _whole(path: str, opened: Callable[[], tuple[int, int]], max_bytes: int) -> bytes | None:
-    """All of the file that ``opened`` opens, or None if there is none; errors as of read_bytes."""
+    """The content of the file that ``opened`` opens; None and errors as for read_bytes."""
     try:
         fd, size = opened()
     except (FileNotFoundError, NotADirectoryError):
@@ -60,10 +60,9 @@ def _whole(path: str, opened: Callable[[], tuple[int, int]], max_bytes: int) -> 
 
 
 def tail_bytes(path: str, owners: Collection[int] | None, max_bytes: int) -> tuple[bytes, bool]:
-    """The last ``max_bytes`` of regular file ``path``, and whether that is only a part of it.
+    """The last ``max_bytes`` of regular file ``path``, and whether the file is longer.
 
-    ``owners`` and FileError as for read_bytes, but that a file of any size is read and one that is
-    not there is a FileError.
+    ``owners`` and FileError as for read_bytes, but the file may have any size and must exist.
     """
     try:
         fd, size = _open(path, owners)
@@ -81,9 +80,9 @@ def tail_bytes(path: str, owners: Collection[int] | None, max_bytes: int) -> tup
 def _open(
     path: str, owners: Collection[int] | None, open_file: Callable[[str, int], int] = way.open_file
 ) -> tuple[int, int]:
-    """A descriptor of regular file ``path``, which belongs to one of ``owners``, and its size.
+    """A descriptor of regular file ``path``, owned by one of ``owners``, and its size.
 
-    Raises FileNotFoundError or NotADirectoryError if there is none, else FileError.
+    Raises FileNotFoundError or NotADirectoryError if it does not exist, else FileError.
     """
     if reach.is_silent(path):
         raise FileError("%s was not opened: its directory does not answer" % path)
@@ -111,7 +110,7 @@ def _open(
 
 
 def _read(path: str, fd: int, max_bytes: int) -> bytes:
-    """All of an open file, which may have grown; FileError if it has more than ``max_bytes``."""
+    """The content of an open file, which may have grown; FileError beyond ``max_bytes``."""
     chunks = []
     left = max_bytes + 1
     while left > 0:
@@ -128,7 +127,7 @@ def _read(path: str, fd: int, max_bytes: int) -> bytes:
 def read_text(
     path: str, owners: Collection[int] | None = None, max_bytes: int = MAX_BYTES
 ) -> str | None:
-    """As read_bytes, decoded as UTF-8 with undecodable bytes replaced."""
+    """Like read_bytes, decoded as UTF-8 with undecodable bytes replaced."""
     data = read_bytes(path, owners, max_bytes)
     return None if data is None else data.decode("utf-8", "replace")
 
@@ -136,15 +135,15 @@ def read_text(
 def read_json(
     path: str, owners: Collection[int] | None = None, max_bytes: int = MAX_BYTES
 ) -> dict[str, Any] | None:
-    """The JSON object in ``path``, or None if there is no file; FileError for anything else."""
+    """The JSON object in ``path``, or None if it does not exist; FileError for other content."""
     return _object(path, read_bytes(path, owners, max_bytes))
 
 
 def read_own_json(path: str) -> dict[str, Any] | None:
-    """As read_json, of a file that we or root have written in a directory that is root's own.
+    """Like read_json, for a file that we or root wrote in a directory owned by root.
 
-    Nobody else can put a link on the way to such a file, so one system call opens it. With
-    read_json it is one for each directory.
+    No other user can place a symbolic link in its path, so one system call opens it. read_json
+    needs one for each directory.
     """
     owners = {0, os.geteuid()}
     return _object(path, _whole(path, lambda: _open(path, owners, way.open_plainly), MAX_BYTES))
@@ -163,10 +162,10 @@ def _object(path: str, data: bytes | None) -> dict[str, Any] | None:
 
 
 def write_atomic(path: str, data: bytes | str, mode: int = 0o644, sync: bool = True) -> None:
-    """Replace ``path`` by ``data``: temporary file beside it, fsync, rename, fsync of directory.
+    """Write ``data`` to ``path``: temporary file, fsync, rename, fsync of the directory.
 
-    Without ``sync`` nothing is forced to the disk: a power loss may leave the old file, or an empty
-    one. Raises OSError; ``path`` is then as it was.
+    Without ``sync`` nothing is flushed to disk: a power loss may leave the old file or an empty
+    one. Raises OSError; ``path`` is then unchanged.
     """
     if isinstance(data, str):
         data = data.encode("utf-8")
@@ -194,9 +193,9 @@ def write_atomic(path: str, data: bytes | str, mode: int = 0o644, sync: bool = T
 
 
 def link_atomic(path: str, target: str) -> None:
-    """Make ``path`` a symbolic link to ``target``, in place of what is there.
+    """Make ``path`` a symbolic link to ``target``, replacing an existing file.
 
-    No user's link on the way to its directory is followed. Raises OSError and FileError.
+    Follows no user's symbolic link in the path. Raises OSError and FileError.
     """
     directory, name = os.path.split(path)
     temporary = ".%s.%d.tmp" % (name, os.getpid())
@@ -223,10 +222,10 @@ def sync_directory(directory: str) -> None:
 
 
 def append_line(path: str, line: str, mode: int = 0o644, sync: bool = True) -> None:
-    """Append ``line``, which has no line break, to ``path`` in one write, on a line of its own.
+    """Append ``line``, which must not contain a line break, to ``path`` in one write.
 
-    An earlier write that a power loss cut short leaves a line without its end; that one is closed
-    first. With ``sync`` the line has survived a power loss when this returns. Raises OSError.
+    A power loss may have left a truncated last line; it is terminated first. With ``sync`` the line
+    is on disk when this returns. Raises OSError.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
@@ -234,7 +233,7 @@ def append_line(path: str, line: str, mode: int = 0o644, sync: bool = True) -> N
         torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
         data = (b"\n" if torn else b"") + line.encode("utf-8") + b"\n"
         if os.write(fd, data) != len(data):
-            # A disk that is full in the middle of the line says so at the next write only.
+            # If the disk fills up within the line, only the next write would fail.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
         if sync:
             os.fsync(fd)
@@ -243,9 +242,9 @@ def append_line(path: str, line: str, mode: int = 0o644, sync: bool = True) -> N
 
 
 def secret_fault(path: str) -> str | None:
-    """Why ``path`` is not a file that only root (or we) can read and change; None if it is.
+    """Why others than root (or the current user) can read or change ``path``; None if they cannot.
 
-    Its directory is root's own. A file that does not exist has no fault.
+    Its directory must be owned by root. None if the file does not exist.
     """
     try:
         info = os.lstat(path)
@@ -264,7 +263,7 @@ def secret_fault(path: str) -> str | None:
 
 
 def unwritable(directory: str) -> str | None:
-    """The first that exists of ``directory`` and those above it, if nothing can be made in it."""
+    """The closest existing parent of ``directory``, or itself, if it is not writable; else None."""
     while not os.path.lexists(directory):
         directory = os.path.dirname(directory)
     if not os.path.isdir(directory) or not os.access(directory, os.W_OK | os.X_OK):
@@ -273,7 +272,7 @@ def unwritable(directory: str) -> str | None:
 
 
 def remove(path: str) -> None:
-    """Remove file ``path``, if it is there."""
+    """Remove file ``path`` if it exists."""
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -281,9 +280,9 @@ def remove(path: str) -> None:
 
 
 def remove_link(path: str) -> None:
-    """Remove symbolic link ``path``, if it is there, in a directory that a user may own.
+    """Remove symbolic link ``path`` if it exists, in a directory that a user may own.
 
-    No user's link on the way is followed. Raises OSError and FileError.
+    Follows no user's symbolic link in the path. Raises OSError and FileError.
     """
     try:
         fd = way.open_directory(os.path.dirname(path))
@@ -299,7 +298,7 @@ def remove_link(path: str) -> None:
 
 
 def remove_if_empty(directory: str) -> None:
-    """Remove ``directory``, unless someone keeps files in it."""
+    """Remove ``directory`` unless it contains files."""
     try:
         os.rmdir(directory)
     except OSError:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""hermes-guard from the outside: its paths on a host, its units, and asking it for a restart."""
+"""hermes-guard as other code uses it: its paths, its units, and how to request a restart."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ if TYPE_CHECKING:
 PROGRAM = "/usr/local/bin/hermes-guard"
 FOLDER = "/etc/hermes-guard"
 STATE = "/var/lib/hermes-guard"
-# Asks the Hermes of gateways that have changed, for the samples of the watchdog.
+# Asks Hermes about gateways that have changed, for the samples of the watchdog.
 IDENTITY_UNIT = "hermes-guard-identity.service"
-# What the notify command needs and nobody else may read.
+# The secret of the notify command; readable by root only.
 NOTIFY_SECRET = FOLDER + "/notify.secret"
-# The URL that is called at the end of each check; it holds a token.
+# The URL that each check calls when it ends; contains a token.
 PING_URL = FOLDER + "/ping.url"
-# In STATE: since when that has failed.
+# In STATE: the time since which that call has failed.
 PING_RECORD = "ping.json"
-# In STATE: what the module hermes_config set, and what was there before. Not the guard's own.
+# In STATE: the settings that module hermes_config made, and the earlier ones. Not the guard's.
 SESSION_RECORD = "hermes_config.json"
-# In STATE: what the last run of site.yml asked for, and how it left the host.
+# In STATE: the settings of the last run of site.yml, and the state of the host after it.
 AS_ASKED = "as_asked.json"
-# In [DEFAULT] of guard.conf: the names of the gateways that the operator has left out.
+# In [DEFAULT] of guard.conf: the names of the gateways that the operator has excluded.
 EXCLUDED = "excluded"
-# Why a host cannot run the program.
+# The reason if a host cannot run the program.
 NEEDS_PYTHON = "hermes-guard needs Python 3.8 or newer as /usr/bin/python3"
-# In the environment: until this time (epoch) a check takes samples and decides nothing. The check
-# that is run when something was installed has it.
+# In the environment: until this time (epoch) a check takes samples and does not act. Set for the
+# check that runs right after an installation.
 LOOK_UNTIL = "HERMES_GUARD_LOOK_UNTIL"
 # In STATE: the version of the layout of that directory.
 FORMAT = "format"
-# In STATE: the page of metrics of the last check.
+# In STATE: the metrics page of the last check.
 PAGE = "hermes-guard.prom"
-# In STATE: held by the check that writes the page.
+# In STATE: locked by the check that writes the page.
 PAGE_LOCK = "page.lock"
-# Seconds, as TimeoutStartSec of NAME-restart.service: waiting for a quiet moment, draining and two
-# starts have their own limits, far below it.
+# Seconds; the same as TimeoutStartSec of NAME-restart.service. The wait until idle, the drain and
+# two starts have their own limits, far below it.
 RESTART_TIMEOUT = 7200
-# Seconds: each gateway's Hermes may be asked, which takes a second or two.
+# Seconds; status may ask the Hermes of each gateway, which takes one or two seconds.
 STATUS_TIMEOUT = 120
 
 
 def restart_unit(name: str) -> str:
-    """The unit that asks the arbiter for a restart of gateway ``name``."""
+    """The unit that asks the arbiter to restart gateway ``name``."""
     return name + "-restart.service"
 
 
 def excluded(folder: str | None = None) -> frozenset[str]:
-    """The names of the gateways that the operator has left out, by guard.conf in ``folder``.
+    """The gateways that the operator has excluded, according to guard.conf in ``folder``.
 
-    None of them if that cannot be read: then they are not hidden.
+    Empty if the file cannot be read: no gateway is hidden then.
     """
-    # Most need the paths alone.
+    # Most importers need the paths only.
     import configparser
 
     parser = configparser.RawConfigParser(
@@ -74,13 +74,13 @@ def excluded(folder: str | None = None) -> frozenset[str]:
 
 
 def thresholds() -> dict[str, int]:
-    """The watchdog's threshold in bytes of each gateway that has one; empty without a guard.
+    """The watchdog's threshold in bytes by gateway; empty if the guard is not installed.
 
-    GuardError if there is a guard and it does not say.
+    Raises GuardError if the guard does not report it.
     """
     if not os.path.exists(PROGRAM):
         return {}
-    # Not at the top: most need the paths alone.
+    # Most importers need the paths only.
     from . import command
 
     done = command.run([PROGRAM, "status", "--json"], timeout=STATUS_TIMEOUT)
@@ -96,9 +96,9 @@ def thresholds() -> dict[str, int]:
 
 
 def restart(name: str, reason: str, emergency: bool) -> dict[str, Any]:
-    """Ask the arbiter to restart gateway ``name`` and wait for it; the entry of its ledger.
+    """Ask the arbiter to restart gateway ``name``, wait for it and return the ledger entry.
 
-    In an emergency it does not wait for a quiet moment. GuardError if the program gives no answer.
+    In an emergency it does not wait until idle. Raises GuardError if the program does not answer.
     """
     # As above.
     from . import command

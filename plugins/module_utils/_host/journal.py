@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading the journal and the kernel's log, bounded in time and size.
+"""Reads the journal and the kernel log, with limits on time and size.
 
-Any user can write to the journal, also with fields such as UNIT= and MESSAGE_ID=. Only fields with
-a leading underscore are journald's own word, so who said a thing is asked of those.
+Any user can write to the journal, including fields such as UNIT= and MESSAGE_ID=. Only fields with
+a leading underscore are set by journald, so they alone identify the author of an entry.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .errors import JournalError, RunError
 KMSG = "/dev/kmsg"
 MAX_ENTRIES = 20000
 TIMEOUT = 60.0
-# Seconds, if one search was not enough: for what is about one user.
+# Seconds for a search about one user, if the general search has failed.
 NARROW_TIMEOUT = 20.0
-# Of /dev/kmsg: a buffer of 16 MiB has fewer.
+# Records of /dev/kmsg: a buffer of 16 MiB has fewer.
 MAX_RECORDS = 200000
-# The kernel writes a byte so that is not printable, and a backslash.
+# How the kernel writes a non-printable byte or a backslash.
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 _FIELDS = (
     "MESSAGE",
@@ -54,14 +54,14 @@ class Entry(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The entries that match, oldest first, and the lines that journalctl printed about them."""
+    """The matching entries, oldest first, and the messages that journalctl printed."""
 
     entries: list[Entry]
     said: list[str]
 
 
 class Line(NamedTuple):
-    """A line of the kernel's log: ``time`` in epoch seconds, the text."""
+    """A line of the kernel log: ``time`` in epoch seconds, the text."""
 
     time: float
     text: str
@@ -70,10 +70,10 @@ class Line(NamedTuple):
 def entries(
     matches: list[str], since: float, grep: str | None = None, timeout: float = TIMEOUT
 ) -> Answer:
-    """What the journal holds since epoch second ``since``. Raises JournalError.
+    """The journal's entries since epoch second ``since``.
 
-    ``matches`` are those of journalctl(1); ``grep`` is a regular expression on MESSAGE. More than
-    command.MAX_OUTPUT bytes, or more than ``timeout`` seconds, are a JournalError.
+    ``matches`` are those of journalctl(1); ``grep`` is a regular expression for MESSAGE. Raises
+    JournalError, also above command.MAX_OUTPUT bytes or ``timeout`` seconds.
     """
     argv = [
         "journalctl",
@@ -82,7 +82,8 @@ def entries(
         "--output-fields=" + ",".join(_FIELDS),
         "--since=@%d" % since,
     ]
-    # With --grep, --lines bounds what is looked at in systemd 247, and what is shown in newer ones.
+    # With --grep, --lines limits the entries searched in systemd 247, and those shown in newer
+    # versions.
     argv += ["--grep=" + grep] if grep else ["--lines=%d" % MAX_ENTRIES]
     try:
         done = command.run(argv + matches, timeout=timeout)
@@ -94,16 +95,16 @@ def entries(
         if line.strip() and not line.startswith(("--", " "))
     ]
     found = parse(done.out)
-    # No match is an exit code of 1 with --grep, and with no journal at all.
+    # journalctl exits with 1 if --grep matches nothing, and if the journal does not exist.
     if done.rc not in (0, 1) or (done.rc and said and not found):
         raise JournalError(" ".join(said)[:300] or "journalctl failed (exit code %d)" % done.rc)
     return Answer(found, said)
 
 
 def parse(text: str) -> list[Entry]:
-    """The entries in what ``journalctl --output=json`` prints, oldest first.
+    """The entries in the output of ``journalctl --output=json``, oldest first.
 
-    A line that is no entry is skipped.
+    Invalid lines are skipped.
     """
     found = []
     for line in text.splitlines():
@@ -119,8 +120,8 @@ def parse(text: str) -> list[Entry]:
 def _text(value: object) -> str:
     """A field as text.
 
-    journalctl prints a list of bytes for what is not UTF-8, and a list of values for a field that
-    an entry has twice.
+    journalctl prints a list of bytes for a value that is not UTF-8, and a list of values for a
+    field that occurs twice.
     """
     if isinstance(value, list):
         if value and all(isinstance(item, int) and 0 <= item < 256 for item in value):
@@ -132,13 +133,13 @@ def _text(value: object) -> str:
 def kernel_lines(
     since: float, grep: str, narrower: dict[str, str] | None = None
 ) -> tuple[list[Line], list[str]]:
-    """The kernel's messages since ``since`` that match ``grep``, and notes on what cannot be read.
+    """The kernel messages since ``since`` that match ``grep``, and notes on read errors.
 
-    Of the journal if it has any, and of /dev/kmsg what came after the journal's last line: journald
-    may have stopped to read it. If more match than can be read, the regular expressions of
-    ``narrower`` are asked for one by one, each by the name of what it is about.
+    Read from the journal, plus the lines of /dev/kmsg that follow the journal's last line: journald
+    may have stopped reading it. If the journal has too many matches, each regular expression in
+    ``narrower`` is searched separately; its key names the subject.
     """
-    # Facility 0 is the kernel's own; others are what a program of root wrote to its log.
+    # Facility 0 is the kernel; programs of root write to its log with other facilities.
     kernel = ["_TRANSPORT=kernel", "SYSLOG_FACILITY=0"]
     try:
         last = _lines(entries(kernel + ["--lines=1"], 0).entries)
@@ -157,7 +158,7 @@ def kernel_lines(
 def _matching(
     kernel: list[str], since: float, grep: str, narrower: dict[str, str]
 ) -> tuple[list[Line], list[str]]:
-    """As kernel_lines(), of the journal; JournalError if nothing of it can be read."""
+    """Like kernel_lines(), from the journal only; JournalError if no search succeeds."""
     try:
         return _lines(entries(kernel, since, grep).entries), []
     except JournalError:
@@ -176,15 +177,15 @@ def _matching(
 
 
 def _lines(found: list[Entry]) -> list[Line]:
-    """The lines of ``found``, oldest first, each once."""
+    """The lines of ``found``, oldest first, without duplicates."""
     lines = {Line(entry.time, entry.fields.get("MESSAGE", "")) for entry in found}
     return sorted(lines, key=lambda line: line.time)
 
 
 def _missed(found: list[Line], last: Line, since: float, grep: str) -> list[Line]:
-    """The lines of /dev/kmsg behind ``last``, the journal's last one; ``found`` is what it has.
+    """The lines of /dev/kmsg after ``last``, the journal's last line; ``found`` are the journal's.
 
-    The two clocks may differ, so a line that the journal has is known by its text.
+    The two clocks may differ, so lines of the journal are recognised by their text.
     """
     known = {line.text for line in found}
     known.add(last.text)
@@ -195,9 +196,9 @@ def _missed(found: list[Line], last: Line, since: float, grep: str) -> list[Line
 
 
 def kmsg(since: float, grep: str) -> list[Line]:
-    """What the kernel still holds in its buffer since ``since`` that matches ``grep``.
+    """The lines in the kernel's buffer since ``since`` that match ``grep``.
 
-    Raises OSError, as in most containers.
+    Raises OSError; most containers do not permit access.
     """
     wanted = re.compile(grep)
     fd = os.open(KMSG, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -211,7 +212,7 @@ def kmsg(since: float, grep: str) -> list[Line]:
             except BlockingIOError:
                 break
             except BrokenPipeError:
-                # Overwritten while it was read: the next read goes on behind it.
+                # The record was overwritten during the read: the next read returns the one after.
                 continue
             if not record:
                 break
@@ -225,13 +226,13 @@ def kmsg(since: float, grep: str) -> list[Line]:
 def parse_kmsg(text: str, boot: float) -> list[Line]:
     """The lines in records ``priority,sequence,microseconds,flags;message``.
 
-    The times are since ``boot``, in epoch seconds. Lines that go on a record are left out.
+    Times are relative to ``boot``, in epoch seconds. Continuation lines are skipped.
     """
     found = []
     for line in text.splitlines():
         head, separator, message = line.partition(";")
         fields = head.split(",")
-        # A priority below 8 is of facility 0, the kernel's own.
+        # A priority below 8 means facility 0, the kernel.
         if (
             separator
             and len(fields) >= 3

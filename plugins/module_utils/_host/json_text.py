@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading JSON that may be hostile.
+"""Parses JSON that may be hostile.
 
-The standard library takes NaN for a number, and before Python 3.10.7 it takes time that grows with
-the square of the digits of a whole number: a megabyte of them keeps a check busy for seconds.
+The standard library accepts NaN as a number. Before Python 3.10.7, its run time grows with the
+square of the digits of an integer: a megabyte of digits blocks a check for seconds.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
 
-# Digits of a whole number, with its sign: as many as 64 bits have.
+# Digits of an integer with its sign: enough for 64 bits.
 MAX_DIGITS = 20
-# Digits of any other number, which Python writes with 24 characters at most.
+# Characters of any other number; Python writes at most 24.
 _MAX_LETTERS = 64
-# Lists in lists: far more than Hermes's own files have.
+# Nesting depth, far above that of Hermes's own files.
 MAX_DEPTH = 40
 
 
 def loads(text: str) -> Any:
-    """The value that ``text`` is; ValueError if it is no JSON or beyond the limits of this module.
+    """The value of JSON ``text``; ValueError if it is invalid or exceeds this module's limits.
 
-    Limit the length of ``text`` first.
+    The caller limits the length of ``text``.
     """
     try:
         value = _DECODER.decode(text)
     except RecursionError as exc:
-        # A thousand opening brackets.
+        # For example a thousand opening brackets.
         raise ValueError("lists or objects are nested too deeply") from exc
-    # Fewer brackets cannot be nested deeper.
+    # Fewer brackets cannot exceed the depth.
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(value)
     return value

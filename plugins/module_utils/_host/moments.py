@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Points in time as operators write them: a date, a time of UTC, or a span from now. Pure."""
+"""Parses points in time as operators write them: a date, a time in UTC, or a span. Pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _ALLOWED = 'invalid time %r: expected a time in UTC such as "2026-08-05" or %s'
 
 
 def ago(text: str, now: float | None = None) -> float:
-    """The epoch seconds that ``text`` means; a span such as "12h" is that long before ``now``.
+    """The epoch seconds of ``text``; a span such as "12h" means that long before ``now``.
 
-    ValueError says what is allowed.
+    Raises ValueError that names the expected forms.
     """
     return _moment(text, -1, time.time() if now is None else now)
 
 
 def ahead(text: str, now: float | None = None) -> float:
-    """As ago, but a span is that long after ``now``."""
+    """Like ago, but a span means that long after ``now``."""
     return _moment(text, 1, time.time() if now is None else now)
 
 
@@ -36,7 +36,7 @@ def _moment(text: str, sign: int, now: float) -> float:
         except (ValueError, OverflowError):
             continue
     try:
-        # A bare number would be a number of seconds, or an hour of the day: nobody knows.
+        # A bare number is ambiguous: seconds, or an hour of the day.
         if not re.match(r"^[0-9]+$", text):
             return now + sign * quantity.seconds(text)
     except (ValueError, OverflowError):

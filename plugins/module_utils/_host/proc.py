@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes and their memory, from /proc, with the standard library alone.
+"""Reads processes and their memory from /proc, with the standard library only.
 
-Sizes are the kernel's, turned into bytes: VmRSS, RssAnon and VmSwap of /proc/PID/status (proc(5),
-kB of 1024 bytes). What cannot be read, because the process has ended or belongs to another user, is
-None or empty.
+Sizes are VmRSS, RssAnon and VmSwap of /proc/PID/status (proc(5), kB of 1024 bytes), in bytes. If a
+value cannot be read because the process has exited or belongs to another user, it is None or empty.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
     class Memory(TypedDict):
-        """What one process uses; Linux says how much of it is anonymous since 4.5."""
+        """The memory of one process; ``anon_bytes`` requires Linux 4.5."""
 
         rss_bytes: int
         anon_bytes: int | None
         swap_bytes: int
 
 
-# How much of a kernel file one system call reads: most fit, and it needs no memory mapping of its
-# own as a larger buffer does.
+# Bytes that one system call reads from a kernel file. Most files fit; a larger buffer would need a
+# separate memory mapping.
 _CHUNK = 1 << 14
-# Far more than a gateway has above it: a user may start thousands of processes, one by the other.
+# Far more ancestors than a gateway has: a user may start a chain of thousands of processes.
 _MAX_ANCESTORS = 100
 
 
@@ -42,7 +41,7 @@ def read(path: str, limit: int = 1 << 20) -> str | None:
     """The first ``limit`` bytes of a kernel file."""
     if reach.is_silent(path):
         return None
-    # A check reads some hundred of them: os.read takes half of the time of a file object.
+    # A check reads some hundred files: os.read takes half the time of a file object.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -66,7 +65,7 @@ def read(path: str, limit: int = 1 << 20) -> str | None:
 def start_ticks(pid: int) -> int | None:
     """When the process started, in clock ticks since boot: field 22 of /proc/PID/stat.
 
-    Together with the pid it identifies a process, as pids are used again.
+    Together with the pid it identifies a process, because pids are reused.
     """
     fields = _stat(pid)
     return int(fields[19]) if fields else None
@@ -79,12 +78,12 @@ def parent(pid: int) -> int | None:
 
 
 def has_ancestor(pid: int, others: Collection[int]) -> bool:
-    """Whether one of ``others`` started the process, or started what started it, and so on."""
+    """Whether one of ``others`` is an ancestor of the process."""
     return any(ancestor in others for ancestor in ancestors(pid))
 
 
 def ancestors(pid: int) -> Iterator[int]:
-    """What started the process, what started that, and so on, but for init."""
+    """The ancestors of the process, closest first, without init."""
     ancestor = parent(pid)
     for _generation in range(_MAX_ANCESTORS):
         if not ancestor or ancestor <= 1:
@@ -94,7 +93,7 @@ def ancestors(pid: int) -> Iterator[int]:
 
 
 def has_terminal(pid: int) -> bool:
-    """Whether the process has a controlling terminal, which no service has by itself."""
+    """Whether the process has a controlling terminal; services have none by default."""
     fields = _stat(pid)
     return fields is not None and fields[4] != "0"
 
@@ -102,27 +101,27 @@ def has_terminal(pid: int) -> bool:
 def _stat(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat from the third on."""
     text = read("/proc/%d/stat" % pid)
-    # The name in parentheses may hold spaces and parentheses: field 3 follows the last one.
+    # The name in parentheses may contain spaces and parentheses: field 3 follows the last one.
     fields = text.rpartition(")")[2].split() if text else []
     return fields if len(fields) > 19 else None
 
 
 def uptime_seconds(pid: int) -> float | None:
-    """How long the process has run, by the boot clock, which no change of the wall clock moves."""
+    """How long the process has run, by the boot clock, which ignores changes of the wall clock."""
     ticks = start_ticks(pid)
     return None if ticks is None else seconds_since(ticks)
 
 
 def seconds_since(ticks: int) -> float:
-    """The seconds since a process started at ``ticks``, as start_ticks has them."""
+    """The seconds since a process started at ``ticks``, as returned by start_ticks."""
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def work_seconds(pid: int) -> float | None:
     """The CPU time that the threads of a process have used and waited for so far.
 
-    With the waiting, because a process on an overloaded machine may use little and still have much
-    to do. None as well on a kernel that keeps no count (CONFIG_SCHED_INFO).
+    Includes waiting, because a busy process on an overloaded host may get little CPU time. Also
+    None on a kernel without CONFIG_SCHED_INFO.
     """
     try:
         threads = os.listdir("/proc/%d/task" % pid)
@@ -139,17 +138,17 @@ def work_seconds(pid: int) -> float | None:
 def uid(pid: int) -> int | None:
     """The uid that the process runs as; None unless all four of its uids are the same.
 
-    One whose real, effective, saved or filesystem uid differs may be at work for someone else than
-    it shows, and another user may have written its command line and its environment.
+    If its real, effective, saved and filesystem uids differ, it may act for another user, and that
+    user may have set its command line and environment.
     """
     uids = set(_field(_fields("/proc/%d/status" % pid), "Uid").split())
     return int(uids.pop()) if len(uids) == 1 else None
 
 
 def of_user(pid: int, user: int, look: Callable[[int], T]) -> T | None:
-    """What ``look`` reads of a process that is the ``user``'s before and after; else None.
+    """The result of ``look`` if the process belongs to ``user`` before and after it; else None.
 
-    Its pid may become another process's meanwhile, or it may start a program of another user's.
+    The pid may be reused in between, or the process may execute a program as another user.
     """
     start = start_ticks(pid)
     if uid(pid) != user:
@@ -159,32 +158,32 @@ def of_user(pid: int, user: int, look: Callable[[int], T]) -> T | None:
 
 
 def exe(pid: int) -> str | None:
-    """The path of the program that the process runs; needs the right to trace the process."""
+    """The path of the process's program; requires permission to trace the process."""
     try:
         path = os.readlink("/proc/%d/exe" % pid)
     except OSError:
         return None
-    # An upgrade has replaced it.
+    # An upgrade has replaced the file.
     return path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
 
 
 def pid_levels(pid: int) -> int | None:
-    """In how many nested pid namespaces the process has a pid, counted from this one's /proc."""
+    """The number of nested pid namespaces of the process, counted from that of this /proc."""
     found = re.search(r"^NSpid:(.*)$", read("/proc/%d/status" % pid, 1 << 14) or "", re.M)
     return len(found.group(1).split()) if found else None
 
 
 def cgroup(pid: int) -> str | None:
-    """The cgroup of the process as systemd names it, by version 2 or systemd's own hierarchy."""
+    """The cgroup of the process as systemd names it, from v2 or systemd's own hierarchy."""
     lines = re.findall(
         r"^\d+:(name=systemd)?:(.*)$", read("/proc/%d/cgroup" % pid, 1 << 14) or "", re.M
     )
-    # In the hybrid layout both are there, and only systemd's own has the units in it for sure.
+    # The hybrid layout has both, and only systemd's own hierarchy always contains the units.
     return max(lines)[1] if lines else None
 
 
 def argv(pid: int) -> list[str]:
-    """The command line, which a kernel thread does not have."""
+    """The command line; empty for a kernel thread."""
     text = read("/proc/%d/cmdline" % pid, 1 << 16)
     return text.rstrip("\0").split("\0") if text else []
 
@@ -214,9 +213,9 @@ def memory(pid: int) -> Memory | None:
 
 
 def pss(pid: int) -> int | None:
-    """The proportional set size, in which a page that n processes share counts as one nth.
+    """The proportional set size: a page that n processes share counts as 1/n.
 
-    Needs the right to trace the process.
+    Requires permission to trace the process.
     """
     text = read("/proc/%d/smaps_rollup" % pid, 1 << 14) or ""
     found = re.search(r"^Pss:\s+(\d+) kB", text, re.M)
@@ -224,7 +223,7 @@ def pss(pid: int) -> int | None:
 
 
 def descendants(pid: int) -> list[int]:
-    """The pids of all children of ``pid``, theirs, and so on, by parent pid."""
+    """The pids of all descendants of ``pid``, by parent pid."""
     children: dict[int | None, list[int]] = {}
     for candidate in pids():
         children.setdefault(parent(candidate), []).append(candidate)
@@ -248,17 +247,17 @@ def host_memory() -> dict[str, int]:
 
 
 def _fields(path: str) -> str:
-    """A kernel file with ``NAME: VALUE`` in each line, each behind a line break."""
+    """A kernel file of ``NAME: VALUE`` lines, with a line break before each line."""
     return "\n" + (read(path, 1 << 14) or "")
 
 
 def _field(fields: str, name: str) -> str:
-    """The value of ``name``; empty if it is not there."""
-    # A check needs some of some hundred fields, and a pattern would have to be compiled each time.
+    """The value of ``name``; empty if missing."""
+    # Faster than a regular expression, which would be compiled for each field.
     return fields.partition("\n%s:" % name)[2].partition("\n")[0].strip()
 
 
 def _bytes(fields: str, name: str) -> int | None:
-    """A size that the kernel shows in kB of 1024 bytes; None if it is not there."""
+    """A size that the kernel shows in kB of 1024 bytes; None if missing."""
     number, _space, unit = _field(fields, name).partition(" ")
     return int(number) * 1024 if unit == "kB" and number.isdigit() else None

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Quantities as operators write them: memory ("50%"), time ("12h") and breaches ("3 of 5")."""
+"""Parses quantities as operators write them: memory ("50%"), time ("12h"), breaches ("3 of 5")."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 from . import display
 
 _SIZES = {"k": 1 << 10, "": display.MB, "m": display.MB, "g": 1 << 30, "t": 1 << 40}
-# Of systemd's words for time spans, those that an operator writes here.
+# The subset of systemd's time units that is accepted here.
 _TIMES = {
     "s": 1,
     "sec": 1,
@@ -34,7 +34,7 @@ ALLOWED_SIZE = (
     "(K, M, G, T; a bare number means MB)"
 )
 ALLOWED_TIME = 'a time such as "90s", "5min", "12h", "1h 30min" or "2d"'
-# A number without a unit that may be a share whose "%" was forgotten: no gateway runs in so few MB.
+# Up to here, a number without a unit is probably a share that lacks its "%".
 MOST_SHARE = 100
 ALLOWED_BREACHES = '"N of M" with 1 <= N <= M <= 60, such as "3 of 5"'
 
@@ -42,7 +42,7 @@ ALLOWED_BREACHES = '"N of M" with 1 <= N <= M <= 60, such as "3 of 5"'
 def size(text: str, total_bytes: int) -> int:
     """The bytes that ``text`` means on a host with ``total_bytes`` of RAM.
 
-    ValueError with what is allowed.
+    Raises ValueError that names the expected forms.
     """
     found = re.match(
         r"^([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(?:(%)|(?:([KMGT])(?:i?B)?)?)$", str(text).strip(), re.I
@@ -60,8 +60,8 @@ def size(text: str, total_bytes: int) -> int:
 
 
 def seconds(text: str) -> int:
-    """The seconds that ``text`` means; ValueError with what is allowed."""
-    # In lower case only: units get these words too, and to systemd 5M are five months.
+    """The seconds that ``text`` means; ValueError names the expected forms."""
+    # Lower case only: the text is also written to unit files, and systemd reads 5M as five months.
     text = str(text).strip()
     words = re.findall(r"([0-9]+) ?([a-z]*)", text)
     rest = re.sub(r"([0-9]+) ?([a-z]*)", "", text).strip()
@@ -71,7 +71,7 @@ def seconds(text: str) -> int:
 
 
 def check_time_unit(text: object) -> None:
-    """ValueError for a time such as "5" or "1h 30". What a host has in its files may be so."""
+    """Raise ValueError for a time such as "5" or "1h 30", which existing files may contain."""
     for amount, unit in re.findall(r"([0-9]+) ?([a-z]*)", str(text).strip()):
         if not unit and int(amount):
             raise ValueError(
@@ -80,13 +80,13 @@ def check_time_unit(text: object) -> None:
 
 
 def bare_number(text: object) -> float | None:
-    """The number that ``text`` is, without a unit; None for anything else."""
+    """The value of ``text`` if it is a number without a unit, else None."""
     word = str(text).strip()
     return float(word) if re.match(r"^[0-9]{1,15}(\.[0-9]{1,15})?$", word) else None
 
 
 def check_size_unit(text: object) -> None:
-    """ValueError for a size such as "50", which means MB and may be meant as a share."""
+    """Raise ValueError for a size such as "50", which means MB but may be intended as a share."""
     number = bare_number(text)
     if number is not None and 0 < number <= MOST_SHARE:
         word = str(text).strip()
@@ -97,7 +97,7 @@ def check_size_unit(text: object) -> None:
 
 
 def breaches(text: str) -> tuple[int, int]:
-    """(3, 5) for "3 of 5": so many of the last so many samples; ValueError with what is allowed."""
+    """(3, 5) for "3 of 5": 3 of the last 5 samples; ValueError names the expected form."""
     needed, _of, among = str(text).strip().partition(" of ")
     if all(word.isascii() and word.isdecimal() and len(word) <= 3 for word in (needed, among)):
         if 1 <= int(needed) <= int(among) <= 60:

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which directories do not answer, as on a server that is gone, and which processes do not.
+"""Detects directories that do not answer, for example on a lost file server, and such processes.
 
-Whoever looks at such a directory waits, and cannot always be killed: not while another process
-waits for it as well (mutexes of the kernel). So a child process looks, and is left behind. What did
-not answer is remembered, so that nothing else in this process looks there.
+A process that accesses such a directory blocks, and cannot always be killed: not while another
+process waits for the same kernel mutex. So a child process does it, and is left behind if it
+blocks. Unanswered paths are remembered, and nothing else in this process accesses them.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# For one directory. A local disk answers in milliseconds, a server far away within half a second.
+# For one directory. A local disk answers in milliseconds, a remote server within half a second.
 SECONDS = 3
-# Looks at what is left, after each that does not answer. One takes as many times SECONDS at most.
+# Rounds over the remaining paths. One round takes at most this many times SECONDS.
 _ROUNDS = 10
-# Children that look at the same time: a host may have 50,000 users.
+# Concurrent child processes: a host may have 50,000 users.
 _MOST_CHILDREN = 50
 
-# What the shell does. As touch: the kernel may know one of the two by itself.
+# The shell's script; like touch(), because the kernel may have one of the two names cached.
 _SHELL = "/bin/sh"
 _LOOK = 'for path; do [ -e "$path" ]; [ -e "$path/config.yaml" ]; printf .; done'
 
-# Directories of processes: the memory of one may be a file on such a server.
+# Directories of processes: the memory of a process may be a file on such a server.
 PROCESSES = "/proc/"
 
-# What has not answered to this process.
+# Paths that have not answered to this process.
 _silent: set[str] = set()
 
 
 class _Child:
-    """``answers`` is a pipe with a byte for each of ``paths`` that has answered."""
+    """A child process; the pipe ``answers`` gets a byte for each of ``paths`` that answers."""
 
     def __init__(self, pid: int, answers: int, paths: list[str]) -> None:
         self.pid = pid
@@ -46,22 +46,22 @@ class _Child:
 
 
 def is_silent(path: str) -> bool:
-    """Whether the path is in a directory that has not answered before: it must not be touched."""
-    # Mostly there is none, and this is asked for each file that is read.
+    """Whether the path is in a directory that has not answered before and must not be accessed."""
+    # This runs for each file that is read, and the set is usually empty.
     return bool(_silent) and any(path == one or path.startswith(one + "/") for one in _silent)
 
 
 def answers(path: str, user: str) -> bool:
-    """Whether the directory of a user answers now; not asked again if it has not before."""
+    """Whether the directory of a user answers; not tried again if it has not answered before."""
     return not is_silent(path) and not unanswered({path: user})
 
 
 def unanswered(owners: Mapping[str, str]) -> dict[str, int]:
-    """The directories that did not answer in time, each with the pid of the process that waits.
+    """The directories that did not answer in time, each with the pid of the blocked process.
 
-    ``owners`` maps each path to its user: after one that does not answer, the others of this user
-    are not looked at and count as unanswered too. Takes two times SECONDS if few users have such
-    directories, and _ROUNDS times SECONDS at most: what is left then counts as unanswered.
+    ``owners`` maps each path to its user. After one unanswered path, the user's other paths count
+    as unanswered too. Takes twice SECONDS if few users have such directories, and at most _ROUNDS
+    times SECONDS; paths not reached by then count as unanswered.
     """
     found: dict[str, int] = {}
     slow: dict[str, int] = {}
@@ -84,7 +84,7 @@ def unanswered(owners: Mapping[str, str]) -> dict[str, int]:
 
 
 def _by_user(paths: Iterable[str], owners: Mapping[str, str]) -> list[list[str]]:
-    """The paths in as many groups as there are users, or _MOST_CHILDREN."""
+    """The paths in one group for each user, but at most _MOST_CHILDREN groups."""
     by_user: dict[str, list[str]] = {}
     for path in paths:
         by_user.setdefault(owners[path], []).append(path)
@@ -95,11 +95,11 @@ def _by_user(paths: Iterable[str], owners: Mapping[str, str]) -> list[list[str]]
 
 
 def _ask(groups: Iterable[list[str]]) -> list[tuple[int, list[str]]]:
-    """Have one child look at each group: the pid of each that waits, and what it has not seen."""
+    """Check each group in a child process: the pids of blocked children, and unanswered paths."""
     try:
         children = [_start(paths) for paths in groups]
     except OSError:
-        # No process can be started: this is not the fault of a directory.
+        # No process can be started: this says nothing about the directories.
         return []
     counts = _follow(children)
     waits = []
@@ -114,7 +114,7 @@ def _ask(groups: Iterable[list[str]]) -> list[tuple[int, list[str]]]:
 
 
 def _follow(children: list[_Child]) -> dict[int, int]:
-    """How many paths of each child have answered, by its pipe, until none does for SECONDS."""
+    """The number of answered paths of each child, by its pipe, until none answers for SECONDS."""
     sizes = {child.answers: len(child.paths) for child in children}
     counts = dict.fromkeys(sizes, 0)
     last = dict.fromkeys(sizes, time.monotonic())
@@ -132,7 +132,7 @@ def _follow(children: list[_Child]) -> dict[int, int]:
 
 
 def _kill(pid: int) -> None:
-    # Not at the top: it takes a millisecond, and a check mostly does not need it.
+    # The import takes a millisecond, and a check rarely needs it.
     import signal
 
     os.kill(pid, signal.SIGKILL)
@@ -151,10 +151,10 @@ def _start(paths: list[str]) -> _Child:
 
 
 def _start_shell(paths: list[str], told: int) -> int | None:
-    """The pid of a shell that looks at the directories; None if it cannot.
+    """The pid of a shell that checks the directories; None if it cannot be used.
 
-    The words of a process are too much for a shell, which reads byte by byte, and thousands of
-    paths for a command line.
+    The shell reads byte by byte, too slowly for the files of processes. A command line cannot hold
+    thousands of paths.
     """
     if paths[0].startswith(PROCESSES):
         return None
@@ -162,7 +162,7 @@ def _start_shell(paths: list[str], told: int) -> int | None:
     streams = [(os.POSIX_SPAWN_DUP2, fd, n) for n, fd in enumerate((null, told, null))]
     try:
         words = [_SHELL, "-c", _LOOK, _SHELL, *paths]
-        # The program on a host has no AnsibleModule, whose run_command would wait for the end too.
+        # hermes-guard has no AnsibleModule, and run_command would wait for the exit.
         # pylint: disable-next=ansible-bad-function
         return os.posix_spawn(_SHELL, words, {}, file_actions=streams)
     except OSError:
@@ -172,7 +172,7 @@ def _start_shell(paths: list[str], told: int) -> int | None:
 
 
 def _copy(paths: list[str], told: int) -> int:
-    """The pid of a copy of this process that looks at the paths."""
+    """The pid of a forked copy of this process that checks the paths."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -183,7 +183,7 @@ def _copy(paths: list[str], told: int) -> int:
 
 
 def _look(paths: list[str], told: int) -> None:
-    """What the copy does. It keeps nothing open: neither a lock nor the pipe of who waits."""
+    """Check the paths in the forked copy, after closing all inherited locks and pipes."""
     null = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(null, stream)
@@ -192,7 +192,7 @@ def _look(paths: list[str], told: int) -> None:
             try:
                 os.close(int(name))
             except OSError:
-                # That of the listing itself.
+                # The descriptor of the listing itself.
                 pass
     for path in paths:
         touch(path)
@@ -200,9 +200,9 @@ def _look(paths: list[str], told: int) -> None:
 
 
 def touch(path: str) -> None:
-    """Ask for the directory and for a name in it: the kernel may know one of them by itself.
+    """Access the directory and a name in it: the kernel may have one of them cached.
 
-    Of a process, its words are read, which it keeps in its own memory.
+    For a process, read its command line and environment, which are in its own memory.
     """
     if path.startswith(PROCESSES):
         for name in ("cmdline", "environ"):
@@ -212,7 +212,7 @@ def touch(path: str) -> None:
         try:
             os.stat(os.path.join(path, name))
         except OSError:
-            # An answer, too.
+            # An error is an answer too.
             pass
 
 
@@ -222,6 +222,6 @@ def _read(path: str) -> None:
         while os.read(fd, 1 << 16):
             pass
     except OSError:
-        # As above.
+        # An error is an answer too.
         return
     os.close(fd)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The source texts of this collection's own module_utils, wherever they were imported from."""
+"""Returns the source of this collection's module_utils, independent of how they were imported."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 
 def source(name: str) -> str:
-    """The text of module ``name`` of module_utils, such as "_host.proc".
+    """The source of module ``name`` of module_utils, such as "_host.proc".
 
-    A checkout and the archive of a module have the source at hand. Their loaders are asked for the
-    file: ``find_spec`` would compile it (40 ms for all of the on-host program). mitogen fetches the
-    source of a module when that is imported.
+    In a checkout and in a module's archive the loader returns the file; ``find_spec`` would compile
+    it (40 ms for all of hermes-guard). mitogen fetches the source when the module is imported.
     """
     here = os.path.dirname(os.path.dirname(__file__))
     try:

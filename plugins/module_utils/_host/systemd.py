@@ -1,12 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One systemd manager: the system's, or one user's.
+"""Queries a systemd manager: the system's, or that of one user.
 
 ``systemctl --user --machine=USER@.host`` fails on systemd 247 and opens a login session at every
-call on newer ones, so a user's manager is reached the way that works on all of them: as that user,
-with XDG_RUNTIME_DIR set. What a user's manager answers is the user's own word: check every pid it
-names against the user before using it.
+call on newer versions. So systemctl runs as the user, with XDG_RUNTIME_DIR set. The answers of a
+user's manager are not trusted: check that a pid belongs to the user before using it.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# The oldest version that this is made for: that of Debian 11.
+# The oldest supported version, from Debian 11.
 OLDEST = 247
-# Seconds for one answer of a manager. A busy host takes some; what needs longer is hung.
+# Seconds for one answer of a manager. A busy host takes a few; a manager that needs more is hung.
 TIMEOUT = 30.0
 
 
 class Manager:
-    """The manager of scope "system" (``user`` None), or the one of a user, scope "user".
+    """The manager of scope "system" (``user`` is None), or of scope "user".
 
-    ``timeout`` is how many seconds it has for an answer.
+    ``timeout`` is the number of seconds it has for an answer.
     """
 
     def __init__(self, user: pwd.struct_passwd | None = None, timeout: float = TIMEOUT) -> None:
@@ -40,7 +39,7 @@ class Manager:
         self.timeout = timeout
 
     def systemctl(self, *arguments: str, timeout: float | None = None) -> command.Result:
-        """Run systemctl with ``arguments``; SystemdError if it cannot be run at all."""
+        """Run systemctl with ``arguments``; SystemdError if it cannot be started or times out."""
         scope = [] if self.user is None else ["--user"]
         try:
             return command.run(
@@ -52,7 +51,7 @@ class Manager:
             raise SystemdError(str(exc)) from exc
 
     def call(self, *arguments: str, timeout: float | None = None) -> command.Result:
-        """As systemctl(), but SystemdError with its message if it fails."""
+        """Like systemctl(), but raise SystemdError with its message if it fails."""
         done = self.systemctl(*arguments, timeout=timeout)
         if done.rc != 0:
             raise SystemdError(
@@ -64,7 +63,7 @@ class Manager:
     def show(self, units: Sequence[str], properties: Sequence[str]) -> list[dict[str, str]]:
         """The ``properties`` of ``units`` (names or globs) in one call: a dict for each unit.
 
-        A glob matches what is loaded; a name that does not exist has LoadState "not-found".
+        A glob matches loaded units; a name that does not exist has LoadState "not-found".
         """
         if not units:
             return []
@@ -76,7 +75,7 @@ class Manager:
         done = self.systemctl(
             "list-unit-files", "--type=service", "--no-legend", "--plain", "--", pattern
         )
-        # Some versions end with 1, and print no message, if nothing matches.
+        # Some versions exit with 1, without a message, if nothing matches.
         if done.rc != 0 and done.err.strip():
             raise SystemdError(
                 "systemctl list-unit-files failed (exit code %d): %s" % (done.rc, done.err.strip())
@@ -85,13 +84,13 @@ class Manager:
 
 
 def parse_show(text: str) -> list[dict[str, str]]:
-    """What ``systemctl show`` prints: blocks of NAME=VALUE with an empty line between."""
+    """Parse the output of ``systemctl show``: blocks of NAME=VALUE separated by empty lines."""
     blocks = []
     block: dict[str, str] = {}
     for line in text.split("\n"):
         name, separator, value = line.partition("=")
         if separator:
-            # EnvironmentFiles has a line for each of its files.
+            # EnvironmentFiles has one line for each file.
             block[name] = block[name] + "\n" + value if name in block else value
         elif not line and block:
             blocks.append(block)
@@ -100,10 +99,10 @@ def parse_show(text: str) -> list[dict[str, str]]:
 
 
 def exec_argv(value: str | None) -> list[str]:
-    """The command line in the property ExecStart, empty if there is none.
+    """The command line in the property ExecStart; empty if it has none.
 
-    Of ``{ path=... ; argv[]=a b c ; ignore_errors=... }`` it is a, b, c. systemd prints the words
-    without quotes, so a word with a space in it comes out as two, the path of the program excepted.
+    For ``{ path=... ; argv[]=a b c ; ignore_errors=... }`` it is a, b, c. systemd prints the words
+    without quotes, so a word with a space becomes two words, except for the path of the program.
     """
     found = re.search(r"argv\[\]=(.*?) ; ignore_errors=", value or "")
     if not found:
@@ -116,12 +115,12 @@ def exec_argv(value: str | None) -> list[str]:
 
 
 def environment_files(value: str | None) -> list[str]:
-    """The paths in the property EnvironmentFiles: ``PATH (ignore_errors=no)`` in each line."""
+    """The paths in the property EnvironmentFiles: ``PATH (ignore_errors=no)`` on each line."""
     return re.findall(r"^(/.*) \(ignore_errors=(?:yes|no)\)$", value or "", re.M)
 
 
 def environment(value: str | None) -> dict[str, str]:
-    """The variables in the property Environment, which systemd quotes as a shell does."""
+    """The variables in the property Environment, which systemd quotes like a shell."""
     import shlex
 
     try:
@@ -132,7 +131,7 @@ def environment(value: str | None) -> dict[str, str]:
 
 
 def has_manager(user: pwd.struct_passwd) -> bool:
-    """Whether the systemd of ``user`` runs."""
+    """Whether the systemd manager of ``user`` is running."""
     return _runs(user.pw_uid)
 
 
@@ -141,7 +140,7 @@ def _runs(uid: int) -> bool:
 
 
 def user_managers() -> list[Manager]:
-    """The managers of the users whose own systemd runs on this host, sorted by user name."""
+    """The running user managers on this host, sorted by user name."""
     try:
         names = os.listdir(accounts.USER_RUNTIME)
     except OSError:
@@ -158,7 +157,7 @@ def user_managers() -> list[Manager]:
 
 
 def version() -> int | None:
-    """systemd's version, such as 252; None if it does not say."""
+    """systemd's version, such as 252; None if unknown."""
     try:
         found = re.match(r"systemd (\d+)", command.run(["systemctl", "--version"]).out)
     except RunError:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When timers fire next, and whether systemd takes a calendar event."""
+"""Reports when timers elapse next, and validates calendar events."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ OF_TIMERS = ("ActiveState", "SubState", "NextElapseUSecRealtime", "NextElapseUSe
 
 
 def next_elapse(units: Collection[str]) -> dict[str, int | None]:
-    """When each timer fires next, in epoch seconds; None if it never does or does not exist.
+    """When each timer elapses next, in epoch seconds; None if never or if it does not exist.
 
-    One call for all of them. ``systemctl list-timers`` is asked, because it alone gives calendar
-    and monotonic timers on one clock in every version.
+    Calls ``systemctl list-timers`` once: only this command shows calendar and monotonic timers on
+    one clock in every version.
     """
     import calendar
 
@@ -47,10 +47,10 @@ def next_elapse(units: Collection[str]) -> dict[str, int | None]:
 
 
 def fires(block: Mapping[str, str], elapse: int | None) -> bool:
-    """Whether a timer works, by its ActiveState and SubState in ``block`` and by its next elapse.
+    """Whether a timer is working, by ActiveState and SubState in ``block`` and its next elapse.
 
-    While the service that it starts is running, which may take long for a restart that waits until
-    the gateway is idle, there is no next elapse yet.
+    A timer has no next elapse while its service is running. That may take long: a restart waits
+    until the gateway is idle.
     """
     return block.get("ActiveState") == "active" and (
         elapse is not None or block.get("SubState") == "running"
@@ -58,9 +58,9 @@ def fires(block: Mapping[str, str], elapse: int | None) -> bool:
 
 
 def has_next(block: Mapping[str, str]) -> bool:
-    """Whether a timer works, by OF_TIMERS in ``block``: as fires, without the time itself.
+    """Whether a timer is working, by OF_TIMERS in ``block``; like fires, without the time itself.
 
-    systemd shows a time that never comes as an empty text, as "0", or as "infinity".
+    systemd shows "never" as an empty text, "0" or "infinity".
     """
     times = [block.get(name) for name in OF_TIMERS[2:]]
     return fires(block, 1 if any(one not in (None, "", "0", "infinity") for one in times) else None)

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The memory of a process with all that it started, in which a page that they share counts once.
+"""Measures the memory of a process and its descendants, counting shared pages once.
 
-A child that was forked has its parent's pages in its own RSS: the sum of both is too much. The
-kernel counts each page of a cgroup once; of processes without a cgroup of their own, the
-proportional set size (PSS) does, which only root or their user may read.
+The RSS of a forked child includes its parent's pages, so the sum of both is too high. The kernel
+counts each page of a cgroup once. For processes without their own cgroup, the proportional set size
+(PSS) does so, which only root or their user may read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Tree:
-    """What the process itself uses, and in bytes what it and all that it started use."""
+    """The memory of the process itself, and the bytes that it and its descendants use."""
 
     def __init__(self, own: Memory, rss_bytes: int, swap_bytes: int) -> None:
         self.own = own
@@ -27,7 +27,7 @@ class Tree:
 
 
 def memory(pid: int, control_group: str | None = None) -> Tree | None:
-    """The memory of the tree of ``pid``, whose cgroup is that; None if it has just ended."""
+    """The memory of ``pid`` and its descendants in ``control_group``; None if it has exited."""
     own = proc.memory(pid)
     if own is None:
         return None
@@ -41,12 +41,12 @@ def memory(pid: int, control_group: str | None = None) -> Tree | None:
     shares = [proc.pss(one) for one in [pid, *known]] if charged is None else []
     if shares and None not in shares:
         charged = sum(one or 0 for one in shares)
-    # What they share with others is charged to those: it is no less than the process itself has.
+    # Pages shared with other cgroups are charged to those, so the result may be too low.
     return Tree(
         own, _within(own["rss_bytes"], charged, rss), _within(own["swap_bytes"], swapped, swap)
     )
 
 
 def _within(least: int, found: int | None, most: int) -> int:
-    """``found``, but between these two; ``most`` if it is not known."""
+    """``found``, limited to the range from ``least`` to ``most``; ``most`` if unknown."""
     return most if found is None else max(least, min(found, most))

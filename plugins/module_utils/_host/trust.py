@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether root may run a Python: only if nobody but root can write what it runs and imports.
+"""Decides whether root may run a Python: only if root alone can write the code that it runs.
 
-What is looked at is the file itself, every directory above it, its virtual environment, the library
-of the Python below that, and what files such as ``*.pth`` add to them. Nothing of it is run.
+Checks the file, every directory above it, its virtual environment, the library of the base Python,
+and the directories that files such as ``*.pth`` add. Runs none of this code.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 ROOT = 0
-# A Hermes with all that it needs has some 40,000 files.
+# Hermes and its dependencies have about 40,000 files.
 MAX_ENTRIES = 400000
 # As the kernel counts: MAXSYMLINKS.
 _MAX_LINKS = 40
-# Far above what a file has that adds directories to those of the library.
+# Far above the size of a file that adds directories to the import path.
 _MAX_BYTES = 1 << 18
-# Bytes in a part of a path, on all file systems of Linux.
+# Bytes in a path component, on all Linux file systems.
 _MAX_NAME = 255
-# What a system shares with other programs: of these prefixes only the library is looked at.
+# Prefixes shared with other programs: only their Python libraries are checked.
 _SHARED = ("/", "/usr", "/usr/local")
-# Here, so that a test can have files of other users without being root.
+# A name of this module, so that tests can simulate files of other users without being root.
 lstat = os.lstat
-# A link such as /proc/PID/fd/0 or /proc/PID/root says another place than the one it leads to, which
-# may be in a file system of someone else's own.
+# A link such as /proc/PID/fd/0 or /proc/PID/root does not lead to the path that it shows, and its
+# target may be in another user's file system.
 _KERNEL = ("/proc", "/sys")
 _QUOTED_PATH = r"""["'](/[^"'\n]+)["']"""
-# How mountinfo writes a blank.
+# How mountinfo escapes a space.
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class _Untrusted(Exception):
-    """The text says what someone else than root can write."""
+    """Another user can write the file that the text names."""
 
 
 def why_not(python: str, trees: Iterable[str] = (), paths: Iterable[str] = ()) -> str | None:
     """Why root must not run ``python``, or None if it may.
 
-    ``trees`` are directories that it imports from as well, ``paths`` what it only reads.
+    ``trees`` are more directories that it imports from, ``paths`` are files that it only reads.
     """
     return _why_not(lambda look: look.all_of(python, trees), paths)
 
 
 def why_not_way(path: str) -> str | None:
-    """As why_not, of the file ``path`` and the directories above it alone."""
+    """Like why_not, for the file ``path`` and the directories above it only."""
     return _why_not(lambda look: None, [path])
 
 
@@ -72,7 +72,7 @@ def _why_not(task: Callable[[_Look], None], paths: Iterable[str]) -> str | None:
 
 
 class _Look:
-    """One look at files; each is looked at once."""
+    """One pass over files; each is checked once."""
 
     def __init__(self) -> None:
         self.seen: dict[str, os.stat_result] = {}
@@ -88,7 +88,7 @@ class _Look:
             self.tree(place)
 
     def _libraries(self, python: str, real: str) -> Iterator[str]:
-        """Where ``python``, which is the file ``real``, imports from."""
+        """The directories that ``python``, which is the file ``real``, imports from."""
         environment = os.path.dirname(os.path.dirname(os.path.abspath(python)))
         settings = os.path.join(environment, "pyvenv.cfg")
         base = os.path.dirname(os.path.dirname(real))
@@ -102,17 +102,17 @@ class _Look:
         if base not in _SHARED:
             yield base
             return
-        # python3 is Debian's directory of packages, which an environment of its own does not use.
+        # python3 is Debian's package directory, which an isolated virtual environment does not use.
         pattern = "python3.*" if alone else "python3*"
         for prefix in {base, "/usr"} if alone else {base, *_SHARED}:
-            # Whoever can write these directories can still make the one that is imported from.
+            # A user who can write these directories can create the one that is imported from.
             for library in [prefix, *sorted(glob.glob(prefix.rstrip("/") + "/lib*"))]:
                 place = self._way_if_there(library)
                 if place is not None:
                     yield from sorted(glob.glob("%s/%s" % (place.rstrip("/"), pattern)))
 
     def entry(self, path: str) -> os.stat_result:
-        """The lstat of ``path``; _Untrusted if someone else than root may change it."""
+        """The lstat of ``path``; _Untrusted if another user than root may change it."""
         info = self.seen.get(path)
         if info is None:
             if len(self.seen) >= MAX_ENTRIES:
@@ -120,7 +120,7 @@ class _Look:
             info = self.seen[path] = lstat(path)
             if info.st_uid != ROOT:
                 raise _Untrusted("%s belongs to uid %d" % (path, info.st_uid))
-            # The bits of a link mean nothing. Those of a group are also those of an ACL's mask.
+            # The mode of a link has no meaning. The group bits also show the mask of an ACL.
             if not stat.S_ISLNK(info.st_mode) and info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise _Untrusted("%s is writable by users other than root" % path)
             if path in self.mounts:
@@ -128,7 +128,7 @@ class _Look:
         return info
 
     def way(self, path: str) -> str:
-        """Look at ``path``, all directories on the way to it, and links; where it really is."""
+        """Check ``path``, all directories in it, and symbolic links; return the real path."""
         place, links = "/", 0
         self.entry(place)
         left = path.split("/")
@@ -152,7 +152,7 @@ class _Look:
         return place
 
     def tree(self, path: str) -> None:
-        """Look at all that is below ``path``, and at what links in it point to."""
+        """Check everything below ``path``, and the targets of symbolic links in it."""
         left = [path]
         while left:
             place = self._way_if_there(left.pop())
@@ -170,10 +170,10 @@ class _Look:
                     left += _added(place, one)
 
     def _way_if_there(self, path: str) -> str | None:
-        """As way, but None if there is nothing: nobody but root can then make it.
+        """Like way, but None if ``path`` does not exist; only root can then create it.
 
-        What was passed until then has been looked at. Without that, what is not there when root
-        looks could be there, and someone else's, when it is run.
+        The existing directories in the path have been checked. Otherwise another user could create
+        the missing file between this check and the run.
         """
         try:
             return self.way(path)
@@ -182,13 +182,13 @@ class _Look:
 
 
 def _added(place: str, path: str) -> list[str]:
-    """The directories that a file such as a ``.pth`` adds to what is imported."""
+    """The directories that a file such as a ``.pth`` adds to the import path."""
     text = _text(path)
     found = re.findall(_QUOTED_PATH, text)
     if path.endswith(".pth"):
         lines = [line.strip() for line in text.splitlines()]
         found += [line for line in lines if line and not line.startswith(("#", "import "))]
-    # No path has a zero byte, or is longer than the kernel takes.
+    # A path cannot contain a null byte or exceed the kernel's limit.
     joined = [os.path.join(place, one) for one in found if "\0" not in one]
     return [one for one in joined if max(map(len, os.fsencode(one).split(b"/"))) <= _MAX_NAME]
 
@@ -202,10 +202,10 @@ def _text(path: str) -> str:
 
 
 def doubtful_mounts(table: str) -> dict[str, str]:
-    """The mount points of ``table``, /proc/PID/mountinfo, whose owners and modes say nothing.
+    """The mount points in ``table`` (/proc/PID/mountinfo) whose owners and modes are not reliable.
 
-    By mount point, with the reason. A user may bring a disk that says that its files are root's:
-    that is why it is mounted nosuid. A FUSE of a user answers whatever that user wants.
+    Maps each mount point to the reason. A user's disk may claim that its files belong to root,
+    which is why it is mounted nosuid. A user's FUSE file system can return any owner.
     """
     found: dict[str, str] = {}
     all_nosuid = False
@@ -216,9 +216,9 @@ def doubtful_mounts(table: str) -> dict[str, str]:
             continue
         point = _OCTAL.sub(lambda code: chr(int(code.group(1), 8)), words[4])
         nosuid = "nosuid" in words[5].split(",")
-        # systemd mounts everything so for a unit with NoNewPrivileges=.
+        # systemd mounts everything nosuid for a unit with NoNewPrivileges=.
         all_nosuid = nosuid if point == "/" else all_nosuid
-        # What was mounted there before is below it.
+        # This mount hides an earlier one at the same point.
         found.pop(point, None)
         user = re.search(r"(?:^|,)user_id=(\d+)", kind[2])
         if kind[0].startswith("fuse") and not (user and user.group(1) == "0"):

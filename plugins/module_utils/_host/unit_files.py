@@ -1,12 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Unit files and drop-ins under /etc/systemd: which managers read them, and having them read.
+"""Finds the managers that read a unit file or drop-in under /etc/systemd, and reloads them.
 
-A reload is all it takes for a running unit too: systemd then sets its cgroup's limits anew, and
-starts and stops nothing. A drop-in in /etc/systemd/user is the administrator's word for the units
-of all
-users: nothing has to be written into a home.
+A reload is enough for a running unit too: systemd applies the new cgroup limits and starts and
+stops nothing. A drop-in in /etc/systemd/user applies to the units of all users, so nothing is
+written to a home.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ FOLDER = "/etc/systemd/"
 
 
 def scope(path: str) -> str | None:
-    """Which managers read the file: "system", "user" (those of all users), or None."""
+    """The managers that read the file: "system", "user" (of all users), or None."""
     if not path.startswith(FOLDER):
         return None
     return "user" if path.startswith(FOLDER + "user/") else "system"
 
 
 def unit(path: str) -> str:
-    """The name of the unit that a unit file or a drop-in is of."""
+    """The name of the unit that a unit file or drop-in belongs to."""
     directory, name = os.path.split(path)
     return os.path.basename(directory)[: -len(".d")] if directory.endswith(".d") else name
 
@@ -39,10 +38,10 @@ def unit(path: str) -> str:
 def to_reload(
     changed: Collection[str], kept: Iterable[str], live: Mapping[str, Mapping[str, str]]
 ) -> list[systemd.Manager]:
-    """The managers that have to read their files again.
+    """The managers that need a reload.
 
-    Because these paths are ``changed``, or because an earlier run was cut short before the reload
-    for those that are ``kept``. ``live`` has NeedDaemonReload of the units of the system's manager.
+    Either for the paths in ``changed``, or for those in ``kept`` if an earlier run was interrupted
+    before its reload. ``live`` contains NeedDaemonReload of the units of the system's manager.
     """
     managers = []
     if any(scope(path) == "system" for path in changed) or any(
@@ -58,7 +57,7 @@ def to_reload(
 
 
 def _unread(manager: systemd.Manager, units: Sequence[str]) -> bool:
-    """Whether a file of one of the units was changed since the manager read it."""
+    """Whether a file of one of the units has changed since the manager read it."""
     try:
         return any(
             block.get("NeedDaemonReload") == "yes"
@@ -69,10 +68,9 @@ def _unread(manager: systemd.Manager, units: Sequence[str]) -> bool:
 
 
 def reload(managers: Iterable[systemd.Manager]) -> None:
-    """Have ``managers`` read their files again.
+    """Reload ``managers``.
 
-    A user's manager that does not answer does not keep the others from it; SystemdError if it is
-    the system's.
+    A failing user manager does not stop the others. Raises SystemdError if the system's fails.
     """
     for manager in managers:
         try:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting for something that only looking again and again can show."""
+"""Waits for a condition by polling."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ def wait_until(
     every: float,
     unless: Callable[[], object] | None = None,
 ) -> bool:
-    """Whether ``condition`` becomes true within ``seconds``; asked at least once, then again after
-    ``every`` seconds.
+    """Whether ``condition`` becomes true within ``seconds``; polled every ``every`` seconds.
 
-    ``unless`` ends the wait early when it becomes true: then, and when the time is over, False.
+    It is checked at least once. Returns False on timeout, or early if ``unless`` becomes true.
     """
     deadline = time.monotonic() + seconds
     while not condition():

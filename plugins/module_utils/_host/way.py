@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way to a file, one directory at a time, so that no user's symbolic link leads astray.
+"""Opens a path one directory at a time, without following a user's symbolic links.
 
-The kernel follows links in all parts of a path but the last one, whatever O_NOFOLLOW says. Here
-each directory is opened from the one above it. A link is followed only if root made it where nobody
-else can make one, as /home may be one to /data/home.
+O_NOFOLLOW affects only the last component of a path: the kernel follows links in all others. Here
+each directory is opened relative to its parent. A link is followed only if root created it in a
+directory that only root can write: /home may be a link to /data/home.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def open_file(path: str, flags: int) -> int:
-    """A descriptor of ``path``, opened with ``flags``; a link in its last part is never followed.
+    """A descriptor of ``path``, opened with ``flags``; never follows a link in the last component.
 
-    OSError as for open(2). FileError if a link is on the way that is not followed.
+    Raises OSError as open(2), and FileError if the path contains a link that is not followed.
     """
     directory, name = os.path.split(path)
     parent = open_directory(directory or ".")
@@ -35,12 +35,12 @@ def open_file(path: str, flags: int) -> int:
 
 
 def open_plainly(path: str, flags: int) -> int:
-    """As open_file, of a path on which only root can put a link: none but the last is looked at."""
+    """Like open_file, for a path in which only root can create links: checks only the last part."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 def open_directory(path: str) -> int:
-    """A descriptor of directory ``path``, which may not be used to read what is in it."""
+    """A descriptor of directory ``path``; it may not permit listing the directory."""
     here = os.open("/" if path.startswith("/") else ".", _DIRECTORY)
     try:
         left = path.split("/")[::-1]
@@ -79,12 +79,13 @@ def _step(here: int, name: str) -> int:
     try:
         return os.open(name, os.O_RDONLY | _DIRECTORY, dir_fd=here)
     except PermissionError:
-        # It may be passed without being read. What is not mounted yet would not be mounted so.
+        # The directory may permit access without listing. O_PATH would not trigger an automount,
+        # so it is only the fallback.
         return os.open(name, os.O_PATH | _DIRECTORY, dir_fd=here)
 
 
 def _link(here: int, name: str) -> str | None:
-    """Where link ``name`` leads; "" if it is not to be followed, None if it is no link."""
+    """The target of link ``name``; "" if it must not be followed, None if it is not a link."""
     info = os.stat(name, dir_fd=here, follow_symlinks=False)
     if not stat.S_ISLNK(info.st_mode):
         return None
