@@ -1,15 +1,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the docs have an operator type: each command of hermes-guard is one that it accepts."""
+"""Commands in the docs are valid, and docs/troubleshooting.md has each code and each message of doctor."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
 
 import pytest
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import cli_parser
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    cli_parser,
+    doctor,
+    ended,
+    metrics,
+)
 
 TOP = Path(__file__).resolve().parents[2]
 PAGES = [TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(TOP.glob("roles/*/README.md"))]
@@ -43,3 +49,57 @@ def test_command_in_the_docs_is_accepted(page, command):
 def test_commands_are_found():
     found = {command.split()[0] for _page, command in commands()}
     assert {"status", "log", "doctor", "restart", "trend", "notify", "metrics"} <= found
+
+
+def section(heading):
+    """The part of docs/troubleshooting.md after ``heading``."""
+    text = (TOP / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    return re.split(r"^##+ %s$" % re.escape(heading), text, flags=re.M)[1]
+
+
+@pytest.mark.parametrize(
+    "heading, codes",
+    [
+        ("Refusals", metrics.REFUSALS),
+        ("HermesGatewayRestartFailed", metrics.FAILURES),
+        ("Alerts of the notify command", (*metrics.ALERTS, *ended.FAULTS)),
+    ],
+)
+def test_every_code_is_explained(heading, codes):
+    found = re.split(r"^## ", section(heading), flags=re.M)[0]
+    rows = [row.split("|")[1] for row in found.splitlines() if row.startswith("| `")]
+    assert sorted(set(codes) - set(re.findall(r"`([a-z-]+)`", " ".join(rows)))) == []
+
+
+def sentences():
+    """What doctor.py prints: its texts of four words and more that are no docstrings."""
+    tree = ast.parse(Path(doctor.__file__).read_text(encoding="utf-8"))
+    bodies = [one.body for one in ast.walk(tree) if hasattr(one, "body")]
+    docs = [
+        id(one[0].value) for one in bodies if isinstance(one, list) and isinstance(one[0], ast.Expr)
+    ]
+    return [
+        re.sub(r"%[sdr]", "...", one.value).replace("%%", "%")
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Constant)
+        and isinstance(one.value, str)
+        and len(one.value.split()) > 3
+        and id(one) not in docs
+    ]
+
+
+def test_every_message_of_doctor_is_explained():
+    rows = [row for row in section("Messages of doctor").splitlines() if row.startswith("| `")]
+    quoted = [text for row in rows for text in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    # Both may go on where the page has "...".
+    known = [re.compile(".*".join(map(re.escape, text.split("...")))) for text in quoted]
+    missing = [one for one in sentences() if not any(form.search(one) for form in known)]
+    # Parts of sentences that have a row.
+    parts = (
+        "the watchdog's threshold is",
+        "the kernel's limit is",
+        "its command is not known",
+        "the notify command",
+    )
+    assert "\n".join(one for one in missing if not one.startswith(parts)) == ""
+    assert len(sentences()) > 25
