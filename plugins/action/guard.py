@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module guard, and warns of variables that only look like those of a role.
+"""Runs the module guard, and warns of misspelt role variables.
 
 Only the controller knows the names of all variables.
 """

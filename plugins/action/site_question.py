@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The question of site.yml, which the program on the host answers. No module is sent for it."""
+"""Asks hermes-guard on the host whether site.yml has anything to do, without sending a module."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import gu
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers, _variables
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# What decides on the files of a host, and on what is done there.
+# Everything that determines the files of a host and the work of the roles.
 SOURCES = ("plugins", "roles", "playbooks/site.yml", "galaxy.yml", "MANIFEST.json")
-# An older program knows no such command; what hangs or prints without an end is cut off.
+# An older program does not have this command; a program that hangs or prints endlessly is cut off.
 COMMAND = "timeout -k 5 30 %s as-asked 2>/dev/null | head -c 100000" % guard_program.PROGRAM
-NOBODY = "no program on the host that can answer"
+NOBODY = "the host has no hermes-guard that can answer"
 
 
 def _digest() -> str:
-    """A digest of all that this collection brings to a host."""
+    """A digest of everything that this collection can install on a host."""
     found = hashlib.sha256()
     for source in SOURCES:
         top = os.path.join(TOP, source)
@@ -40,7 +40,7 @@ def _digest() -> str:
     return found.hexdigest()
 
 
-# Once, in the process that is copied for each host.
+# Computed once, in the process that Ansible forks for each host.
 DIGEST = _digest()
 SPECS, DEFAULTS = _variables.SPECS, _variables.DEFAULTS
 
@@ -52,7 +52,7 @@ OPTIONS = {
 
 
 def _ended(words: dict[str, Any]) -> dict[str, Any]:
-    """What the host is to remember of a run that has ended, by the ``results`` of its modules."""
+    """The state that the host stores after a run, from the ``results`` of its modules."""
     if words["results"] is None:
         return {}
     notes = [note for one in words["results"] for note in one.get("notes", ())]
@@ -69,16 +69,16 @@ def _ended(words: dict[str, Any]) -> dict[str, Any]:
 
 
 class ActionModule(ActionBase):
-    """Validates the variables of all roles, and asks the host whether all is as they say.
+    """Validates the variables of all roles, and asks the host whether it is in that state.
 
-    It warns of variables that only look like those of a role.
+    Also warns of misspelt role variables.
     """
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset(OPTIONS)
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The result: ``same``, and ``why`` not."""
+        """The result: ``same``, and ``why`` if it is false."""
         result = super().run(tmp, task_vars)
         _checked, words = self.validate_argument_spec(OPTIONS)
         variables = task_vars or {}
@@ -96,39 +96,39 @@ class ActionModule(ActionBase):
             asked["collection"] = DIGEST
             answer = self._ask({"asked": asked, **ended})
             if ended and answer.get("why", NOBODY) != NOBODY:
-                answer["warnings"] = ["the next run does all of this again: %s" % answer["why"]]
+                answer["warnings"] = ["the next run repeats all tasks: %s" % answer["why"]]
         if unknown:
             answer["warnings"] = [*unknown, *answer.get("warnings", ())]
         return dict(result, changed=False, **answer)
 
     def _asked(self, variables: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-        """The variables of all roles, and why they are not all of them."""
+        """The variables of all roles, and the reason if one cannot be evaluated."""
         asked, unread = {}, None
         for name in SPECS:
             try:
                 asked[name] = self._templar.template(variables.get(name, DEFAULTS.get(name)))
             except AnsibleError as exc:
-                # It may be that of a role which does not run. One that runs says it.
-                unread = "%s cannot be read: %s" % (name, exc)
+                # It may belong to a role that does not run. A role that runs reports the error.
+                unread = "%s cannot be evaluated: %s" % (name, exc)
         return asked, unread
 
     def _not_asked(self, variables: dict[str, Any], words: dict[str, Any]) -> str | None:
-        """Why the host is not asked, if it is not."""
+        """The reason not to ask the host, or None."""
         tags = list(variables.get("ansible_run_tags") or ())
         if tags != ["all"] or variables.get("ansible_skip_tags"):
-            return "only a part of the play is asked for, by tags"
+            return "tags select only a part of the play"
         if words["full"]:
-            return "a full run is asked for"
+            return "a full run is requested"
         results = words["results"]
         if results is None:
             return None
         if self._task.check_mode:
             return "nothing was changed in check mode"
         if not all(one.get("complete", True) for one in results):
-            return "not all could be done"
+            return "this run was incomplete"
         if any(one.get("notes") for one in results) and any(one.get("changed") for one in results):
-            # What this run warned of may have come to an end with it.
-            return "this run has changed something, and warned"
+            # The change may have removed the cause of the warning.
+            return "this run changed something and issued a warning"
         return None
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -138,12 +138,12 @@ class ActionModule(ActionBase):
         except AnsibleConnectionFailure:
             raise
         except AnsibleError as exc:
-            # A connection that takes no standard input.
+            # A connection plugin that does not support standard input.
             return {"same": False, "why": "the host cannot be asked: %s" % exc}
         try:
             answer = json.loads(done["stdout"])
             if answer["to"] != hashlib.sha256(text.encode()).hexdigest():
-                raise ValueError("to another question")
+                raise ValueError("answer to another question")
             if answer["same"] is True:
                 return {
                     "same": True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # What every module of the collection says of itself.
+    # For every module of the collection.
     DOCUMENTATION = r"""
 options: {}
 attributes:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a host needs a component: it does if the host or one of its gateways is to have it."""
+"""Whether a host needs a component: it does if the host or one of its gateways requests it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 
 def component_state(gateways: object, component: str, state: str) -> str:
-    """``state`` of the host, or "present" if an entry of ``gateways`` (hermes_gateways) says so.
+    """``state`` of the host, or "present" if an entry of ``gateways`` (hermes_gateways) has it.
 
-    What is wrong in ``gateways`` is passed over: the module guard refuses it.
+    Invalid entries of ``gateways`` are ignored here: the module guard refuses them.
     """
     entries = list(gateways.values()) if isinstance(gateways, dict) else []
     for entry in entries:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter fail_on: what of the answers of all hosts must end a playbook with an exit code."""
+"""The filter fail_on: the gateways and hosts because of which a playbook must fail."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers, _fleet
 
-# What a word means: groups of the report. What is more urgent is meant too.
+# The groups of the report that each word selects. More urgent groups are included.
 WORDS = {
     "act_now": ("now",),
     "act_soon": ("now", "soon"),
     "watch": ("now", "soon", "watch"),
     "no_answer": ("silent",),
 }
-# Sentences: an exit code says that there are some, and the table above has all of them.
+# Sentences in the error: the table above it lists all gateways.
 _MOST = 20
 
 
 def fail_on(answers: Iterable[Any], words: object) -> list[str]:
-    """A sentence on each gateway or host in one of the groups that ``words`` mean.
+    """A sentence on each gateway or host in one of the groups that ``words`` select.
 
-    ``words`` is a text with commas or a list; empty for none. ``answers`` are as for fleet_report,
-    or pairs as for status_table.
+    ``words`` is a comma-separated text or a list, and may be empty. ``answers`` are as for
+    fleet_report, or pairs as for status_table.
     """
     groups = _groups(words)
     if not groups:
         return []
     answers = list(answers)
     if any(not isinstance(one, (list, tuple)) or len(one) not in (2, 3) for one in answers):
-        raise AnsibleFilterError("fail_on takes a list of lists of two or three things each")
+        raise AnsibleFilterError("fail_on: expected a list of lists with two or three items each")
     found = []
     for answer in answers:
         if len(answer) == 2:
@@ -56,7 +56,7 @@ def _groups(words: object) -> set[str]:
             continue
         if not isinstance(name, str) or name not in WORDS:
             raise AnsibleFilterError(
-                "hermes_fail_on: invalid value %r: expected %s, or several of them with commas"
+                "hermes_fail_on: invalid value %r: expected one or more of %s, separated by commas"
                 % (name, ", ".join(WORDS))
             )
         groups.update(WORDS[name])

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of what a change did to the leaks of a fleet, from the answers of memory_trend_info."""
+"""The table that compares the leaks of a fleet before and after a change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers, _columns, _fleet
 
 HEADER = ("HOST", "GATEWAY", "RESULT", "BEFORE MB/H (95 %)", "AFTER MB/H (95 %)", "STILL", "WHY")
-# What somebody must look at comes first; before it, in front of all others, what is no result.
+# Gateways that need attention come first. Hosts without a result come before all others.
 ORDER = (
     "new_leak",
     "still_leaking",
@@ -55,7 +55,7 @@ def _gateway(host: str, name: str, value: object) -> tuple[str, ...]:
     try:
         one = _answers.typed(value, _CHANGE)
         if one["result"] not in ORDER:
-            raise _answers.NoAnswer(_answers.NONSENSE, "result is none that there is")
+            raise _answers.NoAnswer(_answers.NONSENSE, "result is unknown")
         before, after = (_side(value, side) for side in ("before", "after"))
     except _answers.NoAnswer as exc:
         return _nothing(host, name, exc)

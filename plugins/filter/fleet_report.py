@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report of a fleet's gateways, from what memory_trend_info and oom_info said on each host."""
+"""The report of a fleet's gateways, from the results of memory_trend_info and oom_info."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ FORMS: dict[str, Callable[[dict[str, Any]], Any]] = {
 def fleet_report(answers: Iterable[Any], form: str = "table") -> list[str] | str:
     """The report of ``answers`` as ``form``: a list of lines for "table", else a text.
 
-    Each of the answers is of three: the host, what memory_trend_info and what oom_info answered.
+    Each answer has three items: the host and its results of memory_trend_info and oom_info.
     """
     if form not in FORMS:
         raise AnsibleFilterError(
-            "fleet_report: %r is no form; allowed: %s" % (form, ", ".join(FORMS))
+            "fleet_report: invalid form %r: expected one of %s" % (form, ", ".join(FORMS))
         )
     answers = list(answers)
     if any(not isinstance(answer, (list, tuple)) or len(answer) != 3 for answer in answers):
         raise AnsibleFilterError(
-            "fleet_report takes a list of three things each: the host,"
+            "fleet_report: expected a list of lists with three items each: the host,"
             " the result of memory_trend_info, and that of oom_info"
         )
     return FORMS[form](_fleet.fleet(answers))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the variables of hermes_memory_limit mean on one host, as lines of a drop-in."""
+"""Converts the variables of hermes_memory_limit into the directives of a drop-in for one host."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MEMORY = {"total_bytes": "number", "swap_total_bytes": "number"}
 
 
 def memory_limits(options: dict[str, Any], memory: object) -> dict[str, str]:
-    """The directives by name; ``memory`` is what the guard module returned for that host.
+    """The directives by name; ``memory`` is the value that the guard module returned for the host.
 
-    Empty for wrong ``options``, which the module is given too and refuses with what is allowed, and
-    for a ``memory`` that is none.
+    Empty for invalid ``options``, which the module refuses with an error of its own, and for an
+    invalid ``memory``.
     """
     try:
         known = _answers.typed(memory, _MEMORY)

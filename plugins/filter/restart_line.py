@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One line for what became of the restarts on a host."""
+"""The result of the restarts on a host, as one line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Callable
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers
 
 _GATEWAY = {"name": "text", "mode": "text", "skipped_because": "text", "downtime_seconds": "number"}
-# More characters say nothing more, and a host has a line of them for each gateway.
+# Characters of a line, which has a part for each gateway.
 _MOST = 2000
 
 
 def restart_line(result: object, host: object) -> str:
-    """The line of a host; ``result`` is what the module gateway_restart returned there."""
+    """The line of a host; ``result`` is its result of the module gateway_restart."""
     try:
         said = _said(result)
     except _answers.NoAnswer as exc:
@@ -43,7 +43,7 @@ def _gateway(value: object) -> str:
     except _answers.NoAnswer as exc:
         return str(exc)
     if one["skipped_because"]:
-        return "%s left alone, %s" % (one["name"], one["skipped_because"])
+        return "%s not restarted: %s" % (one["name"], one["skipped_because"])
     if one["downtime_seconds"] is None:
         return "%s would be restarted" % one["name"]
     return "%s restarted (%s), down for %.1f s" % (

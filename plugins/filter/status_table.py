@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of a fleet's gateways, from what the module gateway_info returned on each host."""
+"""The table of a fleet's gateways, from the results of the module gateway_info."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ HEADER = (
 )
 # A reason in the ledger may be long, and the table is wide already.
 _WHY = 90
-# Characters of a gateway's name and of another word: a column is as wide as its widest cell, so one
-# host's long words are in the lines of all.
+# Characters of a gateway's name and of other words: a column is as wide as its widest cell, so a
+# long word of one host widens the lines of all.
 _NAME = 100
 _WORD = 30
 _GATEWAY = {
@@ -59,13 +59,13 @@ _ALERTS = 12
 def status_table(answers: dict[str, Any] | Iterable[tuple[str, Any]]) -> list[str]:
     """The lines of a table; ``answers`` are the registered results of gateway_info by host name.
 
-    They may be a list too, of pairs of host and result.
+    A list of pairs of host and result is accepted too.
     """
     found = list(answers.items() if isinstance(answers, dict) else answers)
     if any(not isinstance(one, (list, tuple)) or len(one) != 2 for one in found):
         raise AnsibleFilterError(
-            "status_table takes a dict from host name to result, or a list of such pairs, not %s"
-            % type(answers).__name__
+            "status_table: expected a dictionary from host name to result, or a list of such"
+            " pairs, not %s" % type(answers).__name__
         )
     rows = []
     for host, result in sorted(found, key=lambda one: str(one[0])):
@@ -97,11 +97,11 @@ def _gateway(host: str, value: object) -> tuple[str, ...] | None:
     """The row of one gateway, or None for one that is not managed."""
     name = "-"
     try:
-        # So that the row of one that makes no sense has its name all the same.
+        # Read first, so that the row of an invalid gateway still has its name.
         name = _answers.text(_answers.typed(value, {"name": "text"})["name"], _NAME) or "-"
         one = dict(_answers.typed(value, _GATEWAY), name=name)
         if name == "-" or one["managed"] is None:
-            raise _answers.NoAnswer(_answers.NONSENSE, "a gateway without a name or managed")
+            raise _answers.NoAnswer(_answers.NONSENSE, "a gateway lacks name or managed")
         if not one["managed"]:
             return None
         return _cells(host, one, value if isinstance(value, dict) else {})
@@ -139,7 +139,7 @@ def _next(one: dict[str, Any]) -> str:
 def _why(
     one: dict[str, Any], value: dict[str, Any], last: dict[str, Any], end: dict[str, Any]
 ) -> str:
-    """What an operator must know, the most urgent first: down, alerts, then the last end."""
+    """The reason column, the most urgent first: down, alerts, then how the last run ended."""
     words = [one["down"]] if one["down"] else []
     alerts = [_answers.mapping(alert) for alert in _answers.sequence(value.get("alerts"))]
     codes = [_answers.text(alert.get("code"), _WORD) for alert in alerts[:_ALERTS]]
@@ -151,7 +151,7 @@ def _why(
             words.append("%s: %s" % (end["code"] or "?", end["reason"] or "?"))
     elif last["time"]:
         words.append("%s: %s" % (last["trigger"] or "?", last["reason"] or "?"))
-    # A gateway that is down has more to say.
+    # A gateway that is down needs more words.
     return textwrap.shorten("; ".join(words), 2 * _WHY if one["down"] else _WHY) or "-"
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``hermes-guard suspend --json`` answered on a host, checked."""
+"""Checks the answer of ``hermes-guard suspend --json`` on a host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers
 
-# A host has a handful of gateways, and each is one sentence.
+# Sentences: one for each gateway of the host.
 _MOST = 100
 
 
@@ -19,16 +19,16 @@ def suspend_answer(command: object, program: object) -> dict[str, Any]:
     """``changed``, ``failed`` and ``said`` (sentences for a person).
 
     ``command`` is the registered result of the command, ``program`` that of ansible.builtin.stat,
-    which says whether hermes-guard is on the host.
+    which shows whether hermes-guard is installed.
     """
     try:
         if not _answers.entry(_answers.part(program, "stat", dict), "exists", bool):
-            raise _answers.NoAnswer(_answers.NOT_MANAGED, "there is no hermes-guard on this host")
+            raise _answers.NoAnswer(_answers.NOT_MANAGED, "hermes-guard is not installed")
         return _said(command if isinstance(command, dict) else {})
     except _answers.NoAnswer as exc:
         return {
             "changed": False,
-            # There is nothing to suspend where nothing is managed.
+            # A host without managed gateways has nothing to suspend.
             "failed": exc.word != _answers.NOT_MANAGED,
             "said": [str(exc)],
         }
@@ -36,13 +36,13 @@ def suspend_answer(command: object, program: object) -> dict[str, Any]:
 
 def _said(command: dict[str, Any]) -> dict[str, Any]:
     if _answers.part(command, "rc", int) != 0:
-        # Its own words, such as that the watchdog is not armed.
+        # The error message of hermes-guard, such as that the watchdog is not active.
         why = _answers.text(command.get("stderr")) or _answers.reason(command)
-        return {"changed": False, "failed": True, "said": [why or "it did not say why"]}
+        return {"changed": False, "failed": True, "said": [why or "no reason given"]}
     try:
         answer = json.loads(_answers.part(command, "stdout", str))
     except (ValueError, RecursionError) as exc:
-        raise _answers.NoAnswer(_answers.NONSENSE, "its answer is not JSON") from exc
+        raise _answers.NoAnswer(_answers.NONSENSE, "the answer is not JSON") from exc
     changed = _answers.entry(answer, "changed", bool)
     said = _answers.entry(answer, "said", list)
     if not _answers.entry(answer, "suspended_until", dict):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an upgrade of Hermes has to do with the gateways of a host, and what it has done."""
+"""Which gateways of a host an upgrade of Hermes must restart, and which are not up."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _GATEWAY = {
     "pid": "number",
 }
 _UP = ("running", "degraded")
-# The ledger's codes of a gateway that did not come up, or crashed.
+# The ledger codes of a gateway that did not start, or crashed.
 _FAULTS = ("down", "not-up")
 
 
 def upgrade_plan(result: object, before: object = None) -> dict[str, Any]:
-    """What gateway_info said of a host, as the playbook upgrade.yml needs it.
+    """The result of gateway_info in the form that the playbook upgrade.yml needs.
 
-    ``result`` is what the module returned now, and ``before`` what it returned before the upgrade.
-    ``owners``: whose Hermes is upgraded; ``down``: why the upgrade must not begin; ``running``:
-    the names of the gateways that run; ``restart``: those that still run the old Hermes;
-    ``missing``: what is wrong with those that ran before and are not up; ``line``: all in a line.
+    ``result`` is the current result of the module, and ``before`` its result before the upgrade.
+    ``owners``: the users whose Hermes is upgraded; ``down``: why the upgrade must not begin;
+    ``running``: the names of the running gateways; ``restart``: those that still run the old
+    Hermes; ``missing``: why gateways that ran before are not up; ``line``: a summary in one line.
     """
     try:
         now = _gateways(result)
@@ -65,14 +65,14 @@ def _gateways(result: object) -> list[dict[str, Any]]:
 
 
 def _is_fault(value: dict[str, Any]) -> bool:
-    """Whether a gateway that is down did not come up or crashed; someone may have stopped it."""
+    """Whether a gateway is down because it failed to start or crashed, and was not stopped."""
     codes = [_answers.mapping(one).get("code") for one in _answers.sequence(value.get("alerts"))]
     last = _answers.mapping(value.get("last_restart")).get("event")
     return last == "failed" or any(code in _FAULTS for code in codes)
 
 
 def _is_old(one: dict[str, Any], before: dict[str, Any] | None) -> bool:
-    """Whether a gateway runs what was installed before the upgrade; if in doubt it does."""
+    """Whether a gateway still runs the Hermes from before the upgrade; true if in doubt."""
     if one["outdated"] is None:
         return before is not None and one["invocation_id"] == before["invocation_id"]
     return bool(one["outdated"])
@@ -87,7 +87,7 @@ def _missing(before: dict[str, Any], now: list[dict[str, Any]]) -> list[str]:
             if one["pid"] is not None and one["state"] in _UP:
                 return []
             return ["%s: %s" % (one["name"], one["down"] or "its state is %s" % one["state"])]
-    return ["%s: its unit is gone" % before["name"]]
+    return ["%s: its unit no longer exists" % before["name"]]
 
 
 def _said(one: dict[str, Any], before: dict[str, Any] | None) -> str:

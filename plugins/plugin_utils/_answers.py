@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host answered, as values that are safe to show, or why there is no answer.
+"""The answer of a host as values that are safe to show, or why it has no valid answer.
 
-A host may be in somebody else's hands: what it says is a number, a short printable text or nothing,
-before anything else sees it.
+An attacker may control a host. Each value becomes a number, a short printable text or nothing
+before other code uses it.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from typing import Any
 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import display
 
-# The three ways in which there is nothing to show of a host.
+# The three reasons why nothing can be shown of a host.
 NOT_MANAGED = "not managed"
-SILENT = "could not be asked"
-NONSENSE = "answered nonsense"
+SILENT = "no answer"
+NONSENSE = "invalid answer"
 
-# A user has at most 20 gateways, unless an operator names more. A host that claims more than this
-# must not bury the others.
+# A user has at most 20 gateways, unless an operator names more. A host that reports more than this
+# must not hide the others.
 MOST_GATEWAYS = 200
-# Larger is no time, no memory and no slope of a computer.
+# A larger value cannot be a time, a memory size or a slope of a computer.
 _LARGEST = 1e15
-# In epoch seconds: what is not below it has a year of five digits, which no clock shows.
+# In epoch seconds: from here on, years have five digits.
 _LAST_MOMENT = 253402300800
 # Characters of a text: a sentence or two.
 _LINE = 300
-# Of an answer that is passed on as a whole: how deep it is, and how many values it has. The verdict
-# on a gateway has fewer than a hundred, three deep.
+# Maximum depth and number of values of an answer that is passed on as a whole. The verdict on a
+# gateway has fewer than a hundred values in three levels.
 _DEPTH = 5
 _VALUES = 300
 
 
 class NoAnswer(Exception):
-    """Nothing can be shown of a host: ``word`` is one of the three above, ``why`` the reason."""
+    """Nothing can be shown of a host: ``word`` is one of the three above, ``why`` explains it."""
 
     def __init__(self, word: str, why: str) -> None:
         super().__init__("%s: %s" % (word, why))
@@ -47,7 +47,7 @@ def number(value: object) -> float | None:
     """``value`` as a finite number, else None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    # Neither infinity nor what is no number is below it.
+    # Infinity and NaN are not below it.
     return float(value) if abs(value) < _LARGEST else None
 
 
@@ -60,10 +60,10 @@ def moment(value: object) -> float | None:
 def text(value: object, most: int = _LINE) -> str:
     """``value`` as one line of printable text of at most ``most`` characters.
 
-    A list of texts is joined; what is neither a text nor a finite number is empty.
+    A list of texts is joined. Any other value that is not a finite number becomes empty.
     """
     if isinstance(value, (list, tuple)):
-        # A list in a list is no list of texts.
+        # Nested lists are ignored.
         words = [text(one, most) for one in value[:20] if not isinstance(one, (list, tuple))]
         value = "; ".join(word for word in words if word)
     if isinstance(value, (int, float)) and number(value) is not None:
@@ -75,7 +75,7 @@ def text(value: object, most: int = _LINE) -> str:
 
 
 def texts(value: object, most: int = 10) -> list[str]:
-    """The texts of the list ``value``, ``most`` of them at most, without those that are empty.
+    """The texts of the list ``value``, at most ``most`` of them, without empty ones.
 
     A single text is a list of one.
     """
@@ -104,13 +104,13 @@ def sequence(value: object) -> Sequence[Any]:
 def passed_on(value: object) -> Any:
     """``value`` for a JSON file: plain values of bounded number and depth, texts as of text().
 
-    A number that is not finite, and what is beyond a bound, is None or left out.
+    Numbers that are not finite become None. Values beyond a bound become None or are left out.
     """
     return _passed_on(value, _DEPTH, [_VALUES])
 
 
 def _passed_on(value: object, depth: int, left: list[int]) -> Any:
-    """As passed_on; ``left`` is how many more values there may be, in a list of one."""
+    """As passed_on; ``left`` holds the number of values that are still allowed."""
     left[0] -= 1
     if isinstance(value, bool):
         return bool(value)
@@ -134,54 +134,54 @@ def _passed_on(value: object, depth: int, left: list[int]) -> Any:
 
 
 def part(result: object, key: str, kind: type) -> Any:
-    """What the registered ``result`` of a module has under ``key``, a value of type ``kind``.
+    """The value of type ``kind`` under ``key`` in the registered ``result`` of a module.
 
-    NoAnswer if the host could not be asked, or if what it answered has not this form.
+    Raises NoAnswer if the host did not answer, or if its answer does not have this form.
     """
     answer = mapping(result)
     if isinstance(answer.get(key), kind) and not answer.get("unreachable"):
         return answer[key]
     why = reason(answer)
-    # Ansible returns this instead of an answer that it cannot read. A program that did not even
-    # start has said so by its exit code.
+    # Ansible returns this for an answer that it cannot parse. If the exit code is not 0, the
+    # program did not even start.
     if "module_stdout" in answer and answer.get("rc") == 0:
         raise NoAnswer(NONSENSE, why)
     if why or not answer or answer.get("unreachable") or answer.get("failed"):
-        raise NoAnswer(SILENT, why or "no word from it")
+        raise NoAnswer(SILENT, why or "no reason given")
     return entry(answer, key, kind)
 
 
 def entry(value: object, key: str, kind: type) -> Any:
-    """What the dictionary ``value`` has under ``key``, a value of type ``kind``; else NoAnswer."""
+    """The value of type ``kind`` under ``key`` in the dictionary ``value``, else NoAnswer."""
     found = mapping(value).get(key)
     if isinstance(found, kind):
         return found
-    raise NoAnswer(NONSENSE, "there is no %s in its answer that can be read" % key)
+    raise NoAnswer(NONSENSE, "%s is missing or not valid" % key)
 
 
 def reason(result: dict[str, Any]) -> str:
-    """Why the module or the command with this registered result failed; empty if it did not say."""
+    """Why the module or command with this registered result failed; empty if it gave no reason."""
     why = text(result.get("msg") or result.get("module_stderr"))
     return why.replace("Task failed: ", "", 1)
 
 
 def too_many(count: int) -> NoAnswer | None:
-    """Why not all gateways of a host that claims ``count`` of them are shown; None if all are."""
+    """Why not all of the ``count`` gateways that a host reports are shown; None if they are."""
     if count <= MOST_GATEWAYS:
         return None
     return NoAnswer(
-        NONSENSE, "it claims %d gateways; the first %d are shown" % (count, MOST_GATEWAYS)
+        NONSENSE, "it reports %d gateways; only the first %d are shown" % (count, MOST_GATEWAYS)
     )
 
 
 def typed(value: object, kinds: dict[str, str]) -> dict[str, Any]:
     """``value`` as a dict with the entries of ``kinds``: "number", "moment", "text" or "flag".
 
-    A number is finite, a moment lies in a year of four digits, a text is bounded and printable. An
-    entry may be None, or missing, which is the same. NoAnswer if ``value`` is nothing of that kind.
+    A number is finite, a moment is in a year of four digits, a text is bounded and printable. An
+    entry may be missing, which is the same as None. Raises NoAnswer for any other ``value``.
     """
     if not isinstance(value, dict):
-        raise NoAnswer(NONSENSE, "a part of its answer is not a dictionary")
+        raise NoAnswer(NONSENSE, "a part of the answer is not a dictionary")
     made: dict[str, Any] = {}
     for key, kind in kinds.items():
         one = value.get(key)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 def lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """``header`` and ``rows`` as lines.
 
-    A column is as wide as its widest cell. The last one is not, for it may hold sentences.
+    A column is as wide as its widest cell. The last column is not padded, because it may hold
+    sentences.
     """
     every = [header, *rows]
     widths = [max(len(row[place]) for row in every) for place in range(len(header) - 1)] + [0]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the hosts of a fleet answered, as rows in the order of urgency."""
+"""The answers of the hosts of a fleet as rows, sorted by urgency."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ._answers import mapping, number, pair, sequence, text, texts
 SOON_HOURS = 24
 WEEK_HOURS = 168
 MAX_POINTS = 600
-# OOM kills of a host: far more than it can have had in the 30 days that are asked for.
+# OOM kills of a host: far more than a host can have in the 30 days of the report.
 MAX_KILLS = 1000
 # As _trend.analysis.STALE_HOURS: samples are taken every few minutes.
 STALE_HOURS = 2
-# Those that somebody must look at come first; in each group what is worse does.
+# Groups that need attention come first. Within a group, the worst gateways come first.
 GROUPS = {
     "now": (
         "Act now",
@@ -31,19 +31,19 @@ GROUPS = {
     "soon": ("Act soon", "a leak, or less than a week from the limit"),
     "watch": (
         "Watch",
-        "suspected of a leak, a sawtooth, crashed or killed earlier, or no longer sampled",
+        "a suspected leak, a sawtooth, an earlier crash or kill, or no recent samples",
     ),
-    "silent": ("No answer", "hosts and gateways that could not be asked"),
+    "silent": ("No answer", "hosts and gateways without a valid answer"),
     "unknown": ("Too early to say", "not enough samples for a verdict yet"),
     "healthy": (
         "Healthy",
-        "flat, spiky, settling after a start, or one step: no trend that goes on",
+        "flat, spiky, levelled off after a start, or a single step: no lasting growth",
     ),
     "none": ("No gateway", "hosts without a Hermes gateway"),
 }
 VERDICTS = ("leak", "suspected", "sawtooth", "step", "saturating", "spiky", "flat", "insufficient")
 WATCHED = ("suspected", "sawtooth")
-# The codes of the ledger for a run that ended by a fault, and how many of a gateway are shown.
+# The ledger codes of a run that ended with a fault, and how many of a gateway are shown.
 CRASHES = ("crashed", "killed", "oom-killed")
 MAX_ENDS = 20
 
@@ -52,9 +52,9 @@ Row = Dict[str, Any]
 
 
 def fleet(answers: Sequence[Sequence[Any]], now: float | None = None) -> dict[str, Any]:
-    """The report of ``answers``, ready for JSON but for ``chart``.
+    """The report of ``answers``, ready for JSON except for ``chart``.
 
-    Each is of three: the host, its result of memory_trend_info, its result of oom_info.
+    Each answer has three items: the host and its results of memory_trend_info and oom_info.
     """
     now = time.time() if now is None else now
     rows = [
@@ -93,7 +93,7 @@ def _host(host: str, trend: dict[str, Any], oom: dict[str, Any], now: float) -> 
     for name in list(trends)[: _answers.MOST_GATEWAYS]:
         own = [kill for kill in kills if kill.get("name") == name]
         found.append(_gateway(host, text(name, 100), mapping(trends[name]), own, now))
-    # It looks for every gateway, not for the configured ones only.
+    # oom_info looks for every gateway, not only for managed ones.
     others = [name for name in mapping(oom.get("counters")) if name not in trends]
     for name in sorted(others, key=str)[: _answers.MOST_GATEWAYS - len(found)]:
         found.append(_bare(host, text(name, 100)))
@@ -107,8 +107,8 @@ def _host(host: str, trend: dict[str, Any], oom: dict[str, Any], now: float) -> 
 
 
 def _bare(host: str, name: str) -> Row:
-    """A gateway that is there and has no samples."""
-    why = "it is not guarded, so there are no samples: run the playbook hermes_ops.gateway.site"
+    """A gateway that exists but has no samples."""
+    why = "it is not managed and has no samples: run the playbook hermes_ops.gateway.site"
     return dict(_blank(host, "unknown", "insufficient", why), gateway=name or "?")
 
 
@@ -155,14 +155,14 @@ def _gateway(
     chart = mapping(trend.get("chart"))
     ends = [_end(mapping(one)) for one in sequence(trend.get("ends"))[:MAX_ENDS]]
     ends = [one for one in ends if one["time"] is not None and one["time"] <= now + HOUR]
-    # Of the last sample: when, provider, model, version.
+    # Time, provider, model and version of the last sample.
     identity = (list(sequence((sequence(chart.get("providers")) or [()])[-1])) + [None] * 4)[:4]
     row = _blank(
         host, "", verdict if verdict in VERDICTS else "insufficient", text(trend.get("why"))
     )
     row.update(
         {
-            # One without a name is a gateway all the same.
+            # A gateway without a name still counts.
             "gateway": name or "?",
             "slope_mb_per_hour": number(trend.get("slope_mb_per_hour")),
             "slope_ci": pair(trend.get("slope_ci")),
@@ -195,17 +195,17 @@ def _gateway(
     age = number(trend.get("sample_age_hours"))
     if age is not None and age > STALE_HOURS:
         row["stale"] = True
-        why = "the gateway does not run"
+        why = "the gateway is not running"
         if trend.get("running"):
-            why = "hermes-guard doctor says why"
-        old = "the last sample is %s old, and so is the verdict: %s" % (hours(age), why)
+            why = "see hermes-guard doctor"
+        old = "the last sample is %s old, so the verdict is outdated: %s" % (hours(age), why)
         row["advice"].insert(0, old)
     if row["crashes_24h"]:
         worst = [one for one in ends if _is_crash(one, now - DAY)][-1]
         said = "%d time%s" % (row["crashes_24h"], "" if row["crashes_24h"] == 1 else "s")
         row["advice"].insert(
             0,
-            "it crashed or was killed %s in the last 24 hours, the last time at %s: %s; see"
+            "it crashed or was killed %s in the last 24 hours, most recently at %s: %s; see"
             " hermes-guard log" % (said, moment(worst["time"]), worst["reason"]),
         )
     if row["down"]:
@@ -215,7 +215,7 @@ def _gateway(
 
 
 def _end(one: dict[str, Any]) -> dict[str, Any]:
-    """How a run ended that the guard did not end."""
+    """How a run ended, if the guard did not end it."""
     runs = number(one.get("runs"))
     return {
         "time": _answers.moment(one.get("time")),
@@ -230,7 +230,7 @@ def _is_crash(end: dict[str, Any], since: float) -> bool:
 
 
 def brief(row: Row) -> str:
-    """What there is to say of ``row`` in a table: the advice, else the reason."""
+    """The text for ``row`` in a table: the advice, else the reason."""
     return text(row["advice"] or row["why"], 160)
 
 
@@ -246,7 +246,7 @@ def _kill(kill: dict[str, Any]) -> dict[str, Any]:
 
 
 def _range(value: object) -> list[float | None] | None:
-    """As pair, but the second one may be unknown: growth that may be none has no latest hour."""
+    """As pair, but the second may be None: growth that may be zero never reaches the limit."""
     found = [number(one) for one in sequence(value)[:2]]
     return found if len(found) == 2 and found[0] is not None else None
 
@@ -268,7 +268,7 @@ def _group(row: Row, killed: bool) -> str:
 
 
 def _urgency(row: Row) -> tuple[Any, ...]:
-    """The group, the kills, the hours that are left, the verdict, the slope: the worse first."""
+    """The sort key: group, kills, remaining hours, verdict and slope, the worst first."""
     return (
         list(GROUPS).index(row["group"]),
         not row["down"],

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report of a fleet as one HTML file, from the template playbooks/templates/report.html.j2.
 
-In a Jinja2 environment of its own, not in Ansible's: this one escapes whatever it is given, and a
-text from a host is never a template.
+It uses a separate Jinja2 environment instead of Ansible's: this one escapes every value, and never
+evaluates a text from a host as a template.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from . import _fleet, _plot
 
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "playbooks", "templates")
 NAME = "report.html.j2"
-# So many gateways have large charts, one below the other.
+# Up to this number of gateways, charts are large, one below the other.
 FEW = 2
 _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.S)
 
@@ -60,9 +60,9 @@ def _environment() -> jinja2.Environment:
 
 
 def _hashes(environment: jinja2.Environment) -> dict[str, str]:
-    """What the page's policy lets in: its own style and script, by their hashes.
+    """The hashes of the page's style and script, the only ones that its policy allows.
 
-    A text that got past the escaping would still not run.
+    A text that was not escaped correctly would still not run.
     """
     source = jinja2.FileSystemLoader(FOLDER).get_source(environment, NAME)[0]
     return {

@@ -61,18 +61,18 @@ def _cells(row: _fleet.Row) -> tuple[str, ...]:
 
 
 def as_json(report: dict[str, Any]) -> str:
-    """The whole report but for the points of the charts."""
+    """The whole report, without the points of the charts."""
     rows = [
         {key: value for key, value in row.items() if key not in ("chart", "id")}
         for row in report["rows"]
     ]
     text = json.dumps(dict(report, rows=rows), indent=1, sort_keys=True, allow_nan=False)
-    # The same to a parser, and no tag to a browser that takes the file for a page.
+    # Identical for a JSON parser, but not a tag for a browser that shows the file as HTML.
     return text.replace("<", "\\u003c") + "\n"
 
 
 def as_csv(report: dict[str, Any]) -> str:
-    """A line a gateway, and one for each host without."""
+    """One line for each gateway, and one for each host without a gateway."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -85,7 +85,7 @@ def as_csv(report: dict[str, Any]) -> str:
 
 def _cell(value: object) -> object:
     if isinstance(value, str):
-        # A spreadsheet takes such a text for a formula, and runs it.
+        # A spreadsheet would run such a text as a formula.
         return "'" + value if value[:1] in ("=", "+", "-", "@") else value
     if value is None:
         return ""

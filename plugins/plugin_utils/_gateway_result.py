@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fact hermes_gateway_result: what the roles have done on a host so far."""
+"""The fact hermes_gateway_result: the changes that the roles have made on a host so far."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _MOST = _answers.MOST_GATEWAYS
 
 
 def so_far(variables: dict[str, Any]) -> dict[str, Any]:
-    """The fact as the roles of this run have left it, in the ``variables`` of a task.
+    """The fact that the roles of this run have set, from the ``variables`` of a task.
 
-    With a persistent cache, a fact may be from an earlier run. A registered result never is.
+    With a persistent cache, a fact may come from an earlier run. A registered result never does.
     """
     registered = (
         value
@@ -30,13 +30,13 @@ def so_far(variables: dict[str, Any]) -> dict[str, Any]:
 
 
 def merged(before: object, component: str, result: object, guard: object) -> dict[str, Any]:
-    """The fact ``before``, and what ``component`` and the guard have done as their results say.
+    """The fact ``before``, extended by the results of ``component`` and of the guard.
 
-    The host may have set the fact itself, so it is cleaned too.
+    The host may have set the fact itself, so it is sanitised too.
     """
     fact, own, base = (_answers.mapping(one) for one in (before, result, guard))
     changed = set(_answers.texts(fact.get("changed"), _MOST))
-    # A role that runs again and finds all done has not undone what it did before.
+    # A role that runs again without a change does not undo its earlier change.
     changed.update(
         name for name, one in ((component, own), ("guard", base)) if one.get("changed") is True
     )

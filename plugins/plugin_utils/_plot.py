@@ -1,9 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The places of everything in the chart of one gateway: numbers for an SVG, which the template
-draws.
-"""
+"""The coordinates of the chart of one gateway, from which the template draws an SVG."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from typing import Any, NamedTuple, Sequence
 
 from . import _answers, _fleet
 
-# A step of the time axis in hours, with how a tick is written.
+# A step of the time axis in hours, and the format of its tick labels.
 STEPS_HOURS = (
     (1 / 60, "%H:%M"),
     (5 / 60, "%H:%M"),
@@ -31,9 +29,9 @@ STEPS_HOURS = (
     (2160, "%b %Y"),
     (8760, "%Y"),
 )
-# More lines than this say nothing.
+# More lines than this are not readable.
 MANY = 40
-# A limit that is more than so many times the highest point would flatten the line: it is not drawn.
+# A limit above this multiple of the highest point would flatten the line, so it is not drawn.
 NEAR_LIMIT = 2.5
 
 
@@ -50,9 +48,7 @@ LARGE = Frame(1080, 340)
 
 
 class Point(NamedTuple):
-    """A sample or several: ``time`` in epoch seconds, RSS and its floor in MB, the number of the
-    run.
-    """
+    """One or more samples: ``time`` in epoch seconds, RSS and baseline in MB, number of the run."""
 
     time: float
     rss: float
@@ -61,21 +57,21 @@ class Point(NamedTuple):
 
 
 class Change(NamedTuple):
-    """When provider, model or version changed, and to what."""
+    """A change of provider, model or version: its time and the new value."""
 
     time: float
     name: str
 
 
 class Tick(NamedTuple):
-    """A value on an axis, and how it is written."""
+    """A value on an axis, and its label."""
 
     value: float
     label: str
 
 
 class _Axes:
-    """Where a time (epoch seconds) and a size (MB) are in the chart."""
+    """Converts a time (epoch seconds) and a size (MB) into coordinates."""
 
     def __init__(self, frame: Frame, start: float, end: float, top: float) -> None:
         self.frame, self.start, self.end, self.top = frame, start, end, top
@@ -133,12 +129,12 @@ def plot(row: _fleet.Row, frame: Frame) -> dict[str, Any] | None:
 
 
 def _points(value: object) -> list[Point]:
-    """What a host calls its points, in bytes: in order of time in each run."""
+    """The points that a host returned, in bytes, as points sorted by time in each run."""
     found = []
     for given in _list(value):
         numbers = [_answers.number(one) for one in (list(_list(given)) + [None] * 4)[:4]]
         time, rss, floor, run = numbers
-        # What is not in this range no clock and no computer shows.
+        # Values outside these ranges are impossible for a clock or a computer.
         if time is None or rss is None or not 0 < time < 1e11 or not 0 <= rss < 1e15:
             continue
         known = floor is not None and 0 <= floor < 1e15
@@ -181,9 +177,9 @@ def _changes(identities: object, start: float, end: float) -> list[Change]:
 
 
 def _path(places: list[tuple[float, float]]) -> str:
-    """The d of a path: one absolute place, then steps of a tenth of a unit, which are short.
+    """The ``d`` of a path: one absolute point, then short relative steps of a tenth of a unit.
 
-    Rounding never adds up.
+    Rounding errors do not accumulate.
     """
     if not places:
         return ""
@@ -193,7 +189,7 @@ def _path(places: list[tuple[float, float]]) -> str:
         now = [round(10 * value) for value in place]
         parts.append("l%s %s" % (_tenth(now[0] - at[0]), _tenth(now[1] - at[1])))
         at = now
-    # A run of one sample is a dot: a line cap draws it.
+    # A run of one sample is a dot, which the line cap draws.
     return "".join(parts) if len(places) > 1 else parts[0] + "h.1"
 
 
@@ -203,9 +199,9 @@ def _tenth(value: int) -> str:
 
 
 def _fit(run: list[Point], row: _fleet.Row, axes: _Axes) -> dict[str, str] | None:
-    """The line of the fitted slope through the middle of a run's floor, and its band.
+    """The line of the fitted slope through the middle of a run's baseline, and its band.
 
-    None if too little of the run was judged.
+    None if too little of the run was analysed.
     """
     since = _answers.number(row["chart"].get("judged_from")) or 0
     floors = [(one.time, one.floor) for one in run if one.floor is not None and one.time >= since]
@@ -232,9 +228,9 @@ def _median(values: list[float]) -> float:
 
 
 def _scale_mb(most: float) -> tuple[list[Tick], float]:
-    """The ticks, 4 to 6 of them, and the top of the scale.
+    """The 4 to 6 ticks, and the top of the scale.
 
-    It begins at 0: a slope looks steep on a scale that is cut.
+    The scale begins at 0, because a truncated scale exaggerates a slope.
     """
     most = max(most, 1)
     rough = most / 5
@@ -251,7 +247,7 @@ def _scale_mb(most: float) -> tuple[list[Tick], float]:
 
 
 def _columns(start: float, end: float, most: int) -> list[Tick]:
-    """The ticks of the time axis, at full hours or midnights of UTC."""
+    """The ticks of the time axis, at full hours or at midnight UTC."""
     hours = (end - start) / _fleet.HOUR
     step, form = next(
         ((step, form) for step, form in STEPS_HOURS if hours / step <= most), STEPS_HOURS[-1]
@@ -266,7 +262,7 @@ def _columns(start: float, end: float, most: int) -> list[Tick]:
 
 
 def _words(row: _fleet.Row, points: list[Point], restarts: int, kills: int, changes: int) -> str:
-    """What the chart shows, for someone who does not see it."""
+    """A description of the chart for screen readers."""
     first, last = points[0], points[-1]
     words = "Resident memory from %s on %s to %s on %s, at most %s." % (
         _fleet.megabytes(first.rss),

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a module of a role, and adds the fact hermes_gateway_result to what it returns.
+"""Runs a module of a role, and adds the fact hermes_gateway_result to its result.
 
-A task for that in each role would cost a task result on every host.
+A separate task in each role would cost a task result on every host.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ansible.plugins.action.normal import ActionModule as NormalAction
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import _answers, _gateway_result
 
 _COLLECTION = "hermes_ops.gateway"
-# Such a result says nothing of what was done on the host.
+# A result with one of these keys does not describe a change on the host.
 _NOTHING_DONE = ("failed", "skipped", "unreachable", "ansible_job_id")
 
 
 class RoleAction(NormalAction):
-    """The module as Ansible runs it without an action plugin, and the fact if a role calls it."""
+    """Runs the module as Ansible does without an action plugin, and sets the fact in a role."""
 
-    # The component's name in the fact.
+    # Name of the component in the fact.
     component = ""
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -34,11 +34,11 @@ class RoleAction(NormalAction):
         guard = result if name == "guard" else variables.get("_hermes_guard_result")
         before = _gateway_result.so_far(variables)
         fact = _gateway_result.merged(before, name, result, guard)
-        # Ansible may have added which Python it has found.
+        # Ansible may have added the fact of the discovered Python.
         others = _answers.mapping(result.get("ansible_facts"))
         return dict(result, ansible_facts={**others, _gateway_result.NAME: fact})
 
     def _in_role(self) -> bool:
-        """Whether the task is in a role of this collection: other tasks set no fact."""
+        """Whether the task is in a role of this collection: other tasks do not set the fact."""
         role = self._task._role
         return role is not None and role._role_collection == _COLLECTION

@@ -158,7 +158,7 @@ def host(lab_of_one):
     one = Host(fleet, NAME)
     one.sh("cp -a %s /tmp/program" % PROGRAM)
     one.put(PROGRAM, SAVE, "755")
-    assert "no program on the host that can answer" in ask(fleet, *words)
+    assert "the host has no hermes-guard that can answer" in ask(fleet, *words)
     one.sh("cp -a /tmp/program " + PROGRAM)
     return one
 
@@ -263,7 +263,7 @@ def test_program_that_misbehaves(lab_of_one, host):
     """The full run follows, and puts the program back."""
     fleet, words = lab_of_one
     words = [*words, "-e", "hermes_session_scope=home"]
-    none = "no program on the host that can answer"
+    none = "the host has no hermes-guard that can answer"
     lies = (
         "echo same",
         """echo '{"same": true, "notes": [], "to": "me"}'""",

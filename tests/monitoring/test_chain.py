@@ -225,7 +225,7 @@ def test_a_second_alert_is_refused_by_the_arbiter(host: Growing, webhook: Webhoo
             assert again.send(alert(host=HOST, gateway=NAME)) == "200"
         servers.wait("the playbook", lambda: server.count(RECAP))
         assert _plays(server) == 1, "copies are one alert"
-        assert server.said(r"left alone, .*"), server.tail(40)
+        assert server.said(r"not restarted: .*"), server.tail(40)
     assert host.life() == life
     (refused,) = host.ledger("refused")
     assert (refused["code"], refused["trigger"]) == ("cooldown", "operator"), refused

@@ -96,7 +96,7 @@ def test_check_mode_removes_no_package(remove):
 def test_role_cannot_be_kept_if_its_guard_goes(remove):
     code, output, _components, asked = remove("--skip-tags", "watchdog")
     assert (code != 0, asked) == (True, ""), output
-    assert "--skip-tags watchdog: not possible, as every role goes with the guard" in (
+    assert "--skip-tags watchdog: not possible, because removing the guard removes every role" in (
         " ".join(output.split())
     )
     code, output, components, asked = remove("--skip-tags", "watchdog", "--tags", "allocator")

@@ -159,7 +159,7 @@ def test_variable_that_cannot_be_read(question):
     """It may be that of a role which does not run: the host is not asked, and the role that needs it says it."""
     result, sent = question({"hermes_allocator_library": trust_as_template("{{ nothere }}")})
     assert (result["same"], result.get("failed"), sent) == (False, None, [])
-    assert result["why"].startswith("hermes_allocator_library cannot be read: ")
+    assert result["why"].startswith("hermes_allocator_library cannot be evaluated: ")
 
 
 def test_wrong_word_for_a_full_run(question):
@@ -202,7 +202,7 @@ def test_variable_with_a_typo_is_told_in_every_run(question):
     """Also in one that has nothing to do, and in one that asks nobody."""
     typo = {"hermes_watchdog_treshold": "30%"}
     text = (
-        "hermes_watchdog_treshold is no variable of a role and has no effect; do you mean"
+        "hermes_watchdog_treshold is not a role variable and has no effect; did you mean"
         " hermes_watchdog_threshold?"
     )
     for words in ({}, {"full": True}):
@@ -216,7 +216,7 @@ def test_run_that_the_host_does_not_remember(question):
     result, _sent = question(
         host=lambda text: told(text, same=False, why="the disk is full"), **ended
     )
-    assert result["warnings"] == ["the next run does all of this again: the disk is full"]
+    assert result["warnings"] == ["the next run repeats all tasks: the disk is full"]
     assert "warnings" not in question(host=lambda text: "", **ended)[0]
     assert "warnings" not in question(host=lambda text: told(text, same=False, why="new"))[0]
 

@@ -64,7 +64,7 @@ def test_sentences_say_why():
 @pytest.mark.parametrize("words", ["now", "act_now;watch", ["act_now", 5], 7, True, {"x": 1}])
 def test_word_that_is_not_known(words):
     with pytest.raises(
-        AnsibleFilterError, match="hermes_fail_on: invalid value .* expected act_now"
+        AnsibleFilterError, match="hermes_fail_on: invalid value .* expected one or more of act_now"
     ):
         fail_on(FLEET, words)
 
@@ -118,5 +118,5 @@ def test_hostile_answers_cost_their_own_host_at_most(answer):
 
 
 def test_what_are_no_answers():
-    with pytest.raises(AnsibleFilterError, match="fail_on takes a list of lists"):
+    with pytest.raises(AnsibleFilterError, match="fail_on: expected a list of lists"):
         fail_on(["ab", ["a"]], "act_now")

@@ -141,14 +141,14 @@ def test_three_ways_without_an_answer_are_three_answers():
         }
     )
     assert [(cells(line)[0], cells(line)[-1]) for line in lines[1:]] == [
-        ("a", "could not be asked: Missing sudo password"),
+        ("a", "no answer: Missing sudo password"),
         ("b", "not managed: hermes-guard manages no gateway on this host"),
         ("c", "not managed: hermes-guard manages no gateway on this host"),
-        ("d", "answered nonsense: no JSON"),
-        ("e", "answered nonsense: there is no gateways in its answer that can be read"),
-        ("f", "could not be asked: no route to host"),
-        ("g", "could not be asked: guard.conf cannot be read"),
-        ("h", "could not be asked: no word from it"),
+        ("d", "invalid answer: no JSON"),
+        ("e", "invalid answer: gateways is missing or not valid"),
+        ("f", "no answer: no route to host"),
+        ("g", "no answer: guard.conf cannot be read"),
+        ("h", "no answer: no reason given"),
         ("i", "watchdog: it leaked"),
     ]
 
@@ -186,7 +186,7 @@ def test_three_ways_without_an_answer_are_three_answers():
 def test_nonsense_of_one_host_is_one_line(gateways):
     lines = status_table({"a": {"gateways": gateways}, "b": answer(gateway())})
     assert len(lines) == 3
-    assert cells(lines[1])[-1].startswith("answered nonsense: ")
+    assert cells(lines[1])[-1].startswith("invalid answer: ")
     assert cells(lines[2])[-1] == "watchdog: it leaked"
 
 
@@ -194,7 +194,7 @@ def test_nonsense_of_one_gateway_is_not_that_of_its_host():
     lines = status_table({"a": answer(gateway(), gateway(name="other", version=5))})
     assert cells(lines[1])[1] == "hermes-gateway" and cells(lines[1])[3] == "0.19.0"
     assert cells(lines[2])[1] == "other"
-    assert cells(lines[2])[-1] == "answered nonsense: version is not a text"
+    assert cells(lines[2])[-1] == "invalid answer: version is not a text"
 
 
 def test_whatever_a_host_says_is_a_bounded_line():

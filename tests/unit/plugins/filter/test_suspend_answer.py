@@ -32,7 +32,7 @@ def test_suspended(changed):
 @pytest.mark.parametrize(
     ("command", "program", "failed", "said"),
     [
-        ({"skipped": True}, GONE, False, "not managed: there is no hermes-guard on this host"),
+        ({"skipped": True}, GONE, False, "not managed: hermes-guard is not installed"),
         (
             done({"changed": False, "suspended_until": {}, "said": ["no gateway is configured"]}),
             THERE,
@@ -43,23 +43,18 @@ def test_suspended(changed):
             {"skipped": True},
             {"failed": False, "msg": "Task failed: Missing sudo password"},
             True,
-            "could not be asked: Missing sudo password",
+            "no answer: Missing sudo password",
         ),
-        (
-            {"failed": False, "msg": "Task failed: Timed out"},
-            THERE,
-            True,
-            "could not be asked: Timed out",
-        ),
+        ({"failed": False, "msg": "Task failed: Timed out"}, THERE, True, "no answer: Timed out"),
         (
             done("", 1, "hermes-guard: the watchdog is not armed\n"),
             THERE,
             True,
             "hermes-guard: the watchdog is not armed",
         ),
-        (done("", 1), THERE, True, "it did not say why"),
-        (done("Last login: today"), THERE, True, "answered nonsense: its answer is not JSON"),
-        (done("[" * 100000), THERE, True, "answered nonsense: its answer is not JSON"),
+        (done("", 1), THERE, True, "no reason given"),
+        (done("Last login: today"), THERE, True, "invalid answer: the answer is not JSON"),
+        (done("[" * 100000), THERE, True, "invalid answer: the answer is not JSON"),
     ],
 )
 def test_not_suspended(command, program, failed, said):
@@ -85,7 +80,7 @@ def test_not_suspended(command, program, failed, said):
 def test_nonsense(answer):
     answer = suspend_answer(done(answer), THERE)
     assert answer["failed"] and not answer["changed"]
-    assert answer["said"][0].startswith("answered nonsense: ")
+    assert answer["said"][0].startswith("invalid answer: ")
 
 
 @pytest.mark.parametrize("program", [None, {"stat": 5}, {"stat": {}}, {"stat": {"exists": "x"}}])

@@ -75,7 +75,7 @@ def test_gateway_is_restarted_if_it_runs_the_old_hermes(now, restart):
         (gateway(state="degraded"), []),
         (gateway(state="starting"), ["hermes-gateway: its state is starting"]),
         (gateway(**DOWN), ["hermes-gateway: failed"]),
-        (gateway(state="gone"), ["hermes-gateway: its unit is gone"]),
+        (gateway(state="gone"), ["hermes-gateway: its unit no longer exists"]),
     ],
 )
 def test_gateway_that_ran_before_must_be_up(now, why):

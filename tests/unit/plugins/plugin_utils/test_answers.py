@@ -18,17 +18,17 @@ def test_answer_of_the_expected_form():
 @pytest.mark.parametrize(
     ("result", "word", "why"),
     [
-        (None, _answers.SILENT, "no word from it"),
-        ("text", _answers.SILENT, "no word from it"),
-        ({"unreachable": True}, _answers.SILENT, "no word from it"),
-        ({"unreachable": True, "key": []}, _answers.SILENT, "no word from it"),
-        ({"failed": True}, _answers.SILENT, "no word from it"),
+        (None, _answers.SILENT, "no reason given"),
+        ("text", _answers.SILENT, "no reason given"),
+        ({"unreachable": True}, _answers.SILENT, "no reason given"),
+        ({"unreachable": True, "key": []}, _answers.SILENT, "no reason given"),
+        ({"failed": True}, _answers.SILENT, "no reason given"),
         ({"msg": "Task failed: no luck"}, _answers.SILENT, "no luck"),
         ({"module_stderr": "no luck\n", "rc": 1}, _answers.SILENT, "no luck"),
         ({"module_stdout": "", "msg": "no luck", "rc": 1}, _answers.SILENT, "no luck"),
         ({"module_stdout": "hello", "msg": "no JSON", "rc": 0}, _answers.NONSENSE, "no JSON"),
-        ({"key": {}}, _answers.NONSENSE, "there is no key in its answer that can be read"),
-        ({"changed": False}, _answers.NONSENSE, "there is no key in its answer that can be read"),
+        ({"key": {}}, _answers.NONSENSE, "key is missing or not valid"),
+        ({"changed": False}, _answers.NONSENSE, "key is missing or not valid"),
     ],
 )
 def test_why_there_is_no_answer(result, word, why):

@@ -17,9 +17,9 @@ from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import (  # noq
 def test_variable_with_a_typo_is_told_with_the_nearest():
     names = ["hermes_watchdog_treshold", "hermes_gateway", "hermes_session_zzzzzzzzzzzzzz"]
     assert _variables.unknown(names) == [
-        "hermes_gateway has no effect; do you mean hermes_gateways?",
-        "hermes_session_zzzzzzzzzzzzzz is no variable of a role and has no effect",
-        "hermes_watchdog_treshold is no variable of a role and has no effect; do you mean"
+        "hermes_gateway has no effect; did you mean hermes_gateways?",
+        "hermes_session_zzzzzzzzzzzzzz is not a role variable and has no effect",
+        "hermes_watchdog_treshold is not a role variable and has no effect; did you mean"
         " hermes_watchdog_threshold?",
     ]
 
