@@ -232,7 +232,8 @@ gateways:
       sample:
     outdated:
       description: Whether its Hermes was changed on disk after its process had started, as by an
-        upgrade, so that it needs a restart. Null if that is not known, or if it does not run.
+        upgrade, or its unit was, and names another Python now, so that it needs a restart. Null if
+        that is not known, or if it does not run.
       type: bool
       sample: false
     last_decision:

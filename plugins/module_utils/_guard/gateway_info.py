@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
 from .._hermes import client, discovery, state_file, workers
 from .._hermes.patience import Patience
 from .._host import cgroup, choice, proc, tree
-from .._host.errors import GuardError, HermesError, host_faults
+from .._host.errors import GuardError, HermesError, RunError, SystemdError, host_faults
 from . import config, down, status
 
 try:
@@ -31,6 +32,8 @@ _MEMORY = (
     "limit_bytes",
     "high_events",
 )
+# What makes up a unit, by systemd's own names.
+_UNIT_FILES = ("FragmentPath", "DropInPaths")
 
 
 def collect(names: list[str]) -> dict[str, Any]:
@@ -188,14 +191,52 @@ def _live(gateway: discovery.Gateway, patience: Patience) -> dict[str, Any]:
             answer["problem"] = "its Hermes cannot be asked: %s" % exc
         else:
             answer.update({name: hermes[name] for name in ("provider", "model", "channels")})
-            if hermes["changed"] is not None and gateway.uptime_seconds is not None:
-                answer["outdated"] = hermes["changed"] > time.time() - gateway.uptime_seconds
+            answer["outdated"] = _is_outdated(gateway, hermes["changed"])
             if hermes["version"] is not None:
                 answer["version"] = hermes["version"]
     if runtime["version"] is not None:
         # That of what runs; Hermes's Python knows what is installed.
         answer["version"] = runtime["version"]
     return answer
+
+
+def _is_outdated(gateway: discovery.Gateway, changed: float | None) -> bool | None:
+    """Whether a restart would run another Hermes than the process does; None if it is not known.
+
+    ``changed`` is when its Hermes last changed on disk (epoch seconds, or None).
+    """
+    if gateway.uptime_seconds is None:
+        return None
+    began = time.time() - gateway.uptime_seconds
+    if _has_other_python(gateway, began):
+        return True
+    return None if changed is None else changed > began
+
+
+def _has_other_python(gateway: discovery.Gateway, began: float) -> bool:
+    """Whether the unit was changed after the process ``began``, and names another Python now.
+
+    An upgrade into a new environment leaves the one that the process runs as it was. A launcher may
+    always end in another Python than the unit names: the time of the unit's files tells.
+    """
+    if gateway.unit is None or gateway.unit_python in (None, gateway.python):
+        return False
+    try:
+        blocks = discovery.manager_of(gateway).show([gateway.unit], _UNIT_FILES)
+    except (SystemdError, RunError):
+        return False
+    paths = [
+        path for block in blocks for name in _UNIT_FILES for path in block.get(name, "").split()
+    ]
+    return any(_changed(path) > began for path in paths)
+
+
+def _changed(path: str) -> float:
+    """When a file last changed (epoch seconds), 0 if that is not known."""
+    try:
+        return os.lstat(path).st_ctime
+    except OSError:
+        return 0
 
 
 def _state(gateway: discovery.Gateway, said: str | None) -> str:

@@ -51,9 +51,10 @@ class Gateway:
     which may be a shell or a runner above it. They, ``invocation_id``, ``uptime_seconds`` and
     ``start_time`` (epoch seconds) are None if it does not run; ``active_state`` is systemd's
     ActiveState, "active" for one started manually. ``python`` is the Python that runs it, and
-    ``root`` the directory from which that Python imports hermes_bootstrap; each is None if it is
-    not known. ``problem`` says why it must not be touched, or is None; ``conflict`` which others
-    have the same home, or is None. ``unresolved`` says that it only looks like a gateway.
+    ``root`` the directory from which that Python imports hermes_bootstrap, and ``unit_python`` the
+    Python that the unit starts the next time; each is None if it is not known. ``problem`` says why
+    it must not be touched, or is None; ``conflict`` which others have the same home, or is None.
+    ``unresolved`` says that it only looks like a gateway.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Gateway:
         commands = [_command(words), _command(argv)]
         self.python = next((one.python for one in commands if one and one.python), None)
         self.root = next((one.root for one in commands if one and one.root), None)
+        self.unit_python = commands[1].python if commands[1] else None
         self.pid = pid
         self.main_pid = pid
         self.invocation_id = properties.get("InvocationID") or None

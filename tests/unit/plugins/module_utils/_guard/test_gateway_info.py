@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
@@ -298,4 +299,23 @@ def test_hermes_that_was_changed_after_the_start_is_outdated(host, monkeypatch, 
         return dict(probe(gateway), changed=None if changed is None else time.time() + changed)
 
     monkeypatch.setattr(gateway_info.client, "probe", asked)
+    assert collect()[1][NAME]["outdated"] is outdated
+
+
+@pytest.mark.parametrize(("later", "outdated"), [(60, True), (-3600, False)])
+def test_unit_that_names_another_python_since_the_start_is_outdated(
+    host, monkeypatch, later, outdated
+):
+    """An upgrade into a new environment leaves the old one, which the process runs, as it was."""
+    probe = gateway_info.client.probe
+    monkeypatch.setattr(
+        gateway_info.client, "probe", lambda gateway: dict(probe(gateway), changed=1.0)
+    )
+    file = SimpleNamespace(st_ctime=time.time() + later)
+    monkeypatch.setattr(gateway_info, "os", SimpleNamespace(lstat=lambda path: file))
+    unit = host.units[NAME + ".service"]
+    unit["FragmentPath"] = "/etc/systemd/system/hermes-gateway.service"
+    assert collect()[1][NAME]["outdated"] is False
+    words = "/opt/new/bin/python -m hermes_cli.main gateway run"
+    unit["ExecStart"] = "{ path=/opt/new/bin/python ; argv[]=%s ; ignore_errors=no ; }" % words
     assert collect()[1][NAME]["outdated"] is outdated
