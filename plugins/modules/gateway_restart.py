@@ -108,7 +108,7 @@ skipped_because:
   description: Why nothing was done on this host.
   returned: where no gateway is guarded
   type: str
-  sample: no Hermes gateway is guarded on this host
+  sample: no Hermes gateway is managed on this host
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeps a line that one process appends to a file from being lost in another's rewrite of it.
+"""Locks files so that a rewrite by one process does not lose a line that another one appends.
 
-A rewrite reads the file and puts another in its place: what is appended in between would be gone.
-Several processes may append at the same time, or one rewrites. The lock is a file of its own that
-only root can open: everyone can read the files themselves, and who can open a file can lock it.
+A rewrite reads the file and replaces it: lines appended in between would be lost. Several processes
+may append at the same time, or one may rewrite. The lock is a separate file that only root can
+open. Everyone can read the files themselves, and whoever can open a file can lock it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import fcntl
 import os
 
 NAME = "files.lock"
-# Seconds. A rewrite takes a tenth of one; a process that was stopped must not stop the check.
+# Seconds. A rewrite takes 0.1 s; a stopped process that holds the lock must not block the check.
 PATIENCE = 5.0
-# Seconds. An append takes less; what waits for long, waits for the next check.
+# Seconds. An append takes less; otherwise the next check tries again.
 MOMENT = 0.5
 _LOOK_SECONDS = 0.01
 
 
 class Lock:
-    """A file to lock, for ``with``: whether it could be locked in ``patience`` seconds."""
+    """A context manager that returns whether ``path`` was locked within ``patience`` seconds."""
 
     def __init__(self, path: str, kind: int = fcntl.LOCK_EX, patience: float = 0) -> None:
         self._fd = opened(path)
@@ -32,7 +32,7 @@ class Lock:
     def __enter__(self) -> bool:
         if taken(self._fd, self._kind):
             return True
-        # Not at the top: hardly ever does another process hold it.
+        # Imported here because another process rarely holds the lock.
         from .._host import waiting
 
         return waiting.wait_until(
@@ -44,25 +44,25 @@ class Lock:
 
 
 def appending(folder: str) -> Lock:
-    """No other process rewrites a file in ``folder`` meanwhile.
+    """A lock under which no other process rewrites a file in ``folder``.
 
-    After PATIENCE seconds the line is appended without the lock: it is most likely kept.
+    After PATIENCE seconds the line is appended without the lock: it is most likely not lost.
     """
     return Lock(os.path.join(folder, NAME), fcntl.LOCK_SH, PATIENCE)
 
 
 def rewriting(folder: str, patience: float) -> Lock:
-    """Whether a file in ``folder`` may be rewritten: no other process appends to it meanwhile."""
+    """A lock to rewrite a file in ``folder``, during which no other process appends to it."""
     return Lock(os.path.join(folder, NAME), fcntl.LOCK_EX, patience)
 
 
 def opened(path: str) -> int:
-    """A descriptor of a file to lock, made if missing; only root may open it."""
+    """A descriptor of the lock file, created if missing; only root may open it."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def taken(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
-    """Whether the lock could be had at once. The kernel frees it when the holder ends."""
+    """Whether the lock was free. The kernel releases it when its holder exits."""
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except OSError:

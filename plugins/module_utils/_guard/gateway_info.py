@@ -18,7 +18,7 @@ from . import config, down, status
 try:
     import psutil
 except ImportError:
-    psutil = None  # type: ignore[assignment] # so that what needs no psutil works without it
+    psutil = None  # type: ignore[assignment] # the rest works without psutil
 
 _MEMORY = (
     "rss_bytes",
@@ -39,16 +39,16 @@ _UNIT_FILES = ("FragmentPath", "DropInPaths")
 def collect(names: list[str]) -> dict[str, Any]:
     """``gateways``, sorted by name, ``host`` and ``guard_problem``.
 
-    Only the gateways of ``names``, if there are any; SettingError for a name that none of them has.
-    One that the guard manages is among them even if its unit is gone.
+    Only the gateways of ``names``, if it is not empty; SettingError for an unknown name. A managed
+    gateway is included even if its unit no longer exists.
     """
     survey = discovery.survey()
     found: list[discovery.Gateway | config.Settings] = [*survey.gateways, *survey.containers]
     configured, known, problem = _guard()
-    # One that was started by hand may have the name of a unit that is gone.
+    # A gateway that was started manually may have the name of a unit that no longer exists.
     seen = {(one.name, one.scope) for one in found}
     missing = [one for one in configured if (one.name, one.scope) not in seen]
-    # A unit that starts something else now is still the one that the guard manages.
+    # A unit that now starts something else is still a managed one.
     now = discovery.refresh(missing)
     found += [_with_reason(now.get(one.name, one), survey.unresolved) for one in missing]
     seen.update((one.name, one.scope) for one in missing)
@@ -74,7 +74,7 @@ def collect(names: list[str]) -> dict[str, Any]:
 def _down(
     settings: config.Settings, found: list[discovery.Gateway | config.Settings]
 ) -> str | None:
-    """Why a managed gateway does not run; None if it does, or if its unit is gone."""
+    """Why a managed gateway does not run; None if it runs, or if its unit no longer exists."""
     for one in found:
         if isinstance(one, discovery.Gateway) and (one.name, one.scope) == (
             settings.name,
@@ -87,7 +87,7 @@ def _down(
 def _with_reason(
     one: discovery.Gateway | config.Settings, unresolved: list[discovery.Gateway]
 ) -> discovery.Gateway | config.Settings:
-    """A gateway that is managed; if its unit is not known to start one, with the reason."""
+    """A managed gateway, with the reason if its unit is not recognised as a gateway's."""
     if isinstance(one, discovery.Gateway) and one.problem is None:
         reasons = [other.problem for other in unresolved if other.name == one.name]
         one.problem = reasons[0] if reasons else None
@@ -95,9 +95,9 @@ def _with_reason(
 
 
 def _guard() -> tuple[list[config.Settings], dict[str, dict[str, Any]], str | None]:
-    """The gateways that the guard manages, what it knows of each, and why neither can be read.
+    """The managed gateways, what the guard knows about each, and why this cannot be read.
 
-    A guard whose files are broken, or which only root may read, does not hide the gateways.
+    The gateways are found even if the guard's files are damaged or readable by root only.
     """
     try:
         return _read_guard()
@@ -117,10 +117,10 @@ def _describe(
     certain: bool,
     patience: Patience,
 ) -> dict[str, Any]:
-    """All that is returned of one gateway.
+    """Everything that is returned about one gateway.
 
-    ``known`` is what the guard knows of one that it manages. If it is None, the guard does not
-    manage it, or that is not ``certain``.
+    ``known`` is what the guard knows about a managed gateway. If it is None, the gateway is not
+    managed, or that is not ``certain``.
     """
     answer: dict[str, Any] = {
         "name": one.name,
@@ -155,15 +155,15 @@ def _describe(
         try:
             answer.update(_live(one, patience))
         except Exception as exc:  # pylint: disable=broad-exception-caught
-            # Its files and its processes are a user's. The others are the rest of the answer.
+            # Its files and processes belong to a user. They must not spoil the rest of the answer.
             answer["state"] = "unknown"
-            answer["problem"] = "it cannot be read: %s" % (exc or type(exc).__name__)
+            answer["problem"] = "its state cannot be read: %s" % (exc or type(exc).__name__)
     return answer
 
 
 def _live(gateway: discovery.Gateway, patience: Patience) -> dict[str, Any]:
-    """What systemd, the process and Hermes say of a gateway whose unit or process exists."""
-    # The home of a gateway in a container is no path of this host.
+    """What systemd, the process and Hermes report about a gateway whose unit or process exists."""
+    # The home of a gateway in a container is not a path on this host.
     inside = gateway.scope == "container"
     runtime = state_file.unknown() if inside else state_file.runtime(gateway)
     answer = {
@@ -172,7 +172,7 @@ def _live(gateway: discovery.Gateway, patience: Patience) -> dict[str, Any]:
         "pid": gateway.pid,
         "invocation_id": gateway.invocation_id if gateway.pid else None,
         "uptime_seconds": None if gateway.uptime_seconds is None else int(gateway.uptime_seconds),
-        # The process runs, so a state file that cannot be believed leaves systemd's word.
+        # If the state file is not credible, systemd's state counts.
         "state": _state(gateway, runtime["state"]),
         "active_state": gateway.active_state,
         "active_agents": runtime["active_agents"],
@@ -188,14 +188,14 @@ def _live(gateway: discovery.Gateway, patience: Patience) -> dict[str, Any]:
             with patience.with_user(gateway.user):
                 hermes = client.probe(gateway)
         except HermesError as exc:
-            answer["problem"] = "its Hermes cannot be asked: %s" % exc
+            answer["problem"] = "its Hermes cannot be queried: %s" % exc
         else:
             answer.update({name: hermes[name] for name in ("provider", "model", "channels")})
             answer["outdated"] = _is_outdated(gateway, hermes["changed"])
             if hermes["version"] is not None:
                 answer["version"] = hermes["version"]
     if runtime["version"] is not None:
-        # That of what runs; Hermes's Python knows what is installed.
+        # The version that runs; Hermes's Python reports the installed one.
         answer["version"] = runtime["version"]
     return answer
 
@@ -246,7 +246,7 @@ def _state(gateway: discovery.Gateway, said: str | None) -> str:
 
 
 def _memory(pid: int, control_group: str) -> dict[str, int | None]:
-    """Bytes by name of _MEMORY, None if unknown."""
+    """Bytes for each name of _MEMORY, None if unknown."""
     memory = dict.fromkeys(_MEMORY)
     memory.update(
         {name: value for name, value in cgroup.memory(control_group).items() if name in memory}
@@ -269,10 +269,10 @@ def _by_psutil(pid: int) -> dict[str, int]:
     try:
         process = psutil.Process(pid)
         memory["rss_bytes"] = process.memory_info().rss
-        # Needs the right to trace the process, which comes with root.
+        # Needs the permission to trace the process, which root has.
         full = process.memory_full_info()
         memory.update(pss_bytes=full.pss, uss_bytes=full.uss, swap_bytes=full.swap)
     except (psutil.Error, OSError):
-        # It has ended, or is not ours to look at.
+        # The process has ended, or this user may not read its memory.
         pass
     return memory

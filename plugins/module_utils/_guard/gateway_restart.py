@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restarting gateways of a host one after the other, through the program installed there."""
+"""Restarts the gateways of a host one after the other, with the installed hermes-guard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .config import Settings
 
-NOT_HERE = "no Hermes gateway is guarded on this host"
+NOT_HERE = "no Hermes gateway is managed on this host"
 
 
 @host_faults
@@ -27,10 +27,10 @@ def restart(
 ) -> dict[str, Any]:
     """Restart the managed gateways of ``names`` (empty: all).
 
-    What the module gateway_restart returns, and ``failures``.
+    Returns the answer of the module gateway_restart, with ``failures``.
     """
     configured = config.load()
-    chosen = choice.select("gateways", names, configured.values(), "is not guarded on this host")
+    chosen = choice.select("gateways", names, configured.values(), "is not managed on this host")
     if not configured or not os.path.exists(config.PROGRAM):
         return {"changed": False, "restarts": [], "failures": [], "skipped_because": NOT_HERE}
     entries = _predicted(chosen) if check_mode else _one_by_one(chosen, reason, emergency)
@@ -47,7 +47,7 @@ def restart(
 
 
 def _predicted(chosen: list[Settings]) -> list[dict[str, Any]]:
-    """What the arbiter would say of each, without asking it."""
+    """The likely answer of the arbiter for each gateway, for check mode."""
     now = managed.refresh(chosen)
     entries = []
     for settings in chosen:
@@ -61,23 +61,23 @@ def _predicted(chosen: list[Settings]) -> list[dict[str, Any]]:
 
 
 def _one_by_one(chosen: list[Settings], reason: str, emergency: bool) -> list[dict[str, Any]]:
-    """What the arbiter said of each.
+    """The answer of the arbiter for each gateway.
 
-    If one does not come up, what is wrong is most likely wrong with those that run the same Hermes
-    or belong to the same user: they are left as they are. The others are not its user's to stop.
+    If one does not come up, gateways with the same Hermes or the same user most likely have the
+    same fault, so they are skipped. The others are not: a user must not block their restarts.
     """
     entries: list[dict[str, Any]] = []
     down: list[Settings] = []
     for settings in chosen:
         same = [one.name for one in down if _same(one, settings)]
         if same:
-            why = "%s did not come up, so this one was left alone" % same[0]
+            why = "%s, which has the same user or Hermes, did not come up" % same[0]
             entries.append({"event": "refused", "reason": why})
             continue
         try:
             entries.append(guard_program.restart(settings.name, reason, emergency))
         except GuardError as exc:
-            # No answer, which says nothing of the others. The module fails at its end all the same.
+            # No answer says nothing about the other gateways. The module still fails at its end.
             entries.append({"event": "failed", "reason": str(exc)})
             continue
         if entries[-1]["event"] == "failed":

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lock of a gateway's restart, and what one process of the guard leaves for the next.
+"""The restart lock of a gateway, and the restart request that a check leaves for another process.
 
-The check asks for a restart and goes on; the unit NAME-restart.service does it. An operator's
-command may run beside both.
+The check requests a restart and continues; the unit NAME-restart.service restarts the gateway. An
+operator's command may run at the same time.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 LOCK = "lock"
 REQUEST = "request.json"
-# A request waits for the unit's start only: an older one was for a situation that has passed.
+# A request waits only until the unit starts: an older one is out of date.
 REQUEST_SECONDS = 3600
 LOOK_SECONDS = 0.05
-# A restart has its marker for less than four minutes. One that is older is that of a restart which
-# was stopped (Ctrl-Z, SIGSTOP), and keeps the gateway from its work.
+# A restart keeps its marker for less than four minutes. An older one belongs to a restart that was
+# stopped (Ctrl-Z, SIGSTOP), and blocks the gateway.
 ABANDONED_SECONDS = 600
 
 
 @contextlib.contextmanager
 def locked(settings: Settings, patience: float = 0.0) -> Iterator[bool]:
-    """Hold the gateway's lock, if it can be had within ``patience`` seconds: whether it is ours.
+    """Take the gateway's lock within ``patience`` seconds; yields whether that succeeded.
 
-    One process at a time holds it. The kernel frees it when that process ends.
+    One process at a time holds it. The kernel releases it when that process exits.
     """
     with locked_directory(settings.folder, patience) as ours:
         yield ours
@@ -49,7 +49,7 @@ def locked(settings: Settings, patience: float = 0.0) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def locked_directory(folder: str, patience: float = 0.0) -> Iterator[bool]:
-    """As locked, by the state directory of the gateway; False also if that was removed."""
+    """As locked(), for the state directory of a gateway; also False if it was removed."""
     fd = file_lock.opened(os.path.join(folder, LOCK))
     try:
         yield waiting.wait_until(lambda: _lock(fd), patience, LOOK_SECONDS) and _is_there(fd)
@@ -59,9 +59,9 @@ def locked_directory(folder: str, patience: float = 0.0) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def all_locked(folders: Iterable[str], patience: float = 0.0) -> Iterator[list[str]]:
-    """Hold the locks of all these state directories: the names of those that cannot be had.
+    """Take the locks of all these state directories; yields the names of those that are busy.
 
-    Each may take ``patience`` seconds. Nothing restarts a gateway while its lock is held.
+    Each lock may take ``patience`` seconds. Nothing restarts a gateway while its lock is held.
     """
     with contextlib.ExitStack() as held:
         yield [
@@ -81,7 +81,7 @@ def _lock(fd: int) -> bool:
 
 
 def _is_there(fd: int) -> bool:
-    """Whether the file has a name: the whole guard may have been removed meanwhile."""
+    """Whether the file still has a name: the guard may have been removed meanwhile."""
     return os.fstat(fd).st_nlink > 0
 
 
@@ -90,12 +90,12 @@ def _boot_seconds() -> float:
 
 
 def busy(settings: Settings) -> bool:
-    """Whether a restart of the gateway is under way in some process."""
+    """Whether a restart of the gateway is in progress in any process."""
     return busy_seconds(settings) is not None
 
 
 def busy_seconds(settings: Settings) -> float | None:
-    """For how long a restart of the gateway has been under way; None if there is none."""
+    """For how many seconds a restart of the gateway has been in progress; None if none is."""
     path = os.path.join(settings.folder, LOCK)
     if not os.path.lexists(path):
         return None
@@ -109,9 +109,9 @@ def busy_seconds(settings: Settings) -> float | None:
 
 
 def clean(gateway: ManagedGateway | None) -> bool:
-    """Remove the drain marker that a killed restart left behind; True if there was one.
+    """Remove the drain marker of a restart that was killed; True if there was one.
 
-    One that is too old is removed even if a restart is under way.
+    A marker that is too old is removed even during a restart.
     """
     if gateway is None or gateway.problem is not None:
         return False
@@ -124,10 +124,10 @@ def clean(gateway: ManagedGateway | None) -> bool:
 
 
 def request(gateway: ManagedGateway, reason: str, emergency: bool = False) -> None:
-    """Leave word why the watchdog wants a restart of this run of the gateway.
+    """Store the watchdog's request for a restart of this run of the gateway, with its reason.
 
-    The unit NAME-restart.service takes it up; in an emergency, so does a restart that waits for a
-    quiet moment, and waits no longer.
+    The unit NAME-restart.service takes it. In an emergency, a restart that is waiting until the
+    gateway is idle takes it too, and stops waiting.
     """
     text = json.dumps(
         {
@@ -143,7 +143,7 @@ def request(gateway: ManagedGateway, reason: str, emergency: bool = False) -> No
 def take_request(settings: Settings, gateway: ManagedGateway | None) -> dict[str, Any] | None:
     """The request for this run of the gateway, or None.
 
-    It is removed, also one that is for another run or too old.
+    The request is removed even if it is for another run or too old.
     """
     path = os.path.join(settings.folder, REQUEST)
     try:
@@ -159,6 +159,6 @@ def take_request(settings: Settings, gateway: ManagedGateway | None) -> dict[str
     ):
         return None
     if gateway is None or content.get("invocation_id") != gateway.invocation_id:
-        # It was for a process that is no more.
+        # The request was for an earlier process.
         return None
     return content if abs(time.time() - content["time"]) < REQUEST_SECONDS else None

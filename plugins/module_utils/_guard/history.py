@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The history of one gateway's memory: memory.csv, a header line, a line a sample.
+"""The history of one gateway's memory: memory.csv, with a header and one line for each sample.
 
-Written in appends of one line, read by anything that knows CSV. A line that a power loss cut short,
-or bytes that a failing disk put there, cost that line and no other.
+Each write appends one line, and any CSV reader can read the file. A line that a power loss or a
+failing disk has damaged is lost, and no other line.
 """
 
 from __future__ import annotations
@@ -40,16 +40,17 @@ COLUMNS = (
     "version",
 )
 _WHOLE = COLUMNS[2:11]
-# Where a history goes that is none, or of a format that is not known here.
+# The suffix of a history that cannot be read, which is kept beside the new one.
 _ASIDE = ".unreadable"
-# Three words of a user, 100 letters of up to 4 bytes each, and eleven numbers.
+# Bytes of the longest line: three user-supplied texts of 100 characters (4 bytes each at most), and
+# eleven numbers.
 _LONGEST = 2048
 
 
 def append(folder: str, row: dict[str, Any]) -> None:
-    """Add ``row`` (by column; None is unknown) to the history in ``folder``, made if missing.
+    """Add ``row`` (by column; None is unknown) to the history in ``folder``, created if missing.
 
-    Another version of the program may have written more columns, or another order: they stay.
+    Another version of the program may have written more columns, or another order. They are kept.
     """
     path = os.path.join(folder, NAME)
     try:
@@ -71,14 +72,14 @@ def append(folder: str, row: dict[str, Any]) -> None:
 
 
 def _is_complete(header: list[str] | None) -> bool:
-    """Whether the columns of a history are those of today, or these and others."""
+    """Whether a history has all columns of this version, and perhaps others."""
     return header is not None and len(set(header)) == len(header) and set(COLUMNS) <= set(header)
 
 
 def tail(folder: str, count: int) -> list[dict[str, Any]]:
     """The last ``count`` samples, oldest first: numbers as int, unknown values None.
 
-    Read from the end, and no further than they may reach.
+    It reads only as much of the end of the file as they can take.
     """
     path = os.path.join(folder, NAME)
     header = _header(path)
@@ -87,7 +88,7 @@ def tail(folder: str, count: int) -> list[dict[str, Any]]:
     with open(path, "rb") as handle:
         size = os.fstat(handle.fileno()).st_size
         handle.seek(max(0, size - _LONGEST * (count + 1)))
-        # The first is the header, or a line of which the beginning is missing.
+        # The first is the header, or a line without its beginning.
         lines = handle.read().split(b"\n")[1:]
     found: list[dict[str, Any]] = []
     while lines and len(found) < count:
@@ -98,11 +99,10 @@ def tail(folder: str, count: int) -> list[dict[str, Any]]:
 
 
 def prune(folder: str, days: float, now: float | None = None) -> None:
-    """Drop what is older than ``days`` as soon as the oldest sample is a day older than that.
+    """Drop samples older than ``days`` as soon as the oldest one is a day older than that.
 
-    The history's own clock counts: a wall clock that jumps a year ahead, as on a machine that boots
-    without the right time, must not cost the history, so the newest sample but one may be at most a
-    day behind.
+    A clock that jumps a year ahead, as on a machine that boots with the wrong time, must not delete
+    the history. So "now" is at most one day after the second newest sample.
     """
     path = os.path.join(folder, NAME)
     now = time.time() if now is None else now
@@ -119,13 +119,13 @@ def prune(folder: str, days: float, now: float | None = None) -> None:
         now = min(now, last[0]["timestamp"] + 86400)
     if first is None or first["timestamp"] < now - (days + 1) * 86400:
         with file_lock.rewriting(folder, file_lock.MOMENT) as ours:
-            # If another check appends to it now, the next one prunes.
+            # If another process appends at this moment, the next check prunes.
             if ours:
                 _rewrite(path, now - days * 86400)
 
 
 def _header(path: str) -> list[str] | None:
-    """The names of the columns; empty if the line was destroyed, None without a history."""
+    """The names of the columns; empty if the header is damaged, None without a history."""
     try:
         return _names(_top(path).partition(b"\n")[0])
     except FileNotFoundError:
@@ -133,7 +133,7 @@ def _header(path: str) -> list[str] | None:
 
 
 def _top(path: str) -> bytes:
-    """The beginning of a history: its header and its first sample, far shorter than this."""
+    """The start of a history: more than its header and its first sample."""
     with open(path, "rb", buffering=0) as handle:
         return handle.read(8192)
 
@@ -152,7 +152,7 @@ def _row(header: Sequence[str], line: str) -> dict[str, Any] | None:
         return None
     try:
         values = next(csv.reader([line]))
-        # If the header itself was destroyed, the lines are most likely ours.
+        # If the header is damaged, the lines most likely have the columns of this version.
         header = header or COLUMNS
         row: dict[str, Any] = dict.fromkeys(COLUMNS)
         row.update(zip(header, (value or None for value in values)))
@@ -161,7 +161,7 @@ def _row(header: Sequence[str], line: str) -> dict[str, Any] | None:
             row[name] = None if row[name] is None else int(float(row[name]))
     except (csv.Error, StopIteration, TypeError, ValueError, OverflowError):
         return None
-    # No clock and no memory shows what is beyond these; neither does what is no number.
+    # No real clock or memory has larger values; NaN fails these comparisons too.
     return (
         row
         if len(values) == len(header)
@@ -180,10 +180,10 @@ def _line(row: dict[str, Any], header: Sequence[str] | None = None) -> str:
 
 
 def _rewrite(path: str, since: float) -> None:
-    """Keep the samples from ``since`` on; drop what cannot be read.
+    """Keep the samples from ``since`` on; drop unreadable lines.
 
-    The columns become those of today, unless they are these and others. A file in which nothing
-    can be read is kept beside the new one: it may be of a newer version of the program.
+    The columns become those of this version, unless the file has all of them already. A file
+    without a readable line is kept beside the new one: a newer version may have written it.
     """
     header = _header(path) or []
     whole = _is_complete(header)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that a check reads in the home of a gateway, which may be on a server that hangs."""
+"""Everything that a check reads in the home of a gateway, which may be on a hanging server."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CONFIGURATIONS = ("config.yaml", "/etc/hermes/config.yaml")
 
 
 class Home:
-    """What a home says; at first nothing, as of one that must not be looked at.
+    """What was read in a home; empty at first, as for a home that must not be read.
 
-    ``said`` is as state_file.runtime, ``stamps`` are those of the configuration, None if not looked
-    at. ``marker_seconds`` is the age of a drain marker of ours, ``silent_seconds`` that of the last
-    beat (None if unknown), ``suspect`` whether the beat of the gateway has stopped.
+    ``said`` is the result of state_file.runtime; ``stamps`` are those of the configuration files,
+    None if not read. ``marker_seconds`` is the age of the guard's drain marker, ``silent_seconds``
+    that of the last heartbeat (None if unknown). ``suspect`` says whether the heartbeat is late.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Home:
 
 
 def look(gateway: ManagedGateway) -> Home:
-    """What the home of the gateway says; nothing if it is not safe to look at."""
+    """Read the home of the gateway; an empty Home if that is not safe."""
     found = Home()
     if gateway.problem:
         return found

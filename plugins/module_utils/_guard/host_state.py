@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that a run of site.yml finds on a host, as a dict that can be compared with a later one.
+"""The state of a host that site.yml depends on, as a dict to compare with that of a later run.
 
-Two runs with the same variables and the same state do the same. So a run that finds the state in
-which an earlier one has left the host has nothing to do.
+Two runs with the same variables and the same state do the same. So a run has nothing to do if it
+finds the state in which an earlier run left the host.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
 
     from .._hermes.discovery import Gateway
 
-# The program with its compiled files takes half a MB.
+# The largest file is the program with its compiled files: 0.5 MB.
 _MAX_BYTES = 4 << 20
-# Ten times as many as there are: a user may name any directory.
+# Ten times the usual numbers: a user may name any directory.
 _MOST_DIRECTORIES, _MOST_FILES = 1000, 1000
 _OF_HERMES = ("", *source_files.SOURCES)
 _OF_GATEWAYS = ("Environment", "MemoryMax", "MemoryHigh")
-# The last two: someone else may have put a file beside ours, or before it.
+# The last two show whether someone else has added or overridden a unit file.
 _OF_UNITS = ("Id", "LoadState", "UnitFileState", "NeedDaemonReload", "FragmentPath", "DropInPaths")
 _CHECK = timers.WATCHDOG.replace(".timer", ".service")
-# Where the packages of distributions put it: root's Python looks nowhere else for the modules.
+# The path in distribution packages: root's Python looks for psutil nowhere else.
 _PSUTIL = "/usr/lib*/python3*/*-packages/psutil"
 
 
 def facts(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is on this host, by a name for the operator; every value can be written as JSON.
+    """The state of this host, by names that an operator understands; each value fits into JSON.
 
     ``asked`` are the variables of the roles, ``notes`` the warnings of the last run, and ``hermes``
-    what the module hermes_config returned of each gateway: its name, ``files`` and ``sources``.
-    GuardError or OSError if something cannot be looked at.
+    what the module hermes_config returned for each gateway: its name, ``files`` and ``sources``.
+    GuardError or OSError if something cannot be read.
     """
-    # First, as it finds out which homes do not answer.
+    # First, because it finds out which home directories hang.
     survey = discovery.survey()
     users = {one.name: one.user for one in survey.gateways}
     _look_at(hermes, users)
@@ -59,7 +59,7 @@ def facts(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, Any]])
         "the program of the notify command": _program(asked["hermes_watchdog_notify_command"]),
     }
     record = os.path.join(guard_program.STATE, guard_program.SESSION_RECORD)
-    # A host's machine ID decides on the hours of its restarts.
+    # The machine ID of a host determines the times of its restarts.
     own = {record, "/etc/machine-id", *installed["files"], *_below(guard_program.FOLDER)}
     for path in own.union(*(one["files"] for one in hermes)):
         found[path] = _file(path)
@@ -74,7 +74,7 @@ def facts(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, Any]])
     every, at = asked["hermes_restart_timer_every"], asked["hermes_restart_timer_at"]
     if cadence.is_asked(every, at, asked.get("hermes_gateways") or {}):
         names = [one.name for one in survey.gateways if one.scope != "manual"]
-        found["the recommended restarts"] = _recommended(names)
+        found["the recommended cadence"] = _recommended(names)
     return found
 
 
@@ -83,14 +83,14 @@ def _recommended(names: list[str]) -> dict[str, str | None]:
     known = cadence.known(folders)
     if known is not None:
         return known
-    # To judge a history takes longer than all the rest.
+    # Imported here because the analysis of a history takes longer than everything else.
     from . import memory_trend
 
     return memory_trend.recommended_cadences(names)
 
 
 def _look_at(hermes: list[dict[str, Any]], users: dict[str, str]) -> None:
-    """Find out which of the places that users have named do not answer: see reach."""
+    """Find out which of the directories that users have named hang: see reach."""
     places = {}
     for one in hermes:
         user = users.get(one["name"], "")
@@ -112,7 +112,7 @@ def _program(command_line: str | list[str]) -> bool | None:
 
 
 def _gateway(gateway: Gateway, warned: bool) -> list[Any]:
-    """What the roles go by. ``warned``: also its process, as a warning may be about an old one."""
+    """What the roles use; with ``warned`` also its process, which a warning may be about."""
     managed = None
     if gateway.pid:
         variables = proc.of_user(gateway.pid, gateway.uid, proc.environ) or {}
@@ -125,7 +125,7 @@ def _gateway(gateway: Gateway, warned: bool) -> list[Any]:
 
 
 def _installed() -> dict[str, list[str]]:
-    """The ``files`` and ``units`` that the roles have installed, by their manifests."""
+    """The ``files`` and ``units`` that the roles have installed, from their manifests."""
     found: dict[str, list[str]] = {"files": [], "units": []}
     folder = os.path.join(guard_program.STATE, "installed")
     for path in glob.glob(os.path.join(glob.escape(folder), "*.json")):
@@ -136,23 +136,23 @@ def _installed() -> dict[str, list[str]]:
 
 
 def _below(folder: str) -> list[str]:
-    """All files in ``folder`` and in its folders."""
+    """All files below ``folder``."""
     return [
         os.path.join(place, name) for place, _folders, names in os.walk(folder) for name in names
     ]
 
 
 def _file(path: str) -> list[Any] | None:
-    """Type and permissions, owners, and a digest of content or target; None if it is gone."""
+    """Mode, owner, group and a digest of the content or target; None if the file is missing."""
     if reach.is_silent(path):
-        return ["its directory does not answer"]
+        return ["its directory does not respond"]
     content = b""
     try:
         info = os.lstat(path)
         if stat.S_ISLNK(info.st_mode):
             content = os.readlink(path).encode()
             if path.startswith(guard_program.FOLDER):
-                # The guard reads what it leads to.
+                # The guard reads the target of the symbolic link.
                 with open(path, "rb") as handle:
                     content += handle.read(_MAX_BYTES)
         elif not stat.S_ISDIR(info.st_mode):
@@ -160,13 +160,13 @@ def _file(path: str) -> list[Any] | None:
     except FileNotFoundError:
         return None
     except FileError as exc:
-        # One in a home may be anything.
+        # A file in a home may be of any kind.
         return [str(exc)]
     return [info.st_mode, info.st_uid, info.st_gid, hashlib.sha256(content).hexdigest()]
 
 
 def _units(installed: dict[str, list[str]], gateways: list[Gateway]) -> dict[str, list[Any]]:
-    """The state of each unit of ours, and of the system's units of gateways."""
+    """The state of the guard's units, and of the gateways' units in system scope."""
     own = [path for path in installed["files"] if unit_files.scope(path) == "system"]
     of_gateways = {one.unit for one in gateways if one.scope == "system" and one.unit}
     names = sorted({*map(unit_files.unit, own), *installed["units"], *of_gateways})
@@ -180,31 +180,31 @@ def _units(installed: dict[str, list[str]], gateways: list[Gateway]) -> dict[str
         elif name.endswith(".timer"):
             state += [block.get("ActiveState"), timers.has_next(block)]
         elif name == _CHECK:
-            # A full run warns of a check that has failed.
+            # A full run warns about a failed check.
             state.append(block.get("Result"))
         found["the unit %s" % name] = state
     return found
 
 
 def _hermes(root: str | None, name: str) -> str:
-    """A digest of the state of all files that say what the Hermes at ``root`` reads.
+    """A digest of the state of the source files that determine what the Hermes at ``root`` reads.
 
-    Asking the Hermes of gateway ``name`` takes 150 ms of CPU, and this takes 2 ms. GuardError if it
-    could not be asked before, or cannot be looked at without a risk: its user names the directory.
+    Querying the Hermes of gateway ``name`` takes 150 ms of CPU, this takes 2 ms. GuardError if that
+    Hermes could not be queried, or if reading is not safe: its user names the directory.
     """
     tops = [os.path.join(root or "", source) for source in _OF_HERMES]
     if root is None or any(reach.is_silent(top) or os.path.islink(top) for top in tops):
-        raise GuardError("the Hermes of %s could not be asked" % name)
+        raise GuardError("the Hermes of %s could not be queried" % name)
     found = hashlib.sha256()
     number = 0
-    # A directory changes if an editable install of another directory is added to it.
+    # The directory itself counts too: it changes if an editable install is added.
     walk = itertools.chain([(root, [""])], source_files.directories(root))
     for folder, names in sorted(itertools.islice(walk, _MOST_DIRECTORIES)):
         for path in (os.path.join(folder, one) for one in sorted(names)[:_MOST_FILES]):
             info = os.lstat(path)
             state = [path, info.st_mtime_ns]
             if not stat.S_ISDIR(info.st_mode):
-                # An overlay gives a directory another inode at each mount.
+                # Not for directories: an overlay gives them a new inode at each mount.
                 state += [info.st_ino, info.st_size, info.st_ctime_ns]
             found.update(repr(state).encode())
             number += 1

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which Hermes, provider and model a gateway runs, for its samples.
+"""The version of Hermes, the provider and the model of a gateway, for its samples.
 
-Only an installed Hermes knows them, and to ask it means to run a user's program for up to half a
-minute. So a check asks nothing: it takes what is stored, and starts a unit that asks if the run of
-the gateway or its configuration has changed.
+Only the installed Hermes knows them, and a query runs a user's program for up to half a minute. So
+a check uses the stored values. If the run or the configuration has changed, it starts a unit that
+queries Hermes.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 NAME = "identity.json"
 NAMES = ("provider", "model", "version")
-# A Hermes that could not answer is asked again after so long, and so is a question that got lost.
+# Seconds until a failed or lost query is repeated.
 AGAIN_SECONDS = 3600
-# A configuration may change all the time.
+# Seconds between two queries of a gateway whose configuration changes all the time.
 CHANGED_SECONDS = 600
-# Seconds for the Hermes of one user, that of all their gateways together.
+# Seconds for the queries of all gateways of one user together.
 PATIENCE = 90
 
 
 def known(gateway: ManagedGateway, record: dict[str, Any] | None = None) -> dict[str, str | None]:
-    """``provider``, ``model`` and ``version`` of this run of the gateway; None for what is unknown.
+    """``provider``, ``model`` and ``version`` of this run of the gateway; None if unknown.
 
-    A version from before a restart would be that of another Hermes if there was an upgrade.
-    ``record`` is what is stored, if it has been read.
+    Values of an earlier run do not count: Hermes may have been upgraded. ``record`` is what is
+    stored, if it has been read.
     """
     record = stored(gateway.settings) if record is None else record
     same = record.get("run") == _run(gateway)
@@ -50,7 +50,7 @@ def known(gateway: ManagedGateway, record: dict[str, Any] | None = None) -> dict
 def is_outdated(
     gateway: ManagedGateway, record: dict[str, Any], stamps: list[list[int] | None] | None
 ) -> bool:
-    """Whether the gateway's Hermes should be asked; ``stamps`` are those of its configuration."""
+    """Whether the gateway's Hermes should be queried; ``stamps`` are of its configuration files."""
     if record.get("run") != _run(gateway):
         return True
     ago = abs(time.time() - _number(record.get("asked")))
@@ -60,7 +60,7 @@ def is_outdated(
 
 
 def request(wanted: Iterable[tuple[ManagedGateway, list[list[int] | None] | None]]) -> None:
-    """Have the unit ask the Hermes of these gateways; it is not waited for."""
+    """Start the unit that queries the Hermes of these gateways, without waiting for it."""
     asked = False
     for gateway, stamps in wanted:
         old = known(gateway)
@@ -78,8 +78,8 @@ def request(wanted: Iterable[tuple[ManagedGateway, list[list[int] | None] | None
 
 
 def answer(every: Iterable[Settings]) -> list[str]:
-    """Ask the Hermes of each gateway of ``every`` that waits for it; a line for each failure."""
-    # Not at the top: a check asks nothing.
+    """Query the Hermes of each gateway of ``every`` that waits for it; a line for each failure."""
+    # Imported here because a check does not query Hermes.
     from .._hermes.patience import Patience
     from . import managed
 
@@ -90,17 +90,17 @@ def answer(every: Iterable[Settings]) -> list[str]:
     for settings in sorted(waiting, key=lambda one: _number(stored(one).get("asked"))):
         gateway = now.get(settings.name)
         if gateway is None or gateway.problem or not patience.left(settings.user):
-            # It waits on, and is asked by a later run.
+            # A later run of the unit queries it.
             continue
         with patience.with_user(settings.user):
             problem = ask(gateway)
         if problem is not None:
-            lines.append("%s: its Hermes cannot be asked: %s" % (settings.name, problem))
+            lines.append("%s: its Hermes cannot be queried: %s" % (settings.name, problem))
     return lines
 
 
 def ask(gateway: ManagedGateway) -> str | None:
-    """Ask the gateway's Hermes, and keep what it says; why it does not say it, or None."""
+    """Query the gateway's Hermes and store its answer; the reason if that fails, or None."""
     from .._hermes import client
 
     record = dict(stored(gateway.settings), failed=False, waiting=False)
@@ -121,7 +121,7 @@ def _run(gateway: ManagedGateway) -> list[Any]:
 
 
 def stored(settings: Settings) -> dict[str, Any]:
-    """What is stored of the gateway: the run that it is about, its words, when it was asked."""
+    """What is stored about the gateway: its run, the answer of Hermes, the time of the query."""
     try:
         return files.read_own_json(os.path.join(settings.folder, NAME)) or {}
     except FileError:
@@ -129,7 +129,7 @@ def stored(settings: Settings) -> dict[str, Any]:
 
 
 def _write(settings: Settings, record: dict[str, Any]) -> bool:
-    """Whether the record could be written: to a full disk it cannot, which ends no check."""
+    """Whether the record was written: a full disk must not end the check."""
     try:
         os.makedirs(settings.folder, mode=0o755, exist_ok=True)
         files.write_atomic(os.path.join(settings.folder, NAME), json.dumps(record))
@@ -143,5 +143,5 @@ def _number(value: object) -> float:
 
 
 def _word(value: object) -> str | None:
-    """A user's word, fit for a line of CSV: printable, at most 100 characters."""
+    """A user's text made safe for a line of CSV: printable, at most 100 characters."""
     return display.printable(value, 100) or None if isinstance(value, str) else None

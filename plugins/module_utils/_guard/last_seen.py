@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the run of a gateway that the last check saw still goes on, by the kernel's word.
+"""Finds out from the kernel whether the run that the last check saw is still the current run.
 
-Asking systemd takes a process for each manager, which is more than all the rest of a check that has
-nothing to do. A process with the same start in the same cgroup, of a unit with the same invocation,
-is what systemd would name. Nothing is decided on it but that there is nothing to do: to restart,
-systemd is asked.
+A query of systemd takes a process for each manager: more than the rest of a check with nothing to
+do. A process with the same start time in the same cgroup, of a unit with the same invocation, is
+the one that systemd would name. Only "nothing to do" is decided on this basis. Before a restart,
+systemd is queried.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SYSTEM_RUNTIME = "/run"
 
 
 def still(settings: Settings) -> ManagedGateway | None:
-    """The gateway of the last check if that run goes on; None if systemd must be asked."""
+    """The gateway of the last check if its run continues; None if systemd must be queried."""
     known = _known(settings)
     try:
         account = accounts.named(str(known.get("user")))
@@ -47,7 +47,7 @@ def still(settings: Settings) -> ManagedGateway | None:
 
 
 def run(settings: Settings) -> tuple[str, float] | None:
-    """The invocation of the run that was seen last, and when (epoch seconds); None for none."""
+    """The invocation of the last run seen, and the time (epoch seconds); None if there is none."""
     identity = _known(settings).get("invocation_id")
     if not isinstance(identity, str) or not identity:
         return None
@@ -59,15 +59,15 @@ def run(settings: Settings) -> tuple[str, float] | None:
 
 
 def forget(settings: Settings) -> None:
-    """Forget that run: it is known to be over."""
+    """Forget the last run seen, which is over."""
     with contextlib.suppress(OSError):
         os.unlink(os.path.join(settings.folder, NAME))
 
 
 def alive(settings: Settings) -> ManagedGateway | None:
-    """The gateway of the last check if its process goes on, even if its unit does not.
+    """The gateway of the last check if its process is alive, even if its unit is not.
 
-    For when systemd does not answer: memory is memory all the same.
+    This is for a systemd that does not answer: the memory can still be sampled.
     """
     known = _known(settings)
     try:
@@ -95,7 +95,7 @@ def _gateway(
         "ControlGroup": known["control_group"],
     }
     gateway = Gateway(settings.name, settings.scope, account, settings.home, settings.unit)
-    # Without the pid, so that the command line is not read: a user can make that hang.
+    # Set without the PID, so that the command line is not read: a user can make that hang.
     gateway.set_state(properties)
     gateway.pid = gateway.main_pid = known["pid"]
     gateway.uptime_seconds = proc.seconds_since(known["start_ticks"])
@@ -104,16 +104,16 @@ def _gateway(
 
 
 def note(gateway: ManagedGateway) -> None:
-    """Remember a gateway that systemd has just named.
+    """Remember a gateway that systemd has just reported.
 
-    It is only a saving: if that fails, systemd is asked again.
+    This only saves time: if it fails, the next check queries systemd again.
     """
     if gateway.active_state != "active" or gateway.pid is None:
         return
-    # Not at the top: it is noted once in each run of the gateway.
+    # Imported here because this happens once in each run of the gateway.
     from .._hermes import launch
 
-    # What is not known to be a gateway may be about to start one, which is then to be found.
+    # Another process may be about to start the gateway, which the next check must then find.
     if launch.gateway(proc.argv(gateway.pid)) is None:
         return
     settings = gateway.settings
@@ -148,9 +148,9 @@ def _facts(
     control_group: str | None,
     python: str | None,
 ) -> dict[str, Any] | None:
-    """What stays the same as long as the run goes on.
+    """The facts that do not change during a run.
 
-    None if ``pid`` is not in the unit's cgroup, OSError if systemd does not say the invocation.
+    None if ``pid`` is not in the unit's cgroup; OSError if the invocation is unknown.
     """
     runtime = accounts.runtime(account.pw_uid) if settings.scope == "user" else SYSTEM_RUNTIME
     invocation = os.readlink(os.path.join(runtime, "systemd/units/invocation:" + settings.unit))
@@ -170,7 +170,7 @@ def _facts(
 def _is_inside(
     settings: Settings, account: pwd.struct_passwd, pid: int, control_group: str | None
 ) -> bool:
-    """Whether the process is in the cgroup, and in user scope the user's own."""
+    """Whether the process is in the cgroup and, in user scope, belongs to the user."""
     lines = proc.read("/proc/%d/cgroup" % pid) or ""
     if not control_group or (":%s\n" % control_group) not in lines:
         return False

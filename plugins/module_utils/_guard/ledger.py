@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger of one gateway: a JSON object a line for every restart, refusal and alarm."""
+"""The ledger of one gateway: one JSON object in a line for each restart, refusal and alert."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from typing import Any
 
 NAME = "ledger.jsonl"
-# The event of a run that ended and was not ended by the guard; the codes are in ended.py.
+# The event of a run that the guard did not end; its codes are in ended.py.
 ENDED = "ended"
 _KEEP_BYTES = 1 << 20
-# How far back an alarm is looked for that was raised already.
+# Entries to search for an alert that was raised before.
 _LOOK_BACK = 200
 
 
 def entry(event: str, code: str, reason: str, **figures: object) -> dict[str, Any]:
-    """A decision of this moment.
+    """An entry with the current time.
 
     ``event`` is begun, restart, refused, failed, alert, leak, limit-soon, ended or recovered
-    (resolved in older ledgers). ``code`` is a word for programs ("cooldown"), ``reason`` a sentence
-    for people.
+    (resolved in older ledgers). ``code`` is for programs ("cooldown"), ``reason`` a sentence for
+    people.
     """
     made = {"time": round(time.time(), 3), "event": event, "code": code, "reason": reason}
     return dict(made, **figures)
 
 
 def write(folder: str, event: str, code: str, reason: str, **figures: object) -> dict[str, Any]:
-    """Add a decision (see entry) and return it.
+    """Add an entry (see entry()) and return it.
 
-    A refusal that only repeats the last entry, and an alarm that repeats any of the same run of the
-    gateway, is not written again; what is returned then says "new": False.
+    A refusal that repeats the last entry, and an alert that repeats one of the same run, are not
+    written again. The returned entry then has "new": False.
     """
     made = entry(event, code, reason, **figures)
     looked_at = {"refused": 1, "alert": _LOOK_BACK}.get(event)
@@ -54,14 +54,14 @@ def write(folder: str, event: str, code: str, reason: str, **figures: object) ->
         files.append_line(path, json.dumps(made, sort_keys=True))
     if os.path.getsize(path) > _KEEP_BYTES:
         with file_lock.rewriting(folder, file_lock.MOMENT) as ours:
-            # If another process appends to it now, the next one halves it.
+            # If another process appends at this moment, the next one halves the file.
             if ours and os.path.getsize(path) > _KEEP_BYTES:
                 _halve(path)
     return dict(made, new=True)
 
 
 def note(folder: str, event: str, code: str, reason: str, **figures: object) -> dict[str, Any]:
-    """As write, but a full disk undoes nothing: the entry that is returned is then "unwritten"."""
+    """As write(), but on a full disk the returned entry has "unwritten" instead of an error."""
     try:
         return write(folder, event, code, reason, **figures)
     except OSError as exc:
@@ -81,24 +81,24 @@ def read(folder: str, count: int) -> list[dict[str, Any]]:
 
 
 def entry_of(line: bytes) -> dict[str, Any] | None:
-    """The entry of a line of the file; None for a line that holds none."""
+    """The entry in a line of the file; None if the line is not valid."""
     try:
         one = json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
-    # A time that is none, as NaN and 1e300 are, would end in the face of whoever reads it.
+    # A time such as NaN or 1e300 would make every reader fail.
     return one if isinstance(one, dict) and is_time(one.get("time")) else None
 
 
 def is_time(value: object) -> bool:
-    """Whether ``value`` is a time that can be shown."""
+    """Whether ``value`` is a valid time that can be displayed."""
     return isinstance(value, (int, float)) and 0 <= value < 1e11
 
 
 def restarts_since(folder: str, since: float) -> list[dict[str, Any]]:
     """The entries of restarts at or after epoch second ``since``, oldest first.
 
-    Also failed ones, and those whose arbiter was killed.
+    These include failed restarts, and restarts whose arbiter was killed.
     """
     found = [
         one

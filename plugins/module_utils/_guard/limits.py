@@ -1,16 +1,15 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a gateway's memory is compared with, and when it is too much.
+"""The limits that a gateway's memory is compared with.
 
-Three limits, for three questions:
+Three limits answer three questions:
 
-- the watchdog's threshold, which the operator sets: above it the gateway should be restarted;
-- the kernel's limit: there the OOM killer acts or the gateway is slowed down for good, so near it
-  nothing waits any more. It is the least of the unit, of all above it, and of the RAM;
-- the limit of a forecast: the first of all that the growth will reach. An operator who set a
-  threshold wants to know when the watchdog will restart the gateway, not when the RAM of the host
-  would be full.
+- the watchdog's threshold, which the operator sets: above it, the gateway should be restarted;
+- the kernel's limit: at it, the OOM killer acts or the gateway is throttled for good, so near it a
+  restart no longer waits. It is the lowest limit of the unit, its parent cgroups, and the RAM;
+- the limit of a forecast: the first that the growth will reach. An operator who set a threshold
+  wants to know when the watchdog will restart the gateway, not when the RAM would be full.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ if TYPE_CHECKING:
     from .._hermes.discovery import Gateway
     from .config import Settings
 
-# Above this share of the kernel's limit, waiting for a quiet moment risks the OOM killer, and so
-# does waiting for the next sample.
+# Above this share of the kernel's limit, the OOM killer may act before the gateway is idle, or even
+# before the next sample.
 EMERGENCY = 0.95
-# Above this share an open alarm is raised a second time.
+# Above this share, an open alert is raised a second time.
 NEAR = 0.9
 # The same for the host: below this share of its RAM, the kernel may choose any process.
 AVAILABLE = 0.05
-# In the source of a limit of a user, or of all users: "MemoryMax of user-1000.slice".
+# Part of the source of a limit for one user or all users: "MemoryMax of user-1000.slice".
 _OF_USER = " of user"
 
 
@@ -42,7 +41,7 @@ def above_threshold(settings: Settings, row: dict[str, Any]) -> bool:
 
 
 def near_kernel_limit(gateway: Gateway, row: dict[str, Any], limit: int) -> bool:
-    """Whether sample ``row`` is so near the kernel's ``limit`` that a restart must not wait."""
+    """Whether sample ``row`` is too close to the kernel's ``limit`` for a restart to wait."""
     return _is_above(EMERGENCY * limit, gateway, row)
 
 
@@ -52,14 +51,14 @@ def is_near(gateway: Gateway, row: dict[str, Any]) -> bool:
 
 
 def _is_above(limit: float, gateway: Gateway, row: dict[str, Any]) -> bool:
-    # What is swapped out counts for none of these limits.
+    # Swapped-out memory does not count against these limits.
     used = resident(row)
-    # Only a unit of a user's systemd can be below such a limit: for the others it is read once.
+    # Only a unit in user scope can be below such a limit: others are spared this read.
     least = cgroup_limit(gateway) if "/user" in (gateway.control_group or "") else None
     if least is not None and _OF_USER in least.source:
-        # What the user's systemd runs is below that limit, and so are the workers.
+        # The limit applies to everything in the user's slice, so the workers count too.
         used += _workers_bytes(gateway)
-    # 0: a host that does not say how much RAM it has.
+    # The limit is 0 if the amount of RAM is unknown.
     return 0 < limit < used
 
 
@@ -69,14 +68,14 @@ def resident(row: dict[str, Any]) -> int:
 
 
 def _workers_bytes(gateway: Gateway) -> int:
-    # Seldom needed, by what is started up to 1,440 times a day.
+    # Imported here because it is rarely needed, and a check runs up to 1,440 times a day.
     from .._hermes import workers
 
     return workers.memory_bytes(gateway)
 
 
 def emergency(gateway: Gateway, row: dict[str, Any], limit: int) -> str | None:
-    """Why a restart must not wait after sample ``row``, for anything; None if it may.
+    """Why a restart after sample ``row`` must not wait for anything; None if it may wait.
 
     ``limit`` is the kernel's.
     """
@@ -91,11 +90,11 @@ def emergency(gateway: Gateway, row: dict[str, Any], limit: int) -> str | None:
     line = AVAILABLE * host["total_bytes"]
     if host["available_bytes"] >= line:
         return None
-    # Only now: they cost a look at the processes of all scopes of the user.
+    # Late, because finding the workers means reading all processes of the user.
     beside = _workers_bytes(gateway)
-    # The end of a gateway that is smaller than what is missing would not help.
+    # Restarting a gateway that is smaller than the missing memory would not help.
     if line < used + beside:
-        text = "only %s of the memory of this host is available, and it uses %s" % (
+        text = "only %s of RAM is available on this host, and the gateway uses %s" % (
             display.megabytes(host["available_bytes"]),
             display.megabytes(used),
         )
@@ -104,10 +103,7 @@ def emergency(gateway: Gateway, row: dict[str, Any], limit: int) -> str | None:
 
 
 def cgroup_limit(gateway: Gateway) -> cgroup.Limit | None:
-    """The least limit of the gateway's cgroup and of those above it, or None.
-
-    One that is above the RAM of the host is none.
-    """
+    """The lowest limit of the gateway's cgroup and its parents; None if it is not below the RAM."""
     least = cgroup.limit(gateway.control_group)
     if least is None:
         return None
@@ -116,17 +112,16 @@ def cgroup_limit(gateway: Gateway) -> cgroup.Limit | None:
 
 
 def kernel_limit(gateway: Gateway) -> int:
-    """At how many bytes the kernel acts: the least limit, of the cgroups and of the RAM."""
+    """The number of bytes at which the kernel acts: the lowest cgroup limit, or the RAM."""
     least = cgroup_limit(gateway)
     return least.bytes if least else proc.host_memory()["total_bytes"]
 
 
 def forecast_limit(settings: Settings, gateway: Gateway | None, used: float) -> tuple[int, str]:
-    """(bytes that a forecast looks ahead to, what sets them).
+    """The limit of a forecast in bytes, and its source.
 
-    The cgroups' limit, else the watchdog's threshold, else the RAM that is left: what the host has
-    available, and the ``used`` bytes that the gateway has of it already. ``gateway`` is None if it
-    does not run.
+    This is the cgroups' limit, else the watchdog's threshold, else the available RAM plus the
+    ``used`` bytes that the gateway already has. ``gateway`` is None if it does not run.
     """
     most = cgroup_limit(gateway) if gateway else None
     if most:

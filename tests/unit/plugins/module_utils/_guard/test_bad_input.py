@@ -106,7 +106,7 @@ def test_interpreter_that_hangs_or_prints_rubbish(host, check, tmp_path, monkeyp
     python = spoil(tmp_path, text)
     lend(monkeypatch, python)
     one = check()
-    assert one["problem"].startswith("its Hermes cannot be asked: ") and reason in one["problem"]
+    assert one["problem"].startswith("its Hermes cannot be queried: ") and reason in one["problem"]
     assert (one["state"], one["version"]) == ("running", None)
     assert one["memory"]["rss_bytes"] > 0
 

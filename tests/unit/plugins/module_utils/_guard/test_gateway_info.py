@@ -194,7 +194,7 @@ def test_gateways_of_one_user_take_so_much_time_and_no_more(host, tmp_path, monk
     assert clock[0] <= patience.SECONDS + client.TIMEOUT
     assert len(found) == 201 and len(asked) == patience.SECONDS / client.TIMEOUT
     problem = found["hung-199"]["problem"]
-    assert problem.startswith("its Hermes cannot be asked: those of the other gateways of ")
+    assert problem.startswith("its Hermes cannot be queried: those of the other gateways of ")
     assert problem.endswith(" took 2 min")
 
 
@@ -211,7 +211,7 @@ def test_fault_of_one_gateway_costs_no_other_its_answer(host, tmp_path, monkeypa
     monkeypatch.setattr(gateway_info.workers, "of", broken)
     found = collect()[1]
     assert found[NAME]["state"] == "unknown"
-    assert found[NAME]["problem"] == "it cannot be read: %s" % (fault or "ValueError")
+    assert found[NAME]["problem"] == "its state cannot be read: %s" % (fault or "ValueError")
     assert found["hermes-gateway-other"]["state"] == "running"
 
 

@@ -86,7 +86,7 @@ def test_forecast_goes_to_the_first_limit_that_is_set(
         (400, 600, 381, "95 % of the limit"),
         (400, 600, 380, None),
         (None, 50, 900, None),
-        (None, 49, 900, "of the memory of this host is available"),
+        (None, 49, 900, "of RAM is available on this host"),
         # Its end would not bring back what is missing.
         (None, 49, 50, None),
     ],

@@ -352,7 +352,7 @@ def test_host_without_memory_is_an_emergency(systemd, settings, home, clock, mon
     assert check(clock, one) == ([], True)
     memory["available_bytes"] = 4 << 20
     lines, good = check(clock, one)
-    assert good and "only 4 MB of the memory of this host is available" in lines[0]
+    assert good and "only 4 MB of RAM is available on this host" in lines[0]
     assert systemd.calls == [ASKED] and request(one)["emergency"]
 
 

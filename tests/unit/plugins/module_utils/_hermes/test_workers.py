@@ -90,7 +90,9 @@ def test_workers_count_for_the_danger(gateway, monkeypatch, worker, available, e
     why = limits.emergency(gateway, row, limits.kernel_limit(gateway))
     assert bool(why) == expected
     if expected:
-        assert why.endswith("is available, and it uses 30 MB, its workers 700 MB")
+        assert why.endswith(
+            "is available on this host, and the gateway uses 30 MB, its workers 700 MB"
+        )
 
 
 @pytest.mark.parametrize(

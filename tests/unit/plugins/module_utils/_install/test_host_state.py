@@ -139,8 +139,8 @@ def judge(host, monkeypatch):
 def test_recommendation_counts_only_if_asked(facts, judge):
     """With hermes_restart_timer_every: auto, the run follows the measured leak, which changes by itself."""
     judge()
-    assert "the recommended restarts" not in facts()
-    assert facts(every="auto")["the recommended restarts"] == {"hermes-gateway": "6h"}
+    assert "the recommended cadence" not in facts()
+    assert facts(every="auto")["the recommended cadence"] == {"hermes-gateway": "6h"}
 
 
 @pytest.mark.parametrize(
@@ -155,12 +155,12 @@ def test_recommendation_counts_only_if_asked(facts, judge):
 )
 def test_history_without_a_verdict_to_rely_on_is_judged(facts, judge, record):
     judge(**record)
-    assert facts(every="auto")["the recommended restarts"] == {"hermes-gateway": "3h"}
+    assert facts(every="auto")["the recommended cadence"] == {"hermes-gateway": "3h"}
 
 
 def test_gateway_without_a_history_is_not_judged(facts, judge):
     """Its timer stays as it is: what there is of it is its journal, which takes long to read."""
-    assert facts(every="auto")["the recommended restarts"] == {"hermes-gateway": "12h"}
+    assert facts(every="auto")["the recommended cadence"] == {"hermes-gateway": "12h"}
 
 
 def of(root, *paths):
