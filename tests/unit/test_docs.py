@@ -51,6 +51,26 @@ def test_commands_are_found():
     assert {"status", "log", "doctor", "restart", "trend", "notify", "metrics"} <= found
 
 
+def anchors(page):
+    """The anchors of the headings of ``page``, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    names = [re.sub(r"[`*]", "", one).lower() for one in re.findall(r"^#+ (.+)$", text, flags=re.M)]
+    return {re.sub(r"[^\w\- ]", "", one).replace(" ", "-") for one in names}
+
+
+@pytest.mark.parametrize("page", [*TOP.glob("*.md"), *PAGES[1:]], ids=lambda one: one.name)
+def test_link_has_a_target(page):
+    wrong = []
+    for link in re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path, _hash, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not re.match("https?:", link) and (
+            not target.exists() or anchor and anchor not in anchors(target)
+        ):
+            wrong.append(link)
+    assert wrong == []
+
+
 def section(heading):
     """The part of docs/troubleshooting.md after ``heading``."""
     text = (TOP / "docs/troubleshooting.md").read_text(encoding="utf-8")
