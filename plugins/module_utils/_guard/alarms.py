@@ -177,13 +177,13 @@ def settle(settings: Settings, over: Collection[str], reason: str, row: Any = No
         codes = [code for code in state["open"] if code in over]
         for code in codes:
             alarm = state["open"].pop(code)
-            told = [one for one in state["waiting"] if _is(one, RAISES, code)]
+            unsent = [one for one in state["waiting"] if _is(one, RAISES, code)]
             state["waiting"] = [
                 one
                 for one in state["waiting"]
-                if one not in told and not _is(one, ("reminder",), code)
+                if one not in unsent and not _is(one, ("reminder",), code)
             ]
-            if told or code == NEAR and len(codes) > 1:
+            if unsent or code == NEAR and len(codes) > 1:
                 continue
             text = "%s; the alert was: %s" % (reason, alarm.get("reason"))
             state["waiting"].append(_entry("recovered", code, text, row))

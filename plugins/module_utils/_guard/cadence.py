@@ -60,7 +60,7 @@ def known(folders: dict[str, str]) -> dict[str, str | None] | None:
     """The cadence that is recommended for each gateway, by name, from its last hourly verdict.
 
     ``folders`` are the state directories by name. None if a verdict is older than a day or missing:
-    the history must then be analysed. Every run may call this: it reads one small file a gateway.
+    the history must then be analysed. Every run may call this: it reads one small file for each.
     """
     found = {}
     for name, folder in folders.items():

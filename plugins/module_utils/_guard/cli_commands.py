@@ -167,7 +167,7 @@ def _identify(options: Any, every: list[Settings]) -> int:
 
     lines = identity.answer(every)
     _say(options, lines, {"lines": lines})
-    # If a user's Hermes cannot be asked, that user is at fault: the unit must not fail.
+    # If a user's Hermes cannot be queried, that user is at fault: the unit must not fail.
     return cli.DONE
 
 

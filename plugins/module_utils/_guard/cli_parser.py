@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _EXIT_CODES = """exit codes:
-  0  done
+  0  success
   1  the command failed, or found a problem with the set-up of this host
   2  wrong usage, such as an unknown option or gateway
   3  restart only: refused; the reason is printed
@@ -65,7 +65,7 @@ def make() -> argparse.ArgumentParser:
     _command(
         commands,
         "identify",
-        "ask the Hermes of each changed gateway for its version, provider and model; the unit"
+        "ask Hermes for the version, provider and model of each gateway that has changed; the unit"
         " hermes-guard-identity.service runs this command",
         False,
     )
@@ -177,6 +177,6 @@ def _trend(commands: Any) -> None:
     one.add_argument(
         "--since",
         metavar="WHEN",
-        help='compare memory before and after this time, or before and after the last "version"'
-        " change",
+        help='compare memory before and after a change at this time; "version" stands for the last'
+        " change of the Hermes version",
     )

@@ -56,19 +56,19 @@ def problems(every: Collection[Settings], survey: discovery.Survey | None = None
         found.append(
             "systemd %s is not supported: expected %d or newer" % (version, systemd.OLDEST)
         )
-    there = {gateway.name: gateway for gateway in survey.gateways}
+    present = {gateway.name: gateway for gateway in survey.gateways}
     configured = {settings.name for settings in every}
-    alone = set(there) - configured - config.excluded()
-    found += [_not_managed(there[name]) for name in sorted(alone)]
+    alone = set(present) - configured - config.excluded()
+    found += [_not_managed(present[name]) for name in sorted(alone)]
     found += [
-        "%s: %s" % (name, one.conflict) for name, one in sorted(there.items()) if one.conflict
+        "%s: %s" % (name, one.conflict) for name, one in sorted(present.items()) if one.conflict
     ]
     units = _installed([settings.restart_timer for settings in every] + [timers.WATCHDOG])
-    now = discovery.refresh([settings for settings in every if settings.name not in there])
+    now = discovery.refresh([settings for settings in every if settings.name not in present])
     reasons = {one.name: one.problem for one in survey.unresolved}
     for settings in every:
         texts = []
-        gateway = there.get(settings.name)
+        gateway = present.get(settings.name)
         if gateway is None or gateway.unit is None:
             texts.append(_not_found(settings, reasons.get(settings.name)))
             gateway = now.get(settings.name)
@@ -148,13 +148,13 @@ def _is_down(gateway: discovery.Gateway, settings: Settings) -> bool:
 
 def _stopped(every: Collection[Settings], survey: discovery.Survey) -> list[tuple[str, str]]:
     """Notes on gateways that are down because someone has stopped them."""
-    there = {gateway.name: gateway for gateway in survey.gateways}
+    present = {gateway.name: gateway for gateway in survey.gateways}
     return [
-        (settings.name, down.sentence(there[settings.name], settings))
+        (settings.name, down.sentence(present[settings.name], settings))
         for settings in every
-        if settings.name in there
-        and down.is_down(there[settings.name])
-        and not _is_down(there[settings.name], settings)
+        if settings.name in present
+        and down.is_down(present[settings.name])
+        and not _is_down(present[settings.name], settings)
     ]
 
 
@@ -352,7 +352,7 @@ def _is_recent(moment: object, settings: Settings) -> bool:
 def _eviction(gateway: ManagedGateway, kernel: int | None) -> list[str]:
     """Whether Hermes evicts cached chats too late: the watchdog or the ``kernel`` acts first.
 
-    Nothing if Hermes cannot be asked, has no such budget, or has it switched off.
+    Nothing if Hermes cannot be queried, has no such budget, or has it switched off.
     """
     if gateway.problem or not gateway.python:
         return []

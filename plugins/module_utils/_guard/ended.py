@@ -74,7 +74,7 @@ def note(settings: Settings, gateway: ManagedGateway | None, run: str, seen: flo
     new = gateway.invocation_id if gateway is not None and gateway.pid else None
     if new is not None and any(_leads(one, run, new) for one in known):
         return []
-    told = any(_is_recent_fault(one) for one in known)
+    notified = any(_is_recent_fault(one) for one in known)
     ended = {one.get("invocation_id") for one in known if one.get("event") in _ENDS}
     ends = [one for one in _ends(gateway, run, seen, ended) if one.run not in ended]
     for end in ends:
@@ -94,7 +94,7 @@ def note(settings: Settings, gateway: ManagedGateway | None, run: str, seen: flo
         )
     faults = [end for end in ends if end.code in FAULTS]
     # A gateway that is down has an alert instead.
-    if faults and not told and new is not None:
+    if faults and not notified and new is not None:
         alarms.put(settings, CRASHED, faults[-1].code, faults[-1].reason)
     return ["%s: %s" % (end.code, end.reason) for end in ends]
 

@@ -32,7 +32,7 @@ _MEMORY = (
     "limit_bytes",
     "high_events",
 )
-# What makes up a unit, by systemd's own names.
+# The properties that name the files of a unit.
 _UNIT_FILES = ("FragmentPath", "DropInPaths")
 
 
@@ -201,7 +201,7 @@ def _live(gateway: discovery.Gateway, patience: Patience) -> dict[str, Any]:
 
 
 def _is_outdated(gateway: discovery.Gateway, changed: float | None) -> bool | None:
-    """Whether a restart would run another Hermes than the process does; None if it is not known.
+    """Whether a restart would run a different Hermes than the process does; None if unknown.
 
     ``changed`` is when its Hermes last changed on disk (epoch seconds, or None).
     """
@@ -214,10 +214,10 @@ def _is_outdated(gateway: discovery.Gateway, changed: float | None) -> bool | No
 
 
 def _has_other_python(gateway: discovery.Gateway, began: float) -> bool:
-    """Whether the unit was changed after the process ``began``, and names another Python now.
+    """Whether the unit was changed after the process ``began``, and now names another Python.
 
-    An upgrade into a new environment leaves the one that the process runs as it was. A launcher may
-    always end in another Python than the unit names: the time of the unit's files tells.
+    An upgrade into a new environment does not change the one that the process runs. A launcher may
+    always run another Python than the unit names, so the times of the unit's files decide.
     """
     if gateway.unit is None or gateway.unit_python in (None, gateway.python):
         return False
@@ -232,7 +232,7 @@ def _has_other_python(gateway: discovery.Gateway, began: float) -> bool:
 
 
 def _changed(path: str) -> float:
-    """When a file last changed (epoch seconds), 0 if that is not known."""
+    """When a file last changed (epoch seconds), 0 if unknown."""
     try:
         return os.lstat(path).st_ctime
     except OSError:

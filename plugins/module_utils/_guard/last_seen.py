@@ -113,7 +113,7 @@ def note(gateway: ManagedGateway) -> None:
     # Imported here because this happens once in each run of the gateway.
     from .._hermes import launch
 
-    # Another process may be about to start the gateway, which the next check must then find.
+    # A process that is not recognised may still start the gateway: the next check must look again.
     if launch.gateway(proc.argv(gateway.pid)) is None:
         return
     settings = gateway.settings
