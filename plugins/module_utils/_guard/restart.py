@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One restart of one gateway, step by step as docs/restart.md has it.
+"""Restarts one gateway, in the steps that docs/restart.md describes.
 
-How Hermes reacts to each step is explained there.
+That page also explains how Hermes reacts to each step.
 """
 
 from __future__ import annotations
@@ -24,54 +24,53 @@ if TYPE_CHECKING:
 
     from .managed import ManagedGateway
 
-# Each look starts two programs, one that asks Hermes's database and one that asks systemd.
+# Each poll starts two programs: one queries Hermes's database, one queries systemd.
 IDLE_LOOK_SECONDS = 2
-# For the second half of that wait, a look reads one file: a moment with few turns is short.
+# In the second half of that wait, a poll reads one file: moments with few turns are short.
 LULL_LOOK_SECONDS = 0.1
-# While it drains it refuses messages: a turn that takes longer is interrupted and taken up again.
+# A draining gateway refuses messages. A turn that takes longer is interrupted and resumed.
 DRAIN_SECONDS = 120
 DRAIN_LOOK_SECONDS = 0.2
-# A machine that is not loaded delivers the answer of the last turn in less.
+# A host that is not overloaded delivers the answer of the last turn faster.
 DELIVERY_SECONDS = 5
-# The same where Hermes says which answers it owes: what is not among them, such as a picture behind
-# an answer, has so long.
+# The same if Hermes records its undelivered answers: for output that it does not record, such as a
+# picture after an answer.
 RECORDED_SECONDS = 1
-# On a machine with too much to do, answers and the queue of what came in take longer. How long to
-# wait for the end of it.
+# On an overloaded host, answers and queued messages take longer; the limit of that wait.
 SETTLE_SECONDS = 60
-# The share of one CPU that a gateway may want which only refuses.
+# The share of one CPU that a gateway may use while it only refuses messages.
 SETTLED_SHARE = 0.3
-# Over so long its CPU time is measured. A unit between two jobs of systemd is inactive for less.
+# CPU time is measured over this period. Between two systemd jobs, a unit is inactive for less.
 LOOK_SECONDS = 1
-# Longer than systemd waits before it kills a Hermes with its defaults (TimeoutStopSec=60).
+# Longer than systemd waits before it kills Hermes, by default (TimeoutStopSec=60).
 EXIT_SECONDS = 120
-# The time of its end is the start of the downtime.
+# The exit of the old process starts the downtime, so it is polled often.
 EXIT_LOOK_SECONDS = 0.05
-# How long the marker outlives the word to the old process to end. A new process needs longer than
-# that to look for one.
+# How long the marker remains after the old process was signalled. A new process needs longer until
+# it checks for a marker.
 MARKER_SECONDS = 1
-# systemd sends that word when the unit's ExecStop= has ended, which Hermes has from 0.21.5 on. That
-# took up to 2.3 s on a loaded machine with two cores; a smaller one may be slower.
+# systemd sends the signal after the unit's ExecStop=, which Hermes has since 0.21.5. That took up
+# to 2.3 s on a loaded host with two cores; a smaller host may be slower.
 TOLD_SECONDS = 10
 TOLD_LOOK_SECONDS = 0.1
-# From this release on SIGUSR1 lets running turns end first, for half an hour or more, and refuses
-# all others meanwhile. A turn that SIGTERM interrupts is taken up again by the next process.
+# Since this release, SIGUSR1 waits for running turns, for half an hour or more, and refuses new
+# ones meanwhile. After SIGTERM, the next process resumes interrupted turns.
 FIRST_THAT_WAITS = (0, 20, 0)
-# Many times the longest downtime that was measured on a loaded machine (16 s).
+# Many times the longest downtime measured on a loaded host (16 s).
 UP_SECONDS = 240
 UP_LOOK_SECONDS = 0.5
-# A Hermes that writes no state file is up when it has run for so long.
+# A Hermes that writes no state file counts as up after this time.
 SILENT_UP_SECONDS = 15
-# A restart that takes longer than all its waits together was stopped for a while (SIGSTOP): what
-# was decided before that is no reason any more. Seconds above those waits.
+# A restart that takes this many seconds longer than all its waits was stopped for a while
+# (SIGSTOP), so earlier decisions no longer apply.
 SUSPENDED_SECONDS = 600
-# What Restart= must say so that systemd starts a process again that has ended with code 75.
+# Values of Restart= with which systemd restarts a process that has exited with code 75.
 RESTARTING = ("always", "on-failure")
 DOWN = ("inactive", "failed")
 
 
 class Restart:
-    """One restart under way, with the lock held."""
+    """One restart in progress; the caller holds the lock."""
 
     def __init__(
         self,
@@ -86,11 +85,11 @@ class Restart:
         self.manager = discovery.manager_of(gateway)
         self.reason = reason
         self.trigger = trigger
-        # A loop that is frozen ends no turn and sees no marker: there is nothing to wait for.
+        # A frozen event loop finishes no turn and sees no marker, so waiting is pointless.
         self.emergency = emergency or heartbeat.frozen(gateway) is not None
         self.say = say
         self.unit = gateway.settings.unit
-        # The policy has refused a gateway without a process.
+        # The policy refuses a gateway without a process.
         self.pid = gateway.pid or 0
         self.started = proc.start_ticks(self.pid)
         self.before = self._sample()
@@ -99,13 +98,13 @@ class Restart:
         self.mode = "emergency" if self.emergency else "resume"
         self.drained = False
         self.stays_down = False
-        # By time.monotonic(); 0 until the old process is seen to be gone.
+        # By time.monotonic(); 0 until the old process has exited.
         self.went_down = 0.0
         self.after: ManagedGateway | None = None
         self.downtime: float | None = None
 
     def _sample(self) -> dict[str, Any] | None:
-        """What the gateway uses now; its version, if no check knows it, by its own word."""
+        """The current sample; if no check knows the version, Hermes is asked for it."""
         row = sampling.take(self.gateway)
         if row is not None and row["version"] is None and identity.ask(self.gateway) is None:
             row.update(identity.known(self.gateway))
@@ -121,7 +120,7 @@ class Restart:
         try:
             if changed is None and not self.emergency:
                 self.drain_gateway()
-                # It took up to two minutes, in which an operator may have come.
+                # An operator may have acted during the drain, which takes up to two minutes.
                 changed = self.changed()
             if changed is None:
                 self.begin()
@@ -140,14 +139,15 @@ class Restart:
         try:
             drain.remove(self.gateway)
         except RunError as exc:
-            # The unit tries it again when it ends, and so does the next check.
+            # The unit tries again when it stops, and so does the next check.
             self.say(str(exc))
 
     def wait_idle(self) -> None:
-        """Until no turn runs and no message has come for a minute; if that does not come in half of
-        ``wait_idle``, until few turns run.
+        """Wait until no turn runs and no message has arrived for a minute.
+
+        After half of ``wait_idle``, wait until few turns run.
         """
-        self.say("waiting for a quiet moment, %s at most" % display.span(self.settings.wait_idle))
+        self.say("waiting until idle, at most %s" % display.span(self.settings.wait_idle))
         half = self.settings.wait_idle / 2
         if not wait_until(
             lambda: self._is_urgent() or self._is_idle(),
@@ -158,9 +158,9 @@ class Restart:
             self._wait_lull(half)
 
     def _wait_lull(self, seconds: float) -> None:
-        """Until few turns run: none at first, and the more the longer it takes, up to ``seconds``.
+        """Wait up to ``seconds`` until few turns run; the accepted number rises with time.
 
-        A gateway that drains refuses new messages until all of these turns have ended.
+        A draining gateway refuses new messages until all these turns have finished.
         """
         begun = time.monotonic()
         most = self._turns() or 0
@@ -168,7 +168,7 @@ class Restart:
         def is_lull() -> bool:
             turns = self._turns()
             if turns == 0:
-                # Someone may be writing, but nothing would be interrupted.
+                # A user may be writing, but no turn would be interrupted.
                 self.mode = "idle"
             return (turns or 0) * seconds <= most * (time.monotonic() - begun)
 
@@ -183,7 +183,7 @@ class Restart:
         return state_file.runtime(self.gateway)["active_agents"]
 
     def _is_urgent(self) -> bool:
-        """Whether the watchdog wants that nothing is waited for any more."""
+        """Whether the watchdog has requested an emergency restart in the meantime."""
         asked = handover.take_request(self.settings, self.gateway)
         if asked is None or not asked.get("emergency"):
             return False
@@ -201,27 +201,27 @@ class Restart:
         return True
 
     def changed(self) -> str | None:
-        """Why the restart is not needed any more after a wait, or None."""
+        """Why the restart no longer applies after a wait, or None."""
         waits = self.settings.wait_idle + DRAIN_SECONDS + DELIVERY_SECONDS + SETTLE_SECONDS
         if time.monotonic() - self.begun > waits + SUSPENDED_SECONDS:
-            return "the restart itself was stopped for a while, so its reason may be gone"
+            return "the restart itself was stopped for a while, so its reason may no longer apply"
         try:
             now = managed.find(self.settings)
         except SystemdError:
-            # What systemd is told next shows whether it answers again.
+            # The next request shows whether systemd answers again.
             return None
         if now is None or now.active_state != "active":
-            return "it was stopped while the restart waited for a quiet moment"
+            return "it was stopped while the restart waited until idle"
         if now.invocation_id != self.gateway.invocation_id:
-            return "it was restarted by somebody else while the restart waited for a quiet moment"
+            return "someone else restarted it while the restart waited until idle"
         return None
 
     def drain_gateway(self) -> None:
-        """Let running turns finish while new ones are refused, if Hermes knows the marker."""
+        """Let running turns finish while new ones are refused, if Hermes supports the marker."""
         if self.gateway.python is None or not drain.write(self.gateway):
             return
         self.say("draining")
-        # What is done if a turn does not end.
+        # The mode if a turn does not finish.
         self.mode = "resume"
         if self.wait_drained():
             self.drained = True
@@ -229,7 +229,7 @@ class Restart:
             self.settle()
 
     def wait_drained(self) -> bool:
-        """Whether the last turn ends in time."""
+        """Whether the last turn finishes in time."""
         return wait_until(
             self._is_drained, DRAIN_SECONDS, DRAIN_LOOK_SECONDS, unless=self._has_ended
         )
@@ -241,20 +241,20 @@ class Restart:
         return now["state"] == "draining" and now["active_agents"] == 0
 
     def settle(self) -> None:
-        """Until the answers are delivered.
+        """Wait until the answers are delivered.
 
-        The count of turns falls before that, and what has come in and not begun is not in it.
+        The count of turns drops before that, and does not include queued messages.
         """
         rest = RECORDED_SECONDS if database.records(self.gateway) else DELIVERY_SECONDS
         first = max(0.0, rest - LOOK_SECONDS)
         most = DELIVERY_SECONDS + SETTLE_SECONDS
         time.sleep(first)
-        # Each look takes its own time.
+        # Each poll takes LOOK_SECONDS itself.
         if not wait_until(self._is_settled, most - first, 0, unless=self._has_ended):
             self.say("it is still busy, %s after its last turn" % display.span(most))
 
     def _is_settled(self) -> bool:
-        """Whether it wants little CPU time for LOOK_SECONDS, owes no answer and has no turn."""
+        """Whether it uses little CPU time for LOOK_SECONDS, owes no answer and runs no turn."""
         if self._has_ended():
             return False
         before = proc.work_seconds(self.pid)
@@ -263,13 +263,13 @@ class Restart:
         wanted = 0 if before is None or after is None else after - before
         if wanted >= SETTLED_SHARE * LOOK_SECONDS or database.owed(self.gateway):
             return False
-        # One that waited behind another of the same sender may have begun.
+        # A message that waited for an earlier one of the same sender may have started a turn.
         return self._has_ended() or not state_file.runtime(self.gateway)["active_agents"]
 
     def begin(self) -> None:
         """Write the restart to the ledger before it happens.
 
-        If this process is killed, the cooldown and the daily cap know of the restart all the same.
+        The cooldown and the daily cap then count the restart even if this process is killed.
         """
         ledger.note(
             self.settings.folder,
@@ -281,21 +281,21 @@ class Restart:
         )
 
     def end_old_process(self) -> None:
-        """One restart method, by what is under way.
+        """Apply one restart method, depending on the running turns.
 
-        Drained, nothing is: a restart by systemd, which does not wait for RestartSec, and the
-        marker stays until the old process has been told to end, because Hermes takes new turns
-        within a second of its removal. Not drained, up to Hermes 0.19: one SIGUSR1 to the main
-        process, on which Hermes marks what is under way and ends with code 75, and systemd starts
-        it again. A later Hermes would wait for what is under way, one that is frozen does not hear
-        it, and a unit without such a Restart= would stay down: systemd restarts these.
+        Drained: systemd restarts the unit, without waiting for RestartSec. The marker stays until
+        the old process has been signalled, because Hermes accepts turns within a second of its
+        removal. Not drained, up to Hermes 0.19: one SIGUSR1 to the main process. Hermes then marks
+        its running turns and exits with code 75, and systemd starts it again. systemd restarts the
+        unit in all other cases: a later Hermes would wait for its turns, a frozen one ignores the
+        signal, and a unit without such a Restart= would stay down.
         """
         if self.drained:
             self._restart_unit()
             wait_until(self._is_told, TOLD_SECONDS, TOLD_LOOK_SECONDS)
             self._is_gone(MARKER_SECONDS)
             return
-        # Marker first: a gateway that boots beside it would refuse every turn.
+        # Marker first: a gateway that starts while it exists would refuse every turn.
         drain.remove(self.gateway)
         if heartbeat.frozen(self.gateway) is not None:
             self.mode = "emergency"
@@ -303,7 +303,7 @@ class Restart:
         elif (
             self._waits_for_turns()
             or self.gateway.restart_policy not in RESTARTING
-            # A shell or a runner above the gateway would die of the signal, and take it along.
+            # The signal would kill a shell or runner above the gateway, and the gateway with it.
             or self.gateway.pid != self.gateway.main_pid
         ):
             self._restart_unit()
@@ -312,24 +312,24 @@ class Restart:
             self.manager.call("kill", "--kill-who=main", "--signal=SIGUSR1", self.unit)
 
     def _restart_unit(self) -> None:
-        """Have systemd restart the unit, unless an operator has stopped it, without waiting."""
+        """Let systemd restart the unit unless an operator has stopped it; do not wait."""
         self.say("restarting the unit")
         self.manager.call("try-restart", "--no-block", self.unit)
 
     def _waits_for_turns(self) -> bool:
-        """Whether SIGUSR1 would wait for running turns; an unknown Hermes is taken to be new."""
+        """Whether SIGUSR1 would wait for running turns; an unknown Hermes counts as new."""
         numbers = versions.numbers((self.before or {}).get("version"))
         return numbers is None or numbers >= FIRST_THAT_WAITS
 
     def _is_told(self) -> bool:
-        """Whether systemd has sent the old process its signal, or it has ended."""
+        """Whether systemd has signalled the old process, or the process has exited."""
         if self._is_gone(0):
             return True
         now = self._look()
         return now is not None and now.sub_state not in ("", "running", "reload", "stop")
 
     def _look(self) -> ManagedGateway | None:
-        """The gateway as it is now; None also while systemd does not answer."""
+        """The current gateway; None also while systemd does not answer."""
         try:
             return managed.find(self.settings)
         except SystemdError:
@@ -339,7 +339,7 @@ class Restart:
         return self.started is None or proc.start_ticks(self.pid) != self.started
 
     def _is_gone(self, seconds: float) -> bool:
-        """Whether the old process ends within ``seconds``; notes when it was seen to be gone."""
+        """Whether the old process exits within ``seconds``; records the time."""
         if not wait_until(self._has_ended, seconds, EXIT_LOOK_SECONDS):
             return False
         if not self.went_down:
@@ -347,9 +347,9 @@ class Restart:
         return True
 
     def wait_up(self) -> bool:
-        """Whether a new process comes up in time; notes which, and how long there was none."""
+        """Whether a new process comes up in time; records it and the downtime."""
         if not self._is_gone(EXIT_SECONDS):
-            self.say("the old process has not ended after %s" % display.span(EXIT_SECONDS))
+            self.say("the old process has not exited after %s" % display.span(EXIT_SECONDS))
             return False
         self.say("down, waiting for the new process")
         self.stays_down = False
@@ -358,7 +358,7 @@ class Restart:
     def _is_up(self) -> bool:
         now = self._look()
         if now is not None and now.active_state in DOWN:
-            # Between two jobs of systemd a unit is inactive for a moment as well.
+            # A unit is also inactive for a moment between two systemd jobs.
             time.sleep(LOOK_SECONDS)
             now = self._look()
             self.stays_down = now is not None and now.active_state in DOWN
@@ -381,44 +381,41 @@ class Restart:
         return state in ("running", "degraded") or state == "draining" and drain.foreign(now)
 
     def second_try(self) -> dict[str, Any]:
-        """One plain restart by systemd, then an alarm, never a loop.
+        """Restart the unit once more through systemd, then raise an alert; never loop.
 
-        An operator's stop in between is left alone.
+        If an operator has stopped the gateway meanwhile, it stays stopped.
         """
         try:
             now = managed.find(self.settings)
         except SystemdError as exc:
-            return self.finish("failed", "not-up", "systemd does not answer any more: %s" % exc)
+            return self.finish("failed", "not-up", "systemd no longer answers: %s" % exc)
         if now is None or now.active_state == "inactive":
             return self.finish(
-                "failed",
-                "stopped",
-                "it was stopped by somebody else in the middle of the restart; it is left stopped",
+                "failed", "stopped", "someone else stopped it during the restart; it stays stopped"
             )
         if now.active_state == "failed":
-            # What an operator's stop leaves if a turn was under way, because Hermes then ends with
-            # code 1. By itself systemd would go on trying.
+            # The state after an operator's stop during a turn, because Hermes then exits with
+            # code 1. Without a stop, systemd would keep trying.
             return self.finish(
                 "failed",
                 "stopped",
-                "it failed or was stopped by somebody else in the middle of the restart; "
-                "it is left as it is",
+                "it failed or someone else stopped it during the restart; it stays as it is",
             )
         self.say("it did not come up: restarting the unit")
         self.mode = "second-try"
         try:
-            # "try-": an operator may stop it between the question and the answer.
+            # "try-": an operator may have stopped it since the last query.
             self.manager.call("try-restart", self.unit, timeout=UP_SECONDS)
         except SystemdError as exc:
             self.say(str(exc))
         if self.wait_up():
             return self.finish("restart", "restarted", self.reason)
         return self.finish(
-            "failed", "not-up", "it did not come up again; asked for because: %s" % self.reason
+            "failed", "not-up", "it did not come up; reason for the restart: %s" % self.reason
         )
 
     def finish(self, event: str, code: str, reason: str) -> dict[str, Any]:
-        """Write the result to the ledger and return the entry; raise the alarm if it failed."""
+        """Write the result to the ledger and return the entry; raise an alert if it failed."""
         figures = {
             "trigger": self.trigger,
             "mode": self.mode,

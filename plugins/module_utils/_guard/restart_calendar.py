@@ -1,25 +1,25 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often the installed restart timer of a gateway elapses, read from its unit file."""
+"""Reads the interval of a gateway's installed restart timer from its unit file."""
 
 from __future__ import annotations
 
 import os
 import re
 
-# Where the role hermes_restart_timer writes its units.
+# The directory in which the role hermes_restart_timer writes its units.
 FOLDER = "/etc/systemd/system"
 # A calendar of the role hermes_restart_timer: a day of the week, the days of the month, the hours.
 _CALENDAR = re.compile(
     r"^(?P<week>[A-Z][a-z]{2} )?\*-\*-(?:\*|01/(?P<days>[0-9]{1,2})) "
     r"(?P<hours>[0-9,]+):[0-9]{2}:00$"
 )
-# A time of each day, as an operator gives it: 04:00 or *-*-* 04:00:00.
+# A daily time as operators write it: 04:00 or *-*-* 04:00:00.
 _DAILY = re.compile(r"^(?:\*-\*-\* )?[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?$")
 _PREFIX = "OnCalendar="
 DAY = 24.0
-# What the times of an operator count as if they are neither.
+# The assumed interval if an operator's calendar has neither form.
 UNKNOWN_HOURS = 12.0
 
 

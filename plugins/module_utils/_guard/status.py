@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything there is to say of the configured gateways of this host, and what else it has.
+"""Reports the status of the configured gateways of this host and lists its unmanaged ones.
 
-Their memory and state are as they are now, the rest is what the guard itself knows: next timers,
-last restart and why. Sizes are in bytes, times in epoch seconds; what is not known is None.
+Memory and state are current; the rest comes from the guard's records: next timers, last restart and
+its reason. Sizes are in bytes, times in epoch seconds; unknown values are None.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .config import Settings
     from .managed import ManagedGateway
 
-# What known() has of each gateway, but for the version of the last sample.
+# The keys that known() returns for each gateway, besides the version of the last sample.
 KNOWN = (
     "threshold_bytes",
     "action",
@@ -52,12 +52,12 @@ KNOWN = (
 )
 # The state of a gateway whose unit does not exist.
 GONE = "gone"
-# Few entries are between two restarts: one that only repeats the last one is not written again.
+# Ledger entries to read. Two restarts are few entries apart: repeated entries are not written.
 _LOOK_BACK = 200
 
 
 def status(every: list[Settings]) -> dict[str, Any]:
-    """The state of the gateways of ``every`` and of their host, ready for JSON."""
+    """The status of the gateways ``every`` and their host, ready for JSON."""
     elapse = _next_elapse(every)
     now, silent, asleep = _look(every)
     survey = discovery.survey()
@@ -82,12 +82,12 @@ def status(every: list[Settings]) -> dict[str, Any]:
 
 
 def _look(every: list[Settings]) -> tuple[dict[str, ManagedGateway], dict[str, str], set[str]]:
-    """The gateways by name, why others cannot be asked about, and which cannot run now.
+    """The gateways by name, why others cannot be queried (by name), and the names of inactive ones.
 
-    Of one whose systemd cannot be asked, the process that a check has seen may still run.
+    If systemd cannot be queried, a process that a check has seen may still be running.
     """
     silent = {
-        one.name: "only root and %s can ask the systemd of %s" % (one.user, one.user)
+        one.name: "only root and %s can query the systemd of %s" % (one.user, one.user)
         for one in every
         if one.scope == "user" and not _may_ask(one)
     }
@@ -109,12 +109,12 @@ def _may_ask(settings: Settings) -> bool:
     try:
         return settings.account.pw_uid == os.geteuid()
     except RunError:
-        # Its user is gone, which nobody needs to be asked about.
+        # Its user no longer exists: no query is needed.
         return True
 
 
 def _not_managed(survey: discovery.Survey, managed: Collection[tuple[str, str]]) -> list[Any]:
-    """What the host has beside the gateways that are ``managed``, by (name, scope)."""
+    """The gateways of the host that are not in ``managed``, which has (name, scope) pairs."""
     found = [*survey.gateways, *survey.unresolved, *survey.containers]
     excluded = config.excluded()
     return [
@@ -134,9 +134,9 @@ def _not_managed(survey: discovery.Survey, managed: Collection[tuple[str, str]])
 
 
 def known(every: list[Settings]) -> dict[str, dict[str, Any]]:
-    """What the guard itself knows of each gateway of ``every``, running or not, by name.
+    """The guard's records of each gateway in ``every``, running or not, by name.
 
-    That is KNOWN, and ``version``, the one of the last sample.
+    The keys are KNOWN and ``version``, the version in the last sample.
     """
     elapse = _next_elapse(every)
     return {settings.name: _known(settings, elapse) for settings in every}
@@ -172,7 +172,7 @@ def _known(settings: Settings, elapse: dict[str, int | None]) -> dict[str, Any]:
 def _one(
     settings: Settings, gateway: ManagedGateway | None, known: dict[str, Any]
 ) -> dict[str, Any]:
-    """The whole answer for one gateway; ``gateway`` is None if its unit is gone."""
+    """The status of one gateway; ``gateway`` is None if its unit is gone."""
     live = gateway if gateway is not None and gateway.pid is not None else None
     row = sampling.take(live) if live and not live.problem else None
     said = state_file.runtime(gateway) if gateway else state_file.unknown()
@@ -203,12 +203,12 @@ def _one(
 def _problem(gateway: ManagedGateway | None, said: dict[str, Any]) -> str | None:
     if gateway is None or gateway.problem:
         return None if gateway is None else gateway.problem
-    # Not everyone may read a home, which is no problem of the gateway.
+    # Only root may read every home, so this is not a problem of the gateway.
     return said["problem"] if os.geteuid() == 0 else None
 
 
 def _state(gateway: ManagedGateway | None, said: dict[str, Any]) -> str:
-    """What Hermes says of itself while it runs, else what systemd says of the unit."""
+    """The state that Hermes reports while it runs, else systemd's state of the unit."""
     if gateway is None:
         return GONE
     if gateway.pid is None:

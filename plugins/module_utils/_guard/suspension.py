@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restarts that are suspended for a while, for a maintenance or so that the memory curve shows.
+"""Suspends restarts for a limited time, for maintenance or to observe memory growth.
 
-Those of the calendar, and if asked for those of the watchdog too, which then only alerts. It ends
-by itself; nothing has to be put back. How long is measured by the clock of the boot, which nobody
-sets; after a reboot by the time of day, and if that is before it was asked for, it has ended.
+Applies to calendar restarts, and optionally to those of the watchdog, which then only alerts. A
+suspension ends automatically. Its duration is measured by the boot clock, which cannot be set, and
+after a reboot by the wall clock. If the wall clock is before the request, it has ended.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from . import config
 
     class _Suspension(NamedTuple):
-        """From when until when (epoch seconds), and whether the watchdog's restarts are too."""
+        """Start and end (epoch seconds), and whether the watchdog's restarts are included."""
 
         since: float
         until: float
         watchdog: bool
 
     class Wanted(NamedTuple):
-        """How many hours, from when (epoch seconds, None: now), and whether the watchdog's too."""
+        """Hours, start (epoch seconds, None: now), and whether the watchdog is included."""
 
         hours: int
         begin: float | None = None
@@ -42,25 +42,25 @@ else:
     Wanted = collections.namedtuple("Wanted", "hours begin watchdog", defaults=(None, False))
 
 NAME = "suspended.json"
-# In hours. A week without calendar restarts shows every kind of day.
+# In hours. A week without calendar restarts covers every day of the week.
 SHORTEST, LONGEST, USUAL = 1, 168, 48
-# In seconds: what is planned further ahead is forgotten by those who planned it.
+# In seconds: operators forget a suspension that is planned further ahead.
 FURTHEST = 30 * display.DAY
 
 
 class Suspension(_Suspension):
-    """One that is under way or still to come."""
+    """A current or future suspension."""
 
     __slots__ = ()
 
     def is_active(self, now: float | None = None) -> bool:
-        """Whether it has begun; one that has ended is not read any more."""
+        """Whether it has begun; read() does not return one that has ended."""
         return self.since <= (time.time() if now is None else now)
 
     def sentence(self, now: float | None = None) -> str:
-        """What is to be said of it."""
+        """A sentence about it for the operator."""
         now = time.time() if now is None else now
-        what = "all restarts but those by hand" if self.watchdog else "calendar restarts"
+        what = "all automatic restarts" if self.watchdog else "calendar restarts"
         if not self.is_active(now):
             when = (display.utc(self.since), display.utc(self.until))
             return "%s will be suspended from %s until %s" % (what, *when)
@@ -69,7 +69,7 @@ class Suspension(_Suspension):
 
 
 def read(folder: str, now: float | None = None) -> Suspension | None:
-    """The suspension of the gateway of state folder ``folder``; None if there is none."""
+    """The suspension of the gateway with state directory ``folder``, or None."""
     now = time.time() if now is None else now
     try:
         record = files.read_own_json(os.path.join(folder, NAME)) or {}
@@ -80,33 +80,33 @@ def read(folder: str, now: float | None = None) -> Suspension | None:
         )
         asked = float(record.get("asked", since))
     except (FileError, KeyError, TypeError, ValueError):
-        # What cannot be read suspends nothing: restarts go on, as without it.
+        # A record that cannot be read suspends nothing.
         return None
     if not (0 < end - since <= LONGEST * display.HOUR and 0 <= since - asked <= FURTHEST):
         return None
-    # Since it began; less than 0 if that is still to come.
+    # Seconds since it began; negative if it has not begun.
     gone = _boot_seconds() - started if record.get("boot_id") == _boot_id() else now - since
-    # The record has whole seconds.
+    # The record contains whole seconds.
     if not asked - since - 2 <= gone < end - since:
         return None
     return Suspension(now - gone, now + (end - since - gone), record.get("watchdog") is True)
 
 
 def active(folder: str, now: float | None = None) -> Suspension | None:
-    """As read, but None before it begins."""
+    """Like read, but None before it begins."""
     now = time.time() if now is None else now
     found = read(folder, now)
     return found if found is not None and found.is_active(now) else None
 
 
 def until(folder: str, now: float | None = None) -> float | None:
-    """When the active suspension ends, in epoch seconds; None if there is none."""
+    """When the active suspension ends, in epoch seconds; None without one."""
     found = active(folder, now)
     return None if found is None else found.until
 
 
 def of_watchdog(folder: str, now: float | None = None) -> Suspension | None:
-    """The active suspension of the watchdog's restarts; None if there is none."""
+    """The active suspension of the watchdog's restarts, or None."""
     found = active(folder, now)
     return found if found is not None and found.watchdog else None
 
@@ -116,16 +116,18 @@ def suspend(
 ) -> tuple[bool, dict[str, Suspension]]:
     """Suspend the restarts of ``every``: (whether anything changed, the suspensions by name).
 
-    One that is suspended stays as it is, but with ``again``. GuardError, before anything is
-    changed, if no watchdog would even alert.
+    An existing suspension is kept unless ``again`` is set. Raises GuardError before any change if
+    no watchdog would alert.
     """
     now = time.time()
     begin = now if wanted.begin is None else wanted.begin
     if not SHORTEST <= wanted.hours <= LONGEST:
-        raise GuardError("--hours: %d; allowed: %d to %d" % (wanted.hours, SHORTEST, LONGEST))
+        raise GuardError(
+            "--hours: invalid number %d: expected %d to %d" % (wanted.hours, SHORTEST, LONGEST)
+        )
     if not 0 <= begin - now <= FURTHEST:
         raise GuardError(
-            "--from: %s is %s; allowed: from now until %s"
+            "--from: %s is %s: expected a time from now until %s"
             % (
                 display.utc(begin) if 0 <= begin < 1e11 else "it",
                 "in the past" if begin < now else "too far ahead",
@@ -135,9 +137,8 @@ def suspend(
     bare = [settings.name for settings in every if settings.threshold is None]
     if bare or (every and not _ticking(timers.WATCHDOG)):
         raise GuardError(
-            "the watchdog is not armed%s: without it nothing would alert if a gateway runs out of"
-            " memory; run the role hermes_watchdog first"
-            % (" for " + ", ".join(bare) if bare else "")
+            "the watchdog is not active%s, so nothing would alert if a gateway runs out of memory:"
+            " run the role hermes_watchdog first" % (" for " + ", ".join(bare) if bare else "")
         )
     changed = False
     found = {}
@@ -154,7 +155,7 @@ def suspend(
 
 def _write(folder: str, one: Suspension, now: float) -> None:
     record = {
-        # Not after it began, of one that is changed later.
+        # Not later than its start, even if the suspension is changed later.
         "asked": int(min(now, one.since)),
         "since": int(one.since),
         "until": int(one.until),
@@ -167,9 +168,10 @@ def _write(folder: str, one: Suspension, now: float) -> None:
 
 
 def _ticking(timer: str) -> bool:
-    """Whether ``timer`` runs.
+    """Whether ``timer`` is running.
 
-    Its next elapse says nothing while its service runs; if there is none any more, it is "elapsed".
+    While its service runs, a timer has no next elapse. A timer that never elapses again is in
+    SubState "elapsed".
     """
     blocks = systemd.Manager().show([timer], ["Id", "ActiveState", "SubState"])
     return any(
@@ -181,9 +183,9 @@ def _ticking(timer: str) -> bool:
 def resume(
     every: list[config.Settings], watchdog: bool = False, dry_run: bool = False
 ) -> list[str]:
-    """End the suspensions of ``every``; the names of those that had one.
+    """End the suspensions of ``every`` and return the names of the gateways that had one.
 
-    With ``watchdog`` only that of the watchdog's restarts: those of the calendar stay suspended.
+    With ``watchdog``, end only that of the watchdog; calendar restarts stay suspended.
     """
     ended = []
     for settings in every:

@@ -139,18 +139,18 @@ def _kill(pid: int) -> None:
 
 
 def _start(paths: list[str]) -> _Child:
-    answers, told = os.pipe()
+    answers, output = os.pipe()
     try:
-        pid = _start_shell(paths, told) or _copy(paths, told)
+        pid = _start_shell(paths, output) or _copy(paths, output)
     except OSError:
         os.close(answers)
         raise
     finally:
-        os.close(told)
+        os.close(output)
     return _Child(pid, answers, paths)
 
 
-def _start_shell(paths: list[str], told: int) -> int | None:
+def _start_shell(paths: list[str], output: int) -> int | None:
     """The pid of a shell that checks the directories; None if it cannot be used.
 
     The shell reads byte by byte, too slowly for the files of processes. A command line cannot hold
@@ -159,7 +159,7 @@ def _start_shell(paths: list[str], told: int) -> int | None:
     if paths[0].startswith(PROCESSES):
         return None
     null = os.open(os.devnull, os.O_RDWR)
-    streams = [(os.POSIX_SPAWN_DUP2, fd, n) for n, fd in enumerate((null, told, null))]
+    streams = [(os.POSIX_SPAWN_DUP2, fd, n) for n, fd in enumerate((null, output, null))]
     try:
         words = [_SHELL, "-c", _LOOK, _SHELL, *paths]
         # hermes-guard has no AnsibleModule, and run_command would wait for the exit.
@@ -171,24 +171,24 @@ def _start_shell(paths: list[str], told: int) -> int | None:
         os.close(null)
 
 
-def _copy(paths: list[str], told: int) -> int:
+def _copy(paths: list[str], output: int) -> int:
     """The pid of a forked copy of this process that checks the paths."""
     pid = os.fork()
     if pid == 0:
         try:
-            _look(paths, told)
+            _look(paths, output)
         finally:
             os._exit(0)
     return pid
 
 
-def _look(paths: list[str], told: int) -> None:
+def _look(paths: list[str], output: int) -> None:
     """Check the paths in the forked copy, after closing all inherited locks and pipes."""
     null = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(null, stream)
     for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) != told:
+        if int(name) > 2 and int(name) != output:
             try:
                 os.close(int(name))
             except OSError:
@@ -196,7 +196,7 @@ def _look(paths: list[str], told: int) -> None:
                 pass
     for path in paths:
         touch(path)
-        os.write(told, b".")
+        os.write(output, b".")
 
 
 def touch(path: str) -> None:
