@@ -30,7 +30,7 @@ def test_frozen(delta):
     delta.wait("the restart", lambda: delta.ledger("restart"))
     entry = delta.ledger("restart")[0]
     assert (entry["trigger"], entry["mode"]) == ("watchdog", "emergency")
-    assert "its event loop has stood still for" in entry["reason"]
+    assert "its event loop has been frozen for" in entry["reason"]
     assert delta.life() != life
     told = dict(
         pair.split("=", 1)

@@ -305,7 +305,7 @@ def frozen(gateway):
         gateway.sh("kill -CONT %d" % gateway.froze, check=False)
         raise
     assert (entry["trigger"], entry["mode"]) == ("watchdog", "emergency"), entry
-    assert "its event loop has stood still" in entry["reason"], entry
+    assert "its event loop has been frozen" in entry["reason"], entry
     _renewed(gateway, gateway.froze, entry)
 
 

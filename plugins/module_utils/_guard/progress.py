@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a check says as it goes on, and what it leaves alone because it has not answered before."""
+"""Tracks the steps and results of a check, and the homes and managers that it must avoid."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ if TYPE_CHECKING:
     from .counters import Counters
     from .managed import ManagedGateway
 
-    # A run that is over: whose it was, the gateway as it is now, the invocation, when a check last
-    # saw it (epoch seconds).
+    # A finished run: its settings, the current gateway, the invocation, and when a check last saw
+    # it (epoch seconds).
     Over = tuple[Settings, Optional[ManagedGateway], str, float]
 
-# The steps of a check, in this order. In each of them it can only be held up by what the step is
-# called after.
+# The steps of a check, in order. A step can only be blocked by the subject that it is named after.
 RUN, SYSTEMD, SAMPLE, HOME, DECIDE, DONE = "run", "systemd", "sample", "home", "decide", "done"
 WITNESS, ENDED, METRICS, NOTIFY, END = "witness", "ended", "metrics", "notify", "end"
-# The user of a gateway in system scope as far as its systemd is concerned.
+# Used as the user name for the systemd of the system.
 SYSTEM = ""
 
 
 class Seen:
-    """What a check has seen of one gateway, for the page of metrics; None is unknown.
+    """The results of a check for one gateway, for the metrics page; None means unknown.
 
     ``state`` is systemd's ActiveState, or "gone", ``row`` the sample, ``beat`` the time of the last
-    heartbeat (epoch seconds). ``limit`` is at how many bytes the kernel acts, ``counters`` and
-    ``verdict`` are what page.py has read.
+    heartbeat (epoch seconds). ``limit`` is the kernel's limit in bytes; page.py reads ``counters``
+    and ``verdict``.
     """
 
     __slots__ = ("beat", "counters", "frozen", "gateway", "limit", "row", "state", "verdict")
@@ -48,7 +47,7 @@ class Seen:
 
     @property
     def run(self) -> list[Any] | None:
-        """What systemd and the kernel call the run of the gateway; None if it does not run."""
+        """The invocation ID and pid of the gateway's run; None if it is not running."""
         gateway = self.gateway
         if gateway is None or gateway.pid is None or self.state not in ("active", None):
             return None
@@ -58,10 +57,10 @@ class Seen:
 class Progress:
     """The steps of one check.
 
-    ``hung`` are the names of gateways whose homes must not be looked at, ``silent`` the users whose
-    systemd must not be asked. ``full``: whether it is about all gateways, and its page of metrics
-    is still to be prepared. ``seen`` is by the name of the gateway, and ``failed`` are the names of
-    those that could not be checked. ``over`` are the runs that have ended since the last check.
+    ``hung`` are the names of gateways whose homes must not be accessed, ``silent`` the users whose
+    systemd must not be queried. ``full``: whether it covers all gateways and must still prepare the
+    metrics page. ``seen`` is keyed by gateway name; ``failed`` are the names of gateways that could
+    not be checked. ``over`` are the runs that have ended since the last check.
     """
 
     full = False
@@ -76,10 +75,10 @@ class Progress:
         self.over: list[Over] = []
 
     def step(self, stage: str, settings: Settings | None = None) -> None:
-        """A step begins, for one gateway or for all."""
+        """Start a step, for one gateway or for all."""
 
     def say(self, settings: Settings, line: str, good: bool = True) -> None:
-        """Tell ``line`` of a gateway; ``good`` is False for what makes the check end with 1."""
+        """Report ``line`` for a gateway; if not ``good``, the check exits with 1."""
         self.lines.append("%s: %s" % (settings.name, line))
         self.good = self.good and good
         if not good:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One sample of one gateway: a row of memory.csv."""
+"""Takes one sample of one gateway: a row of memory.csv."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def take(gateway: ManagedGateway) -> dict[str, Any] | None:
-    """The row of a running gateway, by column of history; None if its process has just ended.
+    """The row of a running gateway, by column of history; None if its process has just exited.
 
-    ``tree_rss_bytes`` and ``swap_bytes`` count the process and all that it started, which a look at
-    the RSS of one process misses. A page that several of them share counts once.
+    ``tree_rss_bytes`` and ``swap_bytes`` include the process and its descendants, which the RSS of
+    one process does not. Shared pages count once.
     """
     row = measured(gateway)
     if row is not None:
@@ -31,7 +31,7 @@ def take(gateway: ManagedGateway) -> dict[str, Any] | None:
 
 
 def measured(gateway: ManagedGateway) -> dict[str, Any] | None:
-    """What the kernel says: a row without what only a home says, or None as take."""
+    """The row without the values from the home; None as for take."""
     if gateway.pid is None:
         return None
     used = tree.memory(gateway.pid, gateway.control_group)
@@ -54,11 +54,11 @@ def measured(gateway: ManagedGateway) -> dict[str, Any] | None:
 
 
 def complete(row: dict[str, Any], said: dict[str, Any], known: dict[str, str | None]) -> None:
-    """Add to a measured ``row`` what the home ``said``, as state_file.runtime, and the identity."""
+    """Add to ``row`` the values ``said`` by the home (see state_file.runtime) and the identity."""
     row["active_agents"] = said["active_agents"]
     row.update(known)
     if said["version"] is not None:
-        # That of what runs; Hermes's Python knows what is installed.
+        # The home has the running version; Hermes's Python reports the installed one.
         row["version"] = said["version"]
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The calendar that is set for a gateway, compared with the one that its verdict asks for."""
+"""Compares a gateway's restart calendar with the one that its verdict recommends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SET_AUTO = "set hermes_restart_timer_every: auto and run the site playbook"
 
 
 def compare(every: list[Settings], verdicts: dict[str, dict[str, Any]]) -> None:
-    """Add to the advice of each verdict that asks for restarts whether the timer that is set does.
+    """Add to the advice of each verdict that needs restarts whether the current timer suffices.
 
     ``verdicts`` are those of the gateways ``every``, by name.
     """
@@ -31,7 +31,7 @@ def compare(every: list[Settings], verdicts: dict[str, dict[str, Any]]) -> None:
     try:
         elapse = timers.next_elapse([one.restart_timer for one in asking])
     except GuardError:
-        # The verdict is worth more than this.
+        # The verdict is useful without this sentence.
         return
     now = time.time()
     for one in asking:
@@ -44,7 +44,7 @@ def compare(every: list[Settings], verdicts: dict[str, dict[str, Any]]) -> None:
 def sentence(
     verdict: dict[str, Any], hours: float | None, following: float | None, now: float
 ) -> str:
-    """What is to be said of a timer every ``hours`` that fires at ``following``; None: never."""
+    """The advice on a timer that fires every ``hours``, next at ``following`` (None: never)."""
     left = verdict["hours_to_limit"]
     if hours is None or following is None:
         return "%s no timer restarts it: %s" % (_reached(left), SET_AUTO)
@@ -57,7 +57,7 @@ def sentence(
             SET_AUTO,
         )
     if hours > verdict["recommended_restart_hours"]:
-        return "the timer restarts it every %g h, which is too seldom: %s" % (hours, SET_AUTO)
+        return "the timer restarts it every %g h, which is not often enough: %s" % (hours, SET_AUTO)
     return "the timer restarts it every %g h, which is often enough" % hours
 
 

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The version of the layout of /var/lib/hermes-guard, so that an older program leaves it alone.
+"""The layout version of /var/lib/hermes-guard, so that an older hermes-guard does not touch it.
 
-A program takes over what an older one has left. A change that an older one would misread gets a new
-number.
+A newer version reads the files of an older one. A change that an older version would misread gets a
+new number.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ TEXT = (
 
 
 def path() -> str:
-    """The file that has the number."""
+    """The file that contains the number."""
     return os.path.join(config.STATE, guard_program.FORMAT)
 
 
 def check() -> None:
-    """SettingError if a newer program than this one has written the state directory."""
+    """Raise SettingError if a newer version has written the state directory."""
     number, end, _rest = (proc.read(path(), 64) or "").partition("\n")
     if end and number.isdecimal() and int(number) > NUMBER:
         raise SettingError(
-            "%s was written by a newer version of hermes_ops.gateway (format %s, this one knows"
-            " %d): use that version, or remove it with that version's remove playbook first"
+            "%s was written by a newer version of hermes_ops.gateway (format %s; this version"
+            " supports up to %d): use that version, or run its remove playbook first"
             % (config.STATE, number, NUMBER)
         )

@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The check, in a thread that is given up if a gateway or its user holds it up.
+"""Runs the check in a thread that is abandoned if a gateway or its user blocks it.
 
-A command line that cannot be read, a systemd that does not answer: each costs its own gateway, and
-the others are checked all the same, by another thread that goes on from there. A thread that still
-waits ends with the program. One that waits for a home may not, and would keep the program from
-ending: so a child process looks at all homes first, and those that do not answer are left alone.
+A command line that cannot be read, or a systemd that does not answer, affects only its own gateway:
+another thread continues with the others. A blocked thread normally ends with the program. A thread
+that waits for a home may not, and would keep the program from exiting. So a child process checks
+all homes first, and homes that do not answer are skipped.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
     from .config import Settings
 
-# In the state directory of a gateway: where the last check was given up because of it.
+# In the state directory of a gateway: the step in which it blocked a check.
 NAME = "given-up.json"
-# Seconds for each step. A home answers in milliseconds; systemd and a witness have limits of their
-# own, which come first; so has the notify command, with all that waits for it.
+# Seconds for each step. A home answers in milliseconds. systemd, a witness and the notify command
+# have their own, shorter limits.
 SECONDS = {
     progress.HOME: 3,
     progress.SYSTEMD: 15,
     progress.WITNESS: 20,
-    # A month of samples every 5 s is judged in less.
+    # Analysing a month of samples taken every 5 s takes less.
     progress.METRICS: 45,
     progress.NOTIFY: 100,
 }
@@ -43,18 +43,18 @@ OTHER_SECONDS = 30
 # Seconds for all gateways of one user in one check, and for the whole check: the unit has 300.
 USER_SECONDS = 40
 CHECK_SECONDS = 240
-# Steps whose time is not the user's own: a witness has its limit, and a notify command is root's.
+# Steps that do not count for the user: a witness has its own limit, a notify command is root's.
 _FREE = (progress.WITNESS, progress.NOTIFY)
-# Between two looks at how far the check has come; most end before the first.
+# Seconds between progress checks; most checks end before the first.
 LOOK_SECONDS = 0.5
 
 
 class _GivenUpError(SystemExit):
-    """Ends a thread that has come to its next step after all."""
+    """Ends an abandoned thread when it reaches its next step."""
 
 
 class _Reporting(progress.Progress):
-    """Tells the thread that waits of each step and each line, until that has given it up."""
+    """Reports each step and line to the waiting thread, until that has abandoned it."""
 
     def __init__(self, state: _Check) -> None:
         super().__init__(frozenset(state.hung), frozenset(state.silent))
@@ -72,7 +72,7 @@ class _Reporting(progress.Progress):
         self._check()
         self.state.lines.append("%s: %s" % (settings.name, line))
         self.state.good = self.state.good and good
-        # What the notify command does is no fault of the check of a gateway.
+        # A failing notify command does not make the check of a gateway fail.
         if not good and self.state.stage != progress.NOTIFY:
             self.state.failed.add(settings.name)
 
@@ -82,7 +82,7 @@ class _Reporting(progress.Progress):
 
 
 class _Check:
-    """What is known of one check so far."""
+    """The state of one check."""
 
     def __init__(self, every: Collection[Settings], full: bool = False) -> None:
         self.every = every
@@ -97,26 +97,26 @@ class _Check:
         self.spent: dict[str, float] = {}
         self.lines: list[str] = []
         self.good = True
-        # The step that the check is in, for which gateway, and since when.
+        # The current step, its gateway and its start.
         self.stage, self.name, self.since = progress.RUN, "", time.monotonic()
         self.started = self.since
         self.deadline = self.since + CHECK_SECONDS
 
     def begin(self, stage: str, name: str) -> None:
-        """The next step begins: what the last one took is its user's."""
+        """Start the next step; the time of the last one counts for its user."""
         now = time.monotonic()
         if self.name and self.stage not in _FREE:
             user = self.settings[self.name].user
             self.spent[user] = self.spent.get(user, 0.0) + now - self.since
         self.stage, self.name, self.since = stage, name, now
         if stage == progress.METRICS:
-            # Once, also if it takes too long.
+            # Only once, even if it takes too long.
             self.full = False
         if stage == progress.DONE:
             self.left = [one for one in self.left if one.name != name]
 
     def patience(self) -> float:
-        """For how many more seconds the present step may go on."""
+        """The seconds that the current step may still take."""
         ends = [self.since + SECONDS.get(self.stage, OTHER_SECONDS), self.deadline]
         if self.name and self.stage not in _FREE:
             left = USER_SECONDS - self.spent.get(self.settings[self.name].user, 0.0)
@@ -127,11 +127,11 @@ class _Check:
 def check(
     every: Collection[Settings], faults: Collection[str] = (), full: bool = True
 ) -> tuple[list[str], bool]:
-    """As watchdog.check, in a time that no gateway and no user can make longer.
+    """Like watchdog.check, in a time that no gateway or user can extend.
 
-    Those that have waited longest for a sample come first. ``faults`` are those of the
-    configuration. ``full``: whether ``every`` has all gateways; the page of metrics is then written
-    in the end, unless another check writes it.
+    Gateways that have waited longest for a sample come first. ``faults`` are those of the
+    configuration. ``full``: whether ``every`` contains all gateways; the metrics page is then
+    written at the end, unless another check writes it.
     """
     if not full:
         return _complete(every, faults, False)
@@ -159,7 +159,7 @@ def _complete(
 
 
 def _last_turn(settings: Settings) -> float:
-    """When the gateway was last sampled, or when a check was given up because of it."""
+    """When the gateway was last sampled, or last blocked a check."""
     times = [0.0]
     for name in (history.NAME, NAME):
         try:
@@ -170,7 +170,7 @@ def _last_turn(settings: Settings) -> float:
 
 
 def _run(state: _Check) -> bool:
-    """Whether the check has come to its end; if not, another thread must go on from here."""
+    """Whether the check is complete; if not, another thread must continue from here."""
     state.begin(progress.RUN, "")
     follow = _Reporting(state)
     ended = start(lambda: watchdog.check(state.left, follow, state.every))
@@ -178,15 +178,15 @@ def _run(state: _Check) -> bool:
     while left > 0:
         # The next step may have less time than this one.
         if ended.acquire(timeout=min(left, LOOK_SECONDS)):
-            # An error that nobody thought of has ended it as well.
-            return state.stage == progress.END or _give_up(state, "was ended by a fault")
+            # An unexpected error also ends the thread.
+            return state.stage == progress.END or _give_up(state, "failed unexpectedly")
         left = state.patience()
     follow.given_up = True
     return _give_up(state)
 
 
 def start(work: Callable[[], object]) -> Any:
-    """Do ``work`` in a thread; a lock that is free when it has ended."""
+    """Run ``work`` in a thread; returns a lock that is released when it has ended."""
     ended = _thread.allocate_lock()
     ended.acquire()
 
@@ -201,9 +201,9 @@ def start(work: Callable[[], object]) -> Any:
 
 
 def _give_up(state: _Check, why: str | None = None) -> bool:
-    """Take note of what held the check up; whether there is nothing left to check.
+    """Record what blocked the check; returns whether nothing is left to check.
 
-    ``why`` if it was not the time.
+    ``why`` is the reason if it was not the time.
     """
     stage, settings = state.stage, state.settings.get(state.name)
     state.begin(progress.RUN, "")
@@ -215,7 +215,7 @@ def _give_up(state: _Check, why: str | None = None) -> bool:
     if settings is None or over:
         state.good = False
         names = ", ".join(one.name for one in state.left) or "none"
-        state.lines.append("the check was ended before its end; not checked: %s" % names)
+        state.lines.append("the check was aborted; not checked: %s" % names)
         return True
     _note(settings, stage, os.getpid())
     mine = [one for one in state.left if one.user == settings.user]
@@ -223,13 +223,13 @@ def _give_up(state: _Check, why: str | None = None) -> bool:
         text = "not checked: the gateways of %s took longer than %d s"
         _leave_out(state, mine, text % (settings.user, USER_SECONDS))
     elif stage == progress.HOME:
-        # It answered a moment ago: its server has just gone.
+        # It answered a moment ago, so its server has just become unreachable.
         state.hung.add(settings.name)
     elif stage == progress.SYSTEMD:
         state.silent.add(progress.manager(settings))
     else:
-        _leave_out(state, [settings], "cannot be checked: the step %r did not end" % stage)
-    # Also if no gateway is left: alarms are to be told.
+        _leave_out(state, [settings], "cannot be checked: the step %r did not finish" % stage)
+    # Even if no gateway is left: alerts must still be sent.
     return False
 
 
@@ -241,7 +241,7 @@ def _leave_out(state: _Check, which: list[Settings], text: str) -> None:
 
 
 def _note(settings: Settings, stage: str, pid: int) -> None:
-    """Take note that the process ``pid`` was held up by the gateway."""
+    """Record that the gateway has blocked process ``pid``."""
     record = {"time": time.time(), "stage": stage, "pid": pid, "start_ticks": proc.start_ticks(pid)}
     try:
         os.makedirs(settings.folder, mode=0o755, exist_ok=True)
@@ -251,7 +251,7 @@ def _note(settings: Settings, stage: str, pid: int) -> None:
 
 
 def given_up(settings: Settings) -> dict[str, Any] | None:
-    """``time`` and ``stage`` of the last check that the gateway has held up for too long."""
+    """``time`` and ``stage`` of the last check that the gateway has blocked."""
     try:
         return files.read_own_json(os.path.join(settings.folder, NAME))
     except FileError:
@@ -259,7 +259,7 @@ def given_up(settings: Settings) -> dict[str, Any] | None:
 
 
 def _hung(every: Collection[Settings]) -> set[str]:
-    """The names of the gateways whose homes do not answer, each of which is taken note of."""
+    """The names of the gateways whose homes do not answer; records each of them."""
     hung = {one.name for one in every if _still_hangs(one)}
     asked = [one for one in every if one.name not in hung]
     waiting = reach.unanswered({one.home: one.user for one in asked})
@@ -271,7 +271,7 @@ def _hung(every: Collection[Settings]) -> set[str]:
 
 
 def _still_hangs(settings: Settings) -> bool:
-    """Whether a process of an earlier check waits even now: another one would only join it."""
+    """Whether a process of an earlier check is still blocked; a new one would block too."""
     if not os.path.exists(os.path.join(settings.folder, NAME)):
         return False
     record = given_up(settings) or {}

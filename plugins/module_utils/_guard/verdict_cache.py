@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The last verdict on each gateway's memory, verdict.json: judged once an hour by the full check.
+"""Stores the last verdict on each gateway's memory in verdict.json; full checks renew it hourly.
 
-To judge a history of a month takes longer than two checks. So a check judges one gateway at most:
-of those that are due, the one that has waited longest. When the limit is reached is calculated at
-every check, from the growth of the last verdict and the memory of this moment.
+Analysing a history of a month takes longer than two checks. So a check analyses at most one
+gateway: the one that has been due longest. Every check calculates when the limit is reached, from
+the growth in the last verdict and the current memory.
 """
 
 from __future__ import annotations
@@ -25,23 +25,22 @@ if TYPE_CHECKING:
     from .config import Settings
 
 NAME = "verdict.json"
-# The bins of a verdict are half an hour wide: one more often says nothing new.
+# The bins of a verdict are half an hour wide: more frequent verdicts add nothing.
 AGAIN_SECONDS = 3600
-# A user can end runs and change limits as often as they like: judging a gateway takes this part of
-# the time at most.
+# A user can end runs and change limits at any rate. So the analysis of a gateway takes at most
+# 1/_SHARE of the time.
 _SHARE = 100
 OF_CADENCE = ("recommended_restart_hours", "longest_run_hours", "span_hours")
 _NUMBERS = ("judged", "tried", "took", "limit", "slope", "low", "high", *OF_CADENCE)
 
 
 def read(folder: str) -> dict[str, Any]:
-    """What is stored of the gateway with state directory ``folder``; empty if nothing is.
+    """The stored record of the gateway with state directory ``folder``; empty if missing.
 
-    ``tried``: when it was to be judged last; ``took``: for how many seconds. Once it was:
-    ``verdict`` (one of metrics.VERDICTS), ``judged`` (when), ``run`` and ``limit`` (of which run,
-    below how many bytes), ``slope``, ``low`` and ``high`` (bytes per second, None if unknown) and
-    ``grows``, whether it will reach a limit; and for ``cadence`` ``recommended_restart_hours``,
-    ``longest_run_hours`` and ``span_hours``.
+    ``tried``: time of the last attempt; ``took``: its seconds. After the first verdict: ``verdict``
+    (one of metrics.VERDICTS), ``judged`` (time), ``run``, ``limit`` (bytes), ``slope``, ``low`` and
+    ``high`` (bytes per second, None if unknown) and ``grows`` (whether it will reach a limit). For
+    ``cadence``: ``recommended_restart_hours``, ``longest_run_hours`` and ``span_hours``.
     """
     try:
         record = files.read_own_json(os.path.join(folder, NAME)) or {}
@@ -54,14 +53,14 @@ def read(folder: str) -> dict[str, Any]:
 
 
 def is_due(record: dict[str, Any], run: list[Any] | None, limit: int, now: float) -> bool:
-    """Whether the gateway of ``record`` is to be judged; ``run`` is what runs now, if anything."""
+    """Whether the gateway of ``record`` needs a new verdict; ``run`` is its current run or None."""
     tried = record.get("tried")
     if tried is None:
         return True
     if run is None:
-        # Nothing new is in its history.
+        # Its history has no new samples.
         return False
-    # A clock that was set back must not put off a verdict.
+    # A clock that was set back must not delay a verdict.
     if not 0 <= now - tried < AGAIN_SECONDS:
         return True
     if now - tried < _SHARE * (record.get("took") or 0.0):
@@ -70,15 +69,15 @@ def is_due(record: dict[str, Any], run: list[Any] | None, limit: int, now: float
 
 
 def judge(settings: Settings, run: list[Any] | None, limit: int, now: float) -> dict[str, Any]:
-    """Judge the gateway's history and store the verdict; what is stored then.
+    """Analyse the gateway's history, store the verdict and return the record.
 
     Raises OSError.
     """
-    # 15 ms of imports, once an hour.
+    # This import takes 15 ms and is needed once an hour.
     from . import memory_trend
 
     begun = time.monotonic()
-    # First, so that a history on which the verdict fails is not judged in every check.
+    # Stored first, so that a history whose analysis fails is not analysed in every check.
     record = dict(read(settings.folder), tried=now, run=run, limit=limit)
     _write(settings.folder, dict(record, took=AGAIN_SECONDS))
     record.update(memory_trend.growth(settings, limit), judged=now)
@@ -88,9 +87,9 @@ def judge(settings: Settings, run: list[Any] | None, limit: int, now: float) -> 
 
 
 def reached(record: dict[str, Any], footprint: int, limit: int, now: float) -> list[float | None]:
-    """When a gateway that takes ``footprint`` bytes now reaches ``limit``, in epoch seconds.
+    """When a gateway that now uses ``footprint`` bytes reaches ``limit``, in epoch seconds.
 
-    At the growth of ``record``, at its upper and at its lower end. None for never.
+    At the growth of ``record``, at its upper and at its lower bound; None means never.
     """
     slope = record.get("slope")
     if not record.get("grows") or not slope or slope < 0:
@@ -98,7 +97,7 @@ def reached(record: dict[str, Any], footprint: int, limit: int, now: float) -> l
     left = max(0, limit - footprint)
     fastest, slowest = max(record.get("high") or 0, slope), record.get("low") or 0
     moments = [now + left / rate if rate > 0 else None for rate in (slope, fastest, slowest)]
-    # Growth of next to nothing: never.
+    # Very small growth gives an infinite time: never.
     return [metrics.finite(one) for one in moments]
 
 

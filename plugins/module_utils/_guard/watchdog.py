@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The watchdog's check: sample every gateway, and see whether one should be restarted.
+"""Runs the watchdog's check: samples every gateway and decides whether to restart it.
 
-It asks no Hermes, and touches a home only in the step HOME, so that whoever follows it can give
-that step up: see supervised.py.
+The check never asks Hermes. It accesses a home only in the step HOME, so that supervised.py can
+abandon that step.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from .managed import ManagedGateway
     from .progress import Progress
 
-    # A gateway whose beat has stopped, and its newest sample.
+    # A gateway whose heartbeat has stopped, and its newest sample.
     Suspect = tuple[ManagedGateway, dict[str, Any]]
 
-# States of a unit whose run is over.
+# Unit states after the end of a run.
 _OVER = frozenset(["inactive", "failed"])
-# Seconds for an answer of one systemd manager: all others wait meanwhile.
+# Seconds for an answer of one systemd manager; all others wait meanwhile.
 ANSWER_SECONDS = 10
-# Seconds for the program that asks a socket of a user, and for all those of one user.
+# Seconds for the program that queries a user's socket, and for all such programs of one user.
 WITNESS_SECONDS = 10
 
 
@@ -42,11 +42,11 @@ def check(
     follow: Progress | None = None,
     told: Collection[Settings] | None = None,
 ) -> tuple[list[str], bool]:
-    """Check ``every`` gateway: (a line for each thing done, whether all could be checked).
+    """Check ``every`` gateway: (a line for each action, whether all could be checked).
 
-    A gateway that cannot be checked, because its history cannot be written for one, does not keep
-    the others from being checked. ``follow`` is told of each step. The alarms of those in ``told``
-    (None: of ``every``) are given to the notify command.
+    A gateway that cannot be checked, for example because its history cannot be written, does not
+    affect the others. ``follow`` receives each step. The alerts of the gateways in ``told`` (None:
+    ``every``) go to the notify command.
     """
     follow = follow or progress.Progress()
     suspects: list[Suspect] = []
@@ -70,7 +70,7 @@ def check(
 
 
 def _find(every: Collection[Settings], follow: Progress) -> list[ManagedGateway]:
-    """The gateways of ``every``, in their order, without those that do not run."""
+    """The running gateways of ``every``, in their order."""
     found: dict[str, ManagedGateway] = {}
     unknown: dict[str, list[Settings]] = {}
     for settings in every:
@@ -80,16 +80,16 @@ def _find(every: Collection[Settings], follow: Progress) -> list[ManagedGateway]
             unknown.setdefault(progress.manager(settings), []).append(settings)
         else:
             found[settings.name] = gateway
-            _over(settings, ("gone", "silent"), "its unit is known again")
-    # The system's first: no user can make that one silent.
+            _over(settings, ("gone", "silent"), "systemd reports its unit again")
+    # The system's manager first: no user can block it.
     for user in sorted(unknown):
         found.update(_ask(unknown[user], user, follow))
     return [found[settings.name] for settings in every if settings.name in found]
 
 
 def _ask(group: list[Settings], user: str, follow: Progress) -> dict[str, ManagedGateway]:
-    """The gateways of ``group``, all of one systemd manager, as that manager describes them."""
-    # Not at the top: a check that has nothing to do asks systemd nothing.
+    """The gateways of ``group``, all of one systemd manager, as reported by that manager."""
+    # Imported here because most checks do not query systemd.
     from .._hermes import discovery
 
     seen = discovery.Look({}, {one.name: "it did not answer in time" for one in group}, set())
@@ -103,7 +103,7 @@ def _ask(group: list[Settings], user: str, follow: Progress) -> dict[str, Manage
             _note_end(settings, gateway, follow)
             last_seen.note(gateway)
             found[settings.name] = gateway
-            _over(settings, ("gone", "silent"), "its unit is known again")
+            _over(settings, ("gone", "silent"), "systemd reports its unit again")
         elif settings.name in seen.silent:
             follow.seen.pop(settings.name, None)
             why = seen.silent[settings.name]
@@ -116,13 +116,13 @@ def _ask(group: list[Settings], user: str, follow: Progress) -> dict[str, Manage
             follow.seen[settings.name] = progress.Seen("inactive")
         else:
             follow.seen[settings.name] = progress.Seen("gone")
-            text = "its unit %s is gone or was renamed: run the playbook again" % settings.unit
+            text = "its unit %s was removed or renamed: run the playbook again" % settings.unit
             _alert(settings, "gone", text, follow)
     return found
 
 
 def _note_end(settings: Settings, gateway: ManagedGateway | None, follow: Progress) -> None:
-    """Take note if the run that the last check saw is over; ``gateway`` is what there is now."""
+    """Record it if the run that the last check saw is over; ``gateway`` is the current state."""
     before = last_seen.run(settings)
     if before is None:
         return
@@ -134,19 +134,19 @@ def _note_end(settings: Settings, gateway: ManagedGateway | None, follow: Progre
 
 
 def _tell_ends(follow: Progress) -> None:
-    """Write to the ledger how the runs have ended that are over, and raise or call off alarms."""
+    """Write the end of each finished run to the ledger, and raise or clear alerts."""
     while follow.over:
-        # First: what does not come to an end is not asked again.
+        # Remove it first, so that a step that hangs is not repeated.
         over = follow.over.pop()
         follow.step(progress.ENDED, over[0])
-        # Seldom needed.
+        # Rarely needed.
         from . import ended
 
         try:
             lines = ended.note(*over)
         except Exception as exc:  # pylint: disable=broad-exception-caught
             # As in _guarded.
-            lines = ["how its last run ended cannot be told: %s" % exc]
+            lines = ["the end of its last run cannot be determined: %s" % exc]
         if over[1] is None or not over[1].pid:
             last_seen.forget(over[0])
         for line in lines:
@@ -173,14 +173,14 @@ def _tell_down(gateway: ManagedGateway, follow: Progress) -> None:
 def _guarded(
     gateway: ManagedGateway, follow: Progress, changed: list[tuple[ManagedGateway, Any]]
 ) -> list[Suspect]:
-    """Check one gateway, come what may; the gateway if its beat has stopped."""
+    """Check one gateway and catch every error; returns it if its heartbeat has stopped."""
     settings = gateway.settings
     try:
         return _check_one(gateway, follow, changed)
     except SystemdError as exc:
         follow.say(settings, str(exc), False)
     except Exception as exc:  # pylint: disable=broad-exception-caught
-        # Much of what is read is a user's, who may mean harm: the others are still watched.
+        # Much of the input belongs to a user, who may be hostile: keep checking the others.
         follow.say(settings, "cannot be checked: %s" % exc, False)
     return []
 
@@ -212,7 +212,7 @@ def _check_one(
         history.append(settings.folder, row)
         history.prune(settings.folder, settings.history_days)
     except OSError as exc:
-        # A full disk is no reason to let the gateway run out of memory: decide first.
+        # Even with a full disk, the gateway must not run out of memory: decide first.
         kept = exc
     seen.limit = limits.kernel_limit(gateway)
     acted = _decide(gateway, row, follow)
@@ -221,13 +221,13 @@ def _check_one(
     if kept is not None:
         raise kept
     if settings.threshold is None or not inside.suspect:
-        _over(settings, ("frozen", "down"), "it runs again")
+        _over(settings, ("frozen", "down"), "it is running again")
         return []
     return [] if acted and settings.action == "restart" else [(gateway, row)]
 
 
 def _look_inside(gateway: ManagedGateway, follow: Progress) -> home.Home:
-    """What the home says; nothing if an earlier look at it has not come to an end."""
+    """The data from the home; empty if an earlier access to it is still blocked."""
     if gateway.name in follow.hung:
         gateway.problem = "its home %s does not answer" % gateway.settings.home
         follow.say(gateway.settings, "%s: only its memory is watched" % gateway.problem)
@@ -239,21 +239,21 @@ def _look_inside(gateway: ManagedGateway, follow: Progress) -> home.Home:
 def _clean(gateway: ManagedGateway, inside: home.Home, follow: Progress) -> None:
     if inside.marker_seconds is None:
         return
-    # Seldom needed, like reaction below.
+    # Rarely needed, like reaction below.
     from . import handover
 
     try:
         if handover.clean(gateway):
-            text = "removed a drain marker that an interrupted restart had left"
+            text = "removed the drain marker of an interrupted restart"
             follow.say(gateway.settings, text)
     except (RunError, OSError) as exc:
         follow.say(gateway.settings, "cannot be checked: %s" % exc, False)
 
 
 def breached(gateway: ManagedGateway, row: dict[str, Any]) -> tuple[int, int]:
-    """How many of the last samples are above the threshold: (count, looked at).
+    """How many of the last samples are above the threshold: (count, samples considered).
 
-    Only samples of this run of the gateway count. ``row`` is the newest of them.
+    Only samples of this run of the gateway count. ``row`` is the newest one.
     """
     settings = gateway.settings
     most = settings.breaches[1]
@@ -273,7 +273,7 @@ def _same_run(row: dict[str, Any], gateway: ManagedGateway) -> bool:
 
 
 def _decide(gateway: ManagedGateway, row: dict[str, Any], follow: Progress) -> bool:
-    """Whether anything was done."""
+    """Whether the watchdog has acted."""
     if gateway.settings.threshold is None:
         return False
     why = _why(gateway, row, follow.seen[gateway.settings.name].limit)
@@ -288,7 +288,7 @@ def _react(
 ) -> bool:
     if _only_looks():
         return False
-    # Seldom needed, by what is started up to 1,440 times a day.
+    # Rarely needed, in a program that starts up to 1,440 times a day.
     from . import reaction
 
     done = reaction.react(gateway, row, *why)
@@ -303,12 +303,12 @@ def _only_looks() -> bool:
 
 
 def _why(gateway: ManagedGateway, row: dict[str, Any], limit: int) -> tuple[str, str] | None:
-    """Why the gateway should be restarted: (a word for the ledger, a sentence), or None.
+    """Why the gateway should be restarted: (ledger code, sentence), or None.
 
     ``limit`` is the kernel's.
     """
     settings = gateway.settings
-    # One sample is enough there, also if no others can be kept.
+    # One sample is enough, even if no history can be written.
     emergency = limits.emergency(gateway, row, limit)
     if emergency is not None:
         return "limit", emergency
@@ -333,10 +333,10 @@ def _why(gateway: ManagedGateway, row: dict[str, Any], limit: int) -> tuple[str,
 
 
 def _look_again(suspects: list[Suspect], follow: Progress) -> None:
-    """Ask the second witness of those whose beat has stopped, after one wait for all of them."""
+    """Confirm by a second source that the suspects are frozen, after one wait for all of them."""
     if not suspects:
         return
-    # Seldom needed.
+    # Rarely needed.
     from .._hermes.patience import Patience
 
     time.sleep(heartbeat.LOOK_AGAIN_SECONDS)
@@ -345,7 +345,7 @@ def _look_again(suspects: list[Suspect], follow: Progress) -> None:
         settings = gateway.settings
         left = patience.left(settings.user)
         if not left:
-            text = "whether it is frozen was not asked: the others of %s took too long"
+            text = "not checked for a frozen event loop: other gateways of %s took too long"
             follow.say(settings, text % settings.user)
             continue
         follow.step(progress.WITNESS, settings)
@@ -354,7 +354,7 @@ def _look_again(suspects: list[Suspect], follow: Progress) -> None:
                 silent = heartbeat.confirmed(gateway, left)
                 if silent is not None:
                     follow.seen[settings.name].frozen = True
-                    text = "its event loop has stood still for %s: it answers nobody"
+                    text = "its event loop has been frozen for %s: it answers no messages"
                     _react(gateway, row, ("frozen", text % display.span(silent)), follow)
         except Exception as exc:  # pylint: disable=broad-exception-caught
             # As in _guarded.
@@ -362,7 +362,7 @@ def _look_again(suspects: list[Suspect], follow: Progress) -> None:
 
 
 def _alarms_of(settings: Settings) -> bool:
-    """Whether the gateway may have open alarms: most have none, and then nothing is imported."""
+    """Whether the gateway may have open alerts; most have none and need no import."""
     return os.path.exists(os.path.join(settings.folder, "alarms.json"))
 
 
@@ -377,20 +377,20 @@ def _alert(settings: Settings, code: str, reason: str, follow: Progress) -> None
 
 
 def note_faults(every: Collection[Settings], faults: Collection[str]) -> None:
-    """Raise an alarm about files of the configuration that are left out, or call it off.
+    """Raise an alert about ignored configuration files, or clear it.
 
-    It is that of the first gateway, as it is about none of them.
+    It is assigned to the first gateway, because it concerns no particular one.
     """
     for settings in every:
         if not faults:
-            _over(settings, ("config",), "all files of the configuration are right")
+            _over(settings, ("config",), "all configuration files are valid")
             continue
         from . import alarms
 
         try:
             alarms.alert_of(settings, "config", "; ".join(faults))
         except OSError:
-            # A full disk: the check says what is left out.
+            # A full disk: the check prints the faults.
             pass
         return
 
@@ -404,7 +404,7 @@ def _over(settings: Settings, codes: tuple[str, ...], reason: str) -> None:
 
 
 def _memory_is_over(gateway: ManagedGateway, row: dict[str, Any]) -> None:
-    """Call off the alarms about memory if none of the last samples is above the threshold."""
+    """Clear the memory alerts if none of the last samples is above the threshold."""
     settings = gateway.settings
     if not _alarms_of(settings) or breached(gateway, row)[0]:
         return
@@ -419,7 +419,7 @@ def _memory_is_over(gateway: ManagedGateway, row: dict[str, Any]) -> None:
 
 
 def _warn_early(every: Collection[Settings], follow: Progress) -> None:
-    """Raise and call off the alarms about what the histories say is to come."""
+    """Raise and clear the early alerts, which follow from the histories."""
     if _only_looks():
         return
     for settings in every:
@@ -427,7 +427,7 @@ def _warn_early(every: Collection[Settings], follow: Progress) -> None:
         grows = one.verdict.get("verdict") == "leak" or one.verdict.get("grows")
         if one.run is None or not (grows or _alarms_of(settings)):
             continue
-        # Seldom needed.
+        # Rarely needed.
         from . import early
 
         try:
@@ -439,7 +439,7 @@ def _warn_early(every: Collection[Settings], follow: Progress) -> None:
 
 
 def _is_stopped(settings: Settings) -> None:
-    """Call off what was about a process that an operator has stopped, or that has ended itself."""
+    """Clear the alerts about a process that an operator has stopped or that has exited."""
     if not _alarms_of(settings):
         return
     from . import alarms
@@ -449,7 +449,7 @@ def _is_stopped(settings: Settings) -> None:
 
 
 def _deliver(every: Collection[Settings], follow: Progress) -> None:
-    """Have the notify command told what waits for it, also from earlier checks."""
+    """Send pending alerts to the notify command, including those of earlier checks."""
     waiting = [settings for settings in every if _alarms_of(settings)]
     if not waiting:
         return
@@ -458,7 +458,7 @@ def _deliver(every: Collection[Settings], follow: Progress) -> None:
     deadline = time.monotonic() + alarms.PATIENCE
     for settings in waiting:
         follow.step(progress.NOTIFY, settings)
-        # A judgement reminds of its own.
+        # Early alerts have their own reminders.
         alarms.remind(settings, alarms.open_codes(settings).difference(alarms.EARLY))
         line = alarms.deliver(settings, deadline)
         if line is not None:

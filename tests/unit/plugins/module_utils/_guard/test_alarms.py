@@ -164,7 +164,7 @@ def test_breach_of_a_known_process_while_systemd_is_silent(systemd, one, notifie
 
     monkeypatch.setattr(managed, "find", silent)
     lines, good = watchdog.check([one])
-    assert not good and "cannot be restarted, as systemd does not answer" in lines[0]
+    assert not good and "cannot be restarted because systemd does not answer" in lines[0]
     assert (systemd.calls, notifier.told) == ([], [("alert", "unanswered")])
 
 
@@ -175,7 +175,7 @@ def test_unit_that_is_gone_or_renamed_is_said(systemd, one, notifier):
         lines, good = watchdog.check([one])
         assert not good
         assert lines == [
-            "hermes-gateway: its unit hermes-gateway.service is gone or was renamed: run the "
+            "hermes-gateway: its unit hermes-gateway.service was removed or renamed: run the "
             "playbook again"
         ]
     assert notifier.told == [("alert", "gone")]

@@ -125,7 +125,7 @@ def test_gateway_of_another_user_is_unknown_and_not_gone(systemd, settings, monk
     monkeypatch.setattr(status.os, "geteuid", lambda: 1000)
     found = status.status([one])["gateways"][0]
     assert found["state"] == "unknown"
-    assert found["problem"] == "only root and nobody can ask the systemd of nobody"
+    assert found["problem"] == "only root and nobody can query the systemd of nobody"
 
 
 @pytest.mark.parametrize(

@@ -283,4 +283,6 @@ def test_fault_of_the_journal_costs_no_check(systemd, one, monkeypatch):
     systemd.stop(UNIT)
     systemd.start(UNIT)
     lines, good = watchdog.check([one])
-    assert good and lines[0].startswith("hermes-gateway: how its last run ended cannot be told")
+    assert good and lines[0].startswith(
+        "hermes-gateway: the end of its last run cannot be determined"
+    )

@@ -261,7 +261,7 @@ def test_fault_of_the_journal_costs_no_verdict(two, systemd, monkeypatch):
     monkeypatch.setattr(unit_journal, "read", read)
     systemd._restart([two[0].unit])
     lines, _good = supervised.check(two)
-    assert judged and lines == ["the verdict for the metrics was ended by a fault"]
+    assert judged and lines == ["the verdict for the metrics failed unexpectedly"]
     assert 'up{gateway="b"} 1' in text()
 
 

@@ -26,7 +26,7 @@ LEAK = {"recommended_restart_hours": 48, "hours_to_limit": 93.6}
             " Mon 2026-08-10 02:00 UTC, in 4.5 days: " + AUTO,
         ),
         # Not this time, but the next run is too long.
-        (168, 20, "the timer restarts it every 168 h, which is too seldom: " + AUTO),
+        (168, 20, "the timer restarts it every 168 h, which is not often enough: " + AUTO),
         (48, 20, "the timer restarts it every 48 h, which is often enough"),
         (12, 2, "the timer restarts it every 12 h, which is often enough"),
         (None, None, "the limit would be reached in 3.9 days, and no timer restarts it: " + AUTO),

@@ -210,7 +210,7 @@ def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):
         "threshold = 1M\nbreaches = 1 of 1\n" % (settings().user, tmp_path / "home")
     )
     assert cli.main(["check"]) == 0
-    assert "but no restart: it has run for" in capsys.readouterr().out
+    assert "the restart was refused: it has been running for" in capsys.readouterr().out
     assert (
         cli.main(
             ["restart", "--gateway", "hermes-gateway", "--reason", "a test", "--now", "--json"]

@@ -91,7 +91,7 @@ def test_home_that_hangs_at_a_breach_is_an_alarm(systemd, settings, tmp_path, mo
     one = settings(threshold="1M", breaches="1 of 1")
     monkeypatch.setattr(home_module, "look", hang(one.name))
     lines, _good = supervised.check([one])
-    assert "ALERT: " in lines[1] and "but it is not restarted: its home" in lines[1]
+    assert "ALERT: " in lines[1] and "it is not restarted: its home" in lines[1]
     assert alarms.open_codes(one) == {"unsafe"}
 
 
@@ -126,7 +126,7 @@ def test_step_that_does_not_end_costs_one_gateway(three, monkeypatch):
     lines, good = supervised.check(three)
     assert (good, lines) == (
         False,
-        [NAMES[0] + ": cannot be checked: the step 'sample' did not end"],
+        [NAMES[0] + ": cannot be checked: the step 'sample' did not finish"],
     )
     assert [len(agents(one)) for one in three] == [0, 1, 1]
 
@@ -174,10 +174,7 @@ def test_whole_check_ends(three, monkeypatch):
     monkeypatch.setitem(supervised.SECONDS, progress.HOME, 100)
     monkeypatch.setattr(home_module, "look", hang(*NAMES))
     lines, good = supervised.check(three)
-    assert (good, lines) == (
-        False,
-        ["the check was ended before its end; not checked: " + ", ".join(NAMES)],
-    )
+    assert (good, lines) == (False, ["the check was aborted; not checked: " + ", ".join(NAMES)])
 
 
 def test_longest_unsampled_first_also_if_it_is_given_up_each_time(three):

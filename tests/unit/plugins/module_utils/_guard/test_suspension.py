@@ -129,7 +129,7 @@ def test_resumed(armed):
 
 @pytest.mark.parametrize("hours", [-1, 0, 169, 1000])
 def test_hours_that_are_not_allowed(armed, hours):
-    with pytest.raises(GuardError, match="allowed: 1 to 168"):
+    with pytest.raises(GuardError, match="expected 1 to 168"):
         suspension.suspend([armed], Wanted(hours))
 
 
@@ -139,7 +139,7 @@ def test_refused_without_a_watchdog(systemd, settings, tmp_path):
         "Id": "hermes-mem-watchdog.timer",
         "ActiveState": "active",
     }
-    with pytest.raises(GuardError, match="the watchdog is not armed for hermes-gateway"):
+    with pytest.raises(GuardError, match="the watchdog is not active for hermes-gateway"):
         suspension.suspend([settings(threshold="")], Wanted(48))
 
 
@@ -195,7 +195,7 @@ def test_the_watchdog_too(armed, systemd):
     pid = systemd.pid()
     lines, good = watchdog.check([armed])
     assert good and "ALERT: " in lines[0]
-    assert "all restarts but those by hand are suspended for another 2 h" in lines[0]
+    assert "all automatic restarts are suspended for another 2 h" in lines[0]
     assert handover.take_request(armed, managed.find(armed)) is None
     outcome = arbiter.restart(armed, "scheduled restart", trigger="timer")
     assert (outcome["code"], systemd.pid()) == ("suspended", pid)
@@ -207,7 +207,7 @@ def test_the_watchdog_too(armed, systemd):
 
 def test_refused_where_the_watchdogs_timer_does_not_run(armed, systemd):
     del systemd.units["hermes-mem-watchdog.timer"]
-    with pytest.raises(GuardError, match="the watchdog is not armed"):
+    with pytest.raises(GuardError, match="the watchdog is not active"):
         suspension.suspend([armed], Wanted(48))
     assert suspension.until(armed.folder) is None
 

@@ -225,7 +225,7 @@ def test_the_watchdog_asks_for_an_emergency(systemd, settings, tmp_path, monkeyp
     watched = settings(threshold="1000000M")
     beat(tmp_path / "home", 400, systemd.pid())
     lines, good = watchdog.check([watched])
-    assert good and "its event loop has stood still for 7 min" in lines[0]
+    assert good and "its event loop has been frozen for 7 min" in lines[0]
     assert systemd.calls == ["start hermes-gateway-restart.service"]
     with open(os.path.join(watched.folder, "request.json")) as handle:
         assert json.load(handle)["emergency"]
