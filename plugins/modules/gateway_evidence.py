@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gateway_evidence
-short_description: Collect what a bug report about a Hermes gateway's memory needs
+short_description: Collect evidence for a bug report about a Hermes gateway's memory
 version_added: 0.1.0
 description:
-  - Brings together on the host, as one C(.tar.gz) that only root can read, what upstream asks for -
+  - Collects on the host, as one C(.tar.gz) that only root can read, what upstream asks for -
     version, provider, model, channels, messages per hour, the memory as data and as a graph, the
-    verdict, OOM kills, the last 200 lines of C(gateway.log), the unit, the kernel's figures, and
-    what C(hermes --version), C(hermes dump) and C(hermes doctor) say - and a text in Markdown that
-    is ready for the tracker.
-  - Secrets, the texts of messages, and the names of people and machines are removed on the host, by
+    verdict, OOM kills, the last 200 lines of C(gateway.log), the unit, the kernel's figures, the
+    output of C(hermes --version), C(hermes dump) and C(hermes doctor), and an issue text in
+    Markdown that is ready to post.
+  - Secrets, message texts, and the names of people and machines are removed on the host, by
     the rules of detect-secrets, by rules of this collection and by Hermes's own redaction.
-    C(config.yaml), C(.env), C(auth.json) and C(state.db) are never taken, and C(hermes debug share)
-    is never called.
-  - Read the text before you post it. No rule knows every secret.
+    C(config.yaml), C(.env), C(auth.json) and C(state.db) are never included, and
+    C(hermes debug share) is never called.
+  - Review the text before you post it. Redaction cannot recognise every secret.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -26,14 +26,14 @@ extends_documentation_fragment:
 options:
   dest:
     description:
-      - The folder on the host that the bundle is written to. It is made for root alone where it is
-        missing, and must otherwise be one that nobody else can write to. No other user may be able
-        to put another folder in its place.
+      - The directory on the host to which the bundle is written. If it is missing, it is created
+        for root only. An existing directory must be writable by root only, and other users must not
+        be able to replace it.
     type: path
     required: true
   gateways:
     description:
-      - The names of the gateways that are wanted. All of the host where the list is empty.
+      - Names of the gateways. If the list is empty, all gateways of the host.
     type: list
     elements: str
     default: []
@@ -42,18 +42,18 @@ attributes:
   check_mode:
     support: full
     details:
-      - Nothing is collected; RV(path) is null.
+      - Collects nothing; RV(path) is null.
   diff_mode:
     support: none
   idempotent:
     support: none
     details:
-      - Every run makes a new bundle.
+      - Every run creates a new bundle.
 notes:
-  - Run it as root. What belongs to a gateway's owner is read as that owner.
-  - It takes up to two minutes a gateway, most of it for C(hermes doctor), which asks services on
-    the network. A Hermes that does not answer its first question is asked no other, and the
-    programs of one user take three minutes at most.
+  - Run it as root. Files of a gateway's owner are read as that owner.
+  - It takes up to two minutes per gateway, mostly for C(hermes doctor), which queries services on
+    the network. If a Hermes does not answer the first command, no other command is run. The
+    programs of one user take at most three minutes.
 seealso:
   - module: hermes_ops.gateway.gateway_info
   - module: hermes_ops.gateway.oom_info
@@ -65,7 +65,7 @@ EXAMPLES = r"""
     dest: /run/hermes-evidence
   register: evidence
 
-- name: Bring it to the controller
+- name: Fetch the bundle to the controller
   ansible.builtin.fetch:
     src: "{{ evidence.path }}"
     dest: "hermes-evidence/{{ inventory_hostname }}.tar.gz"
@@ -74,18 +74,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The bundle, null in check mode and where the host has no gateway.
+  description: The path of the bundle, null in check mode or if the host has no gateway.
   returned: success
   type: str
   sample: /run/hermes-evidence/hermes-evidence-20251122T135405Z.tar.gz
 files:
-  description: The names of the files in it, those of each gateway in a folder of its name.
+  description: The names of the files in the bundle. Each gateway has its own directory.
   returned: success
   type: list
   elements: str
   sample: [hermes-gateway/issue.md, hermes-gateway/memory.csv, hermes-gateway/memory.svg]
 summary:
-  description: What was found of each gateway, redacted.
+  description: A redacted summary of each gateway.
   returned: success
   type: list
   elements: dict
@@ -107,18 +107,18 @@ summary:
       type: str
       sample: anthropic/claude-sonnet-4.6
     channels:
-      description: The platforms that it last reported.
+      description: The platforms that the gateway last reported.
       type: list
       elements: str
       sample: [telegram]
     activity:
-      description: Messages of users and sessions of the last 24 hours, null where Hermes's database
-        could not be read.
+      description: User messages and sessions of the last 24 hours, null if Hermes's database could
+        not be read.
       type: dict
       sample: {"messages": 240, "messages_per_hour": 10.0, "busiest_hour": 41, "active_sessions":
         12, "active_sessions_last_hour": 3}
     memory:
-      description: Its memory in bytes, by name; empty where it does not run.
+      description: Its memory in bytes, by name; empty if it is not running.
       type: dict
       sample: {"rss_bytes": 1932735283, "tree_rss_bytes": 1932735283, "swap_bytes": 0}
     verdict:
@@ -126,17 +126,17 @@ summary:
       type: dict
       sample: {"verdict": "leak", "slope_mb_per_hour": 18.3}
     oom_kills:
-      description: How many OOM kills of the last seven days were found.
+      description: Number of OOM kills of the last seven days.
       type: int
       sample: 1
     notes:
-      description: What could not be read or was refused, and why.
+      description: Data that could not be read or was refused, with the reason.
       type: list
       elements: str
-      sample: ["gateway.log was not collected: ~/.hermes/logs/gateway.log is a symbolic link, which is
-        not followed"]
+      sample: ["gateway.log was not collected: ~/.hermes/logs/gateway.log is a symbolic link, which
+        is not followed"]
     removed:
-      description: How many secrets, texts and names were removed, by kind.
+      description: Number of removed secrets, texts and names, by kind.
       type: dict
       sample: {"message": 31, "name": 64, "jwt": 1}
 """

@@ -10,12 +10,12 @@ short_description: Find the Hermes gateways of a host and read their memory
 version_added: 0.1.0
 description:
   - Finds every gateway through systemd, in system scope and in each user's scope, profiles
-    included, and those that were started by hand.
-  - A gateway is known by the command that its unit starts, never by a search in command lines,
-    which misses a real one and finds the shell that searches.
-  - Memory is read with psutil, and from the cgroup (v2 or v1) where the unit has memory accounting.
-  - Of the gateways that C(hermes-guard) manages, it also returns what that knows, as C(hermes-guard
-    status --json) does. One whose unit is gone is returned too.
+    included, and gateways that were started manually.
+  - A gateway is recognised by the command that its unit starts, never by a search in command lines,
+    which misses real gateways and finds the shell that searches.
+  - Memory is read with psutil, and from the cgroup (v2 or v1) if the unit has memory accounting.
+  - For gateways that C(hermes-guard) manages, it also returns the data of C(hermes-guard
+    status --json). A managed gateway whose unit no longer exists is returned too.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -24,7 +24,7 @@ extends_documentation_fragment:
 options:
   gateways:
     description:
-      - The names of the gateways that are wanted. All of the host where the list is empty.
+      - Names of the gateways. If the list is empty, all gateways of the host.
     type: list
     elements: str
     default: []
@@ -33,7 +33,7 @@ requirements:
   - psutil (C(python3-psutil)), which the role P(hermes_ops.gateway.hermes_guard#role) installs.
     Without it RV(gateways[].memory.pss_bytes) and RV(gateways[].memory.uss_bytes) are null.
 notes:
-  - Run it as root. Other users see their own gateways and those of the system scope only.
+  - Run it as root. Other users see only their own gateways and those in system scope.
 seealso:
   - module: hermes_ops.gateway.guard
 """
@@ -43,7 +43,7 @@ EXAMPLES = r"""
   hermes_ops.gateway.gateway_info:
   register: found
 
-- name: Show what they take
+- name: Show the memory of each gateway
   ansible.builtin.debug:
     msg: "{{ item.name }}: {{ (item.memory.tree_rss_bytes or 0) | human_readable }}"
   loop: "{{ found.gateways }}"
@@ -57,23 +57,24 @@ gateways:
   elements: dict
   contains:
     name:
-      description: The unit's name without C(.service), with C(@USER) behind it in user scope.
+      description: The name of the unit without C(.service), followed by C(@USER) in user scope.
       type: str
       sample: hermes-gateway-coder@ada
     unit:
-      description: The unit's name, null for a gateway that was started by hand.
+      description: The name of the unit, null for a gateway that was started manually.
       type: str
       sample: hermes-gateway-coder.service
     scope:
       description:
-        - Whose systemd runs it, V(system) or V(user), or V(manual) if none does.
+        - The systemd that runs the gateway, V(system) or V(user), or V(manual) if it was started
+          manually.
         - V(container) if it runs in a container of this host. RV(gateways[].home) is then a path
-          in the container, of which nothing is read, and RV(gateways[].user) the number of the
-          user on this host. It is not managed, see RV(gateways[].problem).
+          in the container, which is not read, and RV(gateways[].user) is the user ID on this host.
+          Such a gateway is not managed, see RV(gateways[].problem).
       type: str
       sample: user
     user:
-      description: The user that it runs as.
+      description: The user that runs the gateway.
       type: str
       sample: ada
     home:
@@ -87,17 +88,18 @@ gateways:
     profiles:
       description:
         - The profiles that its process serves, V(default) for the default one. From Hermes 0.21.5
-          on one process can serve several. One that does not say, or is stopped, serves its own.
-        - Empty if its unit is gone.
+          on, one process can serve several. If the gateway does not report them, or is stopped, it
+          is its own profile.
+        - Empty if its unit no longer exists.
       type: list
       elements: str
       sample: [default, coder]
     pid:
-      description: The gateway's own process, null where it is stopped.
+      description: The main process of the gateway, null if it is stopped.
       type: int
       sample: 4711
     invocation_id:
-      description: systemd's id of this life of the unit, null where it is stopped or no unit.
+      description: systemd's invocation ID of the current run, null if it is stopped or has no unit.
       type: str
       sample: f24c0f0edb864eb7a01b7162e762e92b
     uptime_seconds:
@@ -105,8 +107,8 @@ gateways:
       type: int
       sample: 86400
     version:
-      description: The version of Hermes that is installed. If it cannot be asked, the one of the
-        last sample, null without one.
+      description: The installed version of Hermes. If Hermes does not answer, the version of the
+        last sample. Null without a sample.
       type: str
       sample: 0.19.0
     provider:
@@ -118,16 +120,16 @@ gateways:
       type: str
       sample: anthropic/claude-sonnet-4.6
     channels:
-      description: The platforms that it last reported as connected or connecting.
+      description: The platforms that the gateway last reported as connected or connecting.
       type: list
       elements: str
       sample: [telegram]
     state:
       description:
-        - What it says of itself, V(starting), V(running), V(degraded), V(draining), V(stopped) or
-          V(startup_failed). V(stopped) where no process of it runs, V(gone) if the guard manages it
-          and its unit does not exist.
-        - V(unknown) if its unit looks like that of a gateway and cannot be told to be one. The
+        - The state that the gateway reports, V(starting), V(running), V(degraded), V(draining),
+          V(stopped) or V(startup_failed). V(stopped) if it has no process, V(gone) if the guard
+          manages it and its unit does not exist.
+        - V(unknown) if its unit looks like that of a gateway but cannot be recognised as one. The
           reason is in RV(gateways[].problem).
       type: str
       sample: running
@@ -136,84 +138,83 @@ gateways:
       type: str
       sample: active
     active_agents:
-      description: How many turns are under way, null where it does not say.
+      description: Number of turns in flight, null if the gateway does not report it.
       type: int
       sample: 0
     problem:
-      description: Why it cannot be read or guarded, null where it can.
+      description: Why the gateway cannot be read or managed, null if it can.
       type: str
       sample:
     conflict:
       description:
-        - Which other gateways have the same home, or serve the same profile, null for none. Only
-          one of them can work. It may be two units, or a unit and a process that was started
-          manually.
+        - Other gateways with the same home directory or the same profile, null for none. Only
+          one of them can work. The conflict may be between two units, or between a unit and a
+          process that was started manually.
       type: str
       sample: "hermes-gateway@ada has the same home /home/ada/.hermes: only one of them can work,
         and each restart of one looks like a fault of the other; disable all but one"
     container:
-      description: The name of the container that it runs in, or the id if the name cannot be
-        read. Null if it runs in none, or if neither can be read.
+      description: The name of the gateway's container, or its ID if the name cannot be read. Null
+        if it does not run in a container, or if neither can be read.
       type: str
       sample: hermes
     managed:
-      description: Whether the guard manages it, null if that cannot be read, see RV(guard_problem).
-        If it does not, the next thirteen are null.
+      description: Whether the guard manages the gateway, null if that is unknown, see
+        RV(guard_problem). If it does not, the next thirteen values are null.
       type: bool
       sample: true
     excluded:
-      description: Whether the operator has left it out, by C(enabled) in C(hermes_gateways), or
-        because C(hermes_guard_gateways) does not name it.
+      description: Whether the operator has excluded the gateway, with C(enabled) in
+        C(hermes_gateways), or because C(hermes_guard_gateways) does not name it.
       type: bool
       sample: false
     own_settings:
-      description: The settings of C(guard.conf) in which it differs from the other gateways of the
-        host, as text.
+      description: The settings in C(guard.conf) that differ from those of the other gateways of
+        the host, as text.
       type: dict
       sample: {"threshold": "1500M"}
     threshold_bytes:
-      description: The memory at which the watchdog acts, in bytes, null if no watchdog is set up.
+      description: The memory at which the watchdog acts, in bytes, null without a watchdog.
       type: int
       sample: 2147483648
     action:
-      description: What the watchdog then does, V(restart) or V(alert), null if no watchdog is set
-        up.
+      description: The action of the watchdog at the threshold, V(restart) or V(alert), null without
+        a watchdog.
       type: str
       sample: restart
     last_sample:
-      description: When the watchdog last took a sample, in epoch seconds, null if it never did.
+      description: Time of the watchdog's last sample, in epoch seconds, null without a sample.
       type: float
       sample: 1785938100.0
     next_restart:
-      description: When the calendar next restarts it, in epoch seconds, null if it never does.
-        While restarts are suspended, it is the first time after that, null if that is not known.
+      description: Time of the next calendar restart, in epoch seconds, null without one. While
+        restarts are suspended, the first time after the suspension, null if that is not known.
       type: int
       sample: 1785981600
     suspended_from:
-      description: When the suspension of its calendar restarts begins or began, in epoch seconds,
-        null for none.
-      type: float
-      sample:
-    suspended_until:
-      description: When the suspension of its calendar restarts ends, in epoch seconds, null for
+      description: Start of the suspension of its calendar restarts, in epoch seconds, null for
         none.
       type: float
       sample:
+    suspended_until:
+      description: End of the suspension of its calendar restarts, in epoch seconds, null for none.
+      type: float
+      sample:
     watchdog_suspended:
-      description: Whether that suspension is about the restarts of the watchdog too.
+      description: Whether the suspension also applies to restarts by the watchdog.
       type: bool
       sample: false
     last_restart:
       description:
-        - The ledger's entry of the last restart, null if there was none. C(time) in epoch seconds,
+        - The ledger entry of the last restart, null without one. C(time) in epoch seconds,
           C(event), V(restart) or V(failed), C(code), C(reason), C(trigger), V(timer), V(watchdog)
-          or V(operator), and what else the ledger has of it.
+          or V(operator), and the other keys of the entry.
       type: dict
       sample: {"time": 1785938400.123, "event": "restart", "code": "restarted", "reason": "daily
         restart", "trigger": "timer"}
     last_end:
       description:
-        - How its last run ended that was not ended by the guard, null if there was none. C(time) in
+        - How the last run ended that the guard did not end, null without one. C(time) in
           epoch seconds, C(code), V(crashed), V(killed), V(oom-killed), V(exited), V(restarted),
           V(stopped), V(reboot) or V(unknown), C(reason), and in C(runs) how many runs ended like
           this between two checks.
@@ -227,23 +228,23 @@ gateways:
       elements: dict
       sample: []
     down:
-      description: Why it does not run, and how to start it, null if it runs.
+      description: Why the gateway is not running, and how to start it. Null if it is running.
       type: str
       sample:
     outdated:
-      description: Whether its Hermes was changed on disk after its process had started, as by an
-        upgrade, or its unit was, and names another Python now, so that it needs a restart. Null if
-        that is not known, or if it does not run.
+      description: Whether its Hermes was changed on disk after its process had started, for example
+        by an upgrade, or its unit now names another Python, so that it needs a restart. Null if
+        unknown, or if the gateway is not running.
       type: bool
       sample: false
     last_decision:
-      description: The ledger's last entry, which may be a refusal or an alarm, with the same keys.
-        Null if there is none.
+      description: The last ledger entry, which may be a refusal or an alert, with the same keys.
+        Null without one.
       type: dict
       sample: {"time": 1785939000.5, "event": "refused", "code": "young", "reason": "it has run for
         10 min", "trigger": "operator"}
     memory:
-      description: Its memory in bytes, but for the last; a value that cannot be known is null.
+      description: Its memory in bytes, and the count of C(high) events. Unknown values are null.
       type: dict
       contains:
         rss_bytes:
@@ -251,12 +252,12 @@ gateways:
           type: int
           sample: 98664448
         pss_bytes:
-          description: Proportional set size of the main process, where a shared page counts in
-            parts.
+          description: Proportional set size of the main process, in which each shared page is
+            divided among its processes.
           type: int
           sample: 91226112
         uss_bytes:
-          description: Unique set size of the main process, which its end would free.
+          description: Unique set size of the main process, which is freed when it ends.
           type: int
           sample: 88424448
         swap_bytes:
@@ -264,16 +265,16 @@ gateways:
           type: int
           sample: 0
         tree_rss_bytes:
-          description: Resident set size of the gateway's process and all that it started. Memory
-            that a forked child shares with it counts once.
+          description: Resident set size of the main process and its child processes. Memory that a
+            forked child shares with its parent counts once.
           type: int
           sample: 98664448
         cgroup_bytes:
-          description: Memory that is charged to the unit's cgroup.
+          description: Memory charged to the unit's cgroup.
           type: int
           sample: 112304128
         cgroup_peak_bytes:
-          description: The highest value of it so far.
+          description: The highest memory of the unit's cgroup so far.
           type: int
           sample: 231211008
         cgroup_max_bytes:
@@ -281,19 +282,20 @@ gateways:
           type: int
           sample:
         limit_bytes:
-          description: The limit that counts, null for none. It is the least of C(MemoryMax=) and
-            C(MemoryHigh=) of the unit and of all above it, such as a slice, a user or a container.
+          description: The effective limit, null for none. It is the lowest C(MemoryMax=) or
+            C(MemoryHigh=) of the unit and of all cgroups above it, such as a slice, a user or a
+            container.
           type: int
           sample: 1572864000
         high_events:
-          description: How often the kernel has slowed the unit's processes down at C(MemoryHigh=).
+          description: How often the kernel has throttled the unit's processes at C(MemoryHigh=).
           type: int
           sample: 0
     workers:
       description:
-        - The scopes in which Hermes, from 0.20 on, runs commands beside the gateway. Their memory
-          is not part of RV(gateways[].memory) and is no leak of the gateway; it counts if the host
-          runs out of memory.
+        - The scopes in which Hermes, from 0.20 on, runs commands outside the gateway's unit. Their
+          memory is not part of RV(gateways[].memory) and not a leak of the gateway, but it counts
+          if the host runs out of memory.
       type: list
       elements: dict
       contains:
@@ -315,7 +317,7 @@ host:
       type: int
       sample: 4104298496
     available_bytes:
-      description: RAM that can be had without swapping.
+      description: RAM that is available without swapping.
       type: int
       sample: 2876043264
     swap_total_bytes:
@@ -323,8 +325,8 @@ host:
       type: int
       sample: 0
 guard_problem:
-  description: Why it cannot be read which gateways the guard manages, null if it can. A host
-    without C(hermes-guard) manages none.
+  description: Why it is unknown which gateways the guard manages, null if it is known. A host
+    without C(hermes-guard) has no managed gateway.
   returned: success
   type: str
   sample:

@@ -12,11 +12,11 @@ description:
   - Asks the arbiter, the program C(hermes-guard) that the role
     P(hermes_ops.gateway.hermes_guard#role) installs, for a restart, and waits until the new process
     is up.
-  - The arbiter waits for a quiet moment, drains where the installed Hermes can, and sends one
-    signal. It refuses for a gateway that an operator stopped, one that is starting, and one that
-    was restarted in the last ten minutes. A refusal is no failure.
-  - It is a failure where a gateway does not come up again. Those of the host that run the same
-    Hermes or belong to the same user are then left as they are, and the others are restarted.
+  - The arbiter waits until the gateway is idle, drains it if the installed Hermes supports that,
+    and sends one signal. It refuses to restart a gateway that an operator stopped, that is
+    starting, or that was restarted in the last ten minutes. A refusal is not a failure.
+  - The module fails if a gateway does not start again. Gateways of the host that run the same
+    Hermes or belong to the same user are then not restarted; the others are.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -28,24 +28,25 @@ attributes:
   idempotent:
     support: partial
     details:
-      - A second restart within ten minutes is refused, a later one is done.
+      - A second restart within ten minutes is refused, a later one is not.
 options:
   gateways:
     description:
-      - The names of the gateways to restart, one after the other.
-      - All that are guarded on the host, where the list is empty.
+      - Names of the gateways to restart, one after the other.
+      - If the list is empty, all managed gateways of the host.
     type: list
     elements: str
     default: []
     aliases: [names]
   reason:
     description:
-      - Why. It is kept in the gateway's ledger.
+      - Reason for the restart, which is stored in the gateway's ledger.
     type: str
     required: true
   now:
     description:
-      - Do not wait for a quiet moment. Hermes itself resumes what is under way.
+      - Whether to restart without waiting until the gateway is idle. Hermes itself resumes the
+        turns in flight.
     type: bool
     default: false
 seealso:
@@ -53,11 +54,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Restart the gateways of the host when nobody talks to them
+- name: Restart the gateways of the host once they are idle
   hermes_ops.gateway.gateway_restart:
     reason: upgrade to 0.19.0
 
-- name: Restart one at once
+- name: Restart one gateway immediately
   hermes_ops.gateway.gateway_restart:
     gateways:
       - hermes-gateway-coder@ada
@@ -67,7 +68,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 restarts:
-  description: What came of it, gateway by gateway.
+  description: Result for each gateway.
   returned: always
   type: list
   elements: dict
@@ -82,31 +83,32 @@ restarts:
       sample: true
     mode:
       description:
-        - How it was restarted. With V(drain) all turns had ended and new ones were refused, with
-          V(idle) no turn was under way, with V(resume) Hermes resumes what was, V(emergency) did
-          not wait, and V(second-try) needed a second restart. Null if it was refused.
+        - How the gateway was restarted. With V(drain), all turns had ended and new ones were
+          refused. With V(idle), no turn was in flight. With V(resume), Hermes resumes the turns in
+          flight. V(emergency) did not wait, and V(second-try) needed a second restart. Null if the
+          restart was refused.
       type: str
       sample: drain
     reason:
-      description: The reason that stands in the ledger.
+      description: The reason in the ledger.
       type: str
       sample: upgrade to 0.19.0
     waited_seconds:
-      description: How long it waited for a quiet moment, in seconds.
+      description: How long the restart waited until the gateway was idle, in seconds.
       type: float
       sample: 12.5
     downtime_seconds:
-      description: From the end of the old process until the new one was up, in seconds. Null where
-        it was not restarted.
+      description: Time from the end of the old process until the new one was up, in seconds. Null
+        if the gateway was not restarted.
       type: float
       sample: 9.8
     skipped_because:
-      description: Why it was refused, null where it was not.
+      description: Why the restart was refused, null if it was not.
       type: str
       sample:
 skipped_because:
   description: Why nothing was done on this host.
-  returned: where no gateway is guarded
+  returned: if the host has no managed gateway
   type: str
   sample: no Hermes gateway is managed on this host
 """
@@ -135,7 +137,7 @@ def main() -> None:
     except GuardError as exc:
         module.fail_json(msg=str(exc))
     if "skipped_because" in result:
-        module.warn("%s: nothing is restarted" % result["skipped_because"])
+        module.warn("%s: nothing was restarted" % result["skipped_because"])
     failed = result.pop("failures")
     if failed:
         module.fail_json(msg="; ".join(failed), **result)

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guard
-short_description: Find the gateways of a host and install the program that guards them
+short_description: Find the gateways of a host and install the guard
 version_added: 0.1.0
 description:
   - Installs the program C(/usr/local/bin/hermes-guard), which is built on the host from this
     module's own sources, and its files, in one round trip, and verifies them.
-  - Returns what the other roles of this collection must know of the host to make their files.
+  - Returns the data about the host that the other roles of this collection need for their files.
   - Files from an earlier run that are no longer requested are removed.
-  - On a host without a Hermes gateway nothing is installed. What was installed for a gateway is
-    removed if its unit is gone. If its unit exists and is not known to start a gateway, or if its
-    systemd does not answer, all of it stays; see RV(faults).
+  - Installs nothing on a host without a Hermes gateway. If the unit of a gateway no longer exists,
+    the files of the gateway are removed. If the unit exists but does not start a known gateway, or
+    if its systemd does not answer, the files are kept; see RV(faults).
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -24,7 +24,7 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - Whether the program is installed. V(absent) also removes the components of
+      - Whether the guard is installed. V(absent) also removes the components of
         M(hermes_ops.gateway.guard_component), and the history unless O(keep_history=true).
     type: str
     choices:
@@ -33,17 +33,17 @@ options:
     default: present
   gateways:
     description:
-      - The names of the gateways to manage, as M(hermes_ops.gateway.gateway_info) returns them.
+      - Names of the gateways to manage, as M(hermes_ops.gateway.gateway_info) returns them.
       - If the list is empty, all gateways that systemd runs on the host, in system scope or user
-        scope, but of each user at most 20 in user scope.
+        scope, but at most 20 per user in user scope.
     type: list
     elements: str
     default: []
   files:
     description:
-      - The files, apart from the program.
-      - The gateways are not known before this module has run, so C(@NAME@), C(@UNIT@), C(@SCOPE@),
-        C(@USER@), C(@HOME@) and C(@PYTHON@) stand for what belongs to a gateway, and
+      - The files to install, without the program.
+      - The gateways are not known before this module has run. So C(@NAME@), C(@UNIT@), C(@SCOPE@),
+        C(@USER@), C(@HOME@) and C(@PYTHON@) are placeholders for the values of a gateway, and
         C(guard.conf) gets a section for each gateway.
     type: list
     elements: dict
@@ -51,7 +51,7 @@ options:
     suboptions:
       path:
         description:
-          - The absolute path. With C(@NAME@) in it, it stands for one file for each gateway.
+          - The absolute path. If it contains C(@NAME@), one file is installed for each gateway.
         type: path
         required: true
       content:
@@ -66,17 +66,17 @@ options:
         default: "0644"
   keep_history:
     description:
-      - Whether the memory history and the ledger of each gateway stay with O(state=absent).
+      - Whether O(state=absent) keeps the memory history and the ledger of each gateway.
     type: bool
     default: false
   options:
     description:
-      - Variables of roles of the collection, by name. They are checked before anything is changed,
-        so that a wrong one that comes later in the play does not leave half of it done.
-      - C(hermes_gateways) holds settings of one gateway, by its name. A gateway for which they say
+      - Variables of roles of the collection, by name. They are validated before anything is
+        changed, so that an invalid variable of a later role cannot leave a host half configured.
+      - C(hermes_gateways) contains settings of single gateways, by name. A gateway with
         C(enabled=false) is not managed.
-      - If C(hermes_restart_timer_every) is V(auto), the history of each gateway is judged and
-        RV(gateways[].recommended_every) returned.
+      - If C(hermes_restart_timer_every) is V(auto), the history of each gateway is analysed and
+        RV(gateways[].recommended_every) is returned.
     type: dict
     default: {}
 notes:
@@ -104,7 +104,7 @@ gateways:
   elements: dict
   contains:
     name:
-      description: The name of the unit without C(.service), in user scope with C(@USER) behind it.
+      description: The name of the unit without C(.service), followed by C(@USER) in user scope.
       type: str
       sample: hermes-gateway-coder@ada
     unit:
@@ -116,11 +116,11 @@ gateways:
       type: str
       sample: user
     user:
-      description: The user that the gateway runs as.
+      description: The user that runs the gateway.
       type: str
       sample: ada
     home:
-      description: The home of Hermes, C(HERMES_HOME).
+      description: The home directory of Hermes, C(HERMES_HOME).
       type: str
       sample: /home/ada/.hermes/profiles/coder
     python:
@@ -130,14 +130,14 @@ gateways:
     drop_in_directory:
       description:
         - The directory for drop-ins of the unit.
-        - Null in user scope for a unit that is not called C(hermes*.service), which other users may
-          have as well.
+        - Null in user scope if the unit is not named C(hermes*.service), because other users may
+          have a unit of the same name.
       type: str
       sample: /etc/systemd/user/hermes-gateway-coder.service.d
     recommended_every:
       description:
-        - How often the gateway should be restarted, by its measured leak; null if it needs no
-          restarts, V(12h) until there is a verdict.
+        - Recommended restart interval of the gateway, from its measured leak. Null if it needs no
+          restarts, V(12h) until a verdict is available.
       returned: if C(hermes_restart_timer_every) in O(options) is V(auto)
       type: str
       sample: 24h
@@ -147,14 +147,14 @@ gateways:
       sample: {"threshold": "1500M"}
 excluded:
   description:
-    - The names of the gateways that are left out because C(hermes_gateways) in O(options) disables
-      them, or because O(gateways) does not name them. C(guard.conf) has them too.
+    - Names of the gateways that are excluded because C(hermes_gateways) in O(options) disables
+      them, or because O(gateways) does not name them. C(guard.conf) lists them too.
   returned: success
   type: list
   elements: str
   sample: []
 asked:
-  description: The variables that say which gateways are managed, by name, as they were given.
+  description: The variables that select the managed gateways, by name, as given.
   returned: success
   type: dict
   sample: {"hermes_guard_gateways": [], "hermes_gateways": {}}
@@ -168,40 +168,41 @@ memory:
     total_bytes: 2084569088
 obsolete_packages:
   description:
-    - The packages that were installed for the guard and that nothing else needs. The module does
-      not remove them.
+    - Packages that were installed for the guard and are no longer needed. The module does not
+      remove them.
   returned: if O(state=absent)
   type: list
   elements: str
   sample: [python3-psutil]
 seed:
   description:
-    - A text that is the host's own and stays the same, made from its machine ID. The times of its
-      restarts follow from it.
+    - A constant text that is unique to the host, derived from its machine ID. It determines the
+      times of the host's restarts.
   returned: success
   type: str
   sample: 5d3a1c9e07b2f486
 notes:
   description:
-    - What of the desired state this host cannot do, or not yet. Each is given as a warning too.
+    - Parts of the desired state that this host does not support, or not yet. Each is also a
+      warning.
   returned: success
   type: list
   elements: str
   sample: []
 faults:
   description:
-    - What of the managed gateways needs the operator, such as a unit that is not known to start a
-      gateway any more, or two gateways with the same name. All else has been done.
-    - The role fails for the host with these sentences at the end of the play. Each is in RV(notes)
-      too.
+    - Problems of managed gateways that need manual action, such as a unit that no longer starts a
+      known gateway, or two gateways with the same name. Everything else has been done.
+    - The role fails for the host with these sentences at the end of the play. RV(notes) contains
+      them too.
   returned: success
   type: list
   elements: str
   sample: []
 package_manager:
   description:
-    - What M(ansible.builtin.package) should use on the host, which without it gathers facts to find
-      out. V(auto) where it must.
+    - Value for the option C(use) of M(ansible.builtin.package), which otherwise gathers facts to
+      detect the package manager. V(auto) if the module could not detect it.
   returned: success
   type: str
   sample: apt
@@ -212,19 +213,19 @@ first:
   sample: false
 psutil:
   description:
-    - Whether the Python library psutil, which M(hermes_ops.gateway.gateway_info) needs, is on the
-      host.
+    - Whether the Python library psutil, which M(hermes_ops.gateway.gateway_info) needs, is
+      installed on the host.
   returned: success
   type: bool
   sample: true
 jemalloc:
-  description: Whether the library C(libjemalloc.so.2) is on the host.
+  description: Whether the library C(libjemalloc.so.2) is installed on the host.
   returned: success
   type: bool
   sample: false
 skipped_because:
   description: Why nothing is installed on this host.
-  returned: when there is no gateway
+  returned: if the host has no gateway
   type: str
   sample: no Hermes gateway on this host
 """

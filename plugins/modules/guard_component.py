@@ -6,18 +6,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guard_component
-short_description: Bring one component of the guard to its desired state
+short_description: Ensure one component of the guard is in its desired state
 version_added: 0.1.0
 description:
   - Installs, changes or removes the files and units of one role of this collection, in one round
     trip, and verifies them.
-  - A role hands over the whole desired state. Files and units from an earlier run that are no
+  - A role passes the complete desired state. Files and units from an earlier run that are no
     longer requested are removed.
   - Installing or changing a timer starts neither its service nor a gateway. The component
-    V(watchdog) has one check run through its unit, if none has run since the last change. It takes
-    a sample of each gateway and decides nothing.
-  - On a host without a Hermes gateway nothing is installed. What was installed for a gateway is
-    removed if its unit is gone.
+    V(watchdog) runs one check through its unit, if no check has run since the last change. That
+    check takes a sample of each gateway and restarts nothing.
+  - Installs nothing on a host without a Hermes gateway. If the unit of a gateway no longer exists,
+    the files of the gateway are removed.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -26,7 +26,7 @@ extends_documentation_fragment:
 options:
   component:
     description:
-      - The component. What was installed is remembered under this name.
+      - Name of the component, under which the installed files are tracked.
     type: str
     required: true
     choices:
@@ -45,9 +45,9 @@ options:
     default: present
   gateways:
     description:
-      - The names of the gateways to manage, as M(hermes_ops.gateway.gateway_info) returns them.
+      - Names of the gateways to manage, as M(hermes_ops.gateway.gateway_info) returns them.
       - If the list is empty, all gateways that systemd runs on the host, in system scope or user
-        scope, but of each user at most 20 in user scope.
+        scope, but at most 20 per user in user scope.
     type: list
     elements: str
     default: []
@@ -75,29 +75,29 @@ options:
         default: "0644"
   units:
     description:
-      - The units to enable and start, timers as a rule.
+      - The units to enable and start, usually timers.
     type: list
     elements: str
     default: []
   options:
     description:
-      - Variables of the component's role, by name. They are checked before anything is changed.
-      - The components V(memory_limit) and V(metrics) need all of their roles'.
+      - Variables of the component's role, by name. They are validated before anything is changed.
+      - The components V(memory_limit) and V(metrics) need all variables of their roles.
     type: dict
     default: {}
   guard:
     description:
-      - RV(hermes_ops.gateway.guard#module:asked), as M(hermes_ops.gateway.guard) returned it in
-        this play.
+      - The value RV(hermes_ops.gateway.guard#module:asked) that M(hermes_ops.gateway.guard)
+        returned in this play.
       - If O(gateways) or C(hermes_gateways) in O(options) differ from it, the module fails, because
         the guard would not manage the same gateways.
     type: dict
     default: {}
   secrets:
     description:
-      - Values by the keys behind which they are written, as in C(key = value), in a file that has a
-        line C(key =); or the whole content of a file whose O(files[].content) is C(@key@).
-      - They are shown nowhere. Ansible logs O(files) on the host, so they must not be in there.
+      - Secret values by key. A value is inserted into a file with a line C(key =), as
+        C(key = value), or becomes the content of a file whose O(files[].content) is C(@key@).
+      - They are never logged. Ansible logs O(files) on the host, so secrets must not be in there.
     type: dict
     default: {}
 notes:
@@ -125,22 +125,23 @@ EXAMPLES = r"""
 RETURN = r"""
 restart_needed:
   description:
-    - The names of the gateways whose process is older than a drop-in of this component, so that it
-      is in force only after a restart.
+    - Names of the gateways whose process is older than a drop-in of this component. The drop-in
+      takes effect after a restart.
   returned: success
   type: list
   elements: str
   sample: []
 notes:
   description:
-    - What of the desired state this host cannot do, or not yet. Each is given as a warning too.
+    - Parts of the desired state that this host does not support, or not yet. Each is also a
+      warning.
   returned: success
   type: list
   elements: str
   sample: []
 next_elapse:
   description:
-    - When each timer of the component fires next, in epoch seconds by its unit's name. Empty in
+    - Time at which each timer of the component fires next, in epoch seconds by unit name. Empty in
       check mode.
   returned: success
   type: dict
@@ -148,7 +149,7 @@ next_elapse:
     hermes-gateway-restart.timer: 1785542580
 skipped_because:
   description: Why nothing is installed on this host.
-  returned: when there is no gateway
+  returned: if the host has no gateway
   type: str
   sample: no Hermes gateway on this host
 """

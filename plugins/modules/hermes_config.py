@@ -11,17 +11,18 @@ version_added: 0.1.0
 description:
   - Sets keys of Hermes's configuration for all gateways of a host, in the managed scope or in each
     gateway's own C(config.yaml).
-  - Comments, order, quotes, line endings, mode and unknown keys of a file survive, which they do
-    not with C(hermes config set). Only the keys that are asked change.
-  - O(session_max_messages) and O(auto_compress) are intents. The module asks each installed Hermes
-    which keys it reads and sets those. Up to Hermes 0.19 these are
+  - Keeps comments, order, quotes, line endings, mode and unknown keys of a file, which
+    C(hermes config set) does not. Only the requested keys change.
+  - O(session_max_messages) and O(auto_compress) do not name keys. The module asks each installed
+    Hermes which keys it reads and sets those. Up to Hermes 0.19 these are
     C(compression.hygiene_hard_message_limit) and C(compression.enabled).
-  - A gateway's home is only ever touched as its owner, by Hermes's own Python.
-  - After writing, each Hermes is asked what is in effect. If that is not what was asked, it is an
-    error for a gateway that is named in O(gateways), and else a warning.
-  - What a gateway's user decides on costs no other gateway anything. One that cannot be asked or
-    set, or whose Python gives an answer of the wrong form, is left out with a warning, unless it is
-    named in O(gateways).
+  - A gateway's home directory is only accessed as its owner, by Hermes's own Python.
+  - After writing, the module asks each Hermes for the effective values. If they differ from the
+    requested ones, this is an error for a gateway that is named in O(gateways), and a warning
+    otherwise.
+  - The user of one gateway cannot affect other gateways. A gateway that cannot be queried or
+    configured, or whose Python gives an invalid answer, is skipped with a warning. It is an error
+    if the gateway is named in O(gateways).
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -31,97 +32,99 @@ options:
   session_max_messages:
     description:
       - A chat's history is compressed before the next turn when it has this many messages or more.
-      - It counts only while compression is on, see O(auto_compress).
+      - Has an effect only while compression is on, see O(auto_compress).
       - A running gateway reads it at every message, so no restart is needed.
     type: int
   auto_compress:
     description:
-      - Whether a chat's history is compressed automatically. V(false) switches the limit of
-        O(session_max_messages) off too.
-      - A running gateway notices it at the next message of a chat, so no restart is needed.
+      - Whether a chat's history is compressed automatically. V(false) also disables the limit of
+        O(session_max_messages).
+      - A running gateway reads it at the next message of a chat, so no restart is needed.
     type: bool
   cache_memory:
     description:
-      - From how much memory on a gateway evicts cached chats by itself. What it evicts is read from
+      - Memory usage above which a gateway evicts cached chats itself. It reads them from
         its database again at the next message, and no turn is interrupted.
-      - Hermes does so from 0.20.1 on, at 65 % of its limit or of the RAM, which is above the
-        watchdog's default threshold, and not at all if that is less than 512 MB. An older Hermes
-        ignores it.
-      - With V(auto), 80 % of the watchdog's threshold, the least of all gateways. Without a
-        watchdog, 65 % of the least limit or of the RAM. Never less than 256 MB.
-      - A share of RAM, such as V(40%), or an amount, such as V(800M), is set as it is. An empty
-        value takes back what was set.
-      - A gateway reads it only when it starts, see O(restart).
+      - Hermes supports this from 0.20.1 on. Its own default is 65 % of its limit or of the RAM,
+        which is above the watchdog's default threshold. If that is less than 512 MB, Hermes evicts
+        nothing. Older releases ignore the option.
+      - V(auto) is 80 % of the watchdog's threshold, the lowest of all gateways. Without a
+        watchdog it is 65 % of the lowest limit or of the RAM. It is never less than 256 MB.
+      - A share of RAM, such as V(40%), or an amount, such as V(800M), is set as given. An empty
+        value removes the setting.
+      - A gateway reads it only at its start, see O(restart).
     type: str
   watchdog_threshold:
     description:
-      - The watchdog's threshold that this play sets, for O(cache_memory=auto). It counts in check
-        mode, and on a host where C(hermes-guard) knows no threshold.
+      - The watchdog's threshold that this play sets, for O(cache_memory=auto). It is used in check
+        mode, and on a host on which C(hermes-guard) has no threshold yet.
     type: str
   article_keys:
     description:
       - Also write C(session_max_messages) and C(session_auto_compress) literally, with the values
-        of O(session_max_messages) and O(auto_compress). Neither of them is read by any Hermes from
-        0.13 to 0.19.
+        of O(session_max_messages) and O(auto_compress). No Hermes from 0.13 to 0.19 reads either of
+        them.
     type: bool
     default: false
   settings:
     description:
-      - Further keys and their values. A key may be dotted, a value may be nested; the parts of a
-        nested value that are not named stay.
-      - A key that looks like a secret is refused. Secrets belong in the C(.env) file of a gateway's
-        home.
+      - Further keys and their values. A key may be dotted, and a value may be nested. Parts of a
+        nested value that are not given do not change.
+      - A key that looks like a secret is refused. Secrets belong in the C(.env) file in a gateway's
+        home directory.
     type: dict
     default: {}
   scope:
     description:
-      - With V(managed), C(/etc/hermes/config.yaml) is written, whose values win over every user's
-        own. Hermes reads it from 0.17 on; a gateway with an older Hermes gets the values in its
-        home.
-      - A gateway whose unit in system scope sets E(HERMES_MANAGED_DIR) gets them there.
-      - With V(home), the C(config.yaml) of each gateway's home is written.
+      - V(managed) writes C(/etc/hermes/config.yaml), whose values override every user's
+        own. Hermes reads it from 0.17 on; a gateway with an older Hermes is configured in its home
+        directory.
+      - If the unit of a gateway in system scope sets E(HERMES_MANAGED_DIR), the values are written
+        to that directory.
+      - V(home) writes the C(config.yaml) in each gateway's home directory.
     type: str
     choices: [managed, home]
     default: managed
   gateways:
     description:
-      - Names of gateways, as M(hermes_ops.gateway.gateway_info) returns them. An empty list means
-        all that are found.
-      - The managed scope is for the whole host, whatever is named here; only the gateways named are
-        asked and verified.
-      - With O(state=absent), only the homes of the gateways named are restored.
+      - Names of the gateways, as M(hermes_ops.gateway.gateway_info) returns them. If the list is
+        empty, all gateways found on the host.
+      - The managed scope always applies to the whole host, but only the named gateways are queried
+        and verified.
+      - With O(state=absent), only the home directories of the named gateways are restored.
     type: list
     elements: str
     default: []
   state:
     description:
       - V(present) sets the keys.
-      - V(absent) takes back what this module has set, in every file, and brings back what was there
-        before. Where any of O(session_max_messages), O(auto_compress), O(cache_memory) and
-        O(settings) are given only what they set is taken back, whatever their values. A key that
-        somebody else has changed since stays as it is. What cannot be taken back, because the user
-        or the virtual environment of a home is gone, is a warning and is forgotten.
+      - V(absent) removes the keys that this module has set, in every file, and restores the
+        previous values. If any of O(session_max_messages), O(auto_compress), O(cache_memory) and
+        O(settings) are given, only their keys are removed, regardless of the values. A key that
+        someone else has changed in the meantime does not change. If a key cannot be removed,
+        because the user or the virtual environment no longer exists, the module warns and no longer
+        tracks it.
     type: str
     choices: [present, absent]
     default: present
   restart:
     description:
-      - What to do with a gateway that needs a restart to take over a change.
-      - V(never) leaves it, and RV(restart_required) says so.
-      - V(when_idle) asks the arbiter that the role P(hermes_ops.gateway.hermes_guard#role)
-        installs, and does not wait.
-      - V(now) has the arbiter restart it at once, and waits.
+      - Whether to restart a gateway that needs a restart to apply a change.
+      - V(never) does not restart it; RV(restart_required) reports it.
+      - V(when_idle) requests a restart from the arbiter that the role
+        P(hermes_ops.gateway.hermes_guard#role) installs, and does not wait.
+      - V(now) requests an immediate restart from the arbiter, and waits.
     type: str
     choices: [never, when_idle, now]
     default: never
 requirements:
-  - PyYAML (C(python3-yaml)), only where the managed C(config.yaml) was written by somebody else
+  - PyYAML (C(python3-yaml)), only if someone else wrote the managed C(config.yaml)
 notes:
   - Must run as root.
-  - Which keys a Hermes reads is looked up in its C(DEFAULT_CONFIG) and, for a key that is missing
-    there, in its sources, by the key's last part and its section in quotes. Which of them a running
-    gateway takes over is looked up in its C(gateway/run.py).
-  - What was there before is kept in C(/var/lib/hermes-guard/hermes_config.json), which only root
+  - The keys that a Hermes reads are looked up in its C(DEFAULT_CONFIG) and, for a key that is
+    missing there, in its sources, by the key's last part and its section in quotes. The keys that a
+    running gateway applies without a restart are looked up in its C(gateway/run.py).
+  - The previous values are kept in C(/var/lib/hermes-guard/hermes_config.json), which only root
     can read.
 seealso:
   - module: hermes_ops.gateway.gateway_info
@@ -144,29 +147,28 @@ EXAMPLES = r"""
         mode: idle
         idle_minutes: 60
 
-- name: Take back all that was set
+- name: Remove all settings and restore the previous values
   hermes_ops.gateway.hermes_config:
     state: absent
 """
 
 RETURN = r"""
 applied:
-  description: Key by key, what was asked and what became of it.
+  description: The requested value and the result for each key.
   returned: always
   type: list
   elements: dict
   contains:
     asked:
-      description: The option of the module it comes from.
+      description: The option of the module that requests the key.
       type: str
       sample: session_max_messages
     key:
-      description: The dotted key. It is null where the installed Hermes reads none that means what
-        is asked.
+      description: The dotted key, null if the installed Hermes has no key for the option.
       type: str
       sample: compression.hygiene_hard_message_limit
     file:
-      description: The file it is set in.
+      description: The file that contains the key.
       type: str
       sample: /etc/hermes/config.yaml
     gateways:
@@ -175,29 +177,28 @@ applied:
       elements: str
       sample: [hermes-gateway]
     before:
-      description: The value in this file before, null where there was none.
+      description: The previous value in this file, null without one.
       type: raw
       sample: 400
     after:
-      description: The value in this file now, null where there is none.
+      description: The current value in this file, null without one.
       type: raw
       sample: 50
     reads:
-      description: Whether every one of these gateways reads the key, null where they could not be
-        asked.
+      description: Whether each of these gateways reads the key, null if they could not be queried.
       type: bool
       sample: true
     live:
-      description: Whether a running gateway takes over a change of the key without a restart.
+      description: Whether a running gateway applies a change of the key without a restart.
       type: bool
       sample: true
 restart_required:
-  description: Whether a running gateway is older than a value that it reads only when it starts.
+  description: Whether a running gateway is older than a value that it reads only at its start.
   returned: always
   type: bool
   sample: false
 gateways:
-  description: The gateways concerned.
+  description: The affected gateways.
   returned: always
   type: list
   elements: dict
@@ -207,42 +208,42 @@ gateways:
       type: str
       sample: hermes-gateway
     restart_required:
-      description: Whether it must be restarted to take over what is set.
+      description: Whether it must be restarted to apply the settings.
       type: bool
       sample: false
     sources:
-      description: The directory of its Hermes's sources, null if it could not be asked.
+      description: The directory of its Hermes's sources, null if Hermes could not be queried.
       type: str
       sample: /opt/hermes/venv/lib/python3.11/site-packages
     files:
-      description: What decides on the configuration that is in effect, the directory of the
-        managed scope included.
+      description: The files and directories that determine the effective configuration, including
+        the directory of the managed scope.
       type: list
       elements: str
       sample: [/etc/hermes, /etc/hermes/config.yaml]
 complete:
-  description: Whether everything was done. A gateway that was left out, or a restart that was only
-    asked for, is tried again by the next run.
+  description: Whether everything was done. The next run retries a skipped gateway and a restart
+    that was only requested.
   returned: always
   type: bool
   sample: true
 restarted:
-  description: Names of the gateways whose restart was asked for.
+  description: Names of the gateways whose restart was requested.
   returned: always
   type: list
   elements: str
   sample: []
 notes:
   description:
-    - What of the desired configuration this host cannot do, or not yet. Each is given as a warning
-      too.
+    - Parts of the desired configuration that this host does not support, or not yet. Each is also
+      a warning.
   returned: success
   type: list
   elements: str
   sample: []
 skipped_because:
   description: Why nothing was done.
-  returned: when there was nothing to do
+  returned: if the host had nothing to do
   type: str
   sample: no Hermes gateway on this host
 """
@@ -282,13 +283,13 @@ def main() -> None:
     except MissingLibrary as exc:
         module.fail_json(
             msg=missing_required_lib(
-                "PyYAML (python3-yaml)", reason="to edit %s, which somebody else wrote" % exc
+                "PyYAML (python3-yaml)", reason="to edit %s, which someone else wrote" % exc
             )
         )
     except GuardError as exc:
         module.fail_json(msg=str(exc))
     if "skipped_because" in result:
-        module.warn("%s: nothing is set" % result["skipped_because"])
+        module.warn("%s: nothing was set" % result["skipped_because"])
     notes = result.pop("warnings")
     for note in notes:
         module.warn(note)

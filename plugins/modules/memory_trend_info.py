@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: memory_trend_info
-short_description: Tell whether the Hermes gateways of a host leak memory
+short_description: Detect whether the Hermes gateways of a host leak memory
 version_added: 0.1.0
 description:
-  - Judges the history that the watchdog keeps of each configured gateway, as C(hermes-guard trend
-    --json) does, and says when memory runs out.
-  - The work is done on the host and only the answer travels.
+  - Analyses the memory history of each managed gateway, as C(hermes-guard trend --json) does,
+    and forecasts when memory runs out.
+  - The host analyses its own samples; only the result is sent to the controller.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -20,25 +20,23 @@ extends_documentation_fragment:
 options:
   gateways:
     description:
-      - The names of the gateways that are wanted. All that are configured on the host where the
-        list is empty.
+      - Names of the gateways. If the list is empty, all managed gateways of the host.
     type: list
     elements: str
     default: []
     aliases: [names]
   points:
     description:
-      - How many points of its history to return of each gateway for a chart, V(300) at most. None
-        where it is V(0).
+      - Number of points of each gateway's history to return for a chart, at most V(300). With V(0),
+        no points are returned.
     type: int
     default: 0
   since:
     description:
-      - Compares what each gateway's memory did before a change with what it did after it, and
-        returns that as RV(changes).
-      - The change is the last one of the version in the history with V(version), else what happened
-        at a time of UTC such as V(2026-08-05) or V(2026-08-05 14:00), or at a time in epoch
-        seconds.
+      - Compares the memory trend of each gateway before and after a change, and returns the result
+        as RV(changes).
+      - With V(version), the change is the last change of the version in the history. Otherwise it
+        is a UTC time such as V(2026-08-05) or V(2026-08-05 14:00), or a time in epoch seconds.
     type: str
 notes:
   - Run it as root. It needs the configuration that the role P(hermes_ops.gateway.hermes_guard#role)
@@ -48,7 +46,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Judge the gateways
+- name: Analyse the gateways
   hermes_ops.gateway.memory_trend_info:
   register: judged
 
@@ -81,17 +79,17 @@ trends:
       type: str
       sample: leak
     slope_mb_per_hour:
-      description: How fast the floor under the bursts climbs, null where that cannot be said. A
-        rough figure where the verdict is V(insufficient).
+      description: Growth of the baseline memory, null if it is unknown. A rough figure if the
+        verdict is V(insufficient).
       type: float
       sample: 39.472
     slope_ci:
-      description: Its interval at 95 %, null where the verdict is V(insufficient).
+      description: Its 95 % confidence interval, null if the verdict is V(insufficient).
       type: list
       elements: float
       sample: [38.831, 40.142]
     p_value:
-      description: How likely so much of a trend is by chance, null where the verdict is
+      description: Probability that chance alone causes such a trend, null if the verdict is
         V(insufficient).
       type: float
       sample: 4.96e-47
@@ -100,20 +98,20 @@ trends:
       type: float
       sample: 166.826
     segments:
-      description: How many lives of the gateway that is.
+      description: Number of runs of the gateway in this time.
       type: int
       sample: 14
     samples:
-      description: How many samples were used.
+      description: Number of samples used.
       type: int
       sample: 1969
     span_hours:
-      description: From the first sample to the last one, in hours, without gaps of more than 3
+      description: Time from the first to the last sample, in hours, without gaps of more than 3
         hours.
       type: float
       sample: 167.9
     longest_run_hours:
-      description: How long the longest run was seen, in hours.
+      description: Observed length of the longest run, in hours.
       type: float
       sample: 11.9
     rss_mb:
@@ -121,70 +119,70 @@ trends:
       type: float
       sample: 672.5
     limit_mb:
-      description: What it must stay below.
+      description: The memory that the gateway must stay below.
       type: float
       sample: 2048.0
     limit_from:
-      description: Where that is said.
+      description: Where this limit is set.
       type: str
       sample: the watchdog's threshold
     hours_to_limit:
-      description: When that is reached, null where memory does not grow.
+      description: Time until the limit is reached, null if memory does not grow.
       type: float
       sample: 34.4
     hours_to_limit_ci:
-      description: The earliest and the latest time, by RV(trends.slope_ci) and by the bursts above
-        the line; the latest is null if it may be never.
+      description: The earliest and the latest time, from RV(trends.slope_ci) and from the bursts
+        above the baseline. The latest is null if the limit may never be reached.
       type: list
       elements: float
       sample: [33.8, 35.0]
     recommended_restart_hours:
-      description: How often to restart it until the leak is fixed, V(3), V(4), V(6), V(8), V(12),
-        V(24), V(48), V(72) or V(168), null for no need.
+      description: Recommended restart interval until the leak is fixed, V(3), V(4), V(6), V(8),
+        V(12), V(24), V(48), V(72) or V(168), null if no restarts are needed.
       type: int
       sample: 24
     faster_than_known:
-      description: Whether it grows by more than 100 MB/h, which the known leak does not.
+      description: Whether it grows by more than 100 MB/h, which matches no known leak.
       type: bool
       sample: false
     bigger_box:
-      description: How long servers of some sizes last from a fresh start, with C(ram_gb) and
-        C(hours) each. Empty where memory does not grow.
+      description: How long servers of several sizes would last from a fresh start, with C(ram_gb)
+        and C(hours) each. Empty if memory does not grow.
       type: list
       elements: dict
       sample: [{"ram_gb": 2, "hours": 32.2}]
     sample_age_hours:
-      description: How old the last sample is, in hours, null without one. By so much
-        RV(trends.hours_to_limit) is shorter.
+      description: Age of the last sample in hours, null without one. RV(trends.hours_to_limit)
+        is shorter by this time.
       type: float
       sample: 0.05
     running:
-      description: Whether the gateway runs now.
+      description: Whether the gateway is running.
       type: bool
       sample: true
     oom_kills:
-      description: How many processes the kernel killed in the gateway's cgroup, as the samples
-        counted them.
+      description: Number of OOM-killed processes in the gateway's cgroup, as counted by the
+        samples.
       type: int
       sample: 0
     version:
-      description: The version of Hermes that is judged.
+      description: The version of Hermes to which the verdict applies.
       type: str
       sample: 0.16.0
     judged_on:
-      description: The memory that is judged, V(anon_bytes) if it is known, else V(rss_bytes), both
-        with what is swapped out.
+      description: The analysed memory, V(anon_bytes) if it is known, else V(rss_bytes), both with
+        swap.
       type: str
       sample: anon_bytes
     providers:
       description: For each provider, its C(models), the C(hours) with it, C(slope_mb_per_hour),
-        C(slope_ci) and whether it C(grows), null for too little.
+        C(slope_ci) and whether memory C(grows), which is null if the time is too short.
       type: list
       elements: dict
       sample: []
     provider_switch:
-      description: One sentence on whether the leak survives the switch of the provider, null where
-        there was none.
+      description: One sentence on whether the leak persists after a switch of the provider, null
+        without a switch.
       type: str
       sample:
     advice:
@@ -194,38 +192,39 @@ trends:
       sample: ["0.16.0 leaks without bound (#25315); upgrade to 0.17.0 or later", "restart it every
         24 h"]
     why:
-      description: One sentence on the reason of the verdict.
+      description: One sentence on the reason for the verdict.
       type: str
-      sample: The floor under the bursts climbs by 39.5 MB/h (38.8 to 40.1) over 7 days of 14 lives,
-        still does so late in each life, and is not given back.
+      sample: Baseline memory grows by 39.5 MB/h (38.8 to 40.1) over 7 days in 14 runs, keeps growing
+        late in each run, and is never released.
     what_would_settle_it:
-      description: What is missing for a verdict and when it can be there, null where nothing is.
+      description: What is missing for a verdict and when it can be available, null if nothing is.
       type: str
       sample:
     notes:
-      description: What was wrong with the history and what was done about it.
+      description: Problems of the history, and how they were handled.
       type: list
       elements: str
       sample: []
     chart:
       description:
-        - Only with O(points). C(points) are lists of time, highest RSS, its floor and the number of
-          the life, in epoch seconds and bytes; C(restarts) the times of new lives; C(providers)
-          lists of time, provider, model and version, wherever one of the three changed.
+        - Only with O(points). C(points) are lists of time, highest RSS, its baseline and the number
+          of the run, in epoch seconds and bytes. C(restarts) are the times of new runs.
+          C(providers) are lists of time, provider, model and version, one for each change of these
+          three.
       type: dict
       sample:
     suspended_until:
-      description: When the suspension of its calendar restarts ends, in epoch seconds, null for
-        none.
+      description: End of the suspension of its calendar restarts, in epoch seconds, null for none.
       type: float
       sample:
     down:
-      description: Why it does not run, and how to start it, null if it runs or that is not known.
+      description: Why the gateway is not running, and how to start it. Null if it is running or if
+        that is unknown.
       type: str
       sample:
     ends:
       description:
-        - How its runs of the last week ended that were not ended by the guard, oldest first, at
+        - How the runs of the last week ended that the guard did not end, oldest first, at
           most 20. C(time) in epoch seconds, C(code) and C(reason) as in C(last_end) of
           M(hermes_ops.gateway.gateway_info), and in C(runs) how many runs ended like this between
           two checks.
@@ -234,7 +233,7 @@ trends:
       sample: []
 changes:
   description:
-    - What the change at O(since) did to a leak, by the gateway's name, each with the keys below.
+    - The effect of the change at O(since), by the gateway's name, each with the keys below.
   returned: if O(since) is given
   type: dict
   sample:
@@ -246,45 +245,45 @@ changes:
     result:
       description:
         - V(fixed), V(improved), V(still_leaking), V(new_leak), V(no_leak), V(not_enough_yet),
-          V(no_baseline) for too little before the change, or V(no_change) for a history without it.
+          V(no_baseline) if too few samples precede the change, or V(no_change) if the history does
+          not contain it.
       type: str
       sample: fixed
     since:
-      description: The time of the first sample after the change, in epoch seconds, null if there is
-        none.
+      description: Time of the first sample after the change, in epoch seconds, null without one.
       type: int
       sample: 1785931200
     before:
       description:
-        - What was before. C(verdict) as in RV(trends.verdict), C(hours) that were observed,
+        - The trend before the change. C(verdict) as in RV(trends.verdict), the observed C(hours),
           C(segments) as in RV(trends.segments), C(slope_mb_per_hour) and C(slope_ci), which are
           null if the verdict is V(insufficient). Null without a change.
       type: dict
       sample: {"verdict": "leak", "hours": 160.2, "segments": 14, "slope_mb_per_hour": 60.1,
         "slope_ci": [58.2, 62.0]}
     after:
-      description: What came after, with the keys of RV(changes.before).
+      description: The trend after the change, with the keys of RV(changes.before).
       type: dict
       sample: {"verdict": "flat", "hours": 170.5, "segments": 1, "slope_mb_per_hour": 0.1,
         "slope_ci": [-0.2, 0.3]}
     hours_still:
-      description: How long it takes until there is enough to judge by, in hours, null if that is
-        not what is missing.
+      description: Hours until enough samples are available, null if samples are not what is
+        missing.
       type: float
       sample:
     version_before:
-      description: The version of Hermes before the change, null if it is not known.
+      description: The version of Hermes before the change, null if unknown.
       type: str
       sample: 0.16.0
     version_after:
-      description: The version of Hermes after it, null if it is not known.
+      description: The version of Hermes after the change, null if unknown.
       type: str
       sample: 0.19.0
     why:
-      description: One sentence on the reason.
+      description: One sentence on the reason for the result.
       type: str
-      sample: "Fixed from 0.16.0 to 0.19.0: it grew by 60.1 MB/h (58.2 to 62.0) before, and does not
-        grow any more (0.1 MB/h (-0.2 to 0.3))."
+      sample: "Fixed from 0.16.0 to 0.19.0: memory grew by 60.1 MB/h (58.2 to 62.0) before and no
+        longer grows (0.1 MB/h (-0.2 to 0.3))."
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -9,15 +9,15 @@ module: oom_info
 short_description: Find the OOM kills of Hermes gateways
 version_added: 0.1.0
 description:
-  - Finds the processes of a gateway that the kernel, systemd-oomd, earlyoom or nohang killed for
-    lack of memory.
-  - The kernel's log is searched by cgroup and by pid, the journal by systemd's message ids and
-    texts (247 to 260), and the counter of the unit's cgroup is followed through the history of the
-    guard, where it outlives restarts and the journal.
-  - Any user can have earlyoom and nohang write any line. What they say of a gateway counts if its
-    systemd saw it end at that moment.
-  - A process is never known by its name, which is V(hermes), V(python) or V(python3).
-  - A kill that several of them tell of is one entry.
+  - Finds the processes of a gateway that the kernel, systemd-oomd, earlyoom or nohang killed
+    because memory ran out.
+  - Searches the kernel log by cgroup and PID, and the journal by systemd's message IDs and
+    texts (247 to 260). The counter of the unit's cgroup is read from the guard's history, which
+    outlives restarts and the journal.
+  - Any user can make earlyoom and nohang write any line. Their reports about a gateway count only
+    if its systemd saw it end at that moment.
+  - A process is never recognised by its name, which is V(hermes), V(python) or V(python3).
+  - A kill reported by several sources is returned once.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:
@@ -26,7 +26,7 @@ extends_documentation_fragment:
 options:
   gateways:
     description:
-      - The names of the gateways that are wanted. All of the host where the list is empty.
+      - Names of the gateways. If the list is empty, all gateways of the host.
     type: list
     elements: str
     default: []
@@ -37,8 +37,8 @@ options:
     type: int
     default: 24
 notes:
-  - Run it as root. Other users see little of the journal and nothing of the kernel's log; RV(notes)
-    then says so.
+  - Run it as root. Other users see little of the journal and nothing of the kernel log; RV(notes)
+    then reports it.
 seealso:
   - module: hermes_ops.gateway.gateway_info
   - module: hermes_ops.gateway.gateway_evidence
@@ -50,7 +50,7 @@ EXAMPLES = r"""
     hours: 168
   register: oom
 
-- name: Stop where a gateway was killed
+- name: Fail if a gateway was killed
   ansible.builtin.assert:
     that: oom.kills | length == 0
 """
@@ -63,64 +63,64 @@ kills:
   elements: dict
   contains:
     time:
-      description: When, in epoch seconds. For one that only the counter tells of, the sample that
-        shows it.
+      description: Time of the kill, in epoch seconds. If only the counter reports the kill, the
+        time of the sample that shows it.
       type: float
       sample: 1763805600.123
     name:
-      description: The gateway's name, as M(hermes_ops.gateway.gateway_info) has it.
+      description: The gateway's name, as M(hermes_ops.gateway.gateway_info) returns it.
       type: str
       sample: hermes-gateway
     unit:
-      description: The unit's name, null for a gateway that was started by hand.
+      description: The name of the unit, null for a gateway that was started manually.
       type: str
       sample: hermes-gateway.service
     pid:
-      description: The process, null if only systemd or the counter reports it.
+      description: The PID of the process, null if only systemd or the counter reports the kill.
       type: int
       sample: 4711
     comm:
-      description: Its name, null if only systemd or the counter reports it.
+      description: The name of the process, null if only systemd or the counter reports the kill.
       type: str
       sample: python
     rss_bytes:
-      description: Its resident memory at that moment, null where the kernel's line is missing.
+      description: Its resident memory at that moment, null if the kernel's line is missing.
       type: int
       sample: 1932735283
     scope:
       description:
-        - What had no memory left, V(global) for the host, V(cgroup) for the unit's own limit or one
-          above it; V(systemd-oomd) if that one killed it; null if it is not known.
+        - What ran out of memory, V(global) for the host, V(cgroup) for the unit's own limit or one
+          above it. V(systemd-oomd) if systemd-oomd killed the process. Null if unknown.
       type: str
       sample: cgroup
     source:
       description:
-        - Who reported it first, V(kernel), V(systemd), V(systemd-oomd), V(earlyoom), V(nohang) or
-          V(counter).
+        - The first source that reported it, V(kernel), V(systemd), V(systemd-oomd), V(earlyoom),
+          V(nohang) or V(counter).
       type: str
       sample: kernel
 counters:
-  description: What the cgroups count, by the gateway's name.
+  description: The OOM kill counters of the cgroups, by the gateway's name.
   returned: success
   type: dict
   contains:
     oom_kills:
-      description: The counter now, null where the unit has no memory accounting or does not run.
+      description: The current counter, null if the unit has no memory accounting or is not running.
       type: int
       sample: 1
     in_window:
-      description: By how much it rose in the time looked at, through the restarts of the unit.
+      description: The increase in the observed time, across restarts of the unit.
       type: int
       sample: 3
 lives:
-  description: Earlier lives of the units, as far as systemd (256 and later) logged the memory peak
-    when they stopped; oldest first.
+  description: Earlier runs of the units for which systemd (256 and later) logged the memory peak
+    at the end, oldest first.
   returned: success
   type: list
   elements: dict
   contains:
     time:
-      description: When it stopped, in epoch seconds.
+      description: End of the run, in epoch seconds.
       type: float
       sample: 1763805600.123
     name:
@@ -132,11 +132,11 @@ lives:
       type: str
       sample: hermes-gateway.service
     invocation_id:
-      description: systemd's id of that life.
+      description: systemd's invocation ID of the run.
       type: str
       sample: f24c0f0edb864eb7a01b7162e762e92b
     uptime_seconds:
-      description: How long it had run, null where the start is older than the time looked at.
+      description: Length of the run in seconds, null if it began before the observed time.
       type: int
       sample: 43200
     peak_bytes:
@@ -144,15 +144,15 @@ lives:
       type: int
       sample: 1717986918
     swap_peak_bytes:
-      description: The highest swap of its cgroup, null where it is not logged.
+      description: The highest swap of its cgroup, null if it was not logged.
       type: int
       sample: 0
     cpu_seconds:
-      description: The processor time that it took, null where it is not logged.
+      description: CPU time of the run, null if it was not logged.
       type: float
       sample: 200.123
 notes:
-  description: What could not be read, and what it means for the answer.
+  description: Sources that could not be read, and the consequence for the result.
   returned: success
   type: list
   elements: str

@@ -6,43 +6,42 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: site_question
-short_description: Ask a host whether the site playbook has anything to do there
+short_description: Check whether a host is already in the desired state of the site playbook
 version_added: 0.1.0
 description:
   - Validates the variables of all roles of this collection, and sends them to the program
-    C(hermes-guard) on the host in one round trip. It answers whether the last run asked for the
-    same and all is as that run left it, so that the play can end for the host.
-  - The host changes nothing for it, and no module is sent.
-  - If there is no such program, if it is another one, or if it gives no answer that makes sense,
-    the answer is no.
-  - With O(results), the host keeps what was asked and its state now, for the next run.
+    C(hermes-guard) on the host in one round trip. The program compares them, and the state of the
+    host, with those of the last run. If nothing differs, the play can end for the host.
+  - Changes nothing on the host, and sends no module.
+  - If the program is missing, differs, or does not give a valid answer, RV(same) is false.
+  - With O(results), the host stores the variables and its current state for the next run.
 author:
   - Hermes Ops (@hermes-ops)
 options:
   full:
     description:
-      - Whether the answer is no without asking.
+      - Whether to return RV(same) as false without asking the host.
     type: bool
     default: false
   results:
     description:
-      - The results of the modules of all roles, from a run that has ended well. Their warnings are
-        given again by each run that has nothing to do.
-      - Nothing is kept if a module could not do everything, or if the run has both changed
-        something and warned.
+      - The results of the modules of all roles, from a successful run. Each run that has nothing to
+        do repeats their warnings.
+      - Nothing is stored if a module could not do everything, or if the run has both changed
+        something and issued a warning.
     type: list
     elements: dict
 notes:
   - Internal to this collection; use the playbook C(hermes_ops.gateway.site) instead.
-  - The host is asked only in a run without C(--tags) and C(--skip-tags).
+  - The host is asked only in runs without C(--tags) and C(--skip-tags).
 """
 
 EXAMPLES = r"""
-- name: Ask the host whether all is as this play wants it
+- name: Check whether the host is already in the desired state
   hermes_ops.gateway.site_question:
   register: site
 
-- name: End the play for a host that has nothing to do
+- name: End the play for a host that is in the desired state
   ansible.builtin.meta: end_host
   when: site.same
 """
