@@ -36,13 +36,13 @@ def long_enough(runs: Sequence[float]) -> bool:
 
 
 def clear(rise: float, hours: float, noise: float) -> bool:
-    """Whether ``rise`` (MB) within ``hours`` stands out from ``noise`` (MB).
+    """Whether ``rise`` (MB) within ``hours`` clearly exceeds ``noise`` (MB).
 
-    The shorter the time, the more it must stand out.
+    The shorter the time, the larger the rise must be.
     """
     return rise * hours >= CLEAR_HOURS * noise
 
 
 def hours_until_clear(slope: float, hours: float, noise: float) -> float:
-    """Hours after the first ``hours`` until a rise of ``slope`` MB/h stands out from the noise."""
+    """Hours after the first ``hours`` until a rise of ``slope`` MB/h clearly exceeds the noise."""
     return max(0.0, math.sqrt(CLEAR_HOURS * noise / slope) - hours)

@@ -192,11 +192,11 @@ class Evidence:
         return climbing >= CLIMBING_SHARE * len(week) and week[-1] > 0
 
     def clear(self) -> bool:
-        """Whether the rise stands out from the noise."""
+        """Whether the rise clearly exceeds the noise."""
         return enough.clear(self.rise, self.hours, self.noise)
 
     def hours_until_clear(self) -> float:
-        """Hours that memory must keep growing like this to stand out from the noise."""
+        """Hours that memory must keep growing like this to clearly exceed the noise."""
         return enough.hours_until_clear(self.slope, self.hours, self.noise)
 
 

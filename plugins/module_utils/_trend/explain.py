@@ -16,7 +16,7 @@ from .judgement import Judgement
 # Why growth is only suspected.
 DOUBTS = {
     verdict_rules.SHORT: "but the runs are too short or too few to call it a leak.",
-    verdict_rules.NOISE: "but the rise does not stand out clearly from the noise.",
+    verdict_rules.NOISE: "but the rise does not clearly exceed the noise.",
     verdict_rules.TIME_OF_DAY: "but not in every part of the day, and not for enough days in one "
     "run: a filling cache looks the same.",
     verdict_rules.SLOWS: "but more and more slowly, like a cache that takes days to fill.",
@@ -119,7 +119,7 @@ def settle(judged: Judgement, now: float | None) -> str | None:
             hours = max(hours, 24.0)
         return (
             "Samples for about another %s: the longer memory grows, "
-            "the more clearly it stands out from the noise." % hours_span(max(hours, 1.0))
+            "the more clearly the rise exceeds the noise." % hours_span(max(hours, 1.0))
         )
     left = max(enough.SURE_RUN_HOURS - _hours_of_last_run(judged), 0.0)
     when = ""

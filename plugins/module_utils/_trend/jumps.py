@@ -29,7 +29,7 @@ class Jump(NamedTuple):
 
 
 def find(baseline: Sequence[float], most: int = MOST_JUMPS) -> list[Jump]:
-    """At most ``most`` jumps that stand out from the usual noise, in order of time."""
+    """At most ``most`` jumps that clearly exceed the usual noise, in order of time."""
     found = []
     for index in range(REACH, len(baseline) - REACH + 1):
         before = sorted(baseline[index - REACH : index])[REACH // 2]

@@ -107,7 +107,7 @@ def _of_lines(handle: BinaryIO, path: str, size: int) -> Series:
         series.step *= 2
     skip = 0
     for lines, plain in itertools.chain([first._replace(lines=first.lines[1:])], blocks):
-        # Every sample stands for this many lines.
+        # Every sample represents this many lines.
         used = lines[skip :: series.step]
         skip = (skip - len(lines)) % series.step
         if used:

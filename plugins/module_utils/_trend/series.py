@@ -65,8 +65,8 @@ class Series:
     ``time`` is in seconds and never goes back within a run, ``clock`` is the host's clock. ``rss``,
     ``resident`` (RSS with swap), ``anon`` (with swap; NaN if unknown) and ``footprint`` are bytes.
     ``runs`` and ``identities`` hold the first sample of each. ``kills`` counts OOM kills; ``notes``
-    lists problems with the history; ``step`` is the number of samples that each kept one stands
-    for.
+    lists problems with the history; ``step`` is the number of samples that each kept one
+    represents.
     """
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ LEAST_SHAPE_MB = 30.0
 SHAPE_OF_DEVIATION = 4
 # A rise in the first quarter of a run is a filling cache; a later one is a step.
 FILLS_EARLY = 0.25
-# A burst stands out if it is a fifth of the baseline; with bursts in a tenth of its bins, a history
+# A burst counts if it is a fifth of the baseline; with bursts in a tenth of its bins, a history
 # is spiky.
 BURST_SHARE = 0.2
 SPIKY_SHARE = 0.1

@@ -232,11 +232,13 @@ def test_a_verdict_on_what_was_is_not_healthy():
             "a",
             {
                 "old": trend(
-                    sample_age_hours=1944.0, running=True, notes=["judged is version 1 alone"]
+                    sample_age_hours=1944.0, running=True, notes=["only version 1 was analysed"]
                 ),
                 "stopped": trend(sample_age_hours=30.0, running=False),
                 "new": trend(
-                    sample_age_hours=0.1, running=True, provider_switch="The leak survives."
+                    sample_age_hours=0.1,
+                    running=True,
+                    provider_switch="The leak occurs with every provider.",
                 ),
             },
         )
@@ -258,13 +260,14 @@ def test_a_verdict_on_what_was_is_not_healthy():
                 "a",
                 {
                     "g": trend(
-                        notes=["judged is version 1 alone"], provider_switch="The leak survives."
+                        notes=["only version 1 was analysed"],
+                        provider_switch="The leak occurs with every provider.",
                     )
                 },
             )
         )
     )
-    assert "judged is version 1 alone" in page and "The leak survives." in page
+    assert "only version 1 was analysed" in page and "The leak occurs with every provider." in page
 
 
 def test_a_slope_is_not_drawn_where_it_was_not_judged():

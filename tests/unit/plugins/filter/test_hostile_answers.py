@@ -74,7 +74,7 @@ HONEST = {
             "running": True,
             "down": "it is down",
             "ends": [{"time": AT, "code": "killed", "reason": "SIGKILL", "runs": 2}],
-            "provider_switch": "it survives the switch",
+            "provider_switch": "the leak depends on the provider",
             "bigger_box": [{"ram_gb": 2, "hours": 32.2}],
             "chart": {
                 "points": [[AT + 600 * step, 200 * MB, 190 * MB, step // 9] for step in range(18)],
