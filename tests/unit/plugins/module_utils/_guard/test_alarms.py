@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Alarms: told until the notify command has taken them, again near the limit, and called off."""
+"""Alerts are sent until the notify command succeeds, sent again near the limit, and closed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ with open(os.path.join(place, "told"), "a") as out:
 
 
 class Notifier:
-    """A notify command, and what it was told: (event, code) in order."""
+    """A notify command, and the messages that it was given: (event, code) in order."""
 
     def __init__(self, place, python):
         self.place = place
@@ -91,11 +91,11 @@ def test_alarm_that_the_notifier_does_not_take_is_told_again(one, notifier):
 def test_second_alarm_near_the_limit_and_one_when_it_is_over(one, notifier, monkeypatch):
     watchdog.check([one])
     used = limits.resident(json.loads(json.dumps(alarms_row(one))))
-    # At 91 % of the limit, which is no emergency yet.
+    # At 91 % of the limit, which is not an emergency yet.
     monkeypatch.setattr(limits, "kernel_limit", lambda gateway: int(used / 0.91))
     for _number in range(2):
         watchdog.check([one])
-    # At 96 % it is one, of which the same alarm tells.
+    # At 96 % it is an emergency; the same alert covers it.
     monkeypatch.setattr(limits, "kernel_limit", lambda gateway: int(used / 0.96))
     watchdog.check([one])
     assert notifier.told == [("alert", "threshold"), ("alert", "near-limit")]
@@ -105,7 +105,7 @@ def test_second_alarm_near_the_limit_and_one_when_it_is_over(one, notifier, monk
         watchdog.check([one])
     assert notifier.told[2:] == [("recovered", "threshold")]
     assert alarms.open_codes(one) == set()
-    # And if it climbs again, it is an alarm again.
+    # If it grows again, it raises an alert again.
     one.threshold = 1 << 20
     watchdog.check([one])
     assert notifier.told[3:] == [("alert", "threshold")]
@@ -118,7 +118,7 @@ def alarms_row(one):
 
 
 def test_over_after_the_last_samples_only(one, notifier, settings):
-    """Memory that swings around the threshold is one alarm."""
+    """Memory that oscillates around the threshold raises one alert."""
     one.breaches = (1, 3)
     watchdog.check([one])
     one.threshold = 1 << 40
@@ -142,7 +142,7 @@ def test_new_run_is_a_new_alarm(systemd, one, notifier):
 
 
 def test_systemd_that_does_not_answer_at_a_breach(systemd, one, notifier, monkeypatch):
-    """Silence is not "not there": nothing is restarted, and somebody is told."""
+    """No answer does not mean "not installed": nothing is restarted, and an alert is sent."""
     one.action = "restart"
     assert watchdog.check([one])[1]
     systemd.fails.add("show")
@@ -211,7 +211,7 @@ def test_alarm_that_was_never_told_is_not_called_off(one, notifier):
 def test_record_is_roots_own(one):
     watchdog.check([one])
     path = os.path.join(one.folder, alarms.NAME)
-    # Everyone may read it, as the ledger: status shows the open alarms to every user.
+    # Everyone may read it, like the ledger: status shows the open alerts to every user.
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o644
     for text in ("", "[]", '{"open": 3, "waiting": {}}', '{"open": {"a": 1}, "waiting": [2]}'):
         with open(path, "w", encoding="utf-8") as out:
@@ -278,7 +278,7 @@ def test_no_reminder_of_what_was_never_told(one, notifier):
 
 
 def test_alarm_of_an_earlier_version_has_no_reminder(one, notifier):
-    """It does not say when it was told."""
+    """It has no time of the last notification."""
     watchdog.check([one])
     path = os.path.join(one.folder, alarms.NAME)
     with open(path, encoding="utf-8") as kept:
@@ -304,7 +304,7 @@ def test_waiting_reminder_goes_with_its_alarm(one, notifier):
 def test_gateway_that_was_stopped_has_no_alarm_about_its_memory(
     systemd, one, notifier, monkeypatch
 ):
-    """One that has failed keeps it: that is no recovery."""
+    """A gateway that has failed keeps its alert: that is not a recovery."""
     monkeypatch.setattr(last_seen, "run", lambda settings: (run, time.time()))
     run = systemd.units[UNIT]["InvocationID"]
     watchdog.check([one])

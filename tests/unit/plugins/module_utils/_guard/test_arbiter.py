@@ -26,7 +26,7 @@ def test_killed_before_the_last_line_of_the_ledger(systemd, settings, home, stub
     monkeypatch.setattr(restart.Restart, "wait_up", killed)
     with pytest.raises(KeyboardInterrupt):
         arbiter.restart(settings(), "it leaks", "watchdog")
-    # Nobody could note how it ended, and yet it counts.
+    # No process could record how it ended, but it still counts.
     one = settings(min_uptime="0s", daily_cap="1")
     assert policy.refusal(stub(one), "timer")[0] == "cooldown"
     assert policy.refusal(stub(one), "watchdog", time.time() + 1801)[0] == "daily-cap"
@@ -89,7 +89,7 @@ def test_two_at_once(systemd, settings, home):
     assert systemd.calls == ["kill " + UNIT]
 
 
-# The command line itself, in a process of its own that is killed while it drains; systemctl is a
+# The command line itself, in a separate process that is killed while it drains; systemctl is a
 # script that knows one unit.
 KILLED = """
 import sys, time
@@ -140,7 +140,7 @@ def test_killed_while_it_drains(systemd, settings, home, tmp_path, import_root, 
         assert process.stdout.readline() == b"drains\n"
         assert (home / ".drain_request.json").exists()
         process.send_signal(number)
-    # Nobody can clean up after SIGKILL but the next one: the unit's ExecStopPost, or the check.
+    # After SIGKILL, only the next process can clean up: the unit's ExecStopPost, or the check.
     assert (home / ".drain_request.json").exists() == (number == signal.SIGKILL)
     subprocess.run(command + ["--clean"], check=True)
     assert not (home / ".drain_request.json").exists()

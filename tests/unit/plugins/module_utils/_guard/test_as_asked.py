@@ -55,7 +55,7 @@ def question(notes=None, **changed):
     return asked if notes is None else dict(asked, notes=notes, hermes=HERMES)
 
 
-def test_no_run_has_ended_well(ask):
+def test_no_run_has_succeeded(ask):
     """A host that is new, or whose runs all fail, has nothing to compare with."""
     assert ask(question()) == {"same": False, "why": "no run has succeeded yet"}
     assert ask.calls == [] and not ask.record.exists()
@@ -118,7 +118,7 @@ def test_record_holds_no_secret_and_is_roots(ask):
     "text", ["", "[]", "{}", "null", '{"asked": {}}', '{"asked": 1}', "[" * 5000]
 )
 def test_what_is_no_question(ask, text):
-    """One from a newer controller, for example: the answer is no, and why."""
+    """A question from a newer controller, for example: the answer is no, with the reason."""
     ask(question(notes=[]))
     answer = ask(text)
     assert answer["same"] is False and answer["why"]
@@ -126,7 +126,7 @@ def test_what_is_no_question(ask, text):
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "x", '{"asked": {}, "key": "zz", "facts": {}}'])
 def test_damaged_record(ask, text):
-    """Whatever is in it, the answer is no."""
+    """A damaged file always leads to the answer no."""
     ask(question(notes=[]))
     ask.record.write_text(text)
     assert ask(question())["same"] is False

@@ -48,7 +48,7 @@ CHECKOUT = Path(__file__).resolve().parents[5]
 
 @pytest.fixture
 def host(tmp_path, systemd, monkeypatch, built):
-    """A host with one guarded gateway, under a watchdog at 1024 MB."""
+    """A host with one managed gateway, and a watchdog with a threshold of 1024 MB."""
     monkeypatch.setattr(unit_files, "FOLDER", str(tmp_path / "units") + "/")
     monkeypatch.setattr(restart_calendar, "FOLDER", str(tmp_path / "units"))
     monkeypatch.setattr(config, "PROGRAM", str(tmp_path / "hermes-guard"))
@@ -226,7 +226,7 @@ def test_a_calendar_of_an_operator_is_not_the_role_s(text):
         # Not known how often that is: as often as the product does it if it is not asked.
         (["Mon,Thu 04:00"], "12h"),
         (["Mon 04:00", "*-*-* 7:17:00"], "12h"),
-        # The role has no calendar for these: the next one that is no longer, and the shortest.
+        # The role has no calendar for these: the next shorter cadence, or the shortest, is used.
         (["*-*-01/5 7:17:00"], "72h"),
         (["*-*-* %s:17:00" % ",".join(map(str, range(24)))], "3h"),
     ],

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: what an operator types, in words, in JSON, and what it ends with."""
+"""The command line: the output as text and as JSON, and the exit codes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_restart_needs_a_name_on_a_host_with_several_gateways(two, monkeypatch, 
     assert "no gateway is configured" in capsys.readouterr().err
 
 
-def test_doctor_says_that_all_is_well(two, monkeypatch, capsys):
+def test_doctor_says_that_no_problems_were_found(two, monkeypatch, capsys):
     monkeypatch.setattr(doctor, "hung", lambda every: [])
     monkeypatch.setattr(doctor, "look", lambda every: ([], ["note: x: y"]))
     assert cli.main(["doctor"]) == cli.DONE
@@ -120,7 +120,7 @@ def test_what_only_root_may_do(two, monkeypatch, capsys):
 
 
 def test_gateway_of_another_user_is_unknown_and_not_gone(systemd, settings, monkeypatch):
-    """Nobody but root and that user may ask their systemd."""
+    """Only root and that user may query their systemd."""
     one = settings(scope="user", user="nobody")
     monkeypatch.setattr(status.os, "geteuid", lambda: 1000)
     found = status.status([one])["gateways"][0]

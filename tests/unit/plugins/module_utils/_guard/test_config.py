@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""guard.conf and what lies beside it."""
+"""guard.conf and the files in guard.conf.d."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_error_names_option_place_value_and_what_is_allowed(folder, key, value, 
             assert word in str(caught.value)
 
 
-# A colon is no delimiter: a file is read in one way.
+# A colon is not a delimiter: a file has one meaning only.
 @pytest.mark.parametrize(
     "text", ["no section\n", "[one\n", "[one]\nwithout a value\n", "[one]\nthreshold: 2G\n"]
 )

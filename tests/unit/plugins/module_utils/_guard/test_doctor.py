@@ -44,7 +44,7 @@ def test_managed_gateway_that_is_not_understood(host, settings):
 
 
 def test_unit_that_looks_like_a_gateways(host):
-    """Another program's hermes.service is no fault of this host: doctor must not end with 1."""
+    """Another program's hermes.service is not a problem: doctor must not exit with 1."""
     host.units[GATEWAY]["ExecStart"] = FUTURE
     found, notes = doctor.look([])
     assert found == [] and len(notes) == 1 and "playbook" not in notes[0]
@@ -146,7 +146,7 @@ def test_order_in_which_memory_is_taken(
     ("events", "used", "slow"),
     [(0, 200, False), (7, 200, True), (7, 100, False), (None, 200, False)],
 )
-def test_gateway_that_the_kernel_slows_down(host, settings, monkeypatch, events, used, slow):
+def test_gateway_that_the_kernel_throttles(host, settings, monkeypatch, events, used, slow):
     """It looks like one that has levelled off, and crawls."""
     memory = dict.fromkeys(cgroup.FIELDS)
     # The page cache counts for memory.high, and is taken back at once.
@@ -189,7 +189,7 @@ def test_home_that_does_not_answer(settings, dead, tmp_path):
     assert len(lines) == 2 and lines[0].startswith("hermes-gateway: its home ")
 
 
-def test_gateway_that_holds_up_the_checks(host, settings):
+def test_gateway_that_blocks_the_checks(host, settings):
     one = settings()
     supervised._note(one, progress.SAMPLE, os.getpid())
     assert [line for line in doctor.problems([one]) if "blocks the checks" in line]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The early words: when they are due, and that each is told once per episode."""
+"""Early alerts: when they are raised, and that each is sent once per episode."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def soon(hours=20, **changed):
         (soon(24), False),
         # It is there already.
         (soon(0), True),
-        # The growth reaches no limit, or there is no growth.
+        # The growth reaches no limit, or the memory does not grow.
         (judged(), False),
         # The calendar restarts it before the earliest time, or only after that.
         (soon(20, next_restart=NOW + 17 * HOUR), False),

@@ -199,7 +199,7 @@ def test_restart_of_the_guard_is_no_end(systemd, one, written):
 
 
 def test_gateway_that_failed(systemd, one, written, monkeypatch):
-    """The alarm is raised once, and called off when it runs again."""
+    """The alert is raised once, and closed when the gateway runs again."""
     told = []
     monkeypatch.setattr(alarms.notify, "send", lambda settings, entry: told.append(entry))
     one.notify_command = "true"

@@ -90,7 +90,7 @@ def test_managed_gateway_has_the_figures_of_status(host):
 def test_gateway_that_stopped_has_the_version_of_its_last_sample(host):
     folder = host.manage(NAME)
     host.stop(NAME + ".service")
-    # Without a process there is no telling which Python it would use.
+    # Without a process, the Python that it would use is unknown.
     host.units[NAME + ".service"]["ExecStart"] = "{ path=/x ; argv[]=/x/hermes gateway run ; }"
     history.append(folder, {"timestamp": 5, "rss_bytes": 1, "version": "0.18.0"})
     one = collect()[1][NAME]
@@ -277,7 +277,7 @@ def test_profile_that_two_processes_serve_is_a_conflict(host, tmp_path):
         "hermes-gateway serves its profile coder too"
     )
     assert found[NAME]["conflict"].startswith("hermes-gateway-coder has the home of its profile")
-    # One that is stopped is in nobody's way: it may be what is left of before.
+    # A stopped gateway does not conflict with another: it may be a leftover.
     host.stop(NAME + "-coder.service")
     assert {one["conflict"] for one in collect()[0]["gateways"]} == {None}
 

@@ -128,7 +128,7 @@ def test_a_restart_is_decided_on_what_systemd_says(systemd, one, settings, asked
 
 
 def test_shim_that_has_not_started_its_gateway_yet(systemd, one, monkeypatch):
-    """A supervisor that is no shell and no runner is what the first check of its life sees."""
+    """A supervisor that is neither a shell nor a runner is what the first check of the run sees."""
     main = systemd.pid()
     lines = {main: ["/usr/bin/node", "/opt/h/supervisor.js"]}
     monkeypatch.setattr(proc, "argv", lambda pid: lines.get(pid, []))

@@ -85,8 +85,8 @@ def test_restarts_since(folder, monkeypatch):
     ):
         monkeypatch.setattr(ledger.time, "time", lambda when=when: start + when)
         write(folder, event, event)
-    # What lies in the future, because the clock was set back since, counts: better too late than a
-    # loop.
+    # Entries in the future count, because the clock may have been set back: a late restart is better
+    # than a loop of restarts.
     assert [round(one["time"] - start) for one in ledger.restarts_since(folder, start - 86400)] == [
         -100,
         -10,

@@ -100,7 +100,7 @@ def test_emergency(host, monkeypatch, cgroup_limit, available, size, word):
 
 
 def test_host_that_does_not_say_how_much_memory_it_has(host, monkeypatch):
-    """As in a container without /proc/meminfo: unknown is no emergency."""
+    """As in a container without /proc/meminfo: unknown is not an emergency."""
     host(None)
     monkeypatch.setattr(
         limits.proc, "host_memory", lambda: {"total_bytes": 0, "available_bytes": 0}
