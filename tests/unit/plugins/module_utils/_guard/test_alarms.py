@@ -251,7 +251,7 @@ def test_reminder_once_a_day_while_it_lasts(one, notifier):
     for told, expected in (
         (time.time() - 86300, []),
         (time.time() - 86500, [("reminder", "threshold")]),
-        # The clock was set back: better once too often.
+        # The clock was set back: one reminder too many is better than none.
         (time.time() + 9000, [("reminder", "threshold")]),
     ):
         before = len(notifier.told)
@@ -322,7 +322,7 @@ def test_gateway_that_was_stopped_has_no_alarm_about_its_memory(
 
 
 def test_ledger_of_an_earlier_version(one):
-    """It may have "resolved" for what is "recovered" now."""
+    """It may have the old event "resolved", which is now "recovered"."""
     ledger.write(one.folder, "resolved", "threshold", "over", trigger="watchdog")
     assert [entry["event"] for entry in ledger.read(one.folder, 1)] == ["resolved"]
     assert ledger.restarts_since(one.folder, 0) == []

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The arbiter: one restart at a time, an entry for each, and what is left if it is killed."""
+"""The arbiter: one restart at a time, a ledger entry for each, and cleanup after a kill."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The question of site.yml on the host. What it sees of a real host: tests/faults/test_question.py."""
+"""The answer to the question of site.yml; tests/faults/test_question.py tests it on real hosts."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def question(notes=None, **changed):
 
 
 def test_no_run_has_succeeded(ask):
-    """A host that is new, or whose runs all fail, has nothing to compare with."""
+    """A new host, or one whose runs all failed, has no state to compare with."""
     assert ask(question()) == {"same": False, "why": "no run has succeeded yet"}
     assert ask.calls == [] and not ask.record.exists()
 
 
 def test_same_with_the_warnings_of_the_last_run(ask):
-    """What the operator has to know is said again, until something changes."""
+    """The warnings of the last run are repeated until something changes."""
     assert ask(question(notes=["look at this"]))["same"] is True
     assert ask(question()) == {"same": True, "notes": ["look at this"]}
     before = ask.record.read_bytes()
@@ -80,7 +80,7 @@ def test_same_with_the_warnings_of_the_last_run(ask):
     ],
 )
 def test_another_question(ask, changed, why):
-    """The first name that differs; the host is not even looked at."""
+    """The reason is the first variable that differs; the state of the host is not read."""
     ask(question(notes=[]))
     calls = len(ask.calls)
     assert ask(question(**changed)) == {"same": False, "why": why}
@@ -92,7 +92,7 @@ def test_another_question(ask, changed, why):
     [({"the RAM": 2}, "the RAM has changed"), ({"the gateway a": []}, "the gateway a is new")],
 )
 def test_another_state(ask, facts, why):
-    """So is the first thing on the host that differs."""
+    """The reason is the first fact about the host that differs."""
     ask(question(notes=[]))
     ask.facts.update(facts)
     assert ask(question()) == {"same": False, "why": why}
@@ -103,7 +103,7 @@ def test_another_state(ask, facts, why):
 
 
 def test_record_holds_no_secret_and_is_roots(ask):
-    """Two hosts with one secret have different digests of it: it cannot be looked up in a table."""
+    """Two hosts with the same secret have different digests, so look-up tables are useless."""
     digests = set()
     for _host in range(2):
         ask(question(notes=[]))
@@ -148,7 +148,7 @@ def test_look_that_fails(ask, monkeypatch):
 
 @pytest.mark.parametrize("days, same", [(14, True), (46, False), (-1, True), (-400, False)])
 def test_full_run_from_time_to_time(ask, monkeypatch, days, same):
-    """What no look at a host shows is mended within weeks; a clock that has gone far back says nothing."""
+    """A full run repairs invisible changes within weeks; a clock set far back forces one."""
     ask(question(notes=[]))
     now = as_asked.time.time()
     monkeypatch.setattr(as_asked.time, "time", lambda: now + days * 86400)

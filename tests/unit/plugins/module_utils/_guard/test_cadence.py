@@ -31,7 +31,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import forecast
 
 TIMER = "hermes-gateway-restart.timer"
-# As hermes_restart_timer/vars/main.yml has them, on one host.
+# The calendars of hermes_restart_timer/vars/main.yml, on one host.
 CALENDARS = {
     "3h": "*-*-* 0,3,6,9,12,15,18,21:17:00",
     "4h": "*-*-* 1,5,9,13,17,21:17:00",
@@ -66,7 +66,7 @@ def host(tmp_path, systemd, monkeypatch, built):
     monkeypatch.setattr(systemd_module, "version", lambda: 252)
     monkeypatch.setattr(lock, "PATH", str(tmp_path / ".lock"))
     monkeypatch.setattr(program, "installed", lambda present: built)
-    # The program of this host is only a name.
+    # The program is only a file name here.
     monkeypatch.setattr(works, "check_program", lambda: None)
     for name in ("units", "etc"):
         (tmp_path / name).mkdir()
@@ -91,7 +91,7 @@ def ask():
 
 
 def recommended():
-    """How often the guard module says that the gateway should be restarted."""
+    """The cadence that the guard module recommends."""
     return ask()["gateways"][0]["recommended_every"]
 
 
@@ -165,7 +165,7 @@ def test_a_leak_has_what_it_asks_for(host):
 
 
 def test_without_a_leak_there_is_no_timer(host):
-    """A week in one run has shown each hour of the day and each day of the week."""
+    """A run of a week covers each hour of the day and each day of the week."""
     apply(host, recommended())
     seen(0, hours=170)
     assert recommended() is None
@@ -184,7 +184,7 @@ def test_a_timer_is_not_taken_away_on_short_runs_or_less_than_a_week(host, hours
 
 
 def test_a_timer_is_not_made_longer_on_short_runs(host):
-    """A slow leak under restarts every 6 h would get a day: more than any run has shown."""
+    """A slow leak under restarts every 6 h would get a day: longer than any run so far."""
     apply(host, "6h")
     seen(10, hours=240, life=6)
     assert recommended() == "6h"
@@ -223,7 +223,7 @@ def test_a_calendar_of_an_operator_is_not_the_role_s(text):
         (["04:00", "16:00"], "12h"),
         (["*-*-* 04:00:00"], "24h"),
         (["02:00", "08:00", "14:00", "20:00"], "6h"),
-        # Not known how often that is: as often as the product does it if it is not asked.
+        # The cadence is unknown: the default applies.
         (["Mon,Thu 04:00"], "12h"),
         (["Mon 04:00", "*-*-* 7:17:00"], "12h"),
         # The role has no calendar for these: the next shorter cadence, or the shortest, is used.
@@ -242,7 +242,7 @@ def test_the_times_of_an_operator_are_not_taken_away_on_short_runs(host, calenda
 
 
 def test_a_week_with_holes_is_no_week(host):
-    """The guard was off from Monday to Friday: two weekends are not the days between them."""
+    """The guard was off from Monday to Friday: two weekends do not cover the working days."""
     apply(host, "12h")
     seen(0, hours=172)
     path = Path(config.STATE) / "hermes-gateway" / history.NAME
@@ -278,7 +278,7 @@ def test_a_fixed_calendar_asks_for_no_verdict(host, monkeypatch):
 
 
 def test_every_recommendation_has_a_calendar_in_the_role():
-    """What the verdict asks for is one of the calendars of hermes_restart_timer/vars/main.yml."""
+    """Each recommended cadence is a calendar of hermes_restart_timer/vars/main.yml."""
     text = (CHECKOUT / "roles/hermes_restart_timer/vars/main.yml").read_text(encoding="utf-8")
     for hours in forecast.CADENCES:
         assert "\n  %dh: " % hours in text

@@ -25,7 +25,7 @@ COMMANDS = "check doctor identify log metrics notify restart resume status suspe
 
 @pytest.fixture
 def two(settings, monkeypatch):
-    """A host with two gateways, of which none runs."""
+    """A host with two gateways, neither of which runs."""
     every = {each.name: each for each in (settings(), settings("hermes-gateway-coder.service"))}
     monkeypatch.setattr(config, "load_tolerantly", lambda: (every, []))
     monkeypatch.setattr(cli, "ping", lambda good: None)

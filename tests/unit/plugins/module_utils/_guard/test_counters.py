@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Counters outlive what they count: a ledger that is halved, a line that is torn, a run that ends."""
+"""Counters survive a halved ledger, an incomplete line and the end of a run."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def folder(tmp_path):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Thousands of entries, none of which has to survive a power loss."""
+    """Thousands of entries, written without fsync."""
     real = files.append_line
     monkeypatch.setattr(files, "append_line", lambda *given, **named: real(*given, sync=False))
     monkeypatch.setattr(os, "fsync", lambda fd: None)
 
 
 def check(folder):
-    """What a check does with the counters; what they are then."""
+    """Use the counters like a check, and return their new values."""
     found = counters.Counters(folder)
     found.save()
     return found
@@ -55,7 +55,7 @@ def test_events_are_counted_by_their_labels(folder):
     ledger.write(folder, "begun", "begun", "it leaked", trigger="watchdog", mode="drain")
     ledger.write(folder, "failed", "not-up", "no", trigger="timer", mode="second-try")
     for _twice in range(2):
-        # A repeat of the one before counts once.
+        # A repetition of the last entry is not counted again.
         ledger.write(folder, "refused", "cooldown", "too early", trigger="watchdog")
     ledger.write(folder, "alert", "threshold", "too much", trigger="watchdog")
     ledger.write(folder, "resolved", "threshold", "less", trigger="watchdog")
@@ -70,7 +70,7 @@ def test_events_are_counted_by_their_labels(folder):
 
 
 def test_what_was_before_the_first_page_is_not_counted(folder):
-    """A counter that is born with a value is one that rose at no time."""
+    """A counter must start at 0: Prometheus sees no rise in one that starts with a value."""
     restart(folder)
     assert check(folder).totals["restarts"] == {}
     restart(folder, 1)
@@ -103,7 +103,7 @@ def test_nothing_is_lost_and_nothing_counted_twice_over_halvings(folder, quick, 
 
 
 def test_last_counted_entry_is_gone_after_a_halving(folder, quick, monkeypatch):
-    """What is left in the ledger is later than it, and counted; what was dropped is not."""
+    """The later entries that are still in the ledger are counted; dropped ones are not."""
     restart(folder)
     check(folder)
     monkeypatch.setattr(ledger, "_KEEP_BYTES", 4000)
@@ -124,7 +124,7 @@ def test_torn_last_line_waits(folder):
     with open(path, "wb") as handle:
         handle.write(whole[:-20])
     assert check(folder).totals["restarts"] == {}
-    # It is not looked at again until it has changed.
+    # The ledger is not read again until it changes.
     assert not counters.Counters(folder).changed
     with open(path, "ab") as handle:
         handle.write(whole[-20:])
@@ -181,7 +181,7 @@ def test_ledger_that_was_removed_and_begins_anew(folder):
     ],
 )
 def test_lost_or_damaged_file_begins_at_0_and_is_never_seeded(folder, content):
-    """A clean reset: what Prometheus saw before is kept there."""
+    """A clean reset: Prometheus keeps the earlier values."""
     check(folder)
     restart(folder)
     good = check(folder)
@@ -207,7 +207,7 @@ def test_lost_or_damaged_file_begins_at_0_and_is_never_seeded(folder, content):
 
 
 def test_restarts_of_the_last_day(folder):
-    """As the policy counts them for the daily cap, also what was before the first page."""
+    """Restarts before the first page count too, as in the policy for the daily cap."""
     restart(folder)
     now = time.time()
     assert check(folder).of_last_day(now) == 1
@@ -228,7 +228,7 @@ def row(kills):
 def test_oom_kills_are_the_rises_of_the_cgroups_counter(folder):
     kills = []
     for run, value in [
-        # What was before the first page is not counted.
+        # Kills before the first page are not counted.
         (RUN, 3),
         (RUN, 3),
         (RUN, 5),
@@ -260,5 +260,5 @@ def test_end_of_a_run_is_noticed_once(folder):
     found.saw(RUN, row(0), 1000.0)
     assert (found.is_over(RUN), found.is_over(NEXT), found.is_over(None)) == (False, True, True)
     found.keep("asked", 5.0)
-    # Until the next one starts, which may not have been the first.
+    # Until the next run starts, which may not be the first one after it.
     assert (found.is_over(None), found.is_over(NEXT)) == (False, True)

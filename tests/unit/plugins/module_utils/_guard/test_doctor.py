@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What doctor says of gateways that are not found, and of those that are in each other's way."""
+"""What doctor prints about gateways that are missing, in conflict, or misconfigured."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def host(systemd, tmp_path, monkeypatch):
 
 
 def test_managed_gateway_that_is_not_understood(host, settings):
-    """To run the playbook again would not help, and is not advised."""
+    """Another run of the playbook would not help, so doctor does not advise it."""
     host.units[GATEWAY]["ExecStart"] = FUTURE
     found = doctor.problems([settings()])
     assert len(found) == 1
@@ -77,9 +77,9 @@ def test_two_gateways_on_one_home(host, settings, tmp_path):
 
 
 def test_gateway_that_runs_as_root(host, settings, monkeypatch):
-    """It is advice, and no fault that doctor ends with 1 for."""
+    """It is a note, not a problem: doctor must not exit with 1."""
     monkeypatch.setattr(client, "ROOT", 0)
-    # That it does not run is another note.
+    # Another note says that it is down.
     first = doctor.notes([settings(user="nobody")])
     assert [one for one in first if "it is down" not in one] == []
     monkeypatch.setattr(client, "not_as_root", lambda one: None)
@@ -147,9 +147,9 @@ def test_order_in_which_memory_is_taken(
     [(0, 200, False), (7, 200, True), (7, 100, False), (None, 200, False)],
 )
 def test_gateway_that_the_kernel_throttles(host, settings, monkeypatch, events, used, slow):
-    """It looks like one that has levelled off, and crawls."""
+    """Its memory seems to have levelled off, but it is slow."""
     memory = dict.fromkeys(cgroup.FIELDS)
-    # The page cache counts for memory.high, and is taken back at once.
+    # The page cache counts towards memory.high, but the kernel reclaims it at once.
     memory.update(high_events=events, cgroup_bytes=200 << 20)
     monkeypatch.setattr(cgroup, "memory", lambda group: memory)
     monkeypatch.setattr(cgroup, "resident", lambda group: (used << 20, 0))
@@ -159,7 +159,7 @@ def test_gateway_that_the_kernel_throttles(host, settings, monkeypatch, events, 
 
 
 def test_thresholds_of_several_gateways_together(settings, monkeypatch):
-    """Each is below the RAM, and all of them are not: it is good to know, and no fault."""
+    """Each threshold is below the RAM, but their sum is not: that is a note, not a problem."""
     monkeypatch.setattr(
         doctor.proc, "host_memory", lambda: {"total_bytes": 1 << 30, "available_bytes": 1 << 30}
     )
@@ -181,7 +181,7 @@ def test_threshold_above_the_ram(host, settings):
 
 
 def test_home_that_does_not_answer(settings, dead, tmp_path):
-    """All else that doctor looks at would wait for it too."""
+    """All other checks of doctor would hang on it too."""
     dead("*hangs")
     every = [settings(unit="b.service", home=tmp_path / "no"), settings(home=tmp_path / "hangs")]
     assert doctor.hung(every[:1]) == []

@@ -34,12 +34,12 @@ RATES = {"growth": 18 * MB / HOUR, "growth_lower": 15 * MB / HOUR, "growth_upper
 
 
 def judged(verdict="leak", hour=0, run="a", **changed):
-    """A judgement of some hour."""
+    """A judgement at some time."""
     return early.Judgement(NOW + hour * HOUR, run, verdict, **dict(RATES, **changed))
 
 
 def soon(hours=20, **changed):
-    """A judgement by which the limit is reached in so many hours, and 2 hours sooner at worst."""
+    """A judgement that reaches the limit in ``hours``, or 2 hours earlier at worst."""
     times = {"reached": NOW + hours * HOUR, "earliest": NOW + (hours - 2) * HOUR}
     return judged(**dict(times, limit=4096 * MB, **changed))
 
@@ -50,18 +50,18 @@ def soon(hours=20, **changed):
         # A day is when docs/report.md says that someone must act.
         (soon(23.9), True),
         (soon(24), False),
-        # It is there already.
+        # The limit is already reached.
         (soon(0), True),
         # The growth reaches no limit, or the memory does not grow.
         (judged(), False),
-        # The calendar restarts it before the earliest time, or only after that.
+        # The calendar restarts it before the earliest time, or after it.
         (soon(20, next_restart=NOW + 17 * HOUR), False),
         (soon(20, next_restart=NOW + 19 * HOUR), True),
         # Without an interval, before the limit.
         (soon(20, earliest=None, next_restart=NOW + 19 * HOUR), False),
         # The watchdog restarts it before its limit.
         (soon(20, watchdog_acts=True), False),
-        # The verdict alone decides nothing here.
+        # The verdict alone does not matter here.
         (soon(20, verdict="suspected"), True),
     ],
 )
@@ -103,7 +103,7 @@ def test_leak_is_told_once_and_called_off_after_two_judgements(one):
     # Restarts do not end a leak.
     assert early.note(one, judged(hour=2, run="b"), NOW) == []
     early.note(one, judged("suspected", 3), NOW)
-    # The same judgement, at the next check.
+    # The next check has the same judgement.
     early.note(one, judged("suspected", 3), NOW)
     # One of them alone may be chance.
     early.note(one, judged(hour=4), NOW)
@@ -120,7 +120,7 @@ def test_leak_is_told_once_and_called_off_after_two_judgements(one):
 
 def test_limit_soon_ends_with_its_run(one):
     assert len(early.note(one, soon(20, verdict="suspected", hour=0), NOW)) == 1
-    # It is soon again in the next run: the restart has not helped.
+    # The next run soon reaches the limit too: the restart has not helped.
     early.note(one, soon(20, verdict="suspected", hour=1, run="b"), NOW)
     assert set(alarms.open_codes(one)) == {"limit-soon"}
     # Not within the same run, after one judgement: the forecast swings around a day.
@@ -189,7 +189,7 @@ def one_seen(systemd, settings, home, monkeypatch):
 
 
 def test_check_warns_once_with_the_verdict_of_the_hour(one_seen):
-    """A process of some 10 MB has 1 GB: 17 hours at 60 MB/h."""
+    """A process of about 10 MB reaches a limit of 1 GB in 17 hours at 60 MB/h."""
     leak, limit = one_seen()
     assert leak.startswith("it leaks memory: growth 60 MB/h (95 % interval 50")
     assert limit.startswith("it reaches its limit of 1024 MB in 1") and " h, before" in limit
@@ -210,7 +210,7 @@ def test_watchdog_that_acts_before_the_limit(one_seen):
     one_seen.settings.threshold = 900 * MB
     one_seen(verdict="suspected")
     assert alarms.open_codes(one_seen.settings) == set()
-    # Above the limit it never acts.
+    # A threshold above the limit has no effect.
     one_seen.settings.threshold = 2 * GB
     one_seen(verdict="suspected")
     assert alarms.open_codes(one_seen.settings) == {"limit-soon"}
@@ -244,7 +244,7 @@ def test_restart_of_the_calendar(one_seen, monkeypatch, hours, suspended, soon):
 
 
 def test_burst_is_no_limit_that_is_near(one_seen, monkeypatch):
-    """All samples of a quarter of an hour must say so, as the alert of Prometheus has it."""
+    """All samples of 15 minutes must agree, as for the Prometheus alert."""
     real = sampling.measured
 
     def burst(gateway):

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a run ended that the guard did not restart: what the journal says, and what an operator reads.
+"""How a run ended that the guard did not end: the journal entries, and the text for the operator.
 
 The texts and fields of the entries are those that systemd 247 to 257 write.
 """
@@ -45,7 +45,7 @@ def exited(how, ago=0.0):
 
 
 KILL = exited("code=killed, status=9/KILL")
-# A control process, such as that of ExecStop=, says nothing of the gateway.
+# A control process, such as that of ExecStop=, says nothing about the gateway.
 CONTROL = entry(EXIT, "Control process exited, code=exited, status=1/FAILURE")
 
 
@@ -77,7 +77,7 @@ CONTROL = entry(EXIT, "Control process exited, code=exited, status=1/FAILURE")
             "by someone other",
         ),
         ([KILL, entry(STOPPED, JOB_TYPE="restart")], "killed", "SIGKILL"),
-        # It was dead before it was stopped.
+        # It had ended before the stop.
         ([KILL, entry(STOPPING, JOB_TYPE="stop")], "killed", "SIGKILL"),
     ],
 )
@@ -88,7 +88,7 @@ def test_what_the_journal_says(entries, code, words):
 
 @pytest.fixture
 def written(monkeypatch):
-    """The journal: entries that the test adds, and how often it was asked."""
+    """The journal: the entries that the test adds, and the number of queries."""
     state = {"entries": [], "asked": 0}
 
     def read(*_all, **_more):
@@ -152,7 +152,7 @@ def test_killed_and_started_again(systemd, one, written):
         "hermes-gateway: killed: its process was killed with SIGKILL, but not by systemd"
     ]
     assert events(one) == [("ended", "killed")]
-    # Once: the next check has nothing to ask.
+    # Only once: the next check does not query the journal.
     assert watchdog.check([one]) == ([], True)
     assert (events(one), written["asked"]) == ([("ended", "killed")], 1)
     end = status.status([one])["gateways"][0]["last_end"]
@@ -246,7 +246,7 @@ def test_crash_is_told_once_an_hour(systemd, one, written, monkeypatch):
 
 
 def test_user_cannot_write_the_end_of_another_gateway(systemd, one, written):
-    """What a process of a user says has another _PID than systemd's."""
+    """An entry written by a user's process does not have the _PID of systemd."""
     die(systemd, written)
     faked = dict(KILL.fields, _PID="4711", UNIT=UNIT, INVOCATION_ID="x")
     written["entries"] = [journal.Entry(time.time(), faked)]

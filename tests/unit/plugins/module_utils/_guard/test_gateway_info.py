@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What gateway_info returns: every gateway, and what the guard knows of those that it manages."""
+"""What gateway_info returns: every gateway, and what the guard knows about the managed ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAME = "hermes-gateway"
 
 @pytest.fixture
 def host(systemd, settings, tmp_path, monkeypatch):
-    """A host with one gateway that runs, and a configuration of the guard that a test writes."""
+    """A host with one running gateway; a test writes the configuration of the guard."""
     monkeypatch.setattr(discovery, "started_manually", lambda found, candidates: [])
     monkeypatch.setattr(config.load, "__defaults__", (str(tmp_path / "etc"),))
     (tmp_path / "etc").mkdir()
@@ -223,7 +223,7 @@ def test_unit_that_looks_like_a_gateways_is_reported_with_the_reason(host):
     one = collect()[1][NAME]
     assert (one["state"], one["managed"], one["pid"]) == ("unknown", False, None)
     assert "'/opt/h/start' is not known to start a gateway" in one["problem"]
-    # If the guard manages it, it is one, and the reason is given all the same.
+    # A managed gateway stays one; the reason is still given.
     host.manage(NAME)
     found = collect()[0]["gateways"]
     assert [(one["state"], one["managed"]) for one in found] == [("stopped", True)]
@@ -239,7 +239,7 @@ def test_gateways_on_one_home_are_a_conflict(host, tmp_path):
 
 
 def test_home_of_a_gateway_in_a_container_is_not_read(host, monkeypatch, tmp_path):
-    """It is a path of the container: what the host has there is something else."""
+    """It is a path inside the container: the same path on the host is unrelated."""
     account = discovery.find_gateways()[0].account
     inside = discovery.Gateway("docker:0a1b", "container", account, str(tmp_path / "home"))
     inside.set_state({}, host.pid())
@@ -292,7 +292,7 @@ def test_limit_that_counts_is_returned(host, monkeypatch):
 
 @pytest.mark.parametrize(("changed", "outdated"), [(-3600.0, False), (3600.0, True), (None, None)])
 def test_hermes_that_was_changed_after_the_start_is_outdated(host, monkeypatch, changed, outdated):
-    """``changed`` is in seconds from now on: the process has just started."""
+    """``changed`` is in seconds from now: the process has just started."""
     probe = gateway_info.client.probe
 
     def asked(gateway):
@@ -306,7 +306,7 @@ def test_hermes_that_was_changed_after_the_start_is_outdated(host, monkeypatch, 
 def test_unit_that_names_another_python_since_the_start_is_outdated(
     host, monkeypatch, later, outdated
 ):
-    """An upgrade into a new environment leaves the old one, which the process runs, as it was."""
+    """An upgrade into a new environment does not change the old one, which the process runs."""
     probe = gateway_info.client.probe
     monkeypatch.setattr(
         gateway_info.client, "probe", lambda gateway: dict(probe(gateway), changed=1.0)

@@ -20,15 +20,15 @@ def settings(name, user, python):
 @pytest.mark.parametrize(
     ("others", "left_alone"),
     [
-        # The same Hermes, which a bad upgrade has broken for all of them.
+        # The same Hermes, which a bad upgrade has broken for all gateways.
         ([("ben", SHARED), ("cid", SHARED)], [True, True]),
-        # Another one of the same user, and what another user has.
+        # Another gateway of the same user, and one of another user.
         ([("ada", "/home/ada/venv/bin/python"), ("ben", "/home/ben/bin/python")], [True, False]),
         ([("ben", None), ("cid", None)], [False, False]),
     ],
 )
 def test_who_is_left_alone_where_one_does_not_come_up(monkeypatch, others, left_alone):
-    """One user's broken gateway kept all others of the host from being restarted."""
+    """One user's broken gateway must not block the restart of other users' gateways."""
     asked = []
 
     def ask(name, reason, emergency):

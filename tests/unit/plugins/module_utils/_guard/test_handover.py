@@ -74,7 +74,7 @@ def test_request_gives_the_units_start_its_reason(systemd, settings, home):
     systemd.add_gateway(home)
     one = settings()
     handover.request(managed.find(one), "3 GB", emergency=True)
-    # An operator in between has a reason of their own and does not take the word away.
+    # An operator's restart in between has another reason, and does not take the request.
     systemd.units[UNIT]["ActiveState"] = "activating"
     assert arbiter.restart(one, "mine")["asked"] == "mine"
     systemd.units[UNIT]["ActiveState"] = "active"
@@ -105,5 +105,5 @@ def test_request_that_is_not_for_now(systemd, settings, home, content):
         json.dumps(dict({"time": time.time(), "invocation_id": gateway.invocation_id}, **content)),
     )
     outcome = arbiter.restart(one, "scheduled restart", trigger="timer")
-    # As for any timer: a gateway that has just started is left alone.
+    # As for any timer, a gateway that has just started is not restarted.
     assert (outcome["trigger"], outcome["code"]) == ("timer", "young")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""memory.csv: what is written is read again, and what a fault left costs a line."""
+"""memory.csv: what is written can be read again, and a damaged line costs that line only."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_prune_keeps_the_young(folder, file):
     history.prune(str(folder), 30, now)
     assert times(folder) == [now - 29 * DAY, now - DAY, now]
     before = file.stat().st_ino
-    # Not again before the oldest is a day beyond: writing the whole file costs more than a sample.
+    # Only once the oldest sample is a day too old: a rewrite costs more than an append.
     history.prune(str(folder), 30, now + 1.5 * DAY)
     assert file.stat().st_ino == before
     for later in (2, 3):
@@ -178,7 +178,7 @@ def test_tail_parses_no_more_lines_than_it_returns(folder, monkeypatch):
         history, "_row", lambda header, line: parsed.append(line) or real(header, line)
     )
     assert times(folder, 2) == [48, 49]
-    # The newline at the end leaves an empty line after it.
+    # The trailing newline leaves an empty last line.
     assert len(parsed) == 3
 
 
@@ -194,7 +194,7 @@ print("done")
 
 
 def test_no_sample_is_lost_while_another_check_prunes(folder, file):
-    """A check that an operator types runs beside the timer's."""
+    """A check that an operator starts may run at the same time as the timer's."""
     for day in range(2000):
         line = history._line(row(day * DAY, pid=7))
         with open(str(file), "a") as out:
@@ -216,12 +216,12 @@ def test_no_sample_is_lost_while_another_check_prunes(folder, file):
     assert [one["timestamp"] for one in kept if one["pid"] == 1] == [
         2000 * DAY + place for place in range(count)
     ]
-    # And it did prune.
+    # The pruning took place.
     assert kept[0]["timestamp"] > 1000 * DAY
 
 
 def test_two_checks_that_start_a_history_keep_both_samples(folder, monkeypatch):
-    """The second must not put a new file over the first one's."""
+    """The second must not overwrite the new file of the first."""
     history.append(str(folder), row(1))
     real = history._header
     told = []
@@ -236,7 +236,7 @@ def test_two_checks_that_start_a_history_keep_both_samples(folder, monkeypatch):
 
 
 def test_a_lock_that_is_never_given_back_costs_no_sample(folder, monkeypatch):
-    """A process that was stopped holds it: the check must not hang."""
+    """A stopped process holds the lock: the check must not hang."""
     monkeypatch.setattr(file_lock, "PATIENCE", 0.1)
     history.append(str(folder), row(NOW - 40 * DAY))
     with file_lock.rewriting(str(folder), 0) as ours:
@@ -251,14 +251,14 @@ def test_a_lock_that_is_never_given_back_costs_no_sample(folder, monkeypatch):
 
 
 def test_everyone_reads_the_history_and_only_root_can_lock_it(folder):
-    """Who can open a file can lock it, and hold up the check for good."""
+    """Whoever can open a file can lock it, and block the check for ever."""
     history.append(str(folder), row(1))
     assert stat.S_IMODE((folder / "memory.csv").stat().st_mode) == 0o644
     assert stat.S_IMODE((folder / file_lock.NAME).stat().st_mode) == 0o600
 
 
 def test_columns_of_a_newer_version_stay(folder, file):
-    """A program that was taken back to an older version goes on with the same file."""
+    """After a downgrade, the older version continues with the same file."""
     header = "format," + ",".join(reversed(history.COLUMNS)) + ",threads"
     old = "2," + ",".join(["v", "m", "p"] + ["5"] * 9 + ["a", str(NOW - 40 * DAY)]) + ",12"
     new = "2," + ",".join(["v", "m", "p"] + ["5"] * 9 + ["a", str(NOW - DAY)]) + ",13"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A check asks systemd only where the gateway may not be the one of the last check."""
+"""A check queries systemd only if the gateway may have changed since the last check."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNIT = "hermes-gateway.service"
 
 @pytest.fixture
 def asked(systemd, monkeypatch):
-    """The names of the gateways for which systemd was asked, a list for each time."""
+    """The names of the gateways in each query of systemd."""
     calls = []
     real = discovery.look
 
@@ -41,7 +41,7 @@ def one(systemd, settings, tmp_path, monkeypatch):
     systemd.add_gateway(tmp_path / "home")
     group = proc.read("/proc/self/cgroup").splitlines()[-1].partition("::")[2] or "/"
     systemd.units[UNIT]["ControlGroup"] = group
-    # That may be the one of the whole machine, which has more in it than a gateway.
+    # That may be the root cgroup, which holds more than one gateway.
     monkeypatch.setattr(cgroup, "processes", lambda pid, group: [pid])
     monkeypatch.setattr(last_seen, "SYSTEM_RUNTIME", str(tmp_path / "run"))
     (tmp_path / "run/systemd/units").mkdir(parents=True)

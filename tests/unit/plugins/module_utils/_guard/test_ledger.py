@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger: every decision, each said once."""
+"""The ledger has every decision once."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_no_entry_is_lost_while_another_process_halves_the_ledger(folder, monkey
     real, others = files.write_atomic, []
 
     def slowly(path, data):
-        """What the other writes now is not in ``data``."""
+        """An entry that the other process writes now is not in ``data``."""
         others.append(
             subprocess.Popen(
                 [sys.executable, "-c", BESIDE, folder],

@@ -47,7 +47,7 @@ def test_threshold(threshold, size, above):
         (None, 1000, 951, True),
         (400, 400, 381, True),
         (400, 400, 380, False),
-        # The kernel acts at the end of the RAM before that.
+        # The RAM is full before that, and the kernel acts.
         (5000, 1000, 951, True),
     ],
 )
@@ -55,7 +55,7 @@ def test_kernel_limit_is_the_cgroups_or_all_ram(host, cgroup_limit, limit, size,
     host(cgroup_limit)
     assert limits.kernel_limit(GATEWAY) == limit
     assert limits.near_kernel_limit(GATEWAY, row(size), limit) is near
-    # What is swapped out is not charged to memory.max, nor is it in the RAM.
+    # Swapped-out memory does not count towards memory.max, and is not in RAM.
     assert not limits.near_kernel_limit(GATEWAY, row(size, swap=size // 3), limit)
 
 
@@ -66,7 +66,7 @@ def test_kernel_limit_is_the_cgroups_or_all_ram(host, cgroup_limit, limit, size,
         (5000, 300, GATEWAY, (300, "the watchdog's threshold")),
         (None, 300, GATEWAY, (300, "the watchdog's threshold")),
         (None, None, GATEWAY, (650, "available RAM")),
-        # It does not run: no cgroup of it has a limit.
+        # It does not run, so it has no cgroup with a limit.
         (400, 300, None, (300, "the watchdog's threshold")),
     ],
 )
@@ -87,7 +87,7 @@ def test_forecast_goes_to_the_first_limit_that_is_set(
         (400, 600, 380, None),
         (None, 50, 900, None),
         (None, 49, 900, "of RAM is available on this host"),
-        # Its end would not bring back what is missing.
+        # Its end would not free enough memory.
         (None, 49, 50, None),
     ],
 )

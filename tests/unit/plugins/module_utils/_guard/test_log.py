@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command hermes-guard log: what the ledger has, a line for each entry."""
+"""The command hermes-guard log: one line for each entry of the ledger."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import c
 
 @pytest.fixture
 def log(settings, monkeypatch, capsys):
-    """Runs the command on two gateways, of which one has entries: its code and its lines."""
+    """Run the command on two gateways, one of which has entries: the exit code and the lines."""
     one, other = settings(), settings("hermes-gateway-coder.service")
     every = {each.name: each for each in (one, other)}
     monkeypatch.setattr(config, "load_tolerantly", lambda: (every, []))
