@@ -91,29 +91,34 @@ def test_every_code_is_explained(heading, codes):
     assert sorted(set(codes) - set(re.findall(r"`([a-z-]+)`", " ".join(rows)))) == []
 
 
-def sentences():
-    """What doctor.py prints: its texts of four words and more that are no docstrings."""
-    tree = ast.parse(Path(doctor.__file__).read_text(encoding="utf-8"))
+def texts(path):
+    """The texts in the code of the file ``path``, without docstrings, with "..." for figures and names."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     bodies = [one.body for one in ast.walk(tree) if hasattr(one, "body")]
     docs = [
-        id(one[0].value) for one in bodies if isinstance(one, list) and isinstance(one[0], ast.Expr)
+        id(one[0].value)
+        for one in bodies
+        if isinstance(one, list) and one and isinstance(one[0], ast.Expr)
     ]
     return [
         re.sub(r"%[sdr]", "...", one.value).replace("%%", "%")
         for one in ast.walk(tree)
-        if isinstance(one, ast.Constant)
-        and isinstance(one.value, str)
-        and len(one.value.split()) > 3
-        and id(one) not in docs
+        if isinstance(one, ast.Constant) and isinstance(one.value, str) and id(one) not in docs
     ]
 
 
-def test_every_message_of_doctor_is_explained():
+def quoted_messages():
+    """What the first column of the tables under "Messages of doctor" quotes, as patterns."""
     rows = [row for row in section("Messages of doctor").splitlines() if row.startswith("| `")]
     quoted = [text for row in rows for text in re.findall(r"`([^`]+)`", row.split("|")[1])]
-    # Both may go on where the page has "...".
-    known = [re.compile(".*".join(map(re.escape, text.split("...")))) for text in quoted]
-    missing = [one for one in sentences() if not any(form.search(one) for form in known)]
+    # Either side may have a name or figure there.
+    return {text: re.compile(".*".join(map(re.escape, text.split("...")))) for text in quoted}
+
+
+def test_every_message_of_doctor_is_explained():
+    sentences = [one for one in texts(Path(doctor.__file__)) if len(one.split()) > 3]
+    forms = quoted_messages().values()
+    missing = [one for one in sentences if not any(form.search(one) for form in forms)]
     # Parts of sentences that have a row.
     parts = (
         "the watchdog's threshold is",
@@ -122,4 +127,18 @@ def test_every_message_of_doctor_is_explained():
         "the notify command",
     )
     assert "\n".join(one for one in missing if not one.startswith(parts)) == ""
-    assert len(sentences()) > 25
+    assert len(sentences) > 25
+
+
+def test_every_explained_message_exists():
+    packages = Path(doctor.__file__).parents[1]
+    known = "\n".join(
+        text
+        for name in ("_guard", "_hermes", "_host")
+        for path in sorted((packages / name).glob("*.py"))
+        for text in texts(path)
+    )
+    # A path, and the name of a command with its fault.
+    made = {"/etc/hermes-guard/notify.secret ...", "the notify command cannot be run"}
+    unknown = [text for text, form in quoted_messages().items() if not form.search(known)]
+    assert sorted(set(unknown) - made) == []
