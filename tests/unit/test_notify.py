@@ -159,7 +159,7 @@ def test_slack(web):
 
 @pytest.mark.parametrize("name", ["ntfy", "Telegram", "Slack"])
 def test_service_that_refuses_it(web, name):
-    assert web(name, 401)[0] == "ended with 22"
+    assert web(name, 401)[0] == "failed (exit code 22)"
 
 
 def test_mail(serve, monkeypatch, tmp_path):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How hermes-guard starts and ends: the __main__.py of its archive."""
+"""Starts and exits hermes-guard: the __main__.py of its archive."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class _Importer:
-    """Imports the modules of the archive from its compiled code, without reading its directory.
+    """Imports the archive's modules from compiled code, without reading the archive's directory.
 
-    ``codes`` has the marshalled code of each module, and nothing for a package.
+    ``codes`` maps each module to its marshalled code, and each package to empty bytes.
     """
 
     def __init__(self, codes: dict[str, bytes]) -> None:
         self._codes = codes
 
     def find_spec(self, name: str, _path: object, _target: object = None) -> ModuleSpec | None:
-        """That module ``name`` is in the archive; None if it belongs to another package."""
+        """The spec of module ``name`` in the archive; None for modules of other packages."""
         code = self._codes.get(name)
         if code is None:
             return None
@@ -36,7 +36,7 @@ class _Importer:
         return ModuleSpec(name, loader, is_package=not code)
 
     def create_module(self, _spec: ModuleSpec) -> None:
-        """None: a module like any other."""
+        """None: use the default module type."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the code of ``module``; the files of packages are empty."""
@@ -52,10 +52,10 @@ class _Importer:
 
 
 if __name__ == "__main__":
-    # An operator may read what it writes, whatever the umask of the shell that it is typed in.
+    # Operators may read the files that it writes, regardless of the umask of their shell.
     os.umask(0o022)
-    # A check runs for a moment: the kernel takes back what it leaves, faster than a collector or an
-    # orderly exit would.
+    # A check is short: the kernel frees its memory faster than the garbage collector or an orderly
+    # exit would.
     if sys.argv[1:2] in (["check"], ["as-asked"]):
         gc.disable()
     if "COMPILED" in globals():

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A managed gateway: what guard.conf says of it, and what systemd and the kernel say now."""
+"""A managed gateway: its settings in guard.conf and its current state."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 class ManagedGateway(Gateway):
     """A Gateway that guard.conf names.
 
-    ``settings`` is what guard.conf says, all else is the host's answer of one moment.
+    ``settings`` comes from guard.conf; all other attributes are a snapshot of the host.
     """
 
     def __init__(self, settings: Settings, found: Gateway) -> None:
-        # Copied, not read again: part of it comes from the process, which may have ended since.
+        # Copied, not read again: some attributes come from the process, which may have exited.
         self.__dict__.update(vars(found))
         self.settings = settings
 
 
 def refresh(every: Iterable[Settings]) -> dict[str, ManagedGateway]:
-    """The gateways of ``every`` as they are now, by name.
+    """The current gateways of ``every``, by name.
 
-    One that is gone, or whose manager does not answer, is not in it.
+    Omits gateways that are gone or whose manager does not answer.
     """
-    # Not at the top: a check that has nothing to do asks systemd nothing.
+    # Imported here because most checks do not query systemd.
     from .._hermes import discovery
 
     every = list(every)
@@ -45,9 +45,9 @@ def refresh(every: Iterable[Settings]) -> dict[str, ManagedGateway]:
 
 
 def find(settings: Settings, timeout: float | None = None) -> ManagedGateway | None:
-    """The gateway of ``settings`` as it is now, or None if its unit is gone.
+    """The current gateway of ``settings``, or None if its unit is gone.
 
-    SystemdError if the systemd that runs it does not answer, in ``timeout`` seconds.
+    Raises SystemdError if its systemd does not answer within ``timeout`` seconds.
     """
     # As above.
     from .._hermes import discovery

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verdict on each gateway of this host: its history and its limit, brought together."""
+"""Computes the verdict on each gateway of this host from its history and its limit."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
     from .._hermes.discovery import Gateway
     from .managed import ManagedGateway
 
-# More than a chart of a report has pixels to show.
+# More than the pixels of a chart in a report.
 MOST_POINTS = 300
-# In hours: how far back the journal is read if there is no history.
+# In hours: how far back the journal is read without a history.
 FIRST_DAY_HOURS = 720
 
 
 @host_faults
 def collect(names: list[str], points: int = 0, since: str | None = None) -> dict[str, Any]:
-    """What memory_trend_info returns: ``trends`` and, if ``since`` is given, ``changes``, by name.
+    """The result of memory_trend_info: ``trends`` and, with ``since``, ``changes``, by name.
 
-    Of the configured gateways ``names``, or of all if there are none. SettingError for a name that
-    is not configured, and for a value that is not allowed.
+    Covers the configured gateways ``names``, or all if it is empty. Raises SettingError for a name
+    that is not configured and for an invalid value.
     """
     if not 0 <= points <= MOST_POINTS:
-        raise SettingError("points: %d is not allowed; allowed: 0 to %d" % (points, MOST_POINTS))
+        raise SettingError("points: invalid number %d: expected 0 to %d" % (points, MOST_POINTS))
     try:
         change = None if since is None else comparison.moment(since)
     except ValueError as exc:
@@ -64,9 +64,9 @@ def collect(names: list[str], points: int = 0, since: str | None = None) -> dict
 
 
 def of_gateways(every: list[config.Settings], points: int = 0) -> dict[str, dict[str, Any]]:
-    """What analysis.trend says of each of ``every``, by name.
+    """The result of analysis.trend for each of ``every``, by name.
 
-    With up to ``points`` of its history for a chart.
+    Includes up to ``points`` points of the history for a chart.
     """
     now = managed.refresh(every)
     verdicts = {
@@ -79,10 +79,9 @@ def of_gateways(every: list[config.Settings], points: int = 0) -> dict[str, dict
 def growth(settings: config.Settings, limit_bytes: int) -> dict[str, Any]:
     """``verdict``, ``grows`` and, in bytes per second, ``slope``, ``low`` and ``high``.
 
-    With ``recommended_restart_hours``, ``longest_run_hours`` and ``span_hours`` of the verdict.
-
-    For the page of metrics, by the history alone: it asks neither systemd nor the journal.
-    ``grows``: whether the growth goes on until ``limit_bytes`` is reached.
+    Also ``recommended_restart_hours``, ``longest_run_hours`` and ``span_hours`` of the verdict.
+    Used for the metrics page: reads only the history, not systemd or the journal. ``grows``:
+    whether the growth continues until ``limit_bytes`` is reached.
     """
     series, _problem = _read(settings)
     answer = analysis.trend(series, limit_bytes, time.time(), None, known_leaks.known)
@@ -99,11 +98,11 @@ def growth(settings: config.Settings, limit_bytes: int) -> dict[str, Any]:
 def _one_or_why(
     settings: config.Settings, gateway: ManagedGateway | None, points: int
 ) -> dict[str, Any]:
-    """As _one; for what cannot be judged a verdict of no samples, with the reason in its notes."""
+    """Like _one; on an error, the verdict for an empty history, with the reason in its notes."""
     try:
         return _one(settings, gateway, points)
     except Exception as exc:  # pylint: disable=broad-exception-caught
-        # Its state and its journal are a user's. The others are the rest of the answer.
+        # Its state and journal belong to a user and may be hostile; the others must not suffer.
         series = samples.of_rows([])
         series.notes.append(_why(exc))
         answer = analysis.trend(series, settings.threshold, time.time(), None, known_leaks.known)
@@ -117,13 +116,13 @@ def _one_or_why(
 
 
 def _why(exc: Exception) -> str:
-    return "it cannot be judged: %s" % (exc or type(exc).__name__)
+    return "its memory cannot be analysed: %s" % (exc or type(exc).__name__)
 
 
 def recommended_cadences(names: list[str]) -> dict[str, str | None]:
-    """How often each gateway of ``names`` should be restarted, such as "12h"; None for never.
+    """The restart cadence for each gateway of ``names``, such as "12h"; None for never.
 
-    It changes with the recommendation only, so that a second run of
+    It changes only with the recommendation, so a second run with
     ``hermes_restart_timer_every: auto`` changes nothing.
     """
     every = config.load(config.FOLDER)
@@ -139,10 +138,10 @@ def _one(settings: config.Settings, gateway: ManagedGateway | None, points: int)
     seen = live if live is not None and not live.problem else None
     series, problem = _read(settings)
     if not len(series) and seen is not None:
-        # The first day: what can be seen now is a start.
+        # On the first day, start with the current values.
         row = sampling.take(seen)
         before = _earlier_runs(seen)
-        problem = problem or "there is no history yet; the figures are those of now%s" % (
+        problem = problem or "no history yet: the figures are current values%s" % (
             " and the memory peaks that systemd logged at %d earlier stops" % len(before)
             if before
             else ""
@@ -154,7 +153,7 @@ def _one(settings: config.Settings, gateway: ManagedGateway | None, points: int)
     limit_bytes, limit_from = limits.forecast_limit(settings, seen, used)
     answer = analysis.trend(series, limit_bytes, time.time(), limit_from, known_leaks.known)
     answer["running"] = live is not None
-    # Of one whose systemd does not answer, nothing is known.
+    # If systemd does not answer, this is unknown.
     is_down = gateway is not None and down.is_down(gateway)
     answer["down"] = down.sentence(gateway, settings) if is_down else None
     answer["ends"] = ended.recent(settings.folder)
@@ -165,9 +164,9 @@ def _one(settings: config.Settings, gateway: ManagedGateway | None, points: int)
 
 
 def _earlier_runs(gateway: Gateway) -> list[dict[str, Any]]:
-    """What systemd logged of earlier runs when they ended, as one sample each.
+    """Earlier runs as logged by systemd when they ended, as one sample each.
 
-    That is their memory peak, after their uptime.
+    Each sample is the memory peak at the end of the run.
     """
     return [
         {
@@ -183,7 +182,7 @@ def _earlier_runs(gateway: Gateway) -> list[dict[str, Any]]:
 def of_change(
     every: list[config.Settings], since: float | None = None
 ) -> dict[str, dict[str, Any]]:
-    """What comparison.compare says of each of ``every``, by name.
+    """The result of comparison.compare for each of ``every``, by name.
 
     ``since`` is in epoch seconds, or None for the last change of the version.
     """
@@ -198,12 +197,12 @@ def _change(settings: config.Settings, since: float | None) -> dict[str, Any]:
 
 
 def _read(settings: config.Settings) -> tuple[samples.Series, str | None]:
-    """The history of a gateway, and what is wrong with it."""
+    """The history of a gateway, and its problem or None."""
     path = os.path.join(settings.folder, history.NAME)
     if not os.path.exists(path):
         return samples.of_rows([]), None
     try:
         return samples.of_file(path), None
     except HistoryError as exc:
-        # The other gateways, and what can be seen of this one now, are the rest of the answer.
+        # The answer still includes the other gateways and the current values of this one.
         return samples.of_rows([]), str(exc)

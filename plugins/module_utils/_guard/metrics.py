@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page of metrics: from facts to Prometheus' classic text format. Pure.
+"""Renders the metrics page in Prometheus' classic text format. Pure functions.
 
-The names, types, labels and label values are an interface: alert rules and dashboards use them. No
-value that a user of the host can choose freely is a label, as each new one is a new series.
+Names, types, labels and label values are an interface for alert rules and dashboards. A value that
+a user of the host can choose freely is never a label, because each new value is a new series.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, Dict, Union
 
-    # A number, or numbers by their labels as label() writes them; None or {} if it is unknown.
+    # A number, or numbers by their labels as written by label(); None or {} if unknown.
     Value = Union[float, Dict[str, float], None]
-    # The values by the name of the metric; of a gateway also its name, as "gateway".
+    # The values by metric name; for a gateway also its name, as "gateway".
     Facts = dict[str, Any]
 
 STATES = ("active", "activating", "deactivating", "failed", "gone", "inactive", "reloading")
 VERDICTS = ("flat", "insufficient", "leak", "saturating", "sawtooth", "spiky", "step", "suspected")
 TRIGGERS = ("operator", "timer", "watchdog")
 MODES = ("drain", "emergency", "idle", "resume", "second-try")
-# The codes of the ledger's entries, by their event.
+# The codes of ledger entries, by event.
 FAILURES = ("error", "not-up", "stopped")
 REFUSALS = (
     "busy",
@@ -58,14 +58,14 @@ ALERTS = (
     "unsafe",
 )
 
-# Of each gateway, behind "hermes_gateway_": the name, the type, the help text.
+# Metrics of each gateway: the name after "hermes_gateway_", the type, the help text.
 GATEWAY = (
-    ("info", "gauge", "What is known of the gateway; always 1."),
-    ("up", "gauge", "Whether the unit is active and its main process runs."),
+    ("info", "gauge", "Information about the gateway; always 1."),
+    ("up", "gauge", "Whether the unit is active and its main process is running."),
     (
         "unit_state",
         "gauge",
-        "ActiveState of the gateway's systemd unit, or gone: 1 for the state it is in.",
+        "ActiveState of the gateway's systemd unit, or gone: 1 for the current state.",
     ),
     (
         "start_time_seconds",
@@ -76,38 +76,38 @@ GATEWAY = (
     (
         "memory_footprint_bytes",
         "gauge",
-        "Resident memory and swap of the gateway and all that it started: what the watchdog"
-        " compares with the threshold.",
+        "Resident memory and swap of the gateway and its child processes; the watchdog compares"
+        " this with the threshold.",
     ),
     ("memory_resident_bytes", "gauge", "Resident memory of the gateway's main process."),
     ("memory_anonymous_bytes", "gauge", "Anonymous resident memory of the gateway's main process."),
-    ("memory_swap_bytes", "gauge", "Swapped out memory of the gateway and all that it started."),
+    ("memory_swap_bytes", "gauge", "Swapped out memory of the gateway and its child processes."),
     (
         "memory_cgroup_bytes",
         "gauge",
-        "Memory that the kernel charges to the unit's cgroup, with page cache.",
+        "Memory that the kernel charges to the unit's cgroup, including page cache.",
     ),
     (
         "memory_limit_bytes",
         "gauge",
-        "What the gateway must stay below: the least limit of its unit's cgroup and those above"
-        " it, else the RAM of the host.",
+        "Memory limit of the gateway: the lowest limit of its unit's cgroup and the parents, else"
+        " the RAM of the host.",
     ),
     ("memory_threshold_bytes", "gauge", "Footprint above which the watchdog acts."),
     (
         "memory_verdict",
         "gauge",
-        "Verdict on the gateway's memory history: 1 for the one that holds.",
+        "Verdict on the gateway's memory history: 1 for the current verdict.",
     ),
     (
         "memory_verdict_timestamp_seconds",
         "gauge",
-        "When the history was judged last, since unix epoch in seconds.",
+        "Time of the last verdict since unix epoch in seconds.",
     ),
     (
         "memory_growth_bytes_per_second",
         "gauge",
-        "Growth of the baseline of the memory within a run (Sen's slope).",
+        "Growth of the memory baseline within a run (Sen's slope).",
     ),
     (
         "memory_growth_lower_bytes_per_second",
@@ -122,7 +122,7 @@ GATEWAY = (
     (
         "memory_limit_reached_timestamp_seconds",
         "gauge",
-        "When memory_limit_bytes is reached at that growth, since unix epoch in seconds.",
+        "Time when memory_limit_bytes is reached at that growth, since unix epoch in seconds.",
     ),
     (
         "memory_limit_reached_earliest_timestamp_seconds",
@@ -142,9 +142,9 @@ GATEWAY = (
     (
         "restarts_suspended_until_timestamp_seconds",
         "gauge",
-        "Until when calendar restarts are suspended, since unix epoch in seconds.",
+        "End of the suspension of calendar restarts, since unix epoch in seconds.",
     ),
-    ("restarts_total", "counter", "Restarts by the arbiter, by who asked and how it was done."),
+    ("restarts_total", "counter", "Restarts by the arbiter, by trigger and mode."),
     (
         "restart_failures_total",
         "counter",
@@ -153,48 +153,44 @@ GATEWAY = (
     (
         "restart_refusals_total",
         "counter",
-        "Restarts that the arbiter refused, by reason; a repeat of the one before counts once.",
+        "Restarts that the arbiter refused, by reason; a repetition of the last one counts once.",
     ),
     (
         "alerts_total",
         "counter",
-        "Alarms that the watchdog raised; once in each run of the gateway.",
+        "Alerts that the watchdog raised; once in each run of the gateway.",
     ),
-    ("oom_kills_total", "counter", "Processes of the gateway killed because memory ran out."),
+    ("oom_kills_total", "counter", "OOM-killed processes of the gateway."),
     ("watchdog_restart_enabled", "gauge", "Whether the watchdog restarts (1) or only alerts (0)."),
     ("watchdog_restarts_last_day", "gauge", "Restarts by the watchdog in the last 24 hours."),
     (
         "watchdog_restarts_last_day_max",
         "gauge",
-        "How many restarts in 24 hours the watchdog may do.",
+        "Maximum number of restarts by the watchdog in 24 hours.",
     ),
-    ("frozen", "gauge", "Whether the event loop has stood still for 5 minutes or longer."),
+    ("frozen", "gauge", "Whether the event loop has been frozen for 5 minutes or longer."),
     (
         "heartbeat_timestamp_seconds",
         "gauge",
-        "Last beat of the event loop since unix epoch in seconds.",
+        "Last heartbeat of the event loop since unix epoch in seconds.",
     ),
-    ("active_agents", "gauge", "Turns under way, as the gateway says."),
+    ("active_agents", "gauge", "In-flight turns reported by the gateway."),
 )
-# Of the guard itself, behind "hermes_guard_".
+# Metrics of the guard itself: the name after "hermes_guard_".
 GUARD = (
     ("info", "gauge", "The version of hermes-guard; always 1."),
     ("check_timestamp_seconds", "gauge", "End of the last check since unix epoch in seconds."),
-    ("check_interval_seconds", "gauge", "How often a check is due."),
-    ("check_duration_seconds", "gauge", "How long the last check took."),
-    (
-        "check_failed_gateways",
-        "gauge",
-        "Gateways that the last check could not check, or not completely.",
-    ),
+    ("check_interval_seconds", "gauge", "Interval between checks."),
+    ("check_duration_seconds", "gauge", "Duration of the last check."),
+    ("check_failed_gateways", "gauge", "Gateways that the last check could not check completely."),
     ("gateways", "gauge", "Gateways that the guard manages."),
 )
 
 
 def page(guard: Facts, gateways: Iterable[Facts]) -> str:
-    """The whole page: of the ``guard`` by the names of GUARD, of ``gateways`` by those of GATEWAY.
+    """The metrics page: ``guard`` by the names of GUARD, ``gateways`` by the names of GATEWAY.
 
-    A name that is missing, or whose value is None, is not on the page.
+    Omits metrics that are missing or None.
     """
     lines: list[str] = []
     labelled = [(label("gateway", one["gateway"]), one) for one in gateways]
@@ -211,7 +207,7 @@ def page(guard: Facts, gateways: Iterable[Facts]) -> str:
 def _family(
     lines: list[str], name: str, about: tuple[str, str], values: Iterable[tuple[str, Value]]
 ) -> None:
-    """Add one metric to ``lines``; ``values`` are by the label that all series of each have."""
+    """Add one metric to ``lines``; ``values`` are pairs of a common label and a value."""
     before = len(lines)
     lines += ("# HELP %s %s" % (name, about[1]), "# TYPE %s %s" % (name, about[0]))
     for common, value in values:
@@ -225,9 +221,9 @@ def _family(
 
 
 def label(name: str, value: str) -> str:
-    """A label as it is written, with its value escaped."""
+    """The text of a label, with its value escaped."""
     if not value.isascii():
-        # What is no Unicode would make the whole page unwritable.
+        # Invalid Unicode would make the whole page unwritable.
         value = value.encode("utf-8", "replace").decode()
     if "\\" in value or '"' in value or "\n" in value:
         value = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
@@ -235,12 +231,12 @@ def label(name: str, value: str) -> str:
 
 
 def labels(**values: str) -> dict[str, float]:
-    """The value 1 for several labels: of an "info" metric."""
+    """The value 1 with several labels, for an "info" metric."""
     return {",".join(label(name, value) for name, value in values.items()): 1}
 
 
 def one_of(name: str, allowed: tuple[str, ...], value: str | None) -> dict[str, float]:
-    """1 for the ``allowed`` label that is ``value`` and 0 for all others."""
+    """1 for the ``allowed`` label equal to ``value`` and 0 for all others."""
     return {text: one == value for one, text in _labels_of(name, allowed).items()}
 
 
@@ -250,14 +246,14 @@ def counts(name: str, allowed: tuple[str, ...], found: Mapping[str, int]) -> dic
 
 
 def restarts(found: Mapping[str, int]) -> dict[str, float]:
-    """The counts of restarts, which were ``found`` by "TRIGGER MODE"."""
+    """The restart counts in ``found``, which is keyed by "TRIGGER MODE"."""
     return {text: found.get(one, 0) for one, text in _labels_of_restarts().items()}
 
 
-# Each gateway of a page has the same.
+# Cached: all gateways of a page use the same labels.
 @functools.lru_cache(maxsize=None)
 def _labels_of(name: str, allowed: tuple[str, ...]) -> dict[str, str]:
-    """The labels by their values."""
+    """The labels by value."""
     return {one: '%s="%s"' % (name, one) for one in allowed}
 
 
@@ -272,7 +268,7 @@ def _labels_of_restarts() -> dict[str, str]:
 
 
 def finite(value: object) -> float | None:
-    """``value`` if it is a number that can be on the page."""
+    """``value`` if it is a finite number, else None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return value
@@ -284,5 +280,5 @@ def _number(value: float) -> str:
     try:
         return "%d" % value if value == int(value) else repr(float(value))
     except (ValueError, OverflowError):
-        # No number of one gateway costs the page of the others.
+        # An invalid number of one gateway must not break the page.
         return "NaN"

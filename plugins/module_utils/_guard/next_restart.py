@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the calendar restarts a gateway next, although its timer elapses during a suspension."""
+"""Finds the next calendar restart of a gateway, skipping timer events during a suspension."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 _EVENT = re.compile(r"OnCalendar=(.*?) ; next_elapse=")
 _ELAPSE = re.compile(r"(?:Next elapse|\(in UTC\)): \w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 _FORM = "%Y-%m-%d %H:%M:%S"
-# Seconds for one answer; an expression of an operator may never elapse.
+# Seconds for one answer; an operator's calendar expression may never elapse.
 _SECONDS = 10
-# Of one timer. Each is two programs.
+# Calendar events of one timer. Each takes two programs.
 _MOST_EVENTS = 24
 
 
 def real(settings: Settings, elapse: float | None, suspended: Suspension | None) -> float | None:
-    """The first elapse, in epoch seconds, that restarts are not suspended at; None if unknown.
+    """The first elapse outside the suspension, in epoch seconds; None if unknown.
 
-    ``elapse`` is the next one by systemd.
+    ``elapse`` is the next one according to systemd.
     """
     if elapse is None or suspended is None or not suspended.since <= elapse <= suspended.until:
         return elapse
     try:
         events = _events(settings.restart_timer)
         now = time.time()
-        # The unit's random delay is the same at each elapse, and systemctl adds it to the calendar.
+        # The unit's random delay is fixed, and systemctl includes it in the elapse.
         early = [one for one in (_next(event, now) for event in events) if one is not None]
         delay = elapse - min(early) if early else 0.0
         delay = delay if 0 <= delay <= settings.splay + 60 else 0.0
@@ -56,7 +56,7 @@ def _next(event: str, after: float) -> float | None:
     """The first time of the calendar ``event`` after epoch second ``after``."""
     base = time.strftime(_FORM, time.gmtime(after))
     argv = ["systemd-analyze", "calendar", "--base-time=%s UTC" % base, "--", event]
-    # Without TZ, an expression means local time, as it does for the timer.
+    # Without TZ, an expression means local time, as for the timer.
     done = command.run(argv, timeout=_SECONDS)
     found = _ELAPSE.search(done.out)
     return None if found is None else float(calendar.timegm(time.strptime(found.group(1), _FORM)))

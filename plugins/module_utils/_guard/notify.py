@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Telling a person: the operator's own command, run without a shell.
+"""Notifies a person by running the operator's command, without a shell.
 
-It finds the figures in its environment, and as one JSON object on its standard input.
+The command gets the data in its environment and as one JSON object on standard input.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .config import Settings
 
 TIMEOUT = 30
-# What the environment has of the message: HERMES_GUARD_EVENT and so on.
+# Keys of the message that are also in the environment: HERMES_GUARD_EVENT and so on.
 IN_ENVIRONMENT = (
     "event",
     "code",
@@ -38,13 +38,12 @@ IN_ENVIRONMENT = (
 
 
 def send(settings: Settings, entry: dict[str, Any]) -> str | None:
-    """Run ``notify_command``, if there is one; why it did not work, or None.
+    """Run ``notify_command`` if it is set; returns why it failed, or None.
 
-    A notifier that fails never stops the watchdog.
-
-    ``entry`` has ``event`` (a word of docs/notify.md), ``code``, ``reason``, ``time`` and
-    ``sample``. The command gets those of IN_ENVIRONMENT, as HERMES_GUARD_EVENT and so on, and
-    HERMES_GUARD_SECRET_FILE. "bytes" is resident memory and swap of the whole tree.
+    A failing command never stops the watchdog. ``entry`` has ``event`` (see docs/notify.md),
+    ``code``, ``reason``, ``time`` and ``sample``. The environment contains IN_ENVIRONMENT, as
+    HERMES_GUARD_EVENT and so on, and HERMES_GUARD_SECRET_FILE. "bytes" is resident memory and swap
+    of the whole process tree.
     """
     if not settings.notify_command:
         return None
@@ -56,13 +55,13 @@ def send(settings: Settings, entry: dict[str, Any]) -> str | None:
         words = shlex.split(settings.notify_command)
         done = command.run(words, env=_variables(message), stdin=text, timeout=TIMEOUT)
     except (RunError, ValueError) as exc:
-        # Its words may hold a token: only what kind of fault it is.
+        # The command line may contain a token, so report only the kind of error.
         return "cannot be run (%s)" % (exc if isinstance(exc, ValueError) else _reason(exc))
-    return None if done.rc == 0 else "ended with %d" % done.rc
+    return None if done.rc == 0 else "failed (exit code %d)" % done.rc
 
 
 def problem(settings: Settings) -> str | None:
-    """Why the notify command cannot work, or None; it is not run. Its words are not quoted."""
+    """Why the notify command cannot work, or None. Does not run it or quote its words."""
     if not settings.notify_command:
         return None
     import shlex
@@ -78,9 +77,9 @@ def problem(settings: Settings) -> str | None:
 
 
 def test(every: Iterable[Settings]) -> tuple[list[str], bool]:
-    """Send a test message by the notify command of each gateway: (lines, whether all worked).
+    """Send a test message with the notify command of each gateway: (lines, whether all worked).
 
-    One command that several of them have is tried once.
+    A command shared by several gateways is run once.
     """
     tried: dict[str, str] = {}
     lines = []
@@ -94,12 +93,12 @@ def test(every: Iterable[Settings]) -> tuple[list[str], bool]:
             lines.append("%s: no notify command is set" % settings.name)
             good = False
             continue
-        reason = "a test of the notify command of %s on %s: nothing is wrong"
+        reason = "test of the notify command of %s on %s: no action is needed"
         reason %= (settings.name, os.uname().nodename)
         entry = {"event": "test", "code": "test", "reason": reason, "time": time.time()}
         problem = send(settings, dict(entry, sample=None))
         good = good and problem is None
-        lines.append("%s: the notify command %s" % (settings.name, problem or "ended with 0"))
+        lines.append("%s: the notify command %s" % (settings.name, problem or "succeeded"))
     return lines or ["no gateway is configured on this host"], good and bool(tried)
 
 
@@ -109,7 +108,7 @@ def _reason(exc: RunError) -> str:
 
 
 def _message(settings: Settings, entry: dict[str, Any]) -> dict[str, Any]:
-    """What the command is told, as one JSON object."""
+    """The message for the command, as one JSON object."""
     row = entry.get("sample")
     return {
         "event": entry["event"],
@@ -126,7 +125,7 @@ def _message(settings: Settings, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _variables(message: dict[str, Any]) -> dict[str, str]:
-    """The same for the environment; what is not known is empty."""
+    """The environment variables of the message; unknown values are empty."""
     variables = {
         "HERMES_GUARD_" + name.upper(): "" if message[name] is None else str(message[name])
         for name in IN_ENVIRONMENT

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page of metrics of this host: hermes-guard.prom, which a full check writes at its end.
+"""Writes the metrics page of this host, hermes-guard.prom, at the end of a full check.
 
-The textfile collector of node_exporter reads it. All gateways are on it, those too that do not run
-or could not be sampled; one that guard.conf no longer names is not on the next one.
+The textfile collector of node_exporter reads it. It contains all gateways in guard.conf, including
+those that are not running or could not be sampled.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
     from .config import Settings
     from .progress import Seen
 
-# Seconds: an operator may have stopped a timer, or started it.
+# Seconds until a timer is queried again: an operator may have stopped or started it.
 TIMER_SECONDS = 3600
 TIMERS = "/etc/systemd/system"
 
 
 def path() -> str:
-    """The file that the page is written to."""
+    """The path of the metrics page."""
     return os.path.join(config.STATE, guard_program.PAGE)
 
 
 def lock() -> file_lock.Lock | None:
-    """The lock of the check that writes the page: an operator may run one beside the timer's.
+    """The lock for writing the page: an operator may run a check at the same time as the timer.
 
-    Both would begin with the same counters, and the one that ends last would take back what the
-    other has counted. To Prometheus, a counter that falls has begun anew. None if the disk is
-    read-only: write() says so.
+    Both checks would start from the same counters, and the last one would discard the counts of the
+    other. To Prometheus, a counter that decreases has been reset. None if the disk is read-only;
+    write() reports that.
     """
     try:
         return file_lock.Lock(os.path.join(config.STATE, guard_program.PAGE_LOCK))
@@ -57,7 +57,7 @@ def lock() -> file_lock.Lock | None:
 
 
 def age() -> float | None:
-    """The seconds since a check has written the page; None if there is none."""
+    """The seconds since a check has written the page; None if it does not exist."""
     try:
         return abs(time.time() - os.stat(path()).st_mtime)
     except OSError:
@@ -65,17 +65,17 @@ def age() -> float | None:
 
 
 def prepare(every: Collection[Settings], seen: dict[str, Seen]) -> None:
-    """Ask what the page needs and a check does not know: it may take long, and is due seldom."""
+    """Query data for the page that a check does not have; slow, and rarely due."""
     now = time.time()
     wanted = []
     for settings in every:
         try:
             wanted.append((settings, _loaded(settings, seen)))
         except Exception:  # pylint: disable=broad-exception-caught
-            # What is wrong with it, write() says.
+            # write() reports the error.
             continue
     if any(_is_due(settings, one, now) for settings, one in wanted):
-        # Not at the top: most checks ask nothing.
+        # Imported here because most checks query nothing.
         from . import page_questions
 
         page_questions.ask(wanted, now)
@@ -84,10 +84,10 @@ def prepare(every: Collection[Settings], seen: dict[str, Seen]) -> None:
 def write(
     every: Collection[Settings], seen: dict[str, Seen], took: float, failed: Collection[str]
 ) -> list[str]:
-    """Write the page, and the counters that are on it; a line for each thing that went wrong.
+    """Write the page and its counters; returns a line for each error.
 
-    ``took``: how long the check took, in seconds; ``failed`` are the names of gateways that it
-    could not check. An error leaves the page of the last check.
+    ``took`` is the duration of the check in seconds; ``failed`` are the names of gateways that it
+    could not check. After an error, the page of the last check remains.
     """
     if not every and not os.path.exists(path()):
         return []
@@ -100,15 +100,15 @@ def write(
     text = render(every, seen, guard, lines)
     lines += _save(every, seen)
     try:
-        # The next check writes it anew: no disk has to wait for it.
+        # The next check replaces the page, so it need not be flushed to disk.
         files.write_atomic(path(), text, sync=False)
     except OSError as exc:
-        lines.append("the page of metrics cannot be written: %s" % exc)
+        lines.append("the metrics page cannot be written: %s" % exc)
     return lines
 
 
 def _save(every: Collection[Settings], seen: dict[str, Seen]) -> list[str]:
-    """Keep the counters of all gateways; a line for each of which that failed."""
+    """Save the counters of all gateways; returns a line for each failure."""
     lines = []
     for settings in every:
         one = seen.get(settings.name)
@@ -123,7 +123,7 @@ def _save(every: Collection[Settings], seen: dict[str, Seen]) -> list[str]:
 def render(
     every: Collection[Settings], seen: dict[str, Seen], guard: dict[str, Any], lines: list[str]
 ) -> str:
-    """The page; ``lines`` gets one for each gateway of which only the name can be told."""
+    """The page; ``lines`` gets one for each gateway whose metrics are not available."""
     from .cli import VERSION
 
     now = time.time()
@@ -132,8 +132,8 @@ def render(
         try:
             found.append(page_facts.of_gateway(settings, _loaded(settings, seen), now))
         except Exception as exc:  # pylint: disable=broad-exception-caught
-            # Its samples quote a user; the others are the rest of the page.
-            lines.append("%s: its metrics cannot be told: %s" % (settings.name, exc))
+            # Its samples contain a user's text; the others must stay on the page.
+            lines.append("%s: its metrics are not available: %s" % (settings.name, exc))
             found.append({"gateway": settings.name, "up": 0})
     guard["info"] = metrics.labels(version=VERSION)
     guard["gateways"] = len(found)
@@ -143,15 +143,15 @@ def render(
 
 
 def _loaded(settings: Settings, seen: dict[str, Seen]) -> Seen:
-    """What was seen of the gateway, with what is kept of it."""
+    """The gateway's results in this check, completed from its stored records."""
     one = seen.get(settings.name)
     if one is None:
-        # Its user took too long, or its systemd does not answer: its process may run all the same.
+        # Its user took too long, or its systemd does not answer: its process may still be running.
         one = seen[settings.name] = progress.Seen(None, last_seen.alive(settings))
     if one.counters is None:
         known = counters.Counters(settings.folder)
         if one.run is None or one.gateway is None:
-            # The cgroup went with the run.
+            # The cgroup was removed at the end of the run.
             one.limit = known.run.get("limit") or proc.host_memory()["total_bytes"]
         elif not one.limit:
             one.limit = limits.kernel_limit(one.gateway)
@@ -161,7 +161,7 @@ def _loaded(settings: Settings, seen: dict[str, Seen]) -> Seen:
 
 
 def _is_due(settings: Settings, one: Seen, now: float) -> bool:
-    """Whether anything is to be asked for the page, at most: page_questions.py looks closer."""
+    """Whether a query may be due for the page; page_questions.py checks each one."""
     return (
         timer_is_due(settings, one, now)
         or one.counters is not None
@@ -171,7 +171,7 @@ def _is_due(settings: Settings, one: Seen, now: float) -> bool:
 
 
 def timer_stamp(settings: Settings) -> int | None:
-    """When the file of the gateway's restart timer was last changed; None without a timer."""
+    """The modification time of the gateway's restart timer file; None without a timer."""
     try:
         return os.stat(os.path.join(TIMERS, settings.restart_timer)).st_mtime_ns
     except OSError:
@@ -179,7 +179,7 @@ def timer_stamp(settings: Settings) -> int | None:
 
 
 def timer_is_due(settings: Settings, one: Seen, now: float) -> bool:
-    """Whether systemd is to be asked when the gateway's restart timer fires next."""
+    """Whether the next elapse of the gateway's restart timer must be queried from systemd."""
     known = {} if one.counters is None else one.counters.timer
     stamp = timer_stamp(settings)
     if stamp is None:

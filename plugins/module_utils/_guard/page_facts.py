@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the page of metrics says of one gateway, by the names of metrics.GATEWAY."""
+"""Collects the metrics of one gateway for the metrics page, by the names of metrics.GATEWAY."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from .config import Settings
     from .progress import Seen
 
-# A new state of newer systemds that is a known one for a short time.
+# A short-lived state of newer systemd versions, mapped to a known one.
 _STATE = {"refreshing": "reloading"}
-# What a user says of the version is a label only if it can be one.
+# The version comes from a user: it becomes a label only if it matches this.
 _VERSION = r"v?[0-9]{1,4}(?:\.[0-9]{1,4}){1,3}(?:[.+-]?[a-z]{1,8}[0-9]{0,4})?\Z"
 _CODES = (
     ("restart_failures_total", "failures", metrics.FAILURES),
@@ -30,7 +30,7 @@ _CODES = (
 
 
 def of_gateway(settings: Settings, one: Seen, now: float) -> metrics.Facts:
-    """All of it; the counters of ``one`` take over its sample."""
+    """All metrics of the gateway; adds its sample to the counters of ``one``."""
     counters = one.counters = one.counters or Counters(settings.folder)
     facts: metrics.Facts = {
         "gateway": settings.name,
@@ -64,13 +64,13 @@ def of_gateway(settings: Settings, one: Seen, now: float) -> metrics.Facts:
 
 
 def _of_run(one: Seen, counters: Counters, now: float) -> metrics.Facts:
-    """What is known of a gateway that runs."""
+    """The metrics of a running gateway."""
     run, gateway, row = one.run, one.gateway, one.row
     if run is None or gateway is None:
         return {}
     if row is not None and not counters.waits_for_journal(run):
         counters.saw(run, row, now - (gateway.uptime_seconds or 0))
-        # Without what its home says, if that did not answer.
+        # The version is missing if its home did not answer.
         _keep_version(counters, row.get("version"), now)
     counters.keep("limit", one.limit)
     facts: metrics.Facts = {
@@ -78,7 +78,7 @@ def _of_run(one: Seen, counters: Counters, now: float) -> metrics.Facts:
         "heartbeat_timestamp_seconds": one.beat and round(one.beat, 1),
     }
     if counters.run.get("id") == run:
-        # The same at each check: a clock that is corrected is no restart.
+        # Constant within a run: a clock correction must not look like a restart.
         facts["start_time_seconds"] = metrics.finite(counters.run.get("start"))
     if row is None:
         return facts
@@ -94,7 +94,7 @@ def _of_run(one: Seen, counters: Counters, now: float) -> metrics.Facts:
 
 
 def _keep_version(counters: Counters, version: str | None, now: float) -> None:
-    """Keep the first version that this run of the gateway names: its user may change it."""
+    """Store the first version that this run reports: its user may change it later."""
     if counters.run.get("version") or not version or not re.match(_VERSION, version):
         return
     if counters.admits(version, now):
@@ -102,7 +102,7 @@ def _keep_version(counters: Counters, version: str | None, now: float) -> None:
 
 
 def _sampled(folder: str, one: Seen) -> float | None:
-    """When the newest sample was taken."""
+    """The time of the newest sample."""
     if one.row is not None:
         return one.row["timestamp"]
     try:
@@ -135,7 +135,7 @@ def _of_verdict(one: Seen, footprint: float | None, now: float) -> dict[str, Any
 def _suspended(folder: str, now: float) -> float | None:
     if not os.path.exists(os.path.join(folder, "suspended.json")):
         return None
-    # Not at the top: hardly ever needed.
+    # Rarely needed.
     from . import suspension
 
     return suspension.until(folder, now)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The symbolic link to the page of metrics in the directory that node_exporter reads."""
+"""Finds symbolic links to the metrics page in the directory that node_exporter reads."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .._host import files, guard_program, way
 from .._host.errors import FileError
 from . import config, page
 
-# What an earlier run of the role hermes_metrics installed: see manifest.py of _install.
+# The files that the role hermes_metrics has installed; see manifest.py of _install.
 MANIFEST = "installed/metrics.json"
-# Where the textfile collector looks: on Debian, and if the role prometheus.prometheus.node_exporter
-# has set it up.
+# The directories of the textfile collector: Debian's, and that of the role
+# prometheus.prometheus.node_exporter.
 USUAL = ("/var/lib/prometheus/node-exporter", "/var/lib/node_exporter")
 
 
@@ -26,7 +26,7 @@ def path(directory: str) -> str:
 def is_ours(link: str) -> bool:
     """Whether ``link`` is a symbolic link to the page."""
     try:
-        # The account of the exporter may own the directory, and put a link in its place.
+        # The exporter's account may own the directory and replace it by a link.
         fd = way.open_directory(os.path.dirname(link))
         try:
             return os.readlink(os.path.basename(link), dir_fd=fd) == page.path()
@@ -37,7 +37,7 @@ def is_ours(link: str) -> bool:
 
 
 def installed() -> list[str]:
-    """The links that the role hermes_metrics has installed, or that are where one usually is."""
+    """The paths of links that the role hermes_metrics has installed, plus the usual paths."""
     try:
         record = files.read_own_json(os.path.join(config.STATE, MANIFEST)) or {}
     except FileError:
@@ -48,5 +48,5 @@ def installed() -> list[str]:
 
 
 def dangling() -> list[str]:
-    """The links to a page that is not there: node_exporter takes each for a faulty file."""
+    """The links to a missing page: node_exporter reports each as a faulty file."""
     return [link for link in installed() if is_ours(link) and not os.path.exists(link)]

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page of metrics by what can be seen at this moment: the command hermes-guard metrics.
+"""Renders the metrics page with current values, for the command hermes-guard metrics.
 
-It keeps nothing: the counters are those of the last check, with what the ledger says since then.
+It stores nothing: the counters are those of the last check plus the newer ledger entries.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     from .config import Settings
 
-# Of the page: what it says of the guard itself is less.
+# Bytes at the end of the page, more than the guard's own metrics.
 _END_BYTES = 4096
-# What the page says of the last check.
+# The metrics about the last check.
 _CHECK = ("check_timestamp_seconds", "check_duration_seconds", "check_failed_gateways")
 
 
 def text(every: Collection[Settings]) -> tuple[str, list[str]]:
-    """The page, and a line for each gateway of which only the name can be told.
+    """The page, and a line for each gateway whose metrics are not available.
 
     Raises GuardError if systemd or a file cannot be read.
     """
@@ -41,7 +41,7 @@ def text(every: Collection[Settings]) -> tuple[str, list[str]]:
 
 
 def look(every: Collection[Settings]) -> dict[str, Seen]:
-    """What can be seen of each gateway of ``every``, by its name."""
+    """The current results for each gateway of ``every``, by name."""
     silent = reach.unanswered({settings.home: settings.user for settings in every})
     found = discovery.look(every)
     seen = {name: Seen("inactive") for name in found.asleep}
@@ -55,7 +55,7 @@ def look(every: Collection[Settings]) -> dict[str, Seen]:
 
 
 def _look(gateway: managed.ManagedGateway, hangs: bool) -> Seen:
-    """As a check looks; at its home only if that does not hang."""
+    """The results for one gateway, as in a check; ``hangs`` skips its home."""
     one = Seen(gateway.active_state, gateway)
     one.row = sampling.measured(gateway) if one.run is not None else None
     inside = home.Home() if hangs else home.look(gateway)
@@ -69,10 +69,10 @@ def _look(gateway: managed.ManagedGateway, hangs: bool) -> Seen:
 
 
 def last_check() -> dict[str, Any]:
-    """What the page of the last check says about that check."""
+    """The metrics about the last check, from its page."""
     found: dict[str, Any] = {}
     try:
-        # The page of many gateways is long; this is at its end.
+        # These metrics are at the end of the page, which may be long.
         end, _cut = files.tail_bytes(page.path(), {0, os.geteuid()}, _END_BYTES)
     except FileError:
         return found

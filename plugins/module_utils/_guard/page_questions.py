@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the page of metrics needs and only other programs, or much arithmetic, can tell.
+"""Gets data for the metrics page that needs other programs or long calculations.
 
-systemd is asked when timers fire next, once an hour and when one has fired; the journal whether the
-main process was killed, once after the end of each run; and one gateway a check is judged.
+Queries systemd for the next elapse of timers, hourly and after an elapse. Queries the journal for
+OOM kills once after each run. Renews the verdict of at most one gateway per check.
 """
 
 from __future__ import annotations
@@ -30,27 +30,28 @@ if TYPE_CHECKING:
 
 # sd-messages.h: SD_MESSAGE_UNIT_OUT_OF_MEMORY and SD_MESSAGE_UNIT_OOMD_KILL.
 KILLED = ("fe6faa94e7774663a0da52717891d8ef", "d989611b15e44c9dbf31e3c81256e4ed")
-# Runs between two checks. A user can write such entries about their own gateway.
+# Most runs between two checks. A user can write such entries about their own gateway.
 MOST_RUNS = 20
-# After so long no further systemd's entries are asked for: the step has 45 s, and each may take 20.
+# Seconds after which no further manager's entries are queried: the step has 45 s, a query takes up
+# to 20 s.
 JOURNAL_SECONDS = 10
 
 
 def ask(wanted: Wanted, now: float) -> None:
-    """Ask what is due for the page; the journal, in which a user can write much, at the end."""
+    """Run the queries that are due; the journal last, because a user can fill it."""
     _judge_one(wanted, now)
     _ask_timers(wanted, now)
     _ask_journal(wanted, now)
 
 
 def _ask_timers(wanted: Wanted, now: float) -> None:
-    """When each restart timer fires next: one question for all that are due."""
+    """Query the next elapse of all restart timers that are due, with one call."""
     due = [(settings, one) for settings, one in wanted if page.timer_is_due(settings, one, now)]
     units = [settings.restart_timer for settings, _one in due if page.timer_stamp(settings)]
     try:
         elapse = timers.next_elapse(units)
     except (GuardError, OSError):
-        # What is known of them is too old by then, and is asked again at the next check.
+        # The known values are too old; the next check queries again.
         elapse = {}
     for settings, one in due:
         stamp = page.timer_stamp(settings)
@@ -61,7 +62,7 @@ def _ask_timers(wanted: Wanted, now: float) -> None:
 
 
 def _ask_journal(wanted: Wanted, now: float) -> None:
-    """Count the OOM kills that ended a run: its cgroup, which counts them, went with it."""
+    """Count the OOM kills that ended a run: its cgroup, which counted them, no longer exists."""
     over = [
         (settings, one)
         for settings, one in wanted
@@ -71,23 +72,23 @@ def _ask_journal(wanted: Wanted, now: float) -> None:
         return
     since = {settings.name: _last_seen(settings, one) for settings, one in over}
     groups: dict[str, list[Seen]] = {}
-    # Those of one systemd together, and who has waited longest first: a user may make it take long.
+    # Grouped by manager, the longest waiting first: a user can make a query slow.
     for settings, one in sorted(over, key=lambda pair: since[pair[0].name]):
         groups.setdefault(progress.manager(settings), []).append(one)
     begun = time.monotonic()
     for group in groups.values():
         if time.monotonic() - begun > JOURNAL_SECONDS:
-            # The next check asks about the others.
+            # The next check handles the others.
             return
         _ask_about(group, since, now)
 
 
 def _ask_about(group: list[Seen], since: dict[str, float], now: float) -> None:
-    """Count the OOM kills of gateways that one systemd runs."""
+    """Count the OOM kills of gateways of one systemd manager."""
     gateways = [one.gateway for one in group if one.gateway is not None]
     for one in group:
         if one.counters is not None:
-            # First: what does not answer is not asked for the same time again.
+            # Stored first, so that a query that hangs is not repeated for the same period.
             one.counters.keep("asked", now)
     found = unit_journal.read(list(gateways), min(since[one.name] for one in gateways)).entries
     for one in group:
@@ -97,7 +98,7 @@ def _ask_about(group: list[Seen], since: dict[str, float], now: float) -> None:
 
 
 def killed_runs(entries: list[Entry], gateway: ManagedGateway) -> int:
-    """How many runs of the gateway before the present one ``entries`` report an OOM kill of."""
+    """The number of earlier runs of the gateway for which ``entries`` report an OOM kill."""
     runs = {
         unit_journal.invocation(entry)
         for entry in entries
@@ -108,12 +109,12 @@ def killed_runs(entries: list[Entry], gateway: ManagedGateway) -> int:
 
 
 def _last_seen(settings: Settings, one: Seen) -> float:
-    """Until when the cgroup of the run that has ended has counted, in epoch seconds."""
+    """The last time that the cgroup of the ended run was read, in epoch seconds."""
     times = [0.0]
     if one.counters is not None:
         times.append(float(one.counters.run.get("asked") or one.counters.run.get("start") or 0))
     with contextlib.suppress(OSError):
-        # The newest sample may be that of the new run.
+        # The newest sample may belong to the new run.
         times += [
             row["timestamp"]
             for row in history.tail(settings.folder, 2)
@@ -123,7 +124,7 @@ def _last_seen(settings: Settings, one: Seen) -> float:
 
 
 def _judge_one(wanted: Wanted, now: float) -> None:
-    """Judge the gateway whose verdict is the oldest of those that are due."""
+    """Renew the oldest verdict that is due."""
     due = [
         (settings, one)
         for settings, one in wanted
@@ -133,10 +134,10 @@ def _judge_one(wanted: Wanted, now: float) -> None:
         try:
             one.verdict = verdict_cache.judge(settings, one.run, one.limit, now)
         except OSError:
-            # Nothing can be kept of it: it must not be the first one for ever.
+            # Its attempt cannot be stored: skip it, or it would always come first.
             continue
         except Exception:  # pylint: disable=broad-exception-caught
-            # A history of which nobody thought: hermes-guard trend says what it is. The verdict of
-            # before stays, with its time.
+            # An unexpected history: hermes-guard trend shows the error. The last verdict and its
+            # time remain.
             one.verdict = verdict_cache.read(settings.folder)
         return

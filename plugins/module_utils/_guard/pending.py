@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings of ours that are in force only after the next restart of a gateway."""
+"""Finds settings that take effect only after the next restart of a gateway."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def restart(gateway: Gateway) -> str | None:
     ]
     if not late:
         return None
-    return "a restart is needed before all of %s is in force: hermes-guard restart --gateway %s" % (
+    return "a restart is needed to apply all of %s: hermes-guard restart --gateway %s" % (
         ", ".join(late),
         gateway.name,
     )

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The dead man's switch: a URL that is called at the end of each check of all gateways.
+"""The dead man's switch: calls a URL at the end of each full check.
 
-A monitoring service expects these calls and raises an alarm if they stop, as a host that is down
-cannot raise one. The URL holds a token: it is in no message, and on no command line.
+A monitoring service expects these calls and alerts if they stop, because a host that is down cannot
+alert. The URL contains a token, so it never appears in a message or on a command line.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# For the name, the connection and the answer together. A check may run every minute.
+# For name resolution, connection and answer together. A check may run every minute.
 SECONDS = 10
-# Longer than the URLs of all services that are known, and what their servers accept.
+# Longer than the URLs of all known services; their servers accept it.
 LONGEST = 2000
-# A host name or an IP address, a port, a path and a query in printable ASCII. There is no user name
-# in it, which urllib would take for a part of the host, and no fragment, which is never sent.
+# A host name or an IP address, a port, a path and a query in printable ASCII. No user name, which
+# urllib would treat as part of the host, and no fragment, which is never sent.
 _URL = re.compile(
     r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9.])?)"
     r"(?::(?P<port>[0-9]{1,5}))?(?:[/?][!-\"$-~]*)?",
     re.IGNORECASE,
 )
-# How the parameter of Uptime Kuma begins.
+# The start of Uptime Kuma's parameter.
 _STATUS = "status="
 
 
 def check_url(url: str, where: str) -> None:
-    """Raise SettingError, without the URL in its text, if ``url`` cannot be called."""
+    """Raise SettingError, without the URL in its text, if ``url`` is not valid."""
     found = _URL.fullmatch(url) if len(url) <= LONGEST else None
     if found is None or not 0 < int(found.group("port") or 1) <= 65535:
         raise SettingError(
@@ -48,10 +48,10 @@ def check_url(url: str, where: str) -> None:
 
 
 def of_result(url: str, good: bool) -> str:
-    """What is called after a check that ended with 0 (``good``) or with another code.
+    """The URL to call after a check that exited with 0 (``good``) or with another code.
 
-    A failure is URL/fail, as healthchecks.io has it. If the query has ``status=``, as that of
-    Uptime Kuma, it is status=down there instead.
+    For a failure it is URL/fail, as for healthchecks.io. If the query contains ``status=``, as for
+    Uptime Kuma, that becomes status=down instead.
     """
     if good:
         return url
@@ -64,18 +64,17 @@ def of_result(url: str, good: bool) -> str:
 
 
 def is_set() -> bool:
-    """Whether this host has a URL to call, or something in its place."""
+    """Whether the file with the URL exists on this host, valid or not."""
     return os.path.lexists(guard_program.PING_URL)
 
 
 def call(good: bool) -> str | None:
-    """Call the URL of this host; why that failed, or None."""
+    """Call the URL of this host; returns why that failed, or None."""
     try:
         url = _read()
     except GuardError as exc:
         return "is not called: %s" % exc
-    # The name of a host is looked up without a time limit, so a thread does it, which ends with
-    # the program.
+    # Name resolution has no time limit, so it runs in a thread, which ends with the program.
     problems: list[str | None] = []
     ended = supervised.start(lambda: problems.append(_request(of_result(url, good))))
     if not ended.acquire(timeout=SECONDS) or not problems:
@@ -84,7 +83,7 @@ def call(good: bool) -> str | None:
 
 
 def _read() -> str:
-    """The URL; GuardError if the file is not one that only root can read, or has no URL."""
+    """The URL; GuardError if other users can read the file, or if it contains no valid URL."""
     path = guard_program.PING_URL
     problem = files.secret_fault(path)
     if problem is not None:
@@ -95,17 +94,17 @@ def _read() -> str:
 
 
 def _request(url: str) -> str | None:
-    """Why ``url`` did not answer with a status of success, or None. Never with the URL in it."""
-    # They take longer to import than the rest of a check.
+    """Why ``url`` did not return a success status, or None. Never contains the URL."""
+    # These imports take longer than the rest of a check.
     import urllib.error
     import urllib.request
 
     class SameScheme(urllib.request.HTTPRedirectHandler):
-        """Follows a redirect only if it leads from https to https, or from http to http."""
+        """Follows a redirect only from https to https, or from http to http."""
 
         def redirect_request(self, req: Any, fp: Any, code: int, msg: str, *more: Any) -> Any:
-            """The request to follow the redirect with, or None."""
-            # Nothing of the answer is read: it may never end.
+            """The request that follows the redirect, or None."""
+            # The body is not read: it may never end.
             fp.close()
             if more[-1].partition(":")[0].lower() != req.type:
                 return None
@@ -117,16 +116,16 @@ def _request(url: str) -> str | None:
             return None
     except urllib.error.HTTPError as exc:
         exc.close()
-        return "the answer has the HTTP status %d" % exc.code
+        return "the server returned HTTP status %d" % exc.code
     except urllib.error.URLError as exc:
         return _why(exc.reason)
     except Exception as exc:  # pylint: disable=broad-exception-caught
-        # What a server answers can be anything, and its words may repeat the URL.
+        # A server can answer anything, and its text may contain the URL.
         return _why(exc)
 
 
 def _why(exc: object) -> str:
-    """A fault of the connection, in words that are never the server's."""
+    """The reason of a connection error, without any text of the server."""
     import socket
     import ssl
 
@@ -135,16 +134,16 @@ def _why(exc: object) -> str:
     if isinstance(exc, socket.timeout):
         return "no answer within %d s" % SECONDS
     if isinstance(exc, socket.gaierror):
-        return "the name of its host cannot be resolved"
+        return "its host name cannot be resolved"
     if isinstance(exc, OSError) and exc.errno:
         return os.strerror(exc.errno).lower()
     return "the answer is not valid HTTP"
 
 
 def after_check(good: bool) -> str | None:
-    """Call the URL at the end of a check; a line for the journal if that fails for the first time.
+    """Call the URL at the end of a check; a line for the journal if it fails for the first time.
 
-    Whether it fails is no fault of the check.
+    A failure does not make the check fail.
     """
     problem = call(good)
     path = _record_path()
@@ -159,13 +158,13 @@ def after_check(good: bool) -> str | None:
     try:
         files.write_atomic(path, json.dumps(record) + "\n")
     except OSError:
-        # A full disk, of which the samples say more.
+        # A full disk, which the sampling reports.
         pass
     return "the ping URL %s; this is logged once until it works again" % problem
 
 
 def failing() -> dict[str, Any] | None:
-    """``time`` since when the calls have failed and the first ``problem``; None if they work."""
+    """``time`` of the first failed call and its ``problem``; None if calls succeed."""
     try:
         return files.read_own_json(_record_path())
     except FileError:
@@ -173,13 +172,13 @@ def failing() -> dict[str, Any] | None:
 
 
 def faults() -> list[str]:
-    """What ``hermes-guard doctor`` says about the ping URL."""
+    """The faults of the ping URL, for ``hermes-guard doctor``."""
     if not is_set():
         return []
     try:
         _read()
     except GuardError as exc:
-        # What only root may read is not looked at by anyone else.
+        # Only root may read the file, so other users get no fault.
         return ["the ping URL is not called: %s" % exc] if os.geteuid() == 0 else []
     known = failing()
     if known is None:

@@ -81,7 +81,9 @@ def test_alarm_that_the_notifier_does_not_take_is_told_again(one, notifier):
     for _number in range(2):
         lines, good = watchdog.check([one])
         assert not good
-        assert lines[1].endswith("the notify command ended with 7; the next check tries again")
+        assert lines[1].endswith(
+            "the notify command failed (exit code 7); the next check tries again"
+        )
     notifier.works(True)
     for _number in range(2):
         assert watchdog.check([one])[1]
@@ -184,7 +186,7 @@ def test_unit_that_is_gone_or_renamed_is_said(systemd, one, notifier):
 def test_restart_that_failed_is_told_until_it_is_taken(one, notifier):
     notifier.works(False)
     alarms.put(one, "failed", "not-up", "it did not come up")
-    assert "ended with 7" in alarms.deliver(one, time.monotonic() + 60)
+    assert "failed (exit code 7)" in alarms.deliver(one, time.monotonic() + 60)
     notifier.works(True)
     watchdog.check([one])
     assert notifier.told[0] == ("failed", "not-up")
@@ -222,14 +224,14 @@ def test_record_is_roots_own(one):
 def test_command_is_tried(one, settings, notifier, capsys):
     other = settings(unit="hermes-gateway-b.service", notify_command=notifier.command)
     bare = settings(unit="hermes-gateway-c.service")
-    assert notify.test([one, other]) == (["hermes-gateway: the notify command ended with 0"], True)
+    assert notify.test([one, other]) == (["hermes-gateway: the notify command succeeded"], True)
     assert notifier.told == [("test", "test")]
     notifier.works(False)
     lines, good = notify.test([one, bare])
     assert (good, lines) == (
         False,
         [
-            "hermes-gateway: the notify command ended with 7",
+            "hermes-gateway: the notify command failed (exit code 7)",
             "hermes-gateway-c: no notify command is set",
         ],
     )

@@ -102,7 +102,7 @@ def test_one_that_cannot_be_looked_at_costs_no_other_gateway(two, monkeypatch):
     )
     lines, _good = supervised.check(two)
     assert 'up{gateway="b"} 1' in text() and 'up{gateway="a"} 0' in text()
-    assert lines == ["a: its metrics cannot be told: damaged"]
+    assert lines == ["a: its metrics are not available: damaged"]
     assert judged == ["b"]
 
 

@@ -105,7 +105,7 @@ def test_time_that_is_none(configured, since):
 def test_too_many_points(configured, points):
     with pytest.raises(SettingError) as raised:
         memory_trend.collect([], points)
-    assert str(raised.value) == "points: %d is not allowed; allowed: 0 to 300" % points
+    assert str(raised.value) == "points: invalid number %d: expected 0 to 300" % points
 
 
 def test_configuration_that_cannot_be_listed(configured, tmp_path, monkeypatch):
@@ -134,8 +134,8 @@ def test_fault_of_one_gateway_costs_no_other_its_verdict(configured, monkeypatch
     answer = memory_trend.of_gateways([other, one], points=10)
     assert answer["hermes-gateway"]["samples"] == 4
     assert answer["other"]["verdict"] == "insufficient" and "chart" in answer["other"]
-    assert "it cannot be judged: no sense in it" in answer["other"]["notes"]
+    assert "its memory cannot be analysed: no sense in it" in answer["other"]["notes"]
     assert set(answer["other"]) == set(answer["hermes-gateway"])
     changes = memory_trend.of_change([other, one])
     assert changes["hermes-gateway"]["result"] == "not_enough_yet"
-    assert changes["other"]["why"] == "it cannot be judged: no sense in it"
+    assert changes["other"]["why"] == "its memory cannot be analysed: no sense in it"

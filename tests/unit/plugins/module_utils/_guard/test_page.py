@@ -280,7 +280,7 @@ def test_gateway_whose_facts_cannot_be_told_costs_itself(systemd, settings, tmp_
 
     monkeypatch.setattr(page.page_facts, "of_gateway", facts)
     lines, _good = supervised.check(every)
-    assert lines == ["hermes-gateway-a: its metrics cannot be told: what nobody thought of"]
+    assert lines == ["hermes-gateway-a: its metrics are not available: what nobody thought of"]
     found = series()
     assert found[short("up", gateway="hermes-gateway-a")] == 0
     assert found[short("up", gateway="hermes-gateway-b")] == 1
@@ -302,7 +302,7 @@ def test_full_disk_leaves_the_old_page_and_the_check_goes_on(
     monkeypatch.setattr(files, "write_atomic", fail)
     lines, good = supervised.check([one])
     assert good and len(lines) == 1
-    assert lines[0].startswith("the page of metrics cannot be written: ")
+    assert lines[0].startswith("the metrics page cannot be written: ")
     with open(page.path(), encoding="utf-8") as handle:
         assert handle.read() == before
     assert len(history.tail(one.folder, 9)) == 2

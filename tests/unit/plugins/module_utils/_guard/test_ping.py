@@ -192,14 +192,14 @@ def test_failure_is_said_once_and_by_doctor(check, place, server, monkeypatch):
     place(server.url)
     server.code = 404
     line = (
-        "the ping URL failed: the answer has the HTTP status 404; this is logged once until it "
+        "the ping URL failed: the server returned HTTP status 404; this is logged once until it "
         "works again\n"
     )
     assert check() == (0, line)
     server.code = 500
     assert check() == (0, "")
     (fault,) = ping.faults()
-    assert fault.startswith("the ping URL failed: the answer has the HTTP status 404, since 20")
+    assert fault.startswith("the ping URL failed: the server returned HTTP status 404, since 20")
     server.code = 201
     assert check() == (0, "")
     assert ping.faults() == []
@@ -220,7 +220,7 @@ def test_name_that_is_not_known(place, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     place("http://h.invalid/" + TOKEN)
-    assert ping.call(True) == "failed: the name of its host cannot be resolved"
+    assert ping.call(True) == "failed: its host name cannot be resolved"
 
 
 @pytest.mark.parametrize("stage", ["lookup", "answer"])
@@ -278,7 +278,7 @@ def test_https(place, encrypted, monkeypatch):
     assert server.seen == ["/" + TOKEN]
     # The token of the URL would be sent in the clear.
     server.code, server.headers = 302, [("Location", "http://localhost/" + TOKEN)]
-    assert ping.call(True) == "failed: the answer has the HTTP status 302"
+    assert ping.call(True) == "failed: the server returned HTTP status 302"
 
 
 @pytest.mark.parametrize("trusted", [False, True])
@@ -322,14 +322,14 @@ def test_redirects(place, server):
 def test_redirect_to_another_scheme_is_not_followed(place, server, target):
     place(server.url)
     server.code, server.headers = 302, [("Location", target)]
-    assert ping.call(True) == "failed: the answer has the HTTP status 302"
+    assert ping.call(True) == "failed: the server returned HTTP status 302"
     assert server.seen == ["/" + TOKEN]
 
 
 def test_redirects_without_end(place, server):
     place(server.url)
     server.code, server.headers = 302, [("Location", "/" + TOKEN)]
-    assert ping.call(True) == "failed: the answer has the HTTP status 302"
+    assert ping.call(True) == "failed: the server returned HTTP status 302"
 
 
 @pytest.mark.parametrize("answer", [b"hello %s\r\n\r\n", b"", b"HTTP/1.1 x%s y\r\n\r\n"])
@@ -435,7 +435,7 @@ def test_notify_test_tries_it(place, server, settings, configured, capsys):
     capsys.readouterr()
     assert cli.main(["notify", "--test"]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == (
-        "the ping URL failed: the answer has the HTTP status 404"
+        "the ping URL failed: the server returned HTTP status 404"
     )
 
 

@@ -411,7 +411,7 @@ def test_marker_of_a_killed_arbiter_is_removed(systemd, settings, home, clock):
         assert check(clock, settings()) == ([], True)
     assert marker.exists()
     assert check(clock, settings())[0] == [
-        "hermes-gateway: removed a drain marker that an interrupted restart had left"
+        "hermes-gateway: removed the drain marker of an interrupted restart"
     ]
     assert not marker.exists()
 
