@@ -194,8 +194,8 @@ trends:
     why:
       description: One sentence on the reason for the verdict.
       type: str
-      sample: Baseline memory grows by 39.5 MB/h (38.8 to 40.1) over 7 days in 14 runs, keeps growing
-        late in each run, and is never released.
+      sample: Baseline memory grows by 39.5 MB/h (38.8 to 40.1) over 7 days in 14 runs, keeps
+        growing late in each run, and is never released.
     what_would_settle_it:
       description: What is missing for a verdict and when it can be available, null if nothing is.
       type: str

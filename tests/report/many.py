@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A report of N synthetic gateways: `tests/report/many.py N FOLDER`. Writes the three files, and says how long it took and how large they are.
+"""A report of N synthetic gateways: `tests/report/many.py N DIRECTORY`. Writes the three files, and says how long it took and how large they are.
 
 With hostile names among them. Set the seed with SEED; the charts of the gateways look like what the lab and users have shown.
 """
@@ -141,7 +141,7 @@ def _gateway(rng, number):
         "saturating": "Settles after its start: nothing to do.",
     }[kind]
     why = {
-        "leak": "the floor climbs in %d of %d lives, and still does in their second halves"
+        "leak": "baseline memory grows in %d of %d runs, and keeps growing late in each run"
         % (life, life),
         "flat": "no trend in %d days" % days,
         "suspected": "it climbs, but has been seen for %.0f hours only" % (days * 24),

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""stretch.py FACTOR FROM TO: stretches a history in time, so that minutes are judged like hours.
+"""stretch.py FACTOR FROM TO: stretches a history in time, so that minutes count as hours.
 
 Each sample is FACTOR times as far from the last one, and each process FACTOR times as old.
 """

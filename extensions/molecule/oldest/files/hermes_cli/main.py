@@ -1,4 +1,4 @@
-"""A stand-in for a gateway if no real one can be installed.
+"""A stand-in for a gateway on hosts on which a real one cannot be installed.
 
 It has the same command line and state file, and the same answer to SIGUSR1.
 """
