@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file of the bundle: for its owner alone, where no one else can write."""
+"""The bundle is only accessible by its owner, in a directory that no one else can write to."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_bundle_is_for_its_owner_alone(tmp_path):
     assert os.listdir(folder) == ["x.tar.gz"]
 
 
-def test_a_folder_that_others_can_write_to_is_refused(tmp_path):
+def test_a_directory_that_others_can_write_to_is_refused(tmp_path):
     tmp_path.chmod(0o777)
     with pytest.raises(GuardError, match="dest: .* mode 0777: expected"):
         archive.prepare(str(tmp_path))
@@ -45,8 +45,8 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path):
         archive.prepare(str(tmp_path / "file/out"))
 
 
-def test_a_folder_that_someone_else_can_lead_elsewhere_is_refused(tmp_path, monkeypatch):
-    """Root writes the bundle: nobody may put a link in the place of a directory above it."""
+def test_a_directory_that_another_user_can_redirect_is_refused(tmp_path, monkeypatch):
+    """Root writes the bundle, so no other user may replace a parent directory by a symlink."""
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o777)
     with pytest.raises(GuardError, match="dest: .*open can be written by others"):
@@ -70,7 +70,7 @@ def test_a_folder_that_someone_else_can_lead_elsewhere_is_refused(tmp_path, monk
         archive.prepare(str(tmp_path / "open/out"))
 
 
-def test_every_folder_that_is_made_is_for_root_alone(tmp_path):
+def test_every_created_directory_is_accessible_by_root_only(tmp_path):
     before = os.umask(0)
     try:
         archive.prepare(str(tmp_path / "a/b/c"))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A user's Python that never answers costs its user's gateways their answers, and no time."""
+"""A user's Python that never answers affects only that user's gateways, for a limited time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The graph of a history: what is drawn, and what is left out."""
+"""The chart of a history."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_graph_is_well_formed(series):
     assert "script" not in drawn and drawn.count("http") == 1
 
 
-def test_a_line_for_each_life_and_kills_and_limit():
+def test_a_line_for_each_run_and_kills_and_limit():
     drawn = chart.svg(
         "x",
         rows(50) + [dict(row, timestamp=row["timestamp"] + 20000) for row in rows(50, "b")],

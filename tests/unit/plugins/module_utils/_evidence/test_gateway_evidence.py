@@ -304,7 +304,7 @@ def test_faults_cost_their_part_alone(host):
     assert "symbolic link" in files["hermes-gateway/issue.md"]
 
 
-def test_a_gateway_that_does_not_run(host):
+def test_a_gateway_that_is_not_running(host):
     host.gateway.pid = host.gateway.uptime_seconds = host.gateway.start_time = (
         host.gateway.invocation_id
     ) = None
@@ -397,7 +397,7 @@ def test_texts_are_redacted_by_hermes_in_one_go(host):
     assert len(asked) == 1
 
 
-def test_a_part_that_fails_as_nobody_thought_costs_itself(host, monkeypatch):
+def test_an_unexpected_error_costs_only_its_collector(host, monkeypatch):
     def fails(*_args):
         raise OverflowError("a number of a user")
 
@@ -412,7 +412,7 @@ def test_a_part_that_fails_as_nobody_thought_costs_itself(host, monkeypatch):
     assert "OverflowError" in files["hermes-gateway/issue.md"]
 
 
-def test_a_gateway_that_fails_as_nobody_thought_costs_itself(host, monkeypatch):
+def test_an_unexpected_error_costs_only_its_gateway(host, monkeypatch):
     other = SimpleNamespace(**dict(vars(host.gateway), name="other"))
     real = redaction_pass.redactor_for
 

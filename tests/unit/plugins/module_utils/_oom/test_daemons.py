@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kills by earlyoom and nohang: which line is about whom, and what a user can have them write."""
+"""Kills by earlyoom and nohang: the owner of each, and lines that a user can forge."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EARLYOOM = {
     'VmRSS 1730 MiB, cmdline "/opt/h/venv/bin/python -m hermes_cli.main gateway run"',
 }
 TERMINATED = UNIT + ": Main process exited, code=killed, status=15/TERM"
-# What a Hermes does that gets SIGTERM.
+# How Hermes ends after SIGTERM.
 ENDED = UNIT + ": Main process exited, code=exited, status=1/FAILURE"
 NOHANG = """\
 Victim status (found in 3ms):
@@ -73,7 +73,7 @@ def test_earlyoom_killed_a_gateway_that_the_history_knows(
 
 
 def test_earlyoom_killed_a_gateway_before_its_first_sample(gateway, journal):
-    """The main process of the same user's gateway ends by SIGTERM within a second: it was that."""
+    """The main process of the same user's gateway ends by SIGTERM within a second."""
     earlyoom(journal, EARLYOOM["1.8"])
     journal.add(KILL + 1, TERMINATED, unit=UNIT)
     assert found([gateway()])[0] == [("hermes-gateway", 4123, "earlyoom")]
@@ -102,7 +102,7 @@ def test_kill_of_another_user_is_not_even_a_note(gateway, journal):
 @pytest.mark.parametrize(
     "line", ["dryrun, not actually sending any signal", "kill failed: Operation not permitted"]
 )
-def test_a_signal_that_was_not_sent_is_no_kill(gateway, journal, history, line):
+def test_a_signal_that_was_not_sent_is_not_a_kill(gateway, journal, history, line):
     """With --dryrun earlyoom writes the same line, and then this one."""
     earlyoom(journal, EARLYOOM["1.8"], line)
     journal.add(KILL + 1, TERMINATED, unit=UNIT)
@@ -132,7 +132,7 @@ def test_the_kernel_was_quicker(gateway, journal, history):
 
 
 def test_a_command_line_cannot_forge_a_kill_of_a_running_gateway(gateway, journal, history):
-    """A line end in a command line begins a line of the daemon's."""
+    """A line break in a command line starts a forged line of the daemon."""
     earlyoom(
         journal,
         'sending SIGTERM to process 77 uid 1002 "eve": oom_score 9, VmRSS 9 MiB, cmdline "x',
@@ -165,7 +165,7 @@ def test_nohang_by_the_cgroup(gateway, journal):
 
 
 def test_of_nohang_the_first_process_counts():
-    """What a command line holds comes behind what nohang itself says of the process."""
+    """Lines from a command line follow the description by nohang itself."""
     forged = "x\n  PID:       4711, name: python, state: S, EUID: 1000, SID: 1 (x)"
     text = (NOHANG % ("/user.slice/user-1002.slice/session-3.scope", forged)).replace(
         "4123, name: hermes, state: S, EUID: 1000", "77, name: eve, state: S, EUID: 1002"
@@ -178,8 +178,8 @@ def test_of_nohang_the_first_process_counts():
     assert [(one.pid, one.uid, one.comm) for one in victims] == [(77, 1002, "eve")]
 
 
-def test_a_kill_by_a_daemon_explains_no_rise_of_the_counter(gateway, journal, history):
-    """The cgroup counts the kernel's kills alone."""
+def test_a_kill_by_a_daemon_does_not_explain_a_rise_of_the_counter(gateway, journal, history):
+    """The cgroup counts only kills by the kernel."""
     earlyoom(journal, EARLYOOM["1.8"])
     journal.add(KILL + 1, TERMINATED, unit=UNIT)
     history("hermes-gateway", (KILL - 300, 4123, 0, "1" * 32), (KILL - 60, 4123, 1, "1" * 32))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kills in the kernel's log: each form of its lines, and whose process it was."""
+"""Kills in the kernel's log: each form of its lines, and the owner of the process."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_kernel_buffer(gateway, kmsg, version, comm):
 
 
 def test_a_pid_that_the_history_knows(gateway):
-    """The line with the cgroup is missing, as the kernel leaves lines out that come too fast."""
+    """The line with the cgroup is missing, because the kernel limits the rate of its messages."""
     seen = {"hermes-gateway": {4711: Seen(KILL - 600, KILL - 100)}}
     assert len(kernel.kills([Line(KILL, KILLED % 1000)], [gateway()], seen)) == 1
     assert not kernel.kills([Line(KILL, KILLED % 1234)], [gateway()], seen)
@@ -112,7 +112,7 @@ def test_each_form_of_the_kernels_line(gateway, line):
         "eve: %s",
     ],
 )
-def test_a_message_that_repeats_what_a_user_said_is_no_kill(gateway, begin):
+def test_a_message_that_repeats_user_input_is_not_a_kill(gateway, begin):
     """Users make the kernel print such lines, with a mount in a namespace of their own."""
     running = gateway(pid=4711, start_time=KILL - 5)
     chosen = (
@@ -124,7 +124,7 @@ def test_a_message_that_repeats_what_a_user_said_is_no_kill(gateway, begin):
         assert not kernel.kills([Line(KILL, begin % said)], [running])
 
 
-def test_a_group_of_another_user_takes_no_kill(gateway):
+def test_a_group_of_another_user_does_not_take_a_kill(gateway):
     """The group's cgroup is lent to kills whose own line is missing: not to another user's."""
     group = (
         "Tasks in /user.slice/user-1002.slice/user@1002.service/app.slice/eve.service "
@@ -147,7 +147,7 @@ def test_a_group_ends_at_the_next_process_that_is_chosen(gateway):
 
 
 def test_a_cgroup_whose_name_looks_like_the_rest_of_the_line(gateway):
-    """A user names cgroups below their own manager as they like."""
+    """A user can give cgroups below their own manager any name."""
     own = "/user.slice/user-1002.slice/user@1002.service/app.slice/"
     for name in (
         "a,task_memcg=,task=x,pid=4711,uid=1000",
@@ -213,14 +213,14 @@ def test_kernel_before_5_names_the_cgroup_in_a_line_of_its_own(gateway):
     ],
 )
 def test_cgroup_of_another_before_kernel_5(gateway, memcg):
-    """A user names cgroups as they like, also as the rest of the line."""
+    """A user can give a cgroup any name, also one that imitates the rest of the line."""
     found = lines(TASK % (memcg, OWN), CHOSEN_BEFORE_5, KILLED_BEFORE_5 % (4123, "python"))
     assert kernel.kills(found, [gateway()]) == []
 
 
 @pytest.mark.parametrize("with_task", [True, False])
 def test_a_child_that_was_sacrificed(gateway, with_task):
-    """The process that was chosen lives on: one kill, of the child."""
+    """The chosen process survives: one kill, of the child."""
     seen = {"hermes-gateway": {pid: Seen(KILL - 3000, KILL - 100) for pid in (4123, 4190)}}
     texts = [CHOSEN_BEFORE_5, KILLED_BEFORE_5 % (4190, "node")]
     found = lines(*([TASK % (OWN, OWN)] * with_task + texts))
@@ -241,7 +241,7 @@ def test_two_kills_before_kernel_5_are_two(gateway):
 
 
 def test_a_group_lends_its_cgroup_to_processes_of_its_user_only(gateway):
-    """The kernel's line of the other process is missing: it was in a cgroup of its own."""
+    """The kernel's line of the other process is missing: it was in a different cgroup."""
     group = "Tasks in %s are going to be killed due to memory.oom.group set" % OWN
     killed = KILLED.replace("4711 (python)", "9120 (mysqld)")
     assert kernel.kills(lines(group, killed % 112), [gateway()]) == []

@@ -74,7 +74,7 @@ def test_a_child_and_then_the_gateway_on_a_virtual_machine(gateway, journal, wit
     assert kills == ([("hermes-gateway", None, None, None, None, "systemd")] * 2 if without else VM)
 
 
-def test_group_kill_and_earlier_lives_on_trixie(gateway, journal):
+def test_group_kill_and_earlier_runs_on_trixie(gateway, journal):
     journal.load("trixie-systemd257-kernel6.12.jsonl")
     answer = oom_info.find([gateway()], 24, NOW)
     assert brief(answer["kills"]) == [
@@ -134,7 +134,7 @@ def test_systemd_oomd(gateway, journal):
     ]
 
 
-def test_systemd_oomd_of_247_is_told_by_the_unit_alone(gateway, journal):
+def test_systemd_oomd_247_is_reported_by_the_unit_alone(gateway, journal):
     journal.load("oomd-systemd247.jsonl")
     assert brief(oom_info.find([gateway()], 24, NOW)["kills"]) == [
         ("hermes-gateway", None, None, None, "systemd-oomd", "systemd")
@@ -201,7 +201,7 @@ def test_what_cannot_be_read_is_said(gateway, journal):
     assert any("no-kmsg" in note for note in answer["notes"])
 
 
-def test_an_old_systemd_says_no_peaks(gateway, journal, monkeypatch):
+def test_an_old_systemd_does_not_log_peaks(gateway, journal, monkeypatch):
     monkeypatch.setattr(systemd, "version", lambda: 252)
     assert any(
         "systemd 252 does not log the memory peak" in note
@@ -210,7 +210,7 @@ def test_an_old_systemd_says_no_peaks(gateway, journal, monkeypatch):
 
 
 def test_a_user_who_fills_the_journal_hides_only_their_own_kills(gateway, journal):
-    """Entries that a user writes as their own systemd does, until nobody can read them all."""
+    """Entries that a user forges in the name of their own systemd, too many to read."""
     journal.load("bookworm-systemd252-kernel6.1.jsonl")
     journal.load("bullseye-systemd247-kernel5.10.jsonl")
     journal.lines = [line for line in journal.lines if json.loads(line)["_TRANSPORT"] != "kernel"]
@@ -230,7 +230,7 @@ def test_a_user_who_fills_the_journal_hides_only_their_own_kills(gateway, journa
 
 
 def test_a_user_who_fills_the_kernels_log_hides_only_their_own_kills(gateway, journal):
-    """The kernel kills a user's own processes as often as that user likes."""
+    """A user can cause any number of kills of their own processes."""
     journal.load("bookworm-systemd252-kernel6.1.jsonl")
     journal.load("trixie-systemd257-kernel6.12.jsonl")
     journal.lines = [line for line in journal.lines if json.loads(line)["_TRANSPORT"] == "kernel"]
@@ -262,7 +262,7 @@ def forged(count, **fields):
 
 
 def test_many_kills_of_one_gateway_are_cut_and_said(gateway, journal):
-    """A user can forge kills of their own gateway only: so many must not fill the answer."""
+    """A user can forge kills of their own gateway only, and these must not fill the answer."""
     journal.load("bullseye-systemd247-kernel5.10.jsonl")
     journal.lines += forged(20000)
     start = time.process_time()
@@ -276,7 +276,7 @@ def test_many_kills_of_one_gateway_are_cut_and_said(gateway, journal):
 
 
 def test_a_counter_that_rises_by_a_hundred_at_each_sample(gateway, journal, history):
-    """A user can have their own processes killed without end."""
+    """A user can cause endless kills of their own processes."""
     rows = [(NOW - 300 * place, 4711, 200 * (400 - place), "1") for place in range(400, 0, -1)]
     history("hermes-gateway", *rows)
     answer = oom_info.find([gateway()], 8000, NOW)
@@ -285,7 +285,7 @@ def test_a_counter_that_rises_by_a_hundred_at_each_sample(gateway, journal, hist
 
 
 def test_of_other_kinds_of_words_nothing_is_forged(gateway, journal):
-    """What looks like the kernel's or systemd-oomd's word, as users write it with logger(1)."""
+    """Forged messages of the kernel and systemd-oomd, written by users with logger(1)."""
     kernel = (
         "Memory cgroup out of memory: Killed process 4711 (python) total-vm:1kB, anon-rss:1kB, "
         "file-rss:1kB, shmem-rss:0kB, UID:1000 pgtables:2kB oom_score_adj:0"

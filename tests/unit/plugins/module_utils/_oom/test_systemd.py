@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What systemd and systemd-oomd report in the journal, and which kill it is about."""
+"""Reports of systemd and systemd-oomd in the journal, and the kills that they are about."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_what_other_users_write_into_the_journal_counts_for_nothing(gateway, jou
     assert [systemd.reports_of(entry, both) for entry in entries] == [[], [], []]
 
 
-def test_a_slow_stop_is_no_second_kill(gateway):
+def test_a_slow_stop_is_not_a_second_kill(gateway):
     """systemd reports the result when the last process has ended, up to TimeoutStopSec later."""
     kill = Kill(gateway(), 1000.0, SYSTEMD)
     kill.invocation = "a"
@@ -83,7 +83,7 @@ PRESSURE = "due to memory pressure for /system.slice being 71.48% > 60.00% for >
     "lines", [["Marked %s for killing "], ["Marked %s for killing ", "Killed %s "]]
 )
 def test_wording_of_systemd_oomd_260(gateway, journal, lines):
-    """It says that it marked a unit, and may say that it killed it: one kill."""
+    """It announces a unit and may then report the kill: one kill."""
     for place, line in enumerate(lines):
         text = line % "/system.slice/hermes-gateway.service" + PRESSURE
         journal.add(NOW - 60 + place, text, _SYSTEMD_UNIT="systemd-oomd.service")
@@ -112,7 +112,7 @@ UNCLEAR = (
 
 
 def test_only_the_line_about_the_users_systemd_is_left(gateway, journal):
-    """The journal of a user is smaller and gone sooner: not known whose process it was."""
+    """The journal of a user is smaller and rotates earlier, so the owner is unknown."""
     journal.boot(NOW - 9000)
     journal.add(NOW - 60, MANAGER, unit="user@1001.service")
     answer = oom_info.find([gateway("user")], 24, NOW)
@@ -122,7 +122,7 @@ def test_only_the_line_about_the_users_systemd_is_left(gateway, journal):
 
 @pytest.mark.parametrize("memcg", ["/user.slice/user-1001.slice/session-7.scope", "/x.slice"])
 def test_a_kill_that_explains_the_line_about_the_users_systemd(gateway, journal, memcg):
-    """The kernel says which process of that user it was."""
+    """The kernel identifies the process of that user."""
     journal.add(NOW - 60, MANAGER, unit="user@1001.service")
     chosen = "oom-kill:constraint=CONSTRAINT_NONE,task_memcg=%s,task=x,pid=7,uid=1001" % memcg
     journal.add(NOW - 61, chosen, _TRANSPORT="kernel", SYSLOG_FACILITY="0")

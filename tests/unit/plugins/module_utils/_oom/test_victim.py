@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whose a process was that the kernel killed, if its cgroup does not say it."""
+"""The owner of a killed process, if its cgroup does not identify it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHOSEN = (
     "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,"
     "task_memcg=%s,task=hermes,pid=2214,uid=1000"
 )
-# Of a kernel before 5.0, which does not say whose the process was.
+# From a kernel before 5.0, which does not log the user of the process.
 NO_UID = "Killed process 2214 (hermes) total-vm:1kB, anon-rss:1kB, file-rss:1kB, shmem-rss:0kB"
 
 
@@ -39,7 +39,7 @@ def pids(gateways):
 def test_killed_before_the_first_sample_on_a_host_without_cgroups_for_memory(
     gateway, journal, lines
 ):
-    """As on a Raspberry Pi: user and moment fit, and the main process ended by SIGKILL."""
+    """As on a Raspberry Pi: user and time match, and the main process ended by SIGKILL."""
     kernel(journal, *lines)
     journal.add(KILL + 0.4, KILLED, unit=UNIT)
     kills = oom_info.find([gateway()], 24, NOW)["kills"]
@@ -102,7 +102,7 @@ def test_a_process_of_the_user_in_an_unknown_cgroup_is_a_note(gateway, journal):
     ],
 )
 def test_a_pid_that_is_used_again(gateway, journal, history, memcg, scope, count):
-    """The history knew the pid 50 minutes ago: its cgroup says whose it was since."""
+    """The pid was in the history 50 minutes ago, but its cgroup identifies another owner."""
     kernel(journal, CHOSEN % memcg, LINE)
     one = gateway(scope, uid=1000)
     history(one.name, (KILL - 3000, 2214, 0, "1" * 32))
@@ -116,8 +116,8 @@ def test_a_gateway_that_was_started_manually_is_in_a_session(gateway, journal, h
     assert pids([one]) == [2214]
 
 
-def test_many_ends_that_a_user_forged_take_no_time_and_hide_nothing(gateway, journal):
-    """A user writes 20,000 ends of their own gateway at the moment of a kill of another's."""
+def test_many_forged_exits_cost_no_time_and_hide_nothing(gateway, journal):
+    """A user forges 20,000 exits of their own gateway at the time of a kill of another."""
     kernel(journal, LINE)
     journal.add(KILL + 0.4, KILLED, unit=UNIT)
     own = {"_UID": "1001", "USER_UNIT": "hermes-gateway-coder.service"}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is not known to be harmless leaves a log; what a maintainer needs stays in it."""
+"""Text that is not known to be harmless is removed; what a maintainer needs is kept."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_figures_errors_and_places_stay(redactor, text):
             r"proxy http://127\.0\.0\.1:8123/\[8 characters\] failed",
         ),
         ("proxy http://wohnzimmer:8123/ failed", r"proxy http://#\w{8}:8123/ failed"),
-        # Several are what someone wrote, with the known words between them.
+        # Several unknown words are private text, including the known words between them.
         ("failed: geh bitte zur bank und hol das geld", r"failed: \[\d+ characters\]"),
         (
             "failed: my doctor says that it hurts (retrying)",
@@ -119,8 +119,8 @@ def test_what_is_unknown_goes(redactor, text, shown):
         ["Ready %s now", "[Slack] started: %s", "%s", "chat(%s)=1", "a=%s, b", "at ~/.hermes/%s/x"]
     ),
 )
-def test_no_unknown_word_stays(word, form):
-    """Whatever it is: no pattern has to know it."""
+def test_unknown_words_are_removed(word, form):
+    """Any unknown word is removed, without a pattern for it."""
     if word in words.WORDS or word in words.OTHERS:
         return
     redactor = redaction.Redactor(salt=b"x")
@@ -128,8 +128,8 @@ def test_no_unknown_word_stays(word, form):
     assert word not in shown.replace("characters", "").replace("removed", "")
 
 
-def test_a_host_and_the_user_of_a_gateway_are_no_words_of_a_log():
-    """The name of a gateway is kept whole; its parts are not, where they are someone's."""
+def test_host_and_user_names_are_not_words_of_a_log():
+    """The name of a gateway is kept as a whole; private parts of it are not."""
     redactor = redaction.Redactor(keep=["hermes-gateway-coder@lovelace"], hosts=["buzz"], salt=b"x")
     for name in ("lovelace", "buzz"):
         assert name not in gateway_log.log(redactor, HEAD + "Ready on %s" % name)
@@ -206,7 +206,7 @@ def test_five_megabytes_take_seconds(redactor):
 
 
 @pytest.mark.parametrize("text", ["x_" * 900, "aB" * 900, "a://" * 400, ", " * 900, "(x " * 600])
-def test_a_line_made_to_be_slow_takes_no_time(redactor, text):
+def test_a_malicious_line_is_not_slow(redactor, text):
     start = time.process_time()
     for place in range(20):
         harmless.line(redactor, text + str(place))

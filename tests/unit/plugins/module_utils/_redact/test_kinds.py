@@ -225,7 +225,7 @@ def test_of_a_unit_the_programs_and_the_gateways_own_command(redactor):
     ]
 
 
-def test_of_a_program_that_is_no_interpreter_no_word_is_shown(redactor):
+def test_only_interpreters_show_their_script(redactor):
     for argv in (["redis-cli", "hunter2"], ["tool", "hunter2", "x"], ["sshpass", "hunter2"]):
         assert gateway_log.command(redactor, argv, known=False) == argv[0] + " ..."
     argv = ["/usr/bin/python3.11", "/srv/mcp/server.py", "hunter2"]
@@ -238,7 +238,7 @@ WORDS = "a1:%x1 -/=@home.de ::https://x.ab/hook/ ntfy.x/ /home/a/ 00:00 "
 @pytest.mark.parametrize(
     "line", ["ab " * 700, "00:" * 700, "a.b" * 700, "/home/" * 350, WORDS * 30, "x-" * 1000]
 )
-def test_lines_made_to_be_slow_take_no_time(redactor, line):
+def test_malicious_lines_are_not_slow(redactor, line):
     """A pattern that goes back and forth would take seconds for each."""
     start = time.process_time()
     for _again in range(5):

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must not leave a host, planted wherever it can stand; and what must stay readable."""
+"""Secrets in every possible place must not leave a host; the rest must stay readable."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def redactor():
 
 
 def pieces(secret):
-    """The secret and, of a long one, its halves: a part of it is no more public than the whole."""
+    """The secret and the halves of a long one: a part is as secret as the whole."""
     half = len(secret) // 2
     return [secret] + ([secret[:half], secret[half:]] if len(secret) >= 24 else [])
 
@@ -224,7 +224,7 @@ def test_in_a_command_line(redactor, kind, known):
     "kind", ["private key", "jwt", "anthropic", "slack bot", "sendgrid", "aws secret", "hex"]
 )
 def test_a_secret_that_was_cut_off(redactor, kind):
-    """The log is read from its end: what stands there first may be the rest of anything."""
+    """The log is read from its end, so its first line may be the rest of anything."""
     whole = PLANTED[kind][0]
     for cut in range(1, len(whole) - 30, 7):
         assert whole[cut:].split("\n")[0] not in gateway_log.log(redactor, whole[cut:])
@@ -379,7 +379,7 @@ def test_a_message_keeps_its_length_and_a_chat_its_identity(redactor):
     )
 
 
-def test_what_is_no_line_of_a_log_is_removed(redactor):
+def test_a_line_that_is_not_a_log_entry_is_removed(redactor):
     text = gateway_log.log(
         redactor,
         (
@@ -514,7 +514,7 @@ def test_what_was_removed_is_counted(redactor):
         "%3A%2F%2F" * 2000,
     ],
 )
-def test_no_line_takes_long(redactor, line):
+def test_no_line_is_slow(redactor, line):
     """Patterns that go back and forth would: the suite would time out here."""
     gateway_log.log(redactor, "2026-11-22 13:54:05,556 INFO gateway.run: " + line + "\n" + line)
     gateway_log.unit(redactor, line)

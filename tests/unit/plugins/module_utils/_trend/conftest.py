@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Made-up histories, and the verdict on them as every caller in the collection has it."""
+"""Simulated histories, and the verdict on them as every caller in the collection gets it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START = 1790000000
 
 @pytest.fixture(scope="session", name="trend")
 def fixture_trend():
-    """analysis.trend, with what is known of the versions."""
+    """analysis.trend, with the known leaks of the versions."""
     return functools.partial(analysis.trend, known_leak=known_leaks.known)
 
 
@@ -29,7 +29,7 @@ def fixture_run():
 
 @pytest.fixture(scope="session", name="runs")
 def fixture_runs():
-    """A function: the samples of so many runs, one after the other."""
+    """A function: the samples of several runs in sequence."""
     return _runs
 
 
@@ -53,5 +53,5 @@ def _runs(count, hours, rate):
     return [
         row
         for number in range(count)
-        for row in _run(hours, rate, number * hours, "life%d" % number)
+        for row in _run(hours, rate, number * hours, "run%d" % number)
     ]

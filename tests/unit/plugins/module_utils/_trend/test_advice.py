@@ -16,7 +16,7 @@ def test_upgrade_comes_before_any_cadence(trend, run):
     assert trend(run(1, 0, version="0.16.0"))["advice"][0].startswith("0.16.0 leaks")
 
 
-def test_one_life_without_a_version_does_not_hide_what_is_known_of_it(trend, run):
+def test_one_run_without_a_version_does_not_hide_the_known_leak(trend, run):
     found = trend(run(48, 20, version="0.16.0") + run(2, 20, 48, "b", version=None), 2048 * MB)
     assert found["version"] == "0.16.0" and "#25315" in found["advice"][0]
 
@@ -25,7 +25,7 @@ def test_fast_leak_is_suspected_early(trend, run):
     found = trend(run(2.5, 1900))
     assert (found["verdict"], found["faster_than_known"]) == ("suspected", True)
     assert "report it" in found["advice"][0]
-    # What a version keeps within bounds does not climb like this; what it leaks without bound may.
+    # A bounded leak does not grow this fast; an unbounded one may.
     for version, place in (("0.19.0", 0), ("0.16.0", 1)):
         assert "report it" in trend(run(2.5, 1900, version=version))["advice"][place]
 

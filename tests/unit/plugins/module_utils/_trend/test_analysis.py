@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What trend() says of a history, field by field, and of what was reported upstream."""
+"""The result of trend() field by field, also on figures reported upstream."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_leak(trend, run):
     assert found["p_value"] < 0.01
     assert found["observed_hours"] == pytest.approx(72, abs=0.1)
     assert (found["limit_mb"], found["limit_from"]) == (4096, "MemoryMax")
-    # 200 + 18 x 72 is there, 4096 is the limit.
+    # Memory is at 200 + 18 x 72, the limit is 4096.
     assert found["hours_to_limit"] == pytest.approx((4096 - 200 - 18 * 72) / 18, rel=0.02)
     assert found["hours_to_limit_ci"][0] < found["hours_to_limit"] < found["hours_to_limit_ci"][1]
     # From 200 to 80 % of 4096 it takes 171 h.
@@ -85,13 +85,13 @@ def test_next_to_nothing(trend, run, count):
     json.dumps(found, allow_nan=False)
 
 
-def test_one_short_life_is_suspected_and_many_are_a_leak(trend, run, runs):
+def test_one_short_run_is_suspected_and_many_are_a_leak(trend, run, runs):
     assert trend(run(12, 40))["verdict"] == "suspected"
     assert trend(runs(14, 12, 40))["verdict"] == "leak"
 
 
 def test_what_seems_to_climb_is_not_called_harmless_within_a_day(trend, run):
-    """So few and so alike that chance cannot be ruled out; no slope of the interval is harmless."""
+    """Too few and similar values to rule out chance; no slope of the interval is harmless."""
     rows = [
         dict(row, rss_bytes=int((200 + 40 * hour + 3 * hour**2) * MB))
         for row, hour in zip(run(8, 0), (place / 12 for place in range(96)))
@@ -112,21 +112,21 @@ def test_a_long_warm_up_does_not_push_the_rate_out_of_its_interval(trend, runs):
     ]
     found = trend(rows)
     assert found["verdict"] == "leak"
-    # A tenth at the top for what is not known, and at the bottom what a cache may take in 12 h.
+    # The upper end has a margin of a tenth, the lower end what a cache may take in 12 h.
     assert 0 < found["slope_ci"][0] <= 40 <= found["slope_ci"][1] < 46
 
 
-def test_restarts_are_no_trend(trend, run):
-    """Each life starts higher than the one before: that is no growth of any of them."""
+def test_restarts_are_not_a_trend(trend, run):
+    """Each run starts higher than the one before, but does not grow."""
     rows = [
         row
         for number in range(14)
-        for row in run(12, 0, number * 12, "life%d" % number, base=200 + 50 * number)
+        for row in run(12, 0, number * 12, "run%d" % number, base=200 + 50 * number)
     ]
     assert trend(rows)["verdict"] == "flat"
 
 
-def test_thirty_hours_of_one_life_are_enough(trend, run):
+def test_thirty_hours_of_one_run_are_enough(trend, run):
     found = trend(run(30, 10))
     assert found["verdict"] == "leak"
     assert found["slope_mb_per_hour"] == pytest.approx(10, rel=0.03)
@@ -135,18 +135,18 @@ def test_thirty_hours_of_one_life_are_enough(trend, run):
 
 
 def test_swap_is_not_given_back(trend, run):
-    """What a host short of memory swaps out is gone from RSS, and not from the leak."""
+    """Swapped memory is no longer in RSS, but still part of the leak."""
     rows = [
         dict(row, anon_bytes=150 * MB, swap_bytes=row["rss_bytes"] - 150 * MB, rss_bytes=180 * MB)
         for row in run(72, 10)
     ]
     found = trend(rows)
     assert (found["verdict"], found["judged_on"]) == ("leak", "anon_bytes")
-    # One sample without it, and it cannot be judged on it.
+    # With one value missing, the column cannot be used.
     assert trend([dict(rows[0], anon_bytes=None)] + rows[1:])["judged_on"] == "rss_bytes"
 
 
-def test_file_pages_are_no_leak(trend, run):
+def test_file_pages_are_not_a_leak(trend, run):
     rows = [dict(row, anon_bytes=150 * MB) for row in run(72, 10)]
     assert trend(rows)["verdict"] == "flat"
 
@@ -168,7 +168,7 @@ def test_an_upgrade_in_the_middle_of_a_week(trend, run):
     assert (before["verdict"], before["version"]) == ("leak", "0.18.2")
     assert (after["verdict"], after["version"], after["samples"]) == ("flat", "0.19.0", 3 * 288)
     found = comparison.compare(samples.of_rows(sum(days, [])), None)
-    # Each side by itself, and three days are no week.
+    # Each side is separate, and three days are less than a week.
     assert (found["result"], found["version_before"], found["version_after"]) == (
         "not_enough_yet",
         "0.18.2",
@@ -184,7 +184,7 @@ def test_old_history(trend, run):
 
 @settings(max_examples=10)
 @given(st.integers(-(10**6), 10**6), st.integers(-50, 5000))
-def test_a_shift_changes_no_verdict(trend, run, later, up):
+def test_a_shift_does_not_change_the_verdict(trend, run, later, up):
     rows = run(30, 60, step=15)
     moved = [
         dict(row, timestamp=row["timestamp"] + later * 60, rss_bytes=row["rss_bytes"] + up * MB)
@@ -193,15 +193,15 @@ def test_a_shift_changes_no_verdict(trend, run, later, up):
     one, two = trend(rows), trend(moved)
     for key in ("verdict", "segments", "samples", "observed_hours"):
         assert one[key] == two[key]
-    # The ranks of values that differ in their last bit only may change places.
+    # Values that differ only in the last bit may swap ranks.
     assert one["p_value"] == pytest.approx(two["p_value"], rel=0.5)
     assert one["slope_mb_per_hour"] == pytest.approx(two["slope_mb_per_hour"], abs=2e-3)
 
 
 @settings(max_examples=10)
 @given(st.permutations(range(6)))
-def test_order_of_lives_changes_no_verdict(trend, run, order):
-    rows = [run(12, 40, name="life%d" % number) for number in range(6)]
+def test_order_of_runs_does_not_change_the_verdict(trend, run, order):
+    rows = [run(12, 40, name="run%d" % number) for number in range(6)]
     found = [
         trend([row for number in numbers for row in rows[number]]) for numbers in (range(6), order)
     ]
@@ -247,7 +247,7 @@ REPORTED = reported()
 @pytest.mark.parametrize(
     ("name", "low", "high", "fast"),
     [
-        # "300 MB to 1.6 GB in 20 h"; its four lives lie on one line.
+        # "300 MB to 1.6 GB in 20 h"; its four runs are on one line.
         ("hermes-agent#58817", 60, 68, False),
         # "about 1.9 GB/h", "about 2.4 GB/h (end points give 2.2)".
         ("hermes-agent#80764 0805", 1700, 1900, True),
@@ -261,18 +261,18 @@ REPORTED = reported()
     ],
 )
 def test_reported_rates(trend, name, low, high, fast):
-    """Two points are too few for a verdict; the rate between them is what was reported."""
+    """Two points are too few for a verdict; the rate between them is as reported."""
     found = trend(REPORTED[name])
     assert (found["verdict"], found["faster_than_known"]) == ("insufficient", fast)
     assert low < found["slope_mb_per_hour"] < high
 
 
-def test_reported_plateau_is_no_leak(trend):
+def test_reported_plateau_is_not_a_leak(trend):
     found = trend(REPORTED["siphon-ai#519 soak"])
     assert found["verdict"] == "saturating"
 
 
-def test_no_reported_series_is_called_a_leak_by_its_points(trend):
+def test_reported_points_alone_are_never_a_leak(trend):
     assert {trend(rows)["verdict"] for rows in REPORTED.values()} <= {"insufficient", "saturating"}
 
 
@@ -284,7 +284,7 @@ def test_no_reported_series_is_called_a_leak_by_its_points(trend):
         ("hermes-agent#78993 active", 436.5),
     ],
 )
-def test_reported_lives_as_the_guard_would_have_seen_them(trend, run, name, rate):
+def test_reported_runs_as_the_guard_would_have_sampled_them(trend, run, name, rate):
     """Drawn as lines and sampled every 5 minutes: the rate as reported.
 
     No more than suspected, for they ended within a day.

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Histories that were once judged wrongly, in tests/data/trend, each with its truth."""
+"""Histories in tests/data/trend that once got a wrong verdict, with the right one."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def test_a_burst_that_ends_a_run_is_not_flat(judge):
     ],
 )
 def test_runs_that_all_end_at_the_limit_are_a_leak(judge, name, limit_mb, dies_after, verdicts):
-    """Killed again and again for six days: thirty runs of one slope are evidence enough."""
+    """OOM-killed for six days: thirty runs with the same slope are enough."""
     found = judge(name, limit_mb)
     assert found["verdict"] in verdicts
     if dies_after:
         assert found["recommended_restart_hours"] <= dies_after
 
 
-def test_one_row_without_anonymous_memory_hides_no_leak_into_swap(judge):
+def test_one_row_without_anonymous_memory_does_not_hide_a_leak_into_swap(judge):
     """37 MB/h, into swap from 900 MB on."""
     assert judge("one-blank.csv", 4000)["verdict"] == "leak"
 
@@ -77,12 +77,12 @@ def test_the_newest_sample_may_come_first(judge):
 
 
 @pytest.mark.parametrize("number", [0, 1, 3])
-def test_growth_by_a_logarithm_is_no_leak_after_a_day(judge, number):
+def test_logarithmic_growth_is_not_a_leak_after_a_day(judge, number):
     """120 + 40 ln(1 + t / 0.5 h) MB for 25 h: 1.6 MB/h at the end, and falling."""
     assert judge("log-25h-%d.csv" % number)["verdict"] in ("saturating", "suspected")
 
 
 @pytest.mark.parametrize("name", ["three-in-72h.csv", "four-in-72h.csv", "weekly-three.csv"])
 def test_three_rises_of_like_size_are_growth(judge, name):
-    """65 MB each in three days, or 200 MB in each of three weeks; none is given back."""
+    """65 MB each in three days, or 200 MB in each of three weeks; none is released."""
     assert judge(name)["verdict"] in ("leak", "suspected")

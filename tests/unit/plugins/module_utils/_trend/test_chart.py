@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A history with few enough points to draw it."""
+"""The reduction of a history to the points of a chart."""
 
 from __future__ import annotations
 

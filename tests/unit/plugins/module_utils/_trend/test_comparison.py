@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a change did to a leak: before against after, on made-up histories."""
+"""The comparison before and after a change, on simulated histories."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MB = 1 << 20
 
 
 def history(*parts, seed=7, step=300):
-    """Rows of a history; ``parts`` are (version, hours, MB/h, hours of a life)."""
+    """Rows of a history; ``parts`` are (version, hours, MB/h, hours of a run)."""
     rng = random.Random(seed)
-    rows, at, lives = [], START, 0
-    for version, hours, slope, life in parts:
+    rows, at, count = [], START, 0
+    for version, hours, slope, length in parts:
         end, born = at + hours * 3600, at
-        lives += 1
+        count += 1
         while at < end:
-            if at - born >= life * 3600:
-                born, lives = at, lives + 1
+            if at - born >= length * 3600:
+                born, count = at, count + 1
             rss = (
                 250
                 + slope * (at - born) / 3600
@@ -34,7 +34,7 @@ def history(*parts, seed=7, step=300):
             rows.append(
                 {
                     "timestamp": at,
-                    "invocation_id": "life%d" % lives,
+                    "invocation_id": "run%d" % count,
                     "uptime_seconds": at - born,
                     "rss_bytes": int(rss * MB),
                     "anon_bytes": int(rss * MB),
@@ -52,9 +52,9 @@ def result(rows, since=None):
     return comparison.compare(samples.of_rows(rows), since)
 
 
-@pytest.mark.parametrize("life", [12, 1000], ids="lives of {} h".format)
-def test_fixed(life):
-    answer = result(history(("0.16.0", 96, 60, life), ("0.17.0", 180, 0, life)))
+@pytest.mark.parametrize("length", [12, 1000], ids="runs of {} h".format)
+def test_fixed(length):
+    answer = result(history(("0.16.0", 96, 60, length), ("0.17.0", 180, 0, length)))
     assert (answer["result"], answer["version_before"], answer["version_after"]) == (
         "fixed",
         "0.16.0",
@@ -65,9 +65,9 @@ def test_fixed(life):
     assert answer["why"].startswith("Fixed from 0.16.0 to 0.17.0: memory grew by ")
 
 
-@pytest.mark.parametrize("life", [12, 1000], ids="lives of {} h".format)
-def test_improved_as_the_article_has_it(life):
-    answer = result(history(("0.18.0", 120, 60, life), ("0.19.0", 200, 25, life)))
+@pytest.mark.parametrize("length", [12, 1000], ids="runs of {} h".format)
+def test_improved_as_the_article_has_it(length):
+    answer = result(history(("0.18.0", 120, 60, length), ("0.19.0", 200, 25, length)))
     assert answer["result"] == "improved"
     assert answer["after"]["slope_mb_per_hour"] == pytest.approx(25, rel=0.1)
 
@@ -83,7 +83,7 @@ def test_worse():
     )
 
 
-def test_there_never_was_one():
+def test_no_leak_before_or_after():
     assert (
         result(history(("0.18.0", 120, 0, 1000), ("0.19.0", 200, 0, 1000)))["result"] == "no_leak"
     )
@@ -136,7 +136,7 @@ def test_session_compression_at_a_time():
     assert answer["why"].startswith("Improved, from ")
 
 
-def test_a_time_in_the_middle_of_a_life():
+def test_a_time_in_the_middle_of_a_run():
     answer = result(history(("0.19.0", 400, 15, 1000)), since=START + 200 * 3600)
     assert answer["result"] == "still_leaking"
     assert answer["after"]["slope_mb_per_hour"] == pytest.approx(15, rel=0.1)
@@ -153,12 +153,12 @@ def test_the_last_of_two_upgrades_counts():
     assert (answer["result"], answer["version_before"]) == ("fixed", "0.16.0")
 
 
-def test_an_unknown_version_is_no_change():
+def test_an_unknown_version_is_not_a_change():
     rows = history(("0.16.0", 96, 60, 12), (None, 1, 0, 12), ("0.17.0", 200, 0, 1000))
     assert (result(rows)["result"], result(rows)["since"]) == ("fixed", START + 97 * 3600)
 
 
-def test_a_cache_that_fills_after_the_upgrade_is_no_leak():
+def test_a_filling_cache_after_the_upgrade_is_not_a_leak():
     rows = history(("0.16.0", 96, 60, 12), ("0.17.0", 240, 0, 1000))
     for row in rows[96 * 12 :]:
         row["anon_bytes"] = row["rss_bytes"] = row["rss_bytes"] + int(
@@ -187,7 +187,7 @@ def test_times(text, epoch):
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "-5", "nan"])
-def test_what_is_no_time(text):
+def test_an_invalid_time_is_refused(text):
     with pytest.raises(ValueError, match="^invalid time .*: expected "):
         comparison.moment(text)
 
@@ -210,7 +210,7 @@ def test_on_the_command_line(tmp_path, capsys):
 
 
 def test_an_earlier_upgrade_is_not_credited_to_the_last():
-    """0.17.0 mended it; 0.17.1 changed nothing, and is compared with 0.17.0."""
+    """0.17.0 fixed it; 0.17.1 changed nothing and is compared with 0.17.0."""
     answer = result(
         history(("0.16.0", 192, 40, 1000), ("0.17.0", 72, 0, 1000), ("0.17.1", 216, 0, 1000))
     )

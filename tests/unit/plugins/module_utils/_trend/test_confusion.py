@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often the judge errs, on a few seeds of each scenario.
+"""Error rates of the verdict, on a few seeds of each scenario.
 
 tests/trend/confusion.py with many is the proof, this is the alarm.
 """
@@ -32,7 +32,7 @@ def test_harmless(name):
 
 
 def test_leaks():
-    """Over all of them: eight seeds of one cannot tell 95 % from 90."""
+    """Over all scenarios: eight seeds of one cannot distinguish 95 % from 90."""
     names = [name for name, (dummy, kind) in confusion.simulate.SCENARIOS.items() if kind == "leak"]
     found = confusion.matrix(names, SEEDS, 1)
     count = len(names) * len(SEEDS)
@@ -52,7 +52,7 @@ def test_same_seed_same_history():
     )
 
 
-def test_a_broken_promise_is_told():
+def test_a_broken_promise_is_reported():
     count = confusion.collections.Counter
     found = {
         "flat, 72 h": (count(leak=3, flat=97), 1.0),

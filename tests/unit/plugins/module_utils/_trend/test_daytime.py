@@ -49,7 +49,7 @@ def test_each_day_lies_above_the_one_before():
 
 
 def test_the_time_of_day_cancels_out_over_whole_days():
-    """A line that goes up and down with the day gains nothing in two runs of 12 h a day."""
+    """A daily rhythm has no gain over two runs of 12 h a day."""
 
     def size(clock, age):
         return 200 + 50 * abs((clock % 24) / 12 - 1)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Short dips and bursts go, steps and slopes stay."""
+"""Short dips and bursts are removed, steps and slopes are kept."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether enough was seen for the word leak."""
+"""Whether there is enough data for the verdict leak."""
 
 from __future__ import annotations
 

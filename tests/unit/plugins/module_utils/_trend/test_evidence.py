@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a history shows, in numbers."""
+"""The measurements of a history."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_rise_of_few_values_may_be_chance():
 
 
 def test_anonymous_memory_is_judged_if_it_is_known(run):
-    """With what of it is swapped out; a row without it is taken to have as many file pages."""
+    """Includes swap; a row without the value keeps the file pages of the row before."""
     rows = [dict(row, anon_bytes=100 * MB, swap_bytes=50 * MB) for row in run(24, 5)]
     name, values = evidence.judged_column(samples.of_rows(rows))
     assert name == "anon" and values[0] == 150 * MB
@@ -76,8 +76,8 @@ def test_rough_slope():
 
     assert rough() is None
     assert rough(("a", 1, 100, None)) is None
-    # Between the ends of each run, whatever was in between.
+    # Between the ends of each run, regardless of what is in between.
     assert rough(("a", 1, 100, 0), ("a", 2, 900, 1), ("a", 3, 120, 2)) == pytest.approx(10)
     assert rough(("a", 1, 100, 0), ("a", 3, 120, 2), ("b", 9, 500, 0), ("b", 11, 560, 2)) == 20
-    # Runs that were seen once are points of one curve, by their age.
+    # Runs with one sample are points of one curve over the age.
     assert rough(("a", 50, 160, 6), ("b", 99, 100, 0), ("c", 70, 200, 10)) == pytest.approx(10)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a verdict says to a person."""
+"""The sentences that explain a verdict."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def test_text(trend, run):
     assert "limit 4096 MB" in lines[1] and "2026" in lines[-1]
 
 
-def test_what_would_settle_it_is_about_the_life_that_runs(trend, run):
+def test_what_would_settle_it_is_about_the_current_run(trend, run):
     rows = run(20, 40) + run(0.5, 40, 20, "b")
     assert trend(rows)["what_would_settle_it"].startswith("Samples for another 24 h ")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the limit is reached, how often to restart until then, and what a bigger server gains."""
+"""When the limit is reached, how often to restart until then, and what a larger server gains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START = 1790000000
 
 
 def test_cadence_follows_the_leak(trend, runs):
-    # 40 MB/h from 240 MB, with a tenth for what is not known, to 90 % of the limit.
+    # 40 MB/h from 240 MB, with a margin of a tenth, to 90 % of the limit.
     for limit, hours in (
         (512, 4),
         (640, 6),
@@ -31,13 +31,13 @@ def test_cadence_follows_the_leak(trend, runs):
     assert "in only" in late["advice"][0]
 
 
-def test_a_cadence_is_shorter_than_the_runs_that_died():
+def test_a_cadence_is_shorter_than_runs_that_ended_at_the_limit():
     assert forecast.cadence(4096, 300, 40, longest=5.0).every == 4
     assert forecast.cadence(4096, 300, 40, longest=3.4).every == 3
 
 
 def test_bursts_count_as_memory_that_must_be_free(trend, run):
-    """A tool takes 300 MB every six hours, on top of 5 MB/h: the limit is met by a burst."""
+    """A tool takes 300 MB every six hours, on top of 5 MB/h: a burst reaches the limit."""
     plain = run(96, 5)
     rows = [
         dict(row, rss_bytes=row["rss_bytes"] + (300 * MB if place % 72 == 0 else 0))
@@ -53,12 +53,12 @@ def test_bursts_count_as_memory_that_must_be_free(trend, run):
 @pytest.mark.parametrize(
     ("hours", "factor"), [(1, 3.4), (24, 3.4), (72, 2.6), (336, 1.5), (720, 1.25), (9000, 1.25)]
 )
-def test_a_month_brings_higher_bursts_than_the_days_that_were_seen(hours, factor):
+def test_a_month_has_higher_bursts_than_the_observed_days(hours, factor):
     """Of exponential sizes, the highest of 150 is twice that of 9; and a sample may miss one."""
     assert forecast.in_a_month(100, hours) == pytest.approx(100 * factor, rel=0.03)
 
 
-def test_the_limit_that_is_named_would_do(trend, runs):
+def test_the_limit_in_the_advice_is_enough(trend, runs):
     rows = runs(14, 12, 40)
     late = trend(rows, 300 * MB)["advice"]
     found = [re.search(r"a limit of ([0-9]+) MB would be enough", text) for text in late]
@@ -81,7 +81,7 @@ def test_boxes():
 
 
 def test_fresh_is_how_it_starts_not_how_it_was_found(trend, run):
-    """The guard came to a gateway that had run for 60 h: a fresh one is calculated back."""
+    """The guard was installed after 60 h: the level of a fresh process is calculated back."""
     whole = [dict(row, uptime_seconds=row["timestamp"] - START) for row in run(96, 18, base=300)]
     late = trend(whole[60 * 12 :], 2048 * MB)
     early = trend(whole, 2048 * MB)
@@ -91,8 +91,8 @@ def test_fresh_is_how_it_starts_not_how_it_was_found(trend, run):
     )
 
 
-def test_what_went_by_since_the_last_sample_counts(trend, run):
-    """The gateway grows on, whether or not anybody looks."""
+def test_time_since_the_last_sample_counts(trend, run):
+    """The gateway keeps growing without samples."""
     rows = run(72, 18)
     then = trend(rows, 4096 * MB, START + 72 * 3600)
     later = trend(rows, 4096 * MB, START + 82 * 3600)
@@ -106,7 +106,7 @@ def test_over_the_limit(trend, run):
     assert trend(run(72, 18), 1024 * MB)["hours_to_limit"] == 0
 
 
-def test_danger_is_that_of_the_tree(trend, run):
+def test_the_footprint_of_the_tree_counts_for_the_limit(trend, run):
     rows = [
         dict(row, tree_rss_bytes=row["rss_bytes"] + 1000 * MB, swap_bytes=100 * MB)
         for row in run(72, 10)

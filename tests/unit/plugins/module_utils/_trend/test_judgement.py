@@ -15,7 +15,7 @@ def judge(rows):
     return judgement.judge(samples.of_rows(rows))
 
 
-def test_too_little_has_no_rate(run):
+def test_too_little_data_has_no_rate(run):
     for rows in ([], run(2, 0)):
         found = judge(rows)
         assert (found.verdict, found.rate, found.grows) == ("insufficient", None, False)

@@ -20,7 +20,7 @@ def noise(count, *steps):
     ]
 
 
-def test_a_step_is_found_where_it_is():
+def test_a_step_is_found_at_its_place():
     (found,) = jumps.find(noise(60, (25, 100)))
     assert abs(found.place - 25) <= 1
     assert found.height == pytest.approx(100, abs=4)
@@ -39,7 +39,7 @@ def test_too_short_to_jump(count):
     assert jumps.find(noise(count, (count // 2, 500))) == []
 
 
-def test_what_is_left_of_a_step_has_no_rise():
+def test_pieces_of_a_step_do_not_rise():
     values = noise(60, (30, 100))
     pieces = jumps.cut(Segment(list(range(60)), values))
     assert [value for piece in pieces for value in piece.values] == values
@@ -57,5 +57,5 @@ def test_given_back_is_a_fall_that_lasts():
     assert jumps.given_back(climb, 2) == 0
     # From 75, the lowest value within 2 bins of the highest such place.
     assert jumps.given_back(climb + [0] * 10, 2) == 75
-    # The end of a burst that is shorter than the reach is no fall.
+    # The end of a burst that is shorter than the reach is not a fall.
     assert jumps.given_back([50] * 10 + [400, 400] + [50] * 10, 2) == 0

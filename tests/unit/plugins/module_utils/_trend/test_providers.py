@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a leak survives a switch of the provider."""
+"""Whether a leak depends on the provider."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_provider_switch(trend, run, rates, word):
     assert word in found["provider_switch"]
 
 
-def test_a_cache_that_fills_is_no_leak_that_survives_a_switch(trend, run):
+def test_a_filling_cache_is_not_blamed_on_a_provider(trend, run):
     rows = [
         dict(
             row,
@@ -45,7 +45,7 @@ def test_a_cache_that_fills_is_no_leak_that_survives_a_switch(trend, run):
     )
 
 
-def test_a_switch_too_late_to_tell(trend, run):
+def test_a_recent_switch_has_too_few_samples(trend, run):
     found = trend(
         run(36, 20, provider="openrouter") + run(2, 20, 36, base=920, provider="anthropic")
     )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Histories as they come: columns in any order, torn, zeroed, with a clock that jumps, endless.
+"""Real-world histories: columns in any order, torn, zeroed, with a clock that jumps, endless.
 
 Each costs a sentence and no more.
 """
@@ -96,7 +96,7 @@ def test_missing_column_is_named(tmp_path, name):
 @pytest.mark.parametrize(
     "content", [b"", b"\n", b"\0" * 5000, bytes(range(256)) * 100, b"x" * 300000]
 )
-def test_no_history_at_all(tmp_path, content):
+def test_invalid_file_is_refused(tmp_path, content):
     path = tmp_path / "samples.csv"
     path.write_bytes(content)
     with pytest.raises(HistoryError, match="missing column timestamp"):
@@ -137,7 +137,7 @@ def test_nul_bytes(judge):
     assert noted(found, "2 lines contain NUL") and same(found, judge(good))
 
 
-def test_lines_that_are_no_samples(judge):
+def test_invalid_lines_are_ignored(judge):
     wild = ["nan,a,5", "5,a,inf", "5,a,-1", "5,a", "5,a,5,5", "x,y,z", '5,"a', "5,a,1e999", "5,a,"]
     good = lines()
     found = judge(good[:300] + wild + good[300:])
@@ -163,7 +163,7 @@ def test_clock_that_jumps(judge, jump, word):
     assert found["observed_hours"] == pytest.approx(72, abs=0.2)
 
 
-def test_uptime_tells_the_time_where_it_is_known(judge):
+def test_uptime_gives_the_time_if_it_is_known(judge):
     rows = []
     for place, line in enumerate(lines()):
         clock, rest = line.split(",", 1)
@@ -174,7 +174,7 @@ def test_uptime_tells_the_time_where_it_is_known(judge):
     assert found["notes"] == [] and same(found, judge(lines()))
 
 
-def test_pid_tells_lives_apart_without_an_invocation_id(judge):
+def test_pid_separates_runs_without_an_invocation_id(judge):
     rows = [
         line.replace(",a,", ",,") + ",%d" % (place // 200) for place, line in enumerate(lines())
     ]
@@ -182,7 +182,7 @@ def test_pid_tells_lives_apart_without_an_invocation_id(judge):
 
 
 def test_kills_survive_a_restart(judge):
-    """The cgroup's counter starts at 0 with each life: what counts is by how much it rose."""
+    """The cgroup's counter starts at 0 with each run, so its rises are added."""
     kills = [0, 0, 1, 1, 3] + [0, 2, 2]
     rows = [
         "%d,%s,%d,%d" % (START + place * 300, "a" if place < 5 else "b", MB, count)
@@ -199,9 +199,9 @@ def test_long_histories_are_thinned(judge, monkeypatch):
     assert found["observed_hours"] == pytest.approx(72, abs=0.2)
 
 
-def test_thinning_keeps_lives_apart(judge, monkeypatch):
+def test_thinning_keeps_runs_separate(judge, monkeypatch):
     rows = [
-        line.replace(",a,", ",life%d," % (place // 144)) for place, line in enumerate(lines(rate=0))
+        line.replace(",a,", ",run%d," % (place // 144)) for place, line in enumerate(lines(rate=0))
     ]
     expected = judge(rows)
     monkeypatch.setattr(series, "MAX_SAMPLES", 200)
@@ -252,7 +252,7 @@ def measured(program, *arguments):
 
 @pytest.fixture(scope="module")
 def pace(tmp_path_factory):
-    """How much slower than idle this machine is: what takes 0.1 s on an idle core, three times."""
+    """How much slower than when idle this machine is, by work that takes 0.1 s on an idle core."""
     path = tmp_path_factory.mktemp("pace") / "pace.py"
     path.write_text(
         "found = []\nfor number in range(400000):\n    found.append(str(number).encode())\n"

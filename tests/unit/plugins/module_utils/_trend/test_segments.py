@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs in bins: what is left out, what a bin holds, how long it is."""
+"""Runs in bins: the warm-up, the contents and the length of a bin."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_first_hour_is_left_out(run):
     (found,) = binned(run(24, 0)).runs
     assert found.times[0] == pytest.approx(1.2, abs=0.1)
     assert found.hours == pytest.approx(22.5, abs=0.1)
-    # A process that was old when it was first seen has had its first hour.
+    # A process that was old at its first sample is past its warm-up.
     (found,) = binned(
         [dict(row, uptime_seconds=row["timestamp"] - 1789902800) for row in run(24, 0)]
     ).runs

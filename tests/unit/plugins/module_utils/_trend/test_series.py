@@ -17,11 +17,11 @@ def test_boot_clock_that_goes_back_is_another_process(trend, runs):
     assert (found["verdict"], found["segments"], found["notes"]) == ("leak", 14, [])
 
 
-def test_lives_of_which_thinning_leaves_nothing(trend, run):
+def test_runs_without_samples_after_thinning(trend, run):
     rows = [
         row
         for hour in range(300)
-        for row in run(0.4, 20, hour, "life%d" % hour, step=0.05)[::100]
+        for row in run(0.4, 20, hour, "run%d" % hour, step=0.05)[::100]
         + run(0.01, 20, hour + 0.9, "odd%d" % hour)[:1]
     ]
     thinned = series.Series()
@@ -45,7 +45,7 @@ def test_an_upgrade_starts_anew(trend, run):
     found = trend(old + new)
     assert (found["verdict"], found["version"], found["samples"]) == ("flat", "0.19.0", 864)
     assert any("earlier versions" in note for note in found["notes"])
-    # A probe that failed in between is no upgrade.
+    # A failed probe in between is not an upgrade.
     assert (
         trend(old[:100] + [dict(row, version=None) for row in old[100:200]] + old[200:])["samples"]
         == 864

@@ -11,7 +11,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import s
 
 
 def baseline(*levels, bins=48):
-    """So many bins at each level, with a little noise."""
+    """Several bins at each level, with a little noise."""
     chance = random.Random(1)
     return [level + chance.gauss(0, 3) for level in levels for _bin in range(bins)]
 
@@ -24,12 +24,12 @@ def baseline(*levels, bins=48):
         ((200, 300, 400), 0),
         ((200, 300, 400, 500), 3),
         ((200, 300, 400, 500, 600, 700), 5),
-        # Given back.
+        # Released.
         ((200, 300, 400, 500, 200), 0),
         ((200, 300, 200, 300, 200, 300), 0),
-        # A cache fills by less each time: the rest are not stairs.
+        # The rises of a filling cache get smaller: they are not stairs.
         ((200, 400, 440, 450), 0),
-        # 20 MB are lost in the day.
+        # 20 MB are lost in the daily rhythm.
         ((200, 220, 240, 260), 0),
     ],
 )

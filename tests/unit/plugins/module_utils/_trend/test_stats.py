@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must hold for the statistics whatever the values: shifts, scale, order, units."""
+"""Properties of the statistics for all values: shifts, scale, order, units."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def evidence(segments):
 
 @given(SEGMENTS, st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
 def test_shifts_change_nothing(segments, up, later):
-    """Each segment by itself: when a run starts, and how much it takes then, is not a trend."""
+    """Segments are separate: the start of a run and its level then are not a trend."""
     moved = [
         ([at + later * number for at in times], [value + up * number for value in values])
         for number, (times, values) in enumerate(segments)
@@ -63,7 +63,7 @@ def test_upside_down(segments):
     found = evidence([(times, [-value for value in values]) for times, values in segments])
     assert found[:2] == (-total, variance)
     assert found[2][0] == pytest.approx(-slope)
-    # The interval is cut at whole ranks, so it may lie one rank to the side.
+    # The interval ends at whole ranks, so it may differ by one rank.
     assert found[2][1] <= -slope <= found[2][2] and low <= slope <= high
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lines that are read many at once give the samples that they give one by one."""
+"""Reading many lines at once gives the same samples as reading them one by one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def history(chance, holes):
-    """Rows of about 2,000 samples; with a share of ``holes``, values are missing or no numbers."""
+    """Rows of about 2,000 samples; with a share of ``holes``, values are missing or invalid."""
     rows, clock = [], START
     for run in range(12):
         kills, age = 0, chance.choice((0, 300, 5000))
@@ -55,7 +55,7 @@ def history(chance, holes):
 
 
 def shown(found):
-    """What a Series holds, for a comparison: NaN is not equal to itself."""
+    """The contents of a Series for a comparison: NaN is not equal to itself."""
     columns = (found.time, found.clock, found.rss, found.resident, found.anon, found.footprint)
     return {
         "columns": [list(map(repr, one)) for one in columns],
@@ -79,7 +79,7 @@ def test_file_gives_what_its_rows_give(tmp_path, seed, holes):
 
 
 def test_what_is_too_much_is_not_read(tmp_path, monkeypatch):
-    """A file of 50,000 lines is known to be too long by its size."""
+    """A file of 50,000 lines is recognised as too long by its size."""
     monkeypatch.setattr(samples, "MAX_SAMPLES", 10000)
     path = tmp_path / "samples.csv"
     path.write_text(

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules that make a verdict of the evidence."""
+"""The rules that derive a verdict from the evidence."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ def test_a_jump_early_in_a_run_is_a_cache_that_fills(run):
     assert verdict(run(72, 0), lambda hour: 300 if hour > 10 else 0) == "saturating"
 
 
-def test_slower_than_harms_is_no_leak(run):
+def test_harmless_growth_is_not_a_leak(run):
     assert verdict(run(168, 0), lambda hour: 0.9 * hour) not in ("leak", "suspected")
     assert verdict(run(168, 0), lambda hour: 1.1 * hour) == "leak"

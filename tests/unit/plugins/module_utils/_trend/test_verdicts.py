@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The shapes of a gateway that is followed from message to message, with one seed of each.
+"""The shapes of a gateway that is simulated message by message, with one seed of each.
 
 tests/trend/verdicts.py with a hundred is the proof, this is the alarm.
 """
@@ -33,7 +33,7 @@ def test_nothing_leaks(name):
 
 
 def test_leaks_are_found():
-    """Over all of them: one seed of each cannot tell 95 % from 90."""
+    """Over all shapes: one seed of each cannot distinguish 95 % from 90."""
     found = [verdicts.judge((name, SEED)) for name in names("leak")]
     assert sum(one.verdict == "leak" for one in found) >= len(found) - 1, found
 
@@ -50,7 +50,7 @@ def test_same_seed_same_history():
     assert rows[0] == rows[1] != rows[2]
 
 
-def test_a_broken_promise_is_told():
+def test_a_broken_promise_is_reported():
     count = verdicts.collections.Counter
     tally = verdicts.Tally(count(leak=3, flat=97), None)
     assert verdicts.faults(names("clean")[0], tally) == ["3 % false leak"]

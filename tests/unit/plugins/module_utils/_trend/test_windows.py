@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The last days by themselves."""
+"""The separate analysis of the last days."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MB = 1 << 20
 
 
 def late(run, hours, begins, rate):
-    """A run that climbs by ``rate`` MB/h from hour ``begins`` on."""
+    """A run that grows by ``rate`` MB/h from hour ``begins`` on."""
     return samples.of_rows(
         [
             dict(row, rss_bytes=row["rss_bytes"] + int(max(0, place / 12 - begins) * rate * MB))
