@@ -107,7 +107,7 @@ def _details(one: dict[str, Any]) -> list[str]:
 
 
 def _suspended(one: dict[str, Any]) -> str:
-    what = "all but manual restarts" if one["watchdog_suspended"] else "calendar restarts"
+    what = "all automatic restarts" if one["watchdog_suspended"] else "calendar restarts"
     return "%s suspended from %s until %s" % (
         what,
         display.utc(one["suspended_from"]),

@@ -199,7 +199,7 @@ def _not_found(settings: Settings, reason: str | None) -> str:
 
 
 def _page(every: Collection[Settings], watched: bool) -> list[str]:
-    """Problems with the metrics file; ``watched``: whether the watchdog's timer is installed."""
+    """Problems with the metrics page; ``watched``: whether the watchdog's timer is installed."""
     found = [
         "%s points to %s, which does not exist: run hermes-guard check, or remove the symlink"
         % (link, page.path())
@@ -211,7 +211,7 @@ def _page(every: Collection[Settings], watched: bool) -> list[str]:
     age = page.age()
     if age is not None and age > late:
         found.append(
-            "the metrics file %s is %s old, more than three intervals: see journalctl -u"
+            "the metrics page %s is %s old, more than three intervals: see journalctl -u"
             " hermes-mem-watchdog" % (page.path(), display.span(age))
         )
     return found

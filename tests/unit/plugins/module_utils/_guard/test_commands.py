@@ -200,4 +200,4 @@ def test_status_shows_a_suspension_beside_the_next_restart():
     one = gateway(suspended_from=1785938400, suspended_until=1785960000, watchdog_suspended=True)
     text = " ".join(cli_status.lines({"gateways": [one], "not_managed": []}))
     assert "06 Aug 02:00" in text
-    assert "all but manual restarts suspended from 2026-08-05 14:00 UTC until" in text
+    assert "all automatic restarts suspended from 2026-08-05 14:00 UTC until" in text

@@ -353,7 +353,7 @@ def test_doctor_sees_an_old_page(folder, settings, systemd, seconds, late):
     apply(folder)
     old = os.stat(page.path()).st_mtime - seconds
     os.utime(page.path(), (old, old))
-    found = [line for line in doctor.problems([one]) if "the metrics file" in line]
+    found = [line for line in doctor.problems([one]) if "the metrics page" in line]
     assert bool(found) is late
     if late:
         assert "is 16 min old, more than three intervals" in found[0]
