@@ -241,7 +241,7 @@ def one_of(name: str, allowed: tuple[str, ...], value: str | None) -> dict[str, 
 
 
 def counts(name: str, allowed: tuple[str, ...], found: Mapping[str, int]) -> dict[str, float]:
-    """What was ``found`` of each ``allowed`` label, 0 included: a counter must not begin with 1."""
+    """The count of each ``allowed`` label, including 0: a counter must not start at 1."""
     return {text: found.get(one, 0) for one, text in _labels_of(name, allowed).items()}
 
 

@@ -42,7 +42,7 @@ def check_url(url: str, where: str) -> None:
     found = _URL.fullmatch(url) if len(url) <= LONGEST else None
     if found is None or not 0 < int(found.group("port") or 1) <= 65535:
         raise SettingError(
-            "%s: not a valid URL: expected http:// or https://, a host and a path on one line of "
+            "%s: invalid URL: expected http:// or https://, a host and a path on one line of "
             "at most %d ASCII characters, without spaces, user name or #" % (where, LONGEST)
         )
 

@@ -92,7 +92,7 @@ def _ask(gateway: ManagedGateway, row: dict[str, Any], reason: str, urgent: bool
     if waiting is not None:
         if waiting < settings.wait_idle + STUCK_SECONDS:
             return "%s: a restart is under way" % reason
-        text = "%s; a restart has been under way for %s, which is too long: it may be stopped"
+        text = "%s; a restart has been under way for %s, which is too long: it may be paused"
         return alarms.alert(gateway, row, "stuck", text % (reason, display.span(waiting)))
     try:
         systemd.Manager(timeout=ANSWER_SECONDS).call("start", "--no-block", settings.restart_unit)

@@ -40,12 +40,12 @@ WITNESS_SECONDS = 10
 def check(
     every: Collection[Settings],
     follow: Progress | None = None,
-    told: Collection[Settings] | None = None,
+    notified: Collection[Settings] | None = None,
 ) -> tuple[list[str], bool]:
     """Check ``every`` gateway: (a line for each action, whether all could be checked).
 
     A gateway that cannot be checked, for example because its history cannot be written, does not
-    affect the others. ``follow`` receives each step. The alerts of the gateways in ``told`` (None:
+    affect the others. ``follow`` receives each step. Alerts of the gateways in ``notified`` (None:
     ``every``) go to the notify command.
     """
     follow = follow or progress.Progress()
@@ -61,10 +61,10 @@ def check(
     if follow.full:
         follow.step(progress.METRICS)
         try:
-            page.prepare(every if told is None else told, follow.seen)
+            page.prepare(every if notified is None else notified, follow.seen)
         finally:
-            _warn_early(every if told is None else told, follow)
-    _deliver(every if told is None else told, follow)
+            _warn_early(every if notified is None else notified, follow)
+    _deliver(every if notified is None else notified, follow)
     follow.step(progress.END)
     return follow.lines, follow.good
 

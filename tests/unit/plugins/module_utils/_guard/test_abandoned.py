@@ -87,7 +87,7 @@ def test_restart_that_hangs_is_an_alarm(systemd, settings, home, monkeypatch):
         later = now + 600 + reaction.STUCK_SECONDS + 60
         monkeypatch.setattr(handover, "_boot_seconds", lambda: later)
         lines, _good = watchdog.check([one])
-    assert "ALERT" in lines[0] and "it may be stopped" in lines[0]
+    assert "ALERT" in lines[0] and "it may be paused" in lines[0]
     assert ledger.read(one.folder, 1)[0]["code"] == "stuck"
 
 

@@ -176,7 +176,7 @@ def test_url_of_a_failure(url, failed):
     ],
 )
 def test_url_that_is_none(url):
-    with pytest.raises(SettingError, match="^hermes_watchdog_ping_url: not a valid URL") as caught:
+    with pytest.raises(SettingError, match="^hermes_watchdog_ping_url: invalid URL") as caught:
         ping.check_url(url, "hermes_watchdog_ping_url")
     assert TOKEN not in str(caught.value)
 
@@ -388,7 +388,7 @@ def test_hostile_link(check, place, tmp_path, server):
 
 def test_hostile_text(check, place):
     place(TOKEN)
-    refused(check, "not a valid URL")
+    refused(check, "invalid URL")
 
 
 def test_record_that_is_damaged(check, place, server):

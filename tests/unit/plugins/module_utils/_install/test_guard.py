@@ -198,7 +198,7 @@ def test_ping_url_is_never_shown(host, guard, watchdog, monkeypatch):
     assert apply(wanted("https://h/tok-1"))["changed"] is False
     seen += [apply(wanted("https://h/tok-2"), True), apply(wanted("https://h/tok-2"))]
     before = everything(host)
-    with pytest.raises(GuardError, match="^hermes_watchdog_ping_url: not a valid URL") as caught:
+    with pytest.raises(GuardError, match="^hermes_watchdog_ping_url: invalid URL") as caught:
         apply(wanted("h/tok-3"))
     assert everything(host) == before and "tok-" not in str(caught.value)
     seen += [apply(wanted(""), True), apply(wanted(""))]
