@@ -9,11 +9,12 @@ module: gateway_evidence
 short_description: Collect evidence for a bug report about a Hermes gateway's memory
 version_added: 0.1.0
 description:
-  - Collects on the host, as one C(.tar.gz) that only root can read, what upstream asks for -
-    version, provider, model, channels, messages per hour, the memory as data and as a graph, the
-    verdict, OOM kills, the last 200 lines of C(gateway.log), the unit, the kernel's figures, the
-    output of C(hermes --version), C(hermes dump) and C(hermes doctor), and an issue text in
-    Markdown that is ready to post.
+  - Collects on the host, as one C(.tar.gz) that only root can read, the evidence that upstream asks
+    for, and an issue text in Markdown that is ready to post.
+  - The evidence contains the version, provider, model and channels, messages per hour, the memory
+    as data and as a graph, the verdict and OOM kills. It also contains the unit, the kernel's
+    figures, the last 200 lines of C(gateway.log), and the output of C(hermes --version),
+    C(hermes dump) and C(hermes doctor).
   - Secrets, message texts, and the names of people and machines are removed on the host, by
     the rules of detect-secrets, by rules of this collection and by Hermes's own redaction.
     C(config.yaml), C(.env), C(auth.json) and C(state.db) are never included, and

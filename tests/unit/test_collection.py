@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the collection says of itself agrees with what it holds."""
+"""The metadata of the collection matches its content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def load(name):
     return yaml.safe_load((CHECKOUT / name).read_text(encoding="utf-8"))
 
 
-# A module that is only the page of an action plugin is for the playbook that has it, and takes no defaults.
+# A module that only documents an action plugin is internal to a playbook, and takes no defaults.
 PAGES = {"site_question"}
 MODULES = sorted({path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py")} - PAGES)
 
@@ -50,7 +50,7 @@ def test_every_module_takes_gateways_so_that_a_default_of_the_group_suits_all(mo
     result = validator(specs[0]).validate(asked)
     assert result.error_messages == []
     assert result.validated_parameters["gateways"] == ["hermes-gateway"]
-    # What it was called before.
+    # Its former name.
     if "aliases" in specs[0]["gateways"]:
         asked["names"] = asked.pop("gateways")
         assert validator(specs[0]).validate(asked).validated_parameters["gateways"] == (

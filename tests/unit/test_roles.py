@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the roles make of a host's answer: files that are right, and nothing that runs.
+"""The files that the roles create from a host's answer: they are correct, and evaluate nothing.
 
 Their variables are rendered by Ansible itself; no task of theirs is run.
 """
@@ -29,7 +29,7 @@ module = AnsibleModule(argument_spec={"file": {"type": "str"}})
 with open(module.params["file"]) as handle:
     module.exit_json(**json.load(handle))
 """
-# Writes down what Ansible has made of an argument. ansible.builtin.copy would start two or three modules on each host.
+# Records the final value of an argument. ansible.builtin.copy would start two or three modules on each host.
 KEEP = """
 from pathlib import Path
 from ansible.plugins.action import ActionBase
@@ -68,7 +68,7 @@ LINES = "x.service.d\n- path: /etc/passwd\n  content: !vault |\n    %s\n#" % RUN
 USERS = "/etc/systemd/user/hermes-gateway.service.d"
 ONE = {"watchdog_state": "present", "restart_timer_state": "present"}
 AUTO = {"hermes_restart_timer_every": "auto"}
-# What each host answers, and the variables that it has.
+# The answer and the variables of each host.
 HOSTS = {
     "hostile": (
         [
@@ -141,7 +141,7 @@ SEEDS = {"host": "5d3a1c9e07b2f486", "host.example.com": "5d3a1c9e07b2f486", "ho
 
 
 def run(root, import_root, inventory):
-    """Run play.yml in ``root``: the exit code and what it printed."""
+    """Run play.yml in ``root``: the exit code and the output."""
     env = dict(
         os.environ,
         ANSIBLE_COLLECTIONS_PATH=import_root,
@@ -222,7 +222,7 @@ def folder(tmp_path_factory, import_root):
     "faults", [[], ["hermes-gateway stays guarded as it was: it is masked"], None]
 )
 def test_role_fails_at_the_end_of_the_play(tmp_path, import_root, faults, changed):
-    """What the other roles do for the host's other gateways is done before that."""
+    """The other roles configure the host's other gateways before that."""
     role = tmp_path / "roles/hermes_guard"
     for kind in ("tasks", "handlers"):
         (role / kind).mkdir(parents=True)
@@ -251,7 +251,7 @@ def test_role_fails_at_the_end_of_the_play(tmp_path, import_root, faults, change
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
     rc, text = run(tmp_path, import_root, "localhost,")
     if faults is None:
-        # The module itself has failed: nothing goes on, and its own words are told.
+        # The module itself has failed: the play stops with the module's message.
         assert rc == 2 and answer["msg"] in text.partition("Postpone")[2]
         assert "the role of another component" not in text and "RUNNING HANDLER" not in text
         return
@@ -266,7 +266,7 @@ def test_role_fails_at_the_end_of_the_play(tmp_path, import_root, faults, change
 @pytest.mark.parametrize("said", [None, {"unreachable": True, "changed": False}])
 @pytest.mark.parametrize("role", [name for name in FILES if name.startswith("hermes_")])
 def test_role_says_that_the_guard_has_not_run(tmp_path, import_root, role, said):
-    """With --start-at-task, and of a host whose fault is ignored; not "no attribute 'gateways'"."""
+    """With --start-at-task, and for a host whose fault is ignored; not "no attribute 'gateways'"."""
     play = {
         "hosts": "all",
         "connection": "local",
@@ -297,7 +297,7 @@ def paths(files):
 def test_values_of_a_host_are_nothing_but_values(folder, found):
     files = found("hostile")
     assert not (folder / "ran").exists()
-    # Nothing that a user can choose is in a unit that serves others too.
+    # A unit that serves several users contains nothing that a user can choose.
     for file in files["hermes_watchdog"]:
         assert RUN not in file["content"] and "/home/" not in file["content"]
     assert paths(files["hermes_restart_timer"])[1:] == [
@@ -318,7 +318,7 @@ def test_values_of_a_host_are_nothing_but_values(folder, found):
 def test_command_with_a_token_is_in_no_file(found):
     # The guard module writes it there: see its option secrets.
     files = found("secret")
-    # What is handed to the module as a secret.
+    # The values that are passed to the module as secrets.
     assert "token@" in files.pop("notify")
     assert "token@" not in json.dumps(files)
     assert "notify_command =\n" in files["hermes_watchdog"][1]["content"]
@@ -349,7 +349,7 @@ def test_notify_command_as_a_line_or_a_list_of_words(found, host, command):
     [("empty", False, False), ("pinged", True, False), ("secret", True, True)],
 )
 def test_unit_has_the_network_only_if_it_needs_it(found, host, network, executable):
-    """For the notify command or the ping URL. Only a command may be of a program with a compiler."""
+    """For the notify command or the ping URL. Only a command may be a program with a compiler."""
     (unit,) = [
         one["content"]
         for one in found(host)["hermes_watchdog"]
@@ -374,7 +374,7 @@ def test_limits_that_are_wrong_are_left_for_the_module_to_refuse(found):
 
 
 def configured(files):
-    """What the configuration files among ``files`` say together: a parser."""
+    """A parser with the combined content of the configuration files in ``files``."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     for file in files:
         if file["path"].startswith("/etc/hermes-guard/guard.conf.d/"):
@@ -396,14 +396,14 @@ def timers_of(files):
 
 
 def test_each_gateway_has_its_own_settings(found):
-    """They win over those of the host; what a gateway does not set is the host's."""
+    """They override those of the host; other settings are the host's."""
     watchdog = configured(found("three")["hermes_watchdog"])
     assert watchdog.sections() == ["hermes-gateway-b", "hermes-gateway-d", "hermes-gateway-e"]
     assert watchdog["hermes-gateway-b"]["threshold"] == "300M"
     assert watchdog["hermes-gateway-b"]["action"] == "restart"
     assert watchdog["hermes-gateway-d"]["action"] == "alert"
     assert watchdog["hermes-gateway-d"]["threshold"] == watchdog["DEFAULT"]["threshold"]
-    # No watchdog for it, whatever its threshold is.
+    # Without a watchdog, regardless of its threshold.
     assert watchdog["hermes-gateway-e"]["threshold"] == ""
 
     timer = configured(found("three")["hermes_restart_timer"])
@@ -411,11 +411,11 @@ def test_each_gateway_has_its_own_settings(found):
     assert timer["hermes-gateway-b"]["wait_idle"] == "10min"
     elapse = timers_of(found("three")["hermes_restart_timer"])
     assert elapse["hermes-gateway"] == ["04:00", "15min"]
-    # Its own period wins over the times of the host.
+    # Its own interval overrides the times of the host.
     assert elapse["hermes-gateway-b"][0].startswith("*-*-* ")
     assert elapse["hermes-gateway-b"][1] == "0"
     assert elapse["hermes-gateway-c"] == ["Sun 03:00", "15min"]
-    # What was recommended, see gateway().
+    # The recommendation, see gateway().
     assert elapse["hermes-gateway-d"][0] == elapse["hermes-gateway-b"][0]
     assert elapse["hermes-gateway-e"] == ["04:00", "15min"]
     assert "hermes-gateway-f" not in elapse
@@ -452,7 +452,7 @@ def test_every_cadence_that_the_advice_names_can_be_set(found):
 
 
 def test_hour_of_a_host_is_the_same_by_any_name_in_an_inventory(found):
-    """It once moved at each run from another inventory."""
+    """It once changed with each run from another inventory."""
     timers = [found(name)["hermes_restart_timer"][1] for name in ("host", "host.example.com")]
     assert timers[0] == timers[1]
     assert found("secret")["hermes_restart_timer"][1]["content"] != timers[0]["content"]

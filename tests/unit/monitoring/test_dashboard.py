@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Grafana dashboard as a file: what can be said of it without a Grafana and without a Prometheus.
+"""The Grafana dashboard as a file: the checks that need neither Grafana nor Prometheus.
 
 tests/monitoring/dashboard.py asks a real Prometheus every query of it.
 """
@@ -42,7 +42,7 @@ def test_file_is_sorted_so_that_a_change_is_a_short_diff():
 
 
 def test_walker_finds_every_query():
-    # Counted in the text, so that a new place for queries is not passed over.
+    # Counted in the text, so that queries in a new place are not missed.
     text = walker.DASHBOARD.read_text(encoding="utf-8")
     variables = [one for one in BOARD["templating"]["list"] if one["type"] == "query"]
     assert len(QUERIES) == text.count('"expr": ') + len(variables)

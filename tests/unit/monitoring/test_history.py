@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The back-filled week is one that a guard could have written, and has all that the dashboard shows."""
+"""The back-filled week looks like one that a guard has written, and contains everything that the dashboard shows."""
 
 from __future__ import annotations
 

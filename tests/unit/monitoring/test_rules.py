@@ -20,7 +20,7 @@ MONITORING = CHECKOUT / "monitoring"
 METRICS = {"hermes_gateway_" + name for name, _kind, _text in metrics.GATEWAY} | {
     "hermes_guard_" + name for name, _kind, _text in metrics.GUARD
 }
-# What the node exporter and Prometheus itself have.
+# Metrics of the node exporter and of Prometheus itself.
 OTHERS = {"up", "node_textfile_scrape_error"}
 LABEL_VALUES = {"state": metrics.STATES, "verdict": metrics.VERDICTS}
 
@@ -52,14 +52,14 @@ def test_alert_has_all_that_an_operator_needs(name):
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
     page = REPOSITORY + "/blob/main/docs/troubleshooting.md#"
     assert rule["annotations"]["runbook_url"] == page + name.lower()
-    # A new line or a template that is not closed is a slip of YAML.
+    # A new line or an unclosed template is a YAML mistake.
     for text in rule["annotations"].values():
         assert "\n" not in text and text.count("{{") == text.count("}}")
 
 
 @pytest.mark.parametrize("name", ALERTS)
 def test_texts_show_only_labels_of_a_closed_form(name):
-    # A summary goes into mails and chats; the name of a unit or a version is not for there.
+    # A summary appears in mails and chats, so it does not contain the name of a unit or a version.
     rule = ALERTS[name]
     shown = re.findall(r"\$labels\.(\w+)", str(rule["labels"]) + str(rule["annotations"]))
     assert "instance" in shown and set(shown) <= {"instance", "gateway", "code"}
@@ -78,7 +78,7 @@ def test_expression_uses_metrics_and_label_values_that_exist(rule):
 def test_every_alert_has_a_heading_that_says_what_to_do():
     sections = re.split(r"^## ", doc("troubleshooting.md"), flags=re.MULTILINE)[1:]
     found = {text.split("\n", 1)[0]: text for text in sections}
-    # What else the page explains comes after the alerts.
+    # Other sections of the page come after the alerts.
     assert list(found)[: len(ALERTS)] == list(ALERTS)
     for name in ALERTS:
         assert re.search(r"^1\. ", found[name], re.MULTILINE), "%s: no steps" % name
@@ -149,7 +149,7 @@ def test_alertmanager_names_alerts_that_exist(matcher):
     _name, operator, value = re.fullmatch(r'(\w+) (=~|=) "?([^"]+)"?', matcher).groups()
     found = [name for name in ALERTS if re.fullmatch(value, name)]
     assert found if operator == "=~" else found == [value]
-    # Each alternative of a list means an alert.
+    # Each alternative of a list must match an alert.
     for one in value.split("|") if "(" not in value else ():
         assert [name for name in ALERTS if re.fullmatch(one, name)], one
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs ansible-playbook as an operator does, with nothing of the machine's own settings."""
+"""Runs ansible-playbook as an operator does, without the machine's own settings."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
-# ansible-playbook for a file with many short runs: to import it takes longer than such a run. Each line
-# of stdin is a run of its own process: [WORDS, DIRECTORY, FILE FOR THE OUTPUT]; the answer is its exit code.
+# ansible-playbook for test files with many short runs, because importing it takes longer than such a run. Each line
+# of stdin starts a run in a forked process: [WORDS, DIRECTORY, OUTPUT FILE]; the answer is its exit code.
 MANY = """
 import json, os, sys
 from ansible.cli.playbook import PlaybookCLI
@@ -35,7 +35,7 @@ for line in sys.stdin:
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-            # Without the cleaning at the end of a process: the directory for temporary files is that of all runs.
+            # Without the cleanup at the end of a process: all runs share the directory for temporary files.
             os._exit(code)
     print(os.WEXITSTATUS(os.waitpid(pid, 0)[1]), flush=True)
 """
@@ -53,7 +53,7 @@ def environment(home, import_root, **more):
 
 @pytest.fixture
 def ansible_playbook(tmp_path, import_root):
-    """ansible_playbook(WORDS, DIRECTORY, **ENVIRONMENT): the process that has ended, with all that it printed in stdout."""
+    """ansible_playbook(WORDS, DIRECTORY, **ENVIRONMENT): the completed process, with its output in stdout."""
 
     def run(words, directory, **more):
         return subprocess.run(
@@ -72,7 +72,7 @@ def ansible_playbook(tmp_path, import_root):
 
 @pytest.fixture(scope="module")
 def many_playbooks(tmp_path_factory, import_root):
-    """many_playbooks(WORDS, DIRECTORY): (exit code, all that it printed). All runs have one home and one environment."""
+    """many_playbooks(WORDS, DIRECTORY): (exit code, output). All runs share one home directory and one environment."""
     home = tmp_path_factory.mktemp("many")
     with subprocess.Popen(
         [sys.executable, "-c", MANY],

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbooks themselves, on hosts whose Python answers what it likes to every module.
+"""The playbooks, on hosts whose Python sends arbitrary answers for every module.
 
 A module's answer may hold ``ansible_facts``, which Ansible puts among the variables of the host:
 above the inventory, above inventory_hostname, and in front of names such as omit and lookup.
@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("ansible")
 
-# The evil host is the first one: a task that runs once runs with the variables of that.
+# The evil host comes first: a task with run_once uses the variables of the first host.
 EVIL, GOOD = "evil", "good"
 WHY = "it does not grow"
 ANSWER = {
@@ -30,12 +30,12 @@ ANSWER = {
     "counters": {},
     "restarts": [{"name": "gw", "mode": "idle", "skipped_because": None, "downtime_seconds": 1.5}],
     "path": "/run/hermes-evidence/bundle.tar.gz",
-    # What ansible.builtin.fetch asks for.
+    # The answer to ansible.builtin.fetch.
     "stat": {"exists": True},
     "content": "aGVsbG8K",
     "encoding": "base64",
 }
-# What Ansible itself makes of each is its business; the other hosts have their lines.
+# How Ansible handles each does not matter; the other hosts must have their lines.
 STRANGE = {
     "empty": "",
     "words": "Last login: today",
@@ -48,7 +48,7 @@ STRANGE = {
 
 
 def facts(folder):
-    """Every name that the playbooks use, and those that Ansible and Jinja have."""
+    """Every name that the playbooks, Ansible or Jinja use."""
     wrong = "ansible_play_hosts ansible_play_hosts_all ansible_play_batch ansible_check_mode groups"
     wrong += " ansible_limit hostvars omit lookup query dict range vars item asked answers trends"
     wrong += " kills hermes_diagnose_trend hermes_diagnose_oom hermes_diagnose_hosts hermes_hosts"
@@ -131,7 +131,7 @@ def test_tables_and_report(fleet):
 
 
 def test_directory_of_the_report_keeps_its_mode(fleet):
-    """With --limit too, which leaves out localhost, so that the play is that of the first host."""
+    """Also with --limit, which excludes localhost, so that the play runs for the first host."""
     made = fleet.here / "mine"
     made.mkdir(mode=0o750)
     output = fleet(
@@ -140,7 +140,7 @@ def test_directory_of_the_report_keeps_its_mode(fleet):
     assert len(line_of(EVIL, output)) == 1 and not line_of(GOOD, output)
     assert stat.S_IMODE(made.stat().st_mode) == 0o750
     assert len(list(made.iterdir())) == 3
-    # Its own two answers say so. What is written on the controller is no change of a host.
+    # Its own two answers report a change. Files on the controller are not a change of a host.
     assert re.search(r"^evil +: ok=\d+ +changed=2 ", output, re.M)
 
 
@@ -154,9 +154,9 @@ def test_directory_of_the_report_keeps_its_mode(fleet):
     ],
 )
 def test_exit_code_by_what_hosts_answer(fleet, playbook, word, failed):
-    """A host that answers nonsense, and one that sets variables, which must change nothing."""
+    """A host with an invalid answer, and a host that sets variables, must change nothing."""
     answers = {EVIL: fleet.poison, "words": STRANGE["words"]}
-    # In the inventory it counts for localhost, as the directory of the report does.
+    # In the inventory the variable of localhost is used, as for the report directory.
     output = fleet([playbook], answers, hermes_fail_on=word)
     assert (fleet.code != 0) == failed, output
     said = output.rpartition("Fail if")[2].partition("PLAY RECAP")[0]
@@ -174,7 +174,7 @@ def test_word_for_the_exit_code_that_is_not_known(fleet):
 
 @pytest.mark.parametrize("playbook", ["evidence", "diagnose"])
 def test_directory_that_cannot_be_made(fleet, playbook):
-    """As in a project that is read-only: nothing is asked of a host for minutes before that."""
+    """As in a read-only project: the check comes before minutes of work on a host."""
     option = "hermes_%s_dir" % playbook.replace("diagnose", "report")
     (fleet.here / "file").write_text("")
     output = fleet([playbook], {}, "-e", option + "=file/below")
@@ -187,7 +187,7 @@ def test_restart_and_evidence(fleet):
     output = fleet(["restart", "evidence"], {EVIL: fleet.poison}, hermes_restart_pause=0)
     for host in (GOOD, EVIL):
         assert output.count('"%s: gw restarted (idle), down for 1.5 s"' % host) == 1
-    # In the restart of the fleet by the inventory's word, not by that of the host.
+    # The pause comes from the inventory, not from the host.
     assert "86400" not in output
     bundles = fleet.here / "hermes-evidence"
     assert sorted(path.name for path in bundles.iterdir()) == ["evil.tar.gz", "good.tar.gz"]
@@ -204,7 +204,7 @@ def test_evidence_elsewhere_changes_no_host(fleet):
     empty = json.dumps(dict(ANSWER, path=None))
     output = fleet(["evidence"], {"none": empty}, hermes_evidence_dir="mine")
     assert fleet.code == 0, output
-    # In the inventory it counts for localhost, as that of the report does.
+    # In the inventory the variable of localhost is used, as for the report.
     assert [path.name for path in (fleet.here / "mine").iterdir()] == ["good.tar.gz"]
     assert len(re.findall(r"^\w+ +: ok=\d+ +changed=0 ", output, re.M)) == 2
     assert "none.tar.gz" not in output

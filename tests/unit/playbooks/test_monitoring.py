@@ -16,7 +16,7 @@ pytest.importorskip("ansible")
 
 MONITORING = Path(__file__).resolve().parents[3] / "monitoring"
 
-# A systemd with one unit that runs and one that does not.
+# A systemd with one running and one stopped unit.
 SYSTEMCTL = """#!/bin/sh
 echo "$@" >>%(here)s/asked
 case "$*" in
@@ -28,7 +28,7 @@ esac
 
 @pytest.fixture
 def play(tmp_path, ansible_playbook):
-    """Runs the playbook on hosts with variables of their own: what it printed, and each host's counts."""
+    """Runs the playbook on hosts with different variables: the output, and each host's counts."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "etc").mkdir()
 
@@ -65,7 +65,7 @@ def play(tmp_path, ansible_playbook):
 
 
 def promtool(play, code):
-    """A promtool that ends with ``code`` and writes down how it was called."""
+    """A promtool that exits with ``code`` and records its arguments."""
     path = play.here / "bin/promtool"
     path.write_text('#!/bin/sh\necho "$@" >>%s/called\nexit %d\n' % (play.here, code))
     path.chmod(0o755)
@@ -107,7 +107,7 @@ def test_reloads_prometheus_only_if_it_runs(play):
             "hermes_monitoring_dashboard_directory": "",
         }
         (play.here / name).mkdir()
-    # The tasks before it change nothing that a service would have to know.
+    # The tasks before it change nothing that affects a service.
     said, counts = play("--start-at-task", "Install the rules", **hosts)
     assert [one["failed"] for one in counts.values()] == [0, 0, 0], said
     asked = [line.split() for line in (play.here / "asked").read_text().splitlines()]
@@ -143,7 +143,7 @@ def test_reports_whether_prometheus_loads_the_rules(play):
             "hermes_monitoring_prometheus_config": str(path),
             "hermes_monitoring_dashboard_directory": "",
         }
-    # The tasks before it read no configuration, and cost each host several modules.
+    # The tasks before it do not read the configuration, and cost several modules on each host.
     from_here = "Read the configuration of Prometheus"
     said, counts = play("--check", "--start-at-task", from_here, **hosts)
     for name, (text, expected) in cases.items():

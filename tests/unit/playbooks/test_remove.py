@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""remove.yml by its tags: what the host's Python, which answers every module, is asked."""
+"""remove.yml with tags: the modules that the host's Python, which answers all of them, receives."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ANSWER = {
     "obsolete_packages": ["python3-psutil"],
     "seed": "x",
 }
-# A parameter that only this module has.
+# A parameter of this module only.
 GUARD, SESSION, PACKAGE = "keep_history:", "article_keys:", "python3-psutil"
-# The module with its parameters is in what Python is to run.
+# The code that Python runs contains the module with its parameters.
 PYTHON = """#!/bin/sh
 grep -aoE '"(component|state|keep_history|article_keys)": ?"?[a-z_]+|"python3-psutil"' "$1" >> %(asked)s
 cat %(answer)s
@@ -33,7 +33,7 @@ cat %(answer)s
 
 @pytest.fixture
 def remove(tmp_path, ansible_playbook):
-    """remove(WORDS): (exit code, output, the components and the words that the host was asked)."""
+    """remove(WORDS): (exit code, output, the components and the modules that the host received)."""
     asked, answer = tmp_path / "asked", tmp_path / "answer"
     answer.write_text(json.dumps(ANSWER))
     python = tmp_path / "python.sh"
@@ -64,7 +64,7 @@ def remove(tmp_path, ansible_playbook):
     "tag", ["watchdog", "hermes_restart_timer", "memory_limit", "allocator", "metrics"]
 )
 def test_tag_removes_that_role_and_nothing_else(remove, tag):
-    """It once ended with 0 and had done nothing."""
+    """It once exited with 0 without doing anything."""
     code, output, components, asked = remove("--tags", tag)
     assert code == 0, output
     assert components == [tag.replace("hermes_", "")]
@@ -74,10 +74,10 @@ def test_tag_removes_that_role_and_nothing_else(remove, tag):
 def test_without_tags_all_goes_with_the_guard(remove):
     code, output, components, asked = remove()
     assert code == 0, output
-    # The guard takes the components with it: none is asked for by itself.
+    # Removing the guard removes the components: no component is requested separately.
     assert components == [] and GUARD in asked and SESSION in asked
     assert "keep_history:false" in asked
-    # The package that it says is no longer needed.
+    # The package that the guard reports as no longer needed.
     assert PACKAGE in asked
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""restart.yml for one gateway of one host, as an alert asks for it; nothing is asked of a host before the variables are right.
+"""restart.yml for one gateway of one host, as an alert requests it; the hosts receive nothing before the variables are valid.
 
 A host's Python notes what it is started for, and answers every module.
 """
@@ -24,7 +24,7 @@ cat %(answer)s
 
 @pytest.fixture
 def restart(tmp_path, many_playbooks):
-    """restart(LIMIT, **VARIABLES): (exit code, output, what the hosts were asked)."""
+    """restart(LIMIT, **VARIABLES): (exit code, output, the modules that the hosts received)."""
     asked, answer = tmp_path / "asked", tmp_path / "answer"
     answer.write_text(json.dumps(ANSWER))
     python = tmp_path / "python.sh"
@@ -83,7 +83,7 @@ def test_without_the_variables_all_gateways_of_all_hosts(restart):
         ("web1", ""),
         ("web1", None),
         ("web1", ["web1"]),
-        # The host label "False", as a rulebook passes it on.
+        # The host label "False", as a rulebook passes it.
         (None, False),
         ("web1", 0),
         ("web1", {}),

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fact hermes_gateway_result after the real roles, whose modules answer what the test wants."""
+"""The fact hermes_gateway_result after the real roles, with modules that return the test's answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[4]
 NAME = "hermes_gateway_result"
-# Takes any argument. It answers once for each component, and without an answer it fails.
+# Accepts any argument. Returns one answer for each component, and fails without an answer.
 MODULE = """#!/usr/bin/python
 # WANT_JSON
 import json, sys
@@ -93,7 +93,7 @@ def fact(tmp_path):
             "hosts": "all",
             "connection": "local",
             "gather_facts": False,
-            # Wins over the roles, whose tasks would ask for root.
+            # Overrides the roles, whose tasks would need root.
             "vars": {"ansible_python_interpreter": sys.executable, "ansible_become": False},
             "tasks": [*tasks, last],
         }
@@ -152,7 +152,7 @@ def test_module_outside_the_roles_sets_no_fact(fact):
 
 
 def test_failure_is_as_without_the_fact(fact):
-    """It adds nothing, and what the roles before it have set stays."""
+    """It adds nothing, and the values of earlier roles are kept."""
     ignored = dict(role("session"), ignore_errors=True)
     ignored["ansible.builtin.include_role"]["apply"] = {"ignore_errors": True}
     answers = {key: value for key, value in ANSWERS.items() if key != "hermes_config"}
@@ -162,7 +162,7 @@ def test_failure_is_as_without_the_fact(fact):
 
 
 def test_fact_that_a_host_sets_is_cleaned(fact, tmp_path):
-    """A module may return facts. The value of a host is a value: it is cut, printable and never rendered."""
+    """A module may return facts. A value of a host is cut, printable and never rendered."""
     evil = {
         "changed": [RUN, {"a": 1}, "\x1b[2Jx" * 1000],
         "restart_needed": "hermes\n\x07gateway",
@@ -187,7 +187,7 @@ def test_fact_that_a_host_sets_is_cleaned(fact, tmp_path):
 
 
 def test_other_facts_of_a_result_stay(fact):
-    """Ansible adds which Python it has found, and would look for it at each task."""
+    """Ansible adds the discovered Python, and would look for it again at each task."""
     guard = dict(GUARD, ansible_facts={"python_of_host": "/usr/bin/python3"})
     shown = {"ansible.builtin.debug": {"msg": "{{ ansible_facts.python_of_host }}"}}
     _found, text = fact([role("watchdog"), shown], dict(ANSWERS, guard=guard))
@@ -202,7 +202,7 @@ def test_module_is_run_as_without_an_action_plugin(fact):
 
 
 def test_no_role_has_a_task_for_the_fact():
-    """It would be a task result more on every host."""
+    """A separate task would add a result on every host."""
     files = sorted((CHECKOUT / "roles").glob("*/tasks/*.yml"))
     assert len(files) >= 7
     assert [path for path in files if "set_fact" in path.read_text(encoding="utf-8")] == []

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The question of site.yml on the controller: what is asked, when nobody is asked, and which answers count.
+"""The question of site.yml on the controller: its content, when it is not sent, and which answers are valid.
 
 What the host sees is tested on a real one: tests/faults/test_question.py.
 """
@@ -22,14 +22,14 @@ from ansible_collections.hermes_ops.gateway.plugins.action import site_question
 try:
     from ansible.template import trust_as_template
 except ImportError:
-    # Before ansible-core 2.19 every text is one.
+    # Before ansible-core 2.19 every text is a template.
     trust_as_template = str
 
 WHOLE = {"ansible_run_tags": ("all",), "ansible_skip_tags": ()}
 
 
 def told(text, **answer):
-    """What a program on the host says that has read the question ``text``."""
+    """The answer of a program on the host that has read the question ``text``."""
     return json.dumps(dict(answer, to=hashlib.sha256(text).hexdigest()))
 
 
@@ -72,7 +72,7 @@ def question():
 
 
 def test_question_has_the_variables_of_all_roles(question):
-    """Each variable that a role documents, with the role's default where the play sets none; the value, not its template."""
+    """Each variable that a role documents, with the role's default if the play does not set it; the value, not its template."""
     result, sent = question({"hermes_watchdog_threshold": trust_as_template("{{ 40 + 2 }}%")})
     assert (result["same"], result["changed"]) == (True, False)
     asked = sent[0]["asked"]
@@ -101,7 +101,7 @@ def test_defaults_are_those_that_the_roles_make_known(question):
     ],
 )
 def test_wrong_variable_is_refused_before_anything_is_sent(question, variables, word):
-    """As by the argument specification of its role, and also if only a part of the play is asked for."""
+    """As by the argument specification of its role, and also if tags select only a part of the play."""
     for more in ({}, {"ansible_run_tags": ["watchdog"]}):
         result, sent = question({**variables, **more})
         assert result["failed"] and word in result["msg"] and sent == []
@@ -118,7 +118,7 @@ def test_wrong_variable_is_refused_before_anything_is_sent(question, variables, 
     ],
 )
 def test_host_is_not_asked(question, variables, words):
-    """A part of the play is not the whole: it neither ends early nor is remembered."""
+    """A run of only a part of the play neither ends early nor is stored."""
     result, sent = question(variables, **words)
     assert (result["same"], sent) == (False, []) and result["why"]
 
@@ -133,7 +133,7 @@ ENDED = [
 
 
 def test_end_of_a_run(question):
-    """The host is to remember the question, with the warnings of the run; after a dry run there is nothing to remember."""
+    """The host stores the question and the warnings of the run, but not after a dry run."""
     sent = question(results=ENDED)[1][0]
     assert (sent["notes"], sent["hermes"]) == (["a", "b"], [GATEWAY]) and sent["asked"][
         "collection"
@@ -150,13 +150,13 @@ def test_end_of_a_run(question):
     ],
 )
 def test_run_that_must_not_be_remembered(question, results):
-    """A gateway that was left out is tried again; what a run warned of while it changed something may have ended with it."""
+    """A skipped gateway is retried. A change may have removed the cause of a warning."""
     result, sent = question(results=results)
     assert (result["same"], sent) == (False, []) and "warnings" not in result
 
 
 def test_variable_that_cannot_be_read(question):
-    """It may be that of a role which does not run: the host is not asked, and the role that needs it says it."""
+    """It may belong to a role that does not run: the host is not asked, and a role that runs reports the error."""
     result, sent = question({"hermes_allocator_library": trust_as_template("{{ nothere }}")})
     assert (result["same"], result.get("failed"), sent) == (False, None, [])
     assert result["why"].startswith("hermes_allocator_library cannot be evaluated: ")
@@ -169,7 +169,7 @@ def test_wrong_word_for_a_full_run(question):
 
 
 def test_warnings_of_the_last_run_are_given_again(question):
-    """A run that has nothing to do must not hide what an operator has to know; a host's flood is cut."""
+    """A run that has nothing to do still shows the warnings; a flood from a host is cut."""
     notes = ["hermes-gateway is left out: it is not safe"] + ["x" * 5000] * 100
     result, _sent = question(host=lambda text: told(text, same=True, notes=notes))
     assert result["warnings"][0] == notes[0]
@@ -193,13 +193,13 @@ def test_warnings_of_the_last_run_are_given_again(question):
     ],
 )
 def test_only_an_answer_to_this_question_counts(question, answer):
-    """Whatever else the host prints, the full run follows."""
+    """After any other output of the host, the full run follows."""
     result, _sent = question(host=lambda text: answer)
     assert result["same"] is False and not result.get("failed")
 
 
 def test_variable_with_a_typo_is_told_in_every_run(question):
-    """Also in one that has nothing to do, and in one that asks nobody."""
+    """Also in a run that has nothing to do, and in a run that does not ask the host."""
     typo = {"hermes_watchdog_treshold": "30%"}
     text = (
         "hermes_watchdog_treshold is not a role variable and has no effect; did you mean"
@@ -211,7 +211,7 @@ def test_variable_with_a_typo_is_told_in_every_run(question):
 
 
 def test_run_that_the_host_does_not_remember(question):
-    """Then the next run is a full one, which an operator with many hosts wants to know; a host without a gateway has no program."""
+    """The next run is then a full one, which costs time with many hosts. A host without a gateway has no hermes-guard."""
     ended = {"results": []}
     result, _sent = question(
         host=lambda text: told(text, same=False, why="the disk is full"), **ended
@@ -223,13 +223,13 @@ def test_run_that_the_host_does_not_remember(question):
 
 @pytest.mark.parametrize("same", [1, "yes", None, False])
 def test_same_is_true_or_it_is_not(question, same):
-    """Only the word true ends a play."""
+    """Only the value true ends a play."""
     result, _sent = question(host=lambda text: told(text, same=same, why="x", notes=[]))
     assert result["same"] is False
 
 
 def test_connection_without_standard_input(question):
-    """The full run follows; a host that cannot be reached is told as such."""
+    """The full run follows; an unreachable host is reported as unreachable."""
 
     def broken(text):
         raise AnsibleError("no standard input")
@@ -254,7 +254,7 @@ def test_connection_without_standard_input(question):
     ],
 )
 def test_digest_of_the_collection(tmp_path, monkeypatch, path):
-    """Each file that decides on what is done on a host is in it; what Python leaves behind is not."""
+    """It covers each file that affects the work on a host, but not Python's cache files."""
     for name in ("plugins", "roles", "playbooks", "galaxy.yml"):
         source, target = Path(site_question.TOP) / name, tmp_path / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, target)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which answers end a playbook with an exit code, for a cron job that mails what failed."""
+"""The answers for which a playbook fails, for a cron job that mails failures."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of verify_fix.yml. What it shows is compared in tests/unit/plugins/module_utils/_trend/test_comparison.py."""
+"""The table of verify_fix.yml. The comparison itself is tested in tests/unit/plugins/module_utils/_trend/test_comparison.py."""
 
 from __future__ import annotations
 

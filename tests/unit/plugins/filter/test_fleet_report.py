@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report of a fleet: what is urgent comes first, whatever a host says stays text, and a
+"""The report of a fleet: urgent gateways come first, answers of a host stay text, and a
 thousand gateways fit.
 """
 
@@ -38,7 +38,7 @@ _spec.loader.exec_module(many)
 
 
 def trend(verdict="flat", slope=0.0, **more):
-    """What memory_trend_info says of one gateway."""
+    """The result of memory_trend_info for one gateway."""
     climb = slope or 0
     points = [
         [
@@ -83,7 +83,7 @@ def report(*answers):
 
 
 class Page(HTMLParser):
-    """Start tags, attributes and text of a page; every tag that is opened is closed."""
+    """Start tags, attributes and text of a page; every opened tag is closed."""
 
     VOID = {"meta", "input", "rect", "path", "br"}
 
@@ -154,7 +154,7 @@ def test_what_is_down_or_has_crashed_comes_first():
         answer("b", {"g": trend("leak", 80, hours_to_limit=9.0)}),
         answer("c", {"g": trend("flat", ends=[end("crashed", 90000), end("killed", 7200, 3)])}),
         answer("d", {"g": trend("insufficient", None, slope_ci=None, down="it is down (failed)")}),
-        # Someone else's restart is no fault, and an old crash is no haste.
+        # A restart by someone else is not a fault, and an old crash is not urgent.
         answer("e", {"g": trend("flat", ends=[end("restarted", 60), end("stopped", 60)])}),
         answer("f", {"g": trend("flat", ends=[end("crashed", 90000)])}),
         answer("g", {"g": trend("flat", ends=[end("crashed", -7200), 3, {"time": "x"}])}),
@@ -226,7 +226,7 @@ def test_a_gateway_that_is_not_guarded_is_in_the_report():
 
 
 def test_a_verdict_on_what_was_is_not_healthy():
-    """Nobody samples it any more: what the history says is old, and so is said first."""
+    """Without new samples the verdict is outdated, which the advice reports first."""
     rows = report(
         answer(
             "a",
@@ -271,7 +271,7 @@ def test_a_verdict_on_what_was_is_not_healthy():
 
 
 def test_a_slope_is_not_drawn_where_it_was_not_judged():
-    """Before an upgrade another program ran."""
+    """Another program ran before an upgrade."""
     points = [[NOW - 86400 + 600 * step, 200 * MB, 200 * MB, step // 72] for step in range(144)]
     chart = {"points": points, "judged_from": NOW - 43200, "restarts": [], "providers": []}
     drawn = _plot.plot(

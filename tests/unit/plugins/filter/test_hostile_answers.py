@@ -29,7 +29,7 @@ from ansible_collections.hermes_ops.gateway.plugins.filter.status_table import s
 from ansible_collections.hermes_ops.gateway.plugins.filter.suspend_answer import suspend_answer
 
 COUNT = int(os.environ.get("HERMES_HOSTILE_ANSWERS", "300"))
-# A part each, so that a failure names a few answers.
+# Tested in parts, so that a failure names only a few answers.
 PARTS = 20
 AT = 1785938400
 MB = 1 << 20
@@ -166,7 +166,7 @@ KEYS = sorted(
 
 
 def anything(rng, depth=3):
-    """Any value that JSON as Python reads it can hold."""
+    """Any value that Python's JSON parser can return."""
     kind = rng.randrange(6 if depth else 4)
     if kind == 0:
         return rng.choice(WORDS)
@@ -191,7 +191,7 @@ def deep(rng):
 
 
 def many(rng):
-    """Far more gateways, kills, points than a host has."""
+    """Far more gateways, kills and points than a host has."""
     value = rng.choice(
         [
             HONEST["trends"]["gw"],
@@ -203,7 +203,7 @@ def many(rng):
             "word",
         ]
     )
-    # It may be spoilt, and HONEST must not be.
+    # It may be modified, but HONEST must not be.
     value = copy.deepcopy(value)
     size = rng.choice([201, 700])
     return [value] * size if rng.random() < 0.5 else {"g%d" % one: value for one in range(size)}
@@ -233,7 +233,7 @@ def spoil(rng, value, depth=0):
 
 
 def hostile(rng):
-    """An answer: one in six is anything at all, the others are honest ones with a few faults."""
+    """An answer: one in six is arbitrary, the others are honest answers with a few faults."""
     if rng.random() < 0.16:
         return anything(rng)
     answer = copy.deepcopy(HONEST)
@@ -274,7 +274,7 @@ def is_plain(text):
 
 
 def cells(lines, host):
-    """The rows of ``host``: one host's words change the width of columns, and nothing else."""
+    """The rows of ``host``: the words of one host change only the width of columns."""
     assert all(line.isprintable() and len(line) < 3000 for line in lines), lines
     rows = [re.split(r"  +", line) for line in lines]
     return [row for row in rows if row[0] == host]
@@ -287,7 +287,7 @@ def check_tables(answer):
         assert cells(both, "good") == cells(alone, "good") and cells(both, "evil")
 
 
-# Two gateways have large charts, more of them small ones: the same tags.
+# Large charts for two gateways, small ones for more: the tags are the same.
 TAGS = set()
 
 
@@ -310,7 +310,7 @@ def check_report(answer):
     assert is_plain(page)
     TAGS.update(() if TAGS else Page(fleet_report(alone, "html")).kinds)
     new = Page(page).kinds - TAGS
-    # An honest page with many gateways begins with those that need a look.
+    # An honest page with many gateways begins with those that need attention.
     assert new <= {("option", "selected")}, new
     assert page.count("<script") == page.count("<style") == 1
     assert "Memory of gw on good" in page
@@ -341,7 +341,7 @@ def test_hostile_answers(part):
 
 
 def test_honest_answer_is_shown():
-    """Else the test above would compare nothing."""
+    """Otherwise the test above would compare nothing."""
     assert cells(status_table([("good", HONEST)]), "good")[0][-1] == "it is down"
     assert cells(fix_table([("good", HONEST)]), "good")[0][-1] == "it is fixed"
     assert restart_line(HONEST, "good") == "good: gw restarted (idle), down for 1.5 s"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of report.yml: a line for each managed gateway, and one for each host without."""
+"""The table of report.yml: a line for each managed gateway, and one for each host without a gateway."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MB = 1 << 20
 
 
 def gateway(**more):
-    """What gateway_info returns of one gateway, as far as the table shows it."""
+    """The values of gateway_info for one gateway that the table shows."""
     return dict(
         {
             "name": "hermes-gateway",
@@ -216,7 +216,7 @@ def test_whatever_a_host_says_is_a_bounded_line():
     )
     assert len(lines) <= 1 + 1 + 1 + 1000
     assert all(line.isprintable() and len(line) < 700 for line in lines)
-    # The lines of the other hosts have its columns.
+    # The lines of the other hosts have the same columns.
     others = [line for line in lines if line.startswith("c ")]
     assert others and all(len(line) < 400 for line in others)
 

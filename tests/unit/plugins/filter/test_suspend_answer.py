@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What confirm.yml makes of the answer of hermes-guard suspend."""
+"""How confirm.yml interprets the answer of hermes-guard suspend."""
 
 from __future__ import annotations
 

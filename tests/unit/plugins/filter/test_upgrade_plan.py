@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an upgrade has to do with the gateways of a host, and why it stops."""
+"""Which gateways of a host an upgrade restarts, and why it stops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.hermes_ops.gateway.plugins.filter.upgrade_plan import u
 
 
 def gateway(**changed):
-    """What gateway_info says of one that runs what is installed."""
+    """The result of gateway_info for a gateway that runs the installed version."""
     return {
         "name": "hermes-gateway",
         "unit": "hermes-gateway.service",
@@ -53,14 +53,14 @@ def test_upgrade_runs_once_for_each_owner_of_managed_gateways():
         (gateway(outdated=True), True),
         # The command has restarted it.
         (gateway(outdated=False, invocation_id="b"), False),
-        # Nothing was changed on disk: an earlier run has done it all, or there is nothing new.
+        # Nothing was changed on disk: an earlier run has completed, or no new version exists.
         (gateway(outdated=False), False),
-        # Its Hermes does not say: it runs the old one unless it was started since.
+        # Unknown: it runs the old Hermes unless it was started since.
         (gateway(outdated=None), True),
         (gateway(outdated=None, invocation_id="b"), False),
-        # Restarted, and changed on disk once more.
+        # Restarted, and changed on disk again.
         (gateway(outdated=True, invocation_id="b"), True),
-        # What is stopped is not started.
+        # A stopped gateway is not started.
         (gateway(**DOWN), False),
     ],
 )
@@ -96,7 +96,7 @@ def test_gateway_that_was_stopped_before_need_not_be_up():
     ],
 )
 def test_upgrade_does_not_begin_if_a_gateway_is_down_by_a_fault(changed, fault):
-    """Someone may have stopped it, and then that is not in the way."""
+    """A gateway that someone stopped does not block the upgrade."""
     found = upgrade_plan(answer(gateway(**dict(DOWN, **changed))))["down"]
     assert found == (["hermes-gateway: failed"] if fault else [])
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host answered becomes values that are safe, or one of three reasons why there are none."""
+"""The answer of a host becomes safe values, or one of three reasons why it is missing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A variable that is written wrong is told of, and no other is."""
+"""A misspelt variable causes a warning, and no other variable does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_variable_with_a_typo_is_told_with_the_nearest():
 
 
 def test_other_variables_are_not():
-    """The roles' own, those of the playbooks, and anyone else's."""
+    """Variables of the roles, of the playbooks, and of others."""
     own = [*_variables.SPECS, *_variables.DEFAULTS]
     others = ["hermes_hosts", "hermes_full", "hermes_report_dir", "hermes_keep_history"]
     others += ["hermes_gateway_result", "hermes_fail_on", "hermes_home", "_hermes_watchdog_result"]
