@@ -1,16 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Does a gateway that is restarted as advised run out of memory, and does a forecast come in time?
+"""Measures how often gateways restarted as advised are OOM-killed, and forecasts come too late.
 
     python3 tests/trend/advice.py --first 1000 --seeds 300
 
-Each seed is a gateway that leaks, with a limit of 1, 2 or 4 GB and without a watchdog. It is seen
-for 3 to 14 days under one of the usual calendars, or until it is killed. Then two things happen:
+Each seed is a leaking gateway with a limit of 1, 2 or 4 GB and without a watchdog. It is sampled for
+3 to 14 days under one of the usual calendars, or until it is OOM-killed. Then two cases are
+simulated:
 
-- it does as it is advised for 30 days: it is restarted every ``recommended_restart_hours``, or as
-  ``hermes_restart_timer_every: auto`` has it if there is no such number; it gets the limit that the
-  advice names if no calendar is short enough. How many are killed?
-- it is restarted no more: does it die before the earliest end of ``hours_to_limit``?
+- The advice is followed for 30 days: restarts every ``recommended_restart_hours``, or at the
+  interval of ``hermes_restart_timer_every: auto`` if it is null. If no calendar is short enough, the
+  gateway gets the limit from the advice. How many are killed?
+- There are no further restarts. Is it killed before the earliest end of ``hours_to_limit``?
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from seeds import parser_of
 
 LIMITS_MB = (1024.0, 2048.0, 4096.0)
 FOLLOWED_DAYS = 30
-# The most that may be killed, and the most that may die before the earliest end.
+# Maximum share that may be killed, and that may be killed before the earliest end.
 KILLED, EARLY = 0.01, 0.05
 CALENDARS = (
     lambda chance: Restarts(),
@@ -45,14 +46,14 @@ CALENDARS = (
 )
 
 
-# What advice.py of _trend says if no calendar is short enough.
+# The advice of _trend if no calendar is short enough.
 LARGER_LIMIT = re.compile(r"a limit of ([0-9]+) MB would be enough")
 
 
 class Followed(NamedTuple):
-    """What came of one gateway; None for what was not advised or not forecast.
+    """The result of one gateway; None for what was not advised or not forecast.
 
-    ``limit_mb`` is its limit, ``advised_mb`` the one that it was followed with.
+    ``limit_mb`` is its limit, ``advised_mb`` the limit after the advice.
     """
 
     seed: int
@@ -66,7 +67,7 @@ class Followed(NamedTuple):
 
 
 def draw(chance: random.Random) -> tuple[Gateway, float]:
-    """A gateway that leaks, and for how many hours it is seen."""
+    """A leaking gateway, and the hours for which it is sampled."""
     gateway = shapes.any_gateway(chance)
     gateway.limit = chance.choice(LIMITS_MB)
     gateway.memory.swap_above = math.inf
@@ -80,7 +81,7 @@ def draw(chance: random.Random) -> tuple[Gateway, float]:
 
 
 def follow(seed: int) -> Followed:
-    """Judge the gateway of ``seed``, then do as advised, and in another world nothing."""
+    """Analyse the gateway of ``seed``; then simulate the advice, and separately no action."""
     chance = random.Random("advice %d" % seed)
     gateway, hours = draw(chance)
     history = simulate(gateway, hours, chance)
@@ -95,7 +96,7 @@ def follow(seed: int) -> Followed:
     earliest, died = None, None
     if answer["hours_to_limit_ci"] and not history.kills:
         earliest = answer["hours_to_limit_ci"][0]
-        # The same gateway by the same chance, seen for longer and restarted no more.
+        # The same gateway with the same random numbers, for longer and without restarts.
         again = random.Random("advice %d" % seed)
         same, hours = draw(again)
         same.restarts.until = hours
@@ -107,7 +108,7 @@ def follow(seed: int) -> Followed:
 
 
 def _every(answer: dict[str, Any], restarts: Restarts) -> float | None:
-    """How often the gateway is restarted from now on, in hours; None for not at all."""
+    """The interval of restarts from now on, in hours; None for no restarts."""
     if answer["recommended_restart_hours"] is not None:
         return float(answer["recommended_restart_hours"])
     installed = 24.0 / len(restarts.clock) if restarts.clock else restarts.every
@@ -116,7 +117,7 @@ def _every(answer: dict[str, Any], restarts: Restarts) -> float | None:
 
 
 def _killed(seed: int, gateway: Gateway) -> bool | None:
-    """Whether the gateway is killed; None if it would be without its leak, too.
+    """Whether the gateway is killed; None if it would also be killed without its leak.
 
     A limit that is too small for a burst needs a larger limit, not a calendar.
     """
@@ -136,7 +137,7 @@ def killed_share(found: Sequence[Followed]) -> float:
 
 
 def early_share(found: Sequence[Followed]) -> float:
-    """The share that dies before the earliest end of ``hours_to_limit``."""
+    """The share that is killed before the earliest end of ``hours_to_limit``."""
     forecast = [one for one in found if one.earliest is not None and one.died_after is not None]
     return sum(1 for one in forecast if one.died_after < one.earliest) / max(1, len(forecast))
 

@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said of a change that changed nothing: a new leak, or the wrong provider?
+"""Measures false results on changes without effect: a new leak, or a wrongly blamed provider.
 
     python3 tests/trend/changes.py --first 1000 --seeds 300
 
-Each seed is a gateway without a leak, seen for 21 days under one of the usual calendars. In the
-middle its provider changes, which does nothing to its memory. Counted is how often ``--since``
-calls that a new leak, and how often one provider is blamed.
+Each seed is a gateway without a leak, sampled for 21 days under one of the usual calendars. In the
+middle, its provider changes, which does not affect its memory. The results are how often ``--since``
+reports a new leak, and how often a provider is blamed.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from gateway import simulate
 from seeds import parser_of
 
 DAYS = 21
-# The most that may be called a new leak, and the most that may be blamed.
+# Maximum share of new leaks, and of blamed providers.
 NEW_LEAK, BLAME = 0.01, 0.02
 
 
 class Said(NamedTuple):
-    """What was said of one change."""
+    """The result of one change."""
 
     seed: int
     result: str
@@ -44,7 +44,7 @@ class Said(NamedTuple):
 
 
 def change(seed: int) -> Said:
-    """What is said of the change of ``seed``."""
+    """The result of the change of ``seed``."""
     chance = random.Random("change %d" % seed)
     gateway = shapes.any_gateway(chance)
     gateway.restarts = chance.choice(CALENDARS)(chance)
@@ -56,7 +56,7 @@ def change(seed: int) -> Said:
     result = comparison.compare(series, rows[middle]["timestamp"])["result"]
     answer = analysis.trend(series)
     switch = answer["provider_switch"]
-    blame = switch if "depends on the provider" in (switch or "") else None
+    blame = switch if "the leak depends on the provider" in (switch or "") else None
     return Said(seed, result, answer["verdict"], blame)
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often the judge errs: every scenario of simulate.py with many seeds, as a confusion matrix.
+"""Measures error rates of the verdict on the scenarios of simulate.py, as a confusion matrix.
 
 The exit code is 1 if a promise is broken. The thresholds were chosen on seeds 0 to 299. What is
 reported must be of others: the default is 1000 and on.
@@ -25,7 +25,7 @@ from seeds import COVERED, FALSE, FOUND, VERDICTS, judged, parser_of
 
 
 class Judged(NamedTuple):
-    """The verdict on one history; ``covered`` if its interval holds the true rate."""
+    """The verdict on one history; ``covered`` if its interval contains the true rate."""
 
     scenario: str
     verdict: str
@@ -33,7 +33,7 @@ class Judged(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """How often each verdict was given; the share of seeds whose interval holds the true rate."""
+    """How often each verdict was given; the share of seeds whose interval contains the true rate."""
 
     verdicts: collections.Counter[str]
     covered: float
@@ -61,7 +61,7 @@ def matrix(names: Iterable[str], seeds: Sequence[int], workers: int = 2) -> dict
 
 
 def faults(found: Mapping[str, tuple[collections.Counter[str], float]]) -> list[str]:
-    """The promises that a matrix breaks."""
+    """The bounds that a matrix violates."""
     broken = []
     for name, (verdicts, covered) in found.items():
         kind, share = simulate.SCENARIOS[name][1], verdicts["leak"] / sum(verdicts.values())

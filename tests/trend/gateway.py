@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A gateway whose memory is followed from message to message, and what a sampler sees of it.
+"""Simulates the memory of a gateway message by message, and the samples of it.
 
 Messages are a Poisson process with two humps a day and a weekend. A few users write most of them.
 Each user has a session in a cache that evicts the least recently used by count, by age and by
@@ -29,14 +29,14 @@ MONDAY = 1_789_948_800
 WEEK = 168.0
 # After a kill or a restart the next process is up within a minute.
 DOWN = 0.01
-# The two humps of a day, as (hour, width, height), over the quiet of the night.
+# The two peaks of a day, as (hour, width, height), above the quiet night.
 HUMPS = ((10.5, 2.0, 1.0), (20.0, 2.3, 0.8))
 NIGHT = 0.03
 
 
 @dataclass
 class Memory:
-    """What the process takes, and how it gives it back."""
+    """The memory of the process, and how it is released."""
 
     base: float = 112.0
     # Imports and connections of the first hour.
@@ -52,7 +52,7 @@ class Memory:
     # at once, hours, never or trim
     release: str = "hours"
     release_hours: float = 4.0
-    # The share of freed memory that trimming cannot give back.
+    # The share of freed memory that trimming cannot release.
     pinned: float = 0.25
     noise: float = 3.0
     file: float = 50.0
@@ -94,7 +94,7 @@ class Leak:
 
 @dataclass
 class Sampling:
-    """How often the guard looks, and what it writes."""
+    """The sampling interval of the guard, and the columns that it writes."""
 
     minutes: float = 5.0
     lost: float = 0.02
@@ -136,7 +136,7 @@ class Restarts:
 
 @dataclass
 class Gateway:
-    """All that a history is made of."""
+    """All parameters of a history."""
 
     memory: Memory = field(default_factory=Memory)
     traffic: Traffic = field(default_factory=Traffic)
@@ -231,7 +231,7 @@ class _Process:
             keep = math.exp(-step / memory.release_hours)
             self.heap = max(self.live, self.live + (self.heap - self.live) * keep)
         elif memory.release == "trim":
-            # What is pinned grows with the highest that the heap has been.
+            # The pinned part grows with the maximum of the heap.
             self.peak = max(self.peak, self.live)
             self.heap = self.live + memory.pinned * (self.peak - self.live)
         keep = math.exp(-step / 1.0)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every measurement over many seeds needs: the verdicts, the promises, the options, the work."""
+"""Shared code of the measurements over many seeds: verdicts, bounds, options, processes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TypeVar
 Judged = TypeVar("Judged")
 
 VERDICTS = ("leak", "suspected", "saturating", "sawtooth", "step", "spiky", "flat", "insufficient")
-# The most of a harmless history that may be called a leak, the least of a leak that must be found,
-# and the least share of intervals that must hold the true rate.
+# Maximum share of harmless histories with the verdict leak, minimum share of leaks that are found,
+# and minimum share of intervals that contain the true rate.
 FALSE, FOUND, COVERED = 0.02, 0.95, 0.90
 
 
 def parser_of(doc: str | None, seeds: int, first: int = 0) -> argparse.ArgumentParser:
-    """A parser with --seeds and --first; ``doc`` begins with what is measured."""
+    """A parser with --seeds and --first; ``doc`` starts with a description of the measurement."""
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=seeds, help="how many (default: %(default)s)")
     parser.add_argument("--first", type=int, default=first, help="the first (default: %(default)s)")
@@ -31,7 +31,7 @@ def judged(
     seeds: Sequence[int],
     workers: int,
 ) -> list[Judged]:
-    """What ``judge`` says of each name with each seed, in ``workers`` processes."""
+    """The result of ``judge`` for each name with each seed, in ``workers`` processes."""
     tasks = [(name, seed) for name in names for seed in seeds]
     if workers == 1:
         return [judge(task) for task in tasks]

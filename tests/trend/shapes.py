@@ -1,22 +1,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The shapes on which the verdict is measured, each with the right answer and why it is right.
+"""The shapes on which the verdict is measured, each with the right answer and the reason.
 
-The answers were written down before any verdict was looked at. There are three:
+The answers were written before the first verdict. There are three:
 
-- ``clean``: nothing leaks, so ``leak`` is wrong. Any other verdict sends nobody to a fix that is
-  not needed, but ``suspected`` costs the operator a day without a timer (`confirm.yml`).
-- ``leak``: it leaks and the history holds the proof, so ``leak`` is right.
-- ``hidden``: it leaks, and the history cannot hold the proof, because a cache that fills or the
-  time of day would look the same. ``suspected`` is as right as ``leak`` is.
+- ``clean``: nothing leaks, so ``leak`` is wrong. No other verdict causes an unnecessary fix, but
+  ``suspected`` costs the operator some days without a timer (`confirm.yml`).
+- ``leak``: memory leaks and the history contains the proof, so ``leak`` is right.
+- ``hidden``: memory leaks, but the history cannot contain the proof, because a filling cache or the
+  time of day would look the same. ``suspected`` is as right as ``leak``.
 
-A leak that is called flat, saturating, step, spiky or sawtooth is wrong and confident: that is the
-worst answer, because protection may be taken away on it.
+The verdicts flat, saturating, step, spiky and sawtooth on a leak are wrong and confident. They are
+the worst errors, because protection may be removed.
 
-Every shape draws its gateway from ``any_gateway``: how many users and messages, how busy the
-weekend is, when the week starts, what the allocator gives back, how large sessions and bursts are,
-how often the guard looks. A leak of less than 2 MB/h is not drawn: below 1 MB/h it is none by
-definition, and between the two either answer is right.
+Every shape draws its gateway from ``any_gateway``: the number of users and messages, the traffic at
+weekends, the start of the week, the allocator, the size of sessions and bursts, and the sampling
+interval. Leaks of less than 2 MB/h are not drawn: below 1 MB/h they do not count, and between the
+two values either answer is right.
 """
 
 from __future__ import annotations
@@ -271,7 +271,7 @@ SHAPES = {
         CLEAN,
         "One day and the next morning: what climbs is a cache in its first day.",
     ),
-    "clean, 3 days": Shape(_clean((3,)), CLEAN, "Two humps a day, given back or kept at the top."),
+    "clean, 3 days": Shape(_clean((3,)), CLEAN, "Two peaks a day, released or kept."),
     "clean, 7 and 14 days": Shape(_clean((7, 14)), CLEAN, "The same with a weekend in it."),
     "clean, 30 days": Shape(_clean((30,)), CLEAN, "The same for a month."),
     "clean, weekend first, 3 and 4 days": Shape(
@@ -287,7 +287,7 @@ SHAPES = {
     "clean, a cache that fills for two days, 7 days": Shape(
         _clean((7,), None, _cache_that_fills),
         CLEAN,
-        "It is full for most of the week: growth that ends is no leak.",
+        "It is full for most of the week: growth that ends is not a leak.",
     ),
     "clean, slowing growth, 25 to 72 h": Shape(
         _log((25, 30, 48, 72)),
@@ -296,13 +296,13 @@ SHAPES = {
         "half of it, so leak is not known.",
     ),
     "clean, heavy bursts, 3 days": Shape(
-        _clean((3,), None, _heavy_bursts), CLEAN, "Bursts of tools are given back."
+        _clean((3,), None, _heavy_bursts), CLEAN, "Bursts of tools are released."
     ),
     "clean, one step, 4 days": Shape(
-        _clean((4,), None, _one_step), CLEAN, "It jumped once and stays: one load, no growth."
+        _clean((4,), None, _one_step), CLEAN, "It jumped once and stays: load, not growth."
     ),
     "clean, sawtooth, 5 days": Shape(
-        _clean((5,), None, _sawtooth), CLEAN, "It is given back without a restart."
+        _clean((5,), None, _sawtooth), CLEAN, "Memory is released without a restart."
     ),
     "clean, wrong samples, 4 days": Shape(
         _clean((4,), None, _wrong_samples), CLEAN, "A few samples are those of another process."
@@ -341,12 +341,12 @@ SHAPES = {
         _leaking((7,), None, _rate(2, 5)), LEAK, "336 MB and more in a week, day and night."
     ),
     "leak of 5 to 60 MB/h, 3 days": Shape(
-        _leaking((3,), None, _rate(5, 60)), LEAK, "Each day is above the one before, nights too."
+        _leaking((3,), None, _rate(5, 60)), LEAK, "Each day exceeds the day before, also at night."
     ),
     "leak with traffic, 2 to 20 MB/h, 14 days": Shape(
         _leaking((14,), None, _rate(2, 20, traffic=True)),
         LEAK,
-        "By day only, but each day of two weeks stays above the one before.",
+        "Only during the day, but each day of two weeks exceeds the day before.",
     ),
     "leak of 5 to 40 MB/h, never given back, 7 days": Shape(
         _leaking((7,), None, _both(_never_given_back, _rate(5, 40))),
@@ -356,21 +356,23 @@ SHAPES = {
     "leak of 5 to 40 MB/h, heavy bursts, 3 days": Shape(
         _leaking((3,), None, _both(_heavy_bursts, _rate(5, 40))),
         LEAK,
-        "The floor under the bursts climbs.",
+        "The baseline below the bursts grows.",
     ),
     "leak of 3 to 30 MB/h, wrong samples, 4 days": Shape(
         _leaking((4,), None, _both(_wrong_samples, _rate(3, 30))),
         LEAK,
-        "A few low samples are no memory that was given back.",
+        "A few low samples are not released memory.",
     ),
     "leak of 3 to 20 MB/h into swap, no anon column, 5 days": Shape(
-        _leaking((5,), None, _into_swap), LEAK, "RSS stays level: what is swapped out is not freed."
+        _leaking((5,), None, _into_swap), LEAK, "RSS stays level: swapped memory is not freed."
     ),
     "leak of 3 to 20 MB/h into swap, some rows without anon, 5 days": Shape(
         _leaking((5,), None, _some_without_anon), LEAK, "The same, and the other rows say so."
     ),
     "leak since an upgrade 3 to 5 days ago, 21 days": Shape(
-        _leaking((21,), None, _since_upgrade), LEAK, "The new version climbs for three days."
+        _leaking((21,), None, _since_upgrade),
+        LEAK,
+        "Memory of the new version grows for three days.",
     ),
     "leak, killed after 1.5 to 6 h, 4 days": Shape(
         _leaking((4,), None, _dies(1.5, 6)),
@@ -382,12 +384,12 @@ SHAPES = {
     "leak that begins 2 to 4 days before the end, 14 and 28 days": Shape(
         _leaking((14, 28), None, _late),
         HIDDEN,
-        "The end is above all that came before; it may be a new level for two days or four.",
+        "The end exceeds everything before; it may be a new level for two to four days.",
     ),
     "leak of 60 to 200 MB each night, 4 to 10 days": Shape(
         _leaking((4, 6, 10), None, _stairs),
         HIDDEN,
-        "Three rises and more, none given back; three may be three loads.",
+        "Three or more rises, none released; three may be three loads.",
     ),
     "leak of 150 to 300 MB each week, 28 days": Shape(
         _leaking((28,), None, _weekly_stairs), HIDDEN, "The same in weeks: three or four stairs."

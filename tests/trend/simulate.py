@@ -110,7 +110,7 @@ def _two_steps(chance: random.Random) -> tuple[list[dict[str, Any]], float]:
 
 
 def _sawtooth(chance: random.Random) -> tuple[list[dict[str, Any]], float]:
-    """Climbs for a day or more and is then given back without a restart, once or more often."""
+    """Grows for a day or more and is then released without a restart, at least once."""
     period = chance.uniform(24, 60)
     hours = max(72, period * chance.uniform(1.6, 3))
     phase, height = chance.uniform(0, period), chance.uniform(40, 600)
@@ -137,7 +137,7 @@ def _warm_up_restarts(chance: random.Random) -> tuple[list[dict[str, Any]], floa
 
 
 def _slow_fill(chance: random.Random) -> tuple[list[dict[str, Any]], float]:
-    """A cache that takes a day to fill, seen for four."""
+    """A cache that takes a day to fill, sampled for four days."""
     speed, height = chance.uniform(16, 26), chance.uniform(100, 300)
     return history(chance, 96, extra=lambda age, clock: height * (1 - math.exp(-age / speed)))
 
@@ -185,7 +185,7 @@ SCENARIOS = {
     "two steps, 72 h": (_two_steps, "other"),
     "cache that fills for days, 96 h": (_slow_fill, "other"),
     "leak of 18 MB/h, 12 h": (_leak(12, 18.0), "other"),
-    # In three days a cache may add as much: suspected is right. In ten days it is known.
+    # In three days a cache may add as much, so suspected is right. In ten days, leak is.
     "leak of 2 MB/h, 72 h": (_leak(72, 2.0), "other"),
     "leak of 2 MB/h, 10 days": (_leak(240, 2.0), "leak"),
     "leak of 5 MB/h, 7 days": (_leak(168, 5.0), "leak"),

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often the verdict is wrong on the shapes of shapes.py, as a confusion matrix.
+"""Measures error rates of the verdict on the shapes of shapes.py, as a confusion matrix.
 
     python3 tests/trend/verdicts.py --first 2000 --seeds 100
 
@@ -25,9 +25,9 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import a
 from gateway import MB
 from seeds import COVERED, FALSE, FOUND, VERDICTS, judged, parser_of
 
-# What is wrong and confident if it is said of a leak.
+# Verdicts that are wrong and confident for a leak.
 HARMLESS = ("saturating", "sawtooth", "step", "spiky", "flat")
-# The most of a leaking shape that may be called harmless.
+# Maximum share of a leaking shape that may be called harmless.
 CONFIDENT = 0.05
 
 
@@ -78,7 +78,7 @@ def tally(found: Sequence[Judged]) -> Tally:
 
 
 def faults(name: str, found: Tally) -> list[str]:
-    """The promises that the tally of shape ``name`` breaks."""
+    """The bounds that the tally of shape ``name`` violates."""
     answer = shapes.SHAPES[name].answer
     if answer == shapes.CLEAN:
         share = found.share("leak")
@@ -95,7 +95,7 @@ def faults(name: str, found: Tally) -> list[str]:
 
 
 def table(found: dict[str, Tally], marks: bool = True) -> str:
-    """A matrix as Markdown; with ``marks``, the promises that are broken beside it."""
+    """A matrix as Markdown; with ``marks``, violated bounds beside it."""
     lines = [
         "| shape | right answer | %s | rate in interval |%s"
         % (" | ".join(VERDICTS), " broken |" if marks else ""),
