@@ -25,7 +25,7 @@ def prepare(folder: str) -> None:
     if why:
         raise GuardError("dest: %s: %s" % (folder, why))
     try:
-        # Missing parents too, with mode 0700: os.makedirs would apply the umask.
+        # Missing parents get mode 0700 too: with os.makedirs it would depend on the umask.
         path, missing = os.path.abspath(folder), []
         while not os.path.lexists(path):
             missing.append(path)

@@ -33,7 +33,7 @@ class Exit(NamedTuple):
 
 
 class Exits:
-    """The exits of main processes by gateway. Each explains one kill and is then removed.
+    """The exits of main processes by gateway. Each can explain one kill and is then removed.
 
     A user may forge any number of exits of their own gateway, so each lookup is limited to a few.
     """
