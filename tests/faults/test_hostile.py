@@ -125,7 +125,7 @@ def test_units_of_the_user(delta, playbook, lab):
         done = playbook("site", "--limit", "delta", "-e", "hermes_watchdog_interval=6h")
         assert done.returncode == 0, done.stdout
         assert (
-            "is left out: the home /etc belongs to uid 0, but the gateway runs as hermes"
+            "is skipped: the home /etc belongs to uid 0, but the gateway runs as hermes"
             in " ".join(done.stdout.split())
         ), done.stdout
         assert delta.sh(listing) == before

@@ -30,7 +30,7 @@ def test_home_that_never_answers(mallory):
         started = time.monotonic()
         output = mallory.site()
         assert time.monotonic() - started < PLAYBOOK_SECONDS
-        text = "hermes-gateway@mallory stays guarded as it was: its home /home/mallory/.hermes does not answer"
+        text = "hermes-gateway@mallory stays managed as configured: its home /home/mallory/.hermes does not answer"
         assert text in " ".join(output.split()), output
         assert mallory.managed() == managed
         mallory.sh("test ! -e /run/hermes-guard-install.lock")

@@ -129,7 +129,7 @@ def test_hermes_that_cannot_be_configured(mallory, lie, arguments):
 
 @pytest.mark.fault("hostile user: the home of a gateway in system scope is moved away")
 def test_home_that_is_moved_away(mallory):
-    """It is left out with a warning, or stays guarded as it was: the play goes on for the others."""
+    """It is left out with a warning, or stays managed as configured: the play goes on for the others."""
     mallory.gateway("mallory", "hermes-moved", scope="system")
     try:
         for step in ("mv .hermes .h", "mv .h .hermes", "mv .hermes .h"):

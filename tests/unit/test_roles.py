@@ -219,7 +219,7 @@ def folder(tmp_path_factory, import_root):
 
 @pytest.mark.parametrize("changed", [False, True])
 @pytest.mark.parametrize(
-    "faults", [[], ["hermes-gateway stays guarded as it was: it is masked"], None]
+    "faults", [[], ["hermes-gateway stays managed as configured: it is masked"], None]
 )
 def test_role_fails_at_the_end_of_the_play(tmp_path, import_root, faults, changed):
     """The other roles configure the host's other gateways before that."""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A component of this host is brought to its desired state: what both modules do for that."""
+"""Bringing one component to its desired state: the steps that both modules share."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ NOT_HERE = "no Hermes gateway on this host"
 
 
 def select(parameters: dict[str, Any]) -> selection.Selection:
-    """The gateways that are to have the component, and notes for the operator."""
+    """The gateways that get the component, and notes for the operator."""
     if parameters["state"] == "absent":
         return selection.Selection([], [], [], [])
     settings = gateway_settings.read(parameters["options"])
     try:
         return selection.select(parameters["gateways"], settings)
     except SystemdError as exc:
-        # On a host without it, that it cannot be asked is not what has to be said.
+        # On a host without systemd, report that instead of a failed call.
         if systemd.version() is None:
             works.check_systemd()
         raise exc
 
 
 def options(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The variables to check: none if all is to go, which it does whatever they are."""
+    """The variables to check; none for a removal, which works with any values."""
     return {} if parameters["state"] == "absent" else parameters["options"]
 
 
 def skipped_because(parameters: dict[str, Any], chosen: selection.Selection) -> dict[str, str]:
-    """What the module returns of a host on which nothing is installed; else nothing."""
+    """The module's result for a host on which nothing is installed; empty for any other host."""
     if parameters["state"] == "absent" or chosen.gateways:
         return {}
     if chosen.excluded:
@@ -48,7 +48,7 @@ def skipped_because(parameters: dict[str, Any], chosen: selection.Selection) -> 
 def plan(
     component: str, desired: DesiredState, options: dict[str, Any], check_mode: bool
 ) -> plans.Plan:
-    """The Plan for ``component``. GuardError for all that can be found wrong beforehand."""
+    """The Plan for ``component``. Raises GuardError if a check fails; nothing is changed yet."""
     made = plans.make(component, desired)
     checks.check_options(options)
     checks.check_files(made.changes)
@@ -61,8 +61,8 @@ def plan(
 
 
 def carry_out(plan: plans.Plan, check_mode: bool) -> dict[str, Any]:
-    """Make the host what ``plan`` says, except in check mode; what Ansible wants to know of it."""
-    # The package modules cannot say this on a bare host: they need a library there themselves.
+    """Apply ``plan``, except in check mode, and return the module's result."""
+    # The package modules cannot report this on a bare host: they need a library there themselves.
     packages = checks.missing_packages(plan.desired) if check_mode else []
     result: dict[str, Any] = {
         "changed": not plan.empty or bool(packages),
@@ -82,7 +82,7 @@ def carry_out(plan: plans.Plan, check_mode: bool) -> dict[str, Any]:
 
 
 def _next_elapse(plan: plans.Plan) -> dict[str, int | None]:
-    """Make the host what ``plan`` says; when each timer of the component fires next."""
+    """Apply ``plan`` and return when each timer of the component fires next (epoch)."""
     live = plan.live
     if not plan.empty:
         transaction.carry_out(plan)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is checked before anything is changed: variables, files, and the libraries they need."""
+"""Checks that run before any change: variables, files, and the libraries they need."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from .plan import Change
 
 PSUTIL_PACKAGE = packages.PSUTIL
 JEMALLOC, JEMALLOC_PACKAGE = "libjemalloc.so.2", packages.JEMALLOC
-# Where the dynamic loader finds a library by its name alone, on Debian and on Red Hat systems.
+# Directories in which the dynamic loader finds a library by name, on Debian and Red Hat systems.
 LIBRARIES = ("/usr/lib/*-linux-*", "/usr/lib64", "/usr/lib", "/usr/local/lib")
-# Where the distributions' package has it, on Debian and on Red Hat systems.
+# Directories of the distribution's package, on Debian and Red Hat systems.
 SYSTEM_PSUTIL = ("/usr/lib/python3/dist-packages/psutil", "/usr/lib*/python3*/site-packages/psutil")
 CALENDARS = "hermes_restart_timer_at"
-# Checked where the gateways are chosen: see gateway_settings.
+# Checked when the gateways are selected: see gateway_settings.
 GATEWAYS = "hermes_gateways"
 
 
 def check_options(options: dict[str, Any]) -> None:
-    """SettingError for a wrong value, whichever role the variable belongs to."""
+    """Raise SettingError for an invalid value of a variable of any role."""
     for option, value in sorted(options.items()):
         if option == GATEWAYS:
             continue
@@ -45,7 +45,7 @@ def check_options(options: dict[str, Any]) -> None:
 
 
 def _check_calendars(events: object) -> None:
-    """Ask systemd about each event, but not about those that an installed timer has already."""
+    """Have systemd validate each calendar event, except those that an installed timer uses."""
     installed = manifest.load("restart_timer").files
     timer_units = [path for path in installed if path.endswith(".timer")]
     known = [line for path in timer_units for line in (proc.read(path) or "").splitlines()]
@@ -55,29 +55,29 @@ def _check_calendars(events: object) -> None:
         problem = _number(expression) or timers.calendar_problem(expression)
         if problem:
             raise SettingError(
-                '%s: %r is no calendar event: %s; allowed: what "systemd-analyze calendar" takes,'
-                ' such as "04:00" (in quotes) or "Mon *-*-* 03:30"'
+                '%s: invalid calendar event %r: %s: expected an event that "systemd-analyze'
+                ' calendar" accepts, such as "04:00" (in quotes) or "Mon *-*-* 03:30"'
                 % (CALENDARS, expression, problem)
             )
 
 
 def _number(expression: str) -> str | None:
-    """Why a number is no calendar event, as YAML makes one of 16:00; None for all else."""
+    """Why a number is not a calendar event (YAML reads 16:00 as 960); None for any other text."""
     if not expression.isdigit():
         return None
     number = int(expression)
-    # Of a time of the day YAML 1.1 makes minutes, or seconds of one with seconds.
+    # YAML 1.1 reads HH:MM as a number of minutes, and HH:MM:SS as a number of seconds.
     if number < 24 * 60:
         written = "%d:%02d" % divmod(number, 60)
     elif number < display.DAY:
         written = "%d:%02d:%02d" % (number // 3600, number // 60 % 60, number % 60)
     else:
         return "it is a number"
-    return 'it is a number, which YAML makes of %s without quotes; write "%s"' % (written, written)
+    return 'YAML reads %s without quotes as a number; write "%s"' % (written, written)
 
 
 def check_files(changes: dict[str, Change]) -> None:
-    """SettingError for a configuration file of the guard with a wrong value in it."""
+    """Raise SettingError if a configuration file of the guard has an invalid value."""
     for path, change in changes.items():
         configuration = path.startswith(config.FOLDER + "/") and path.endswith(".conf")
         if change.after is not None and configuration:
@@ -85,7 +85,7 @@ def check_files(changes: dict[str, Change]) -> None:
 
 
 def missing_packages(desired: DesiredState) -> list[str]:
-    """The packages that the component needs and this host does not have."""
+    """The packages that the component needs and that are missing on this host."""
     missing = []
     if config.PROGRAM in desired.files and not has_psutil():
         missing.append(PSUTIL_PACKAGE)
@@ -95,29 +95,29 @@ def missing_packages(desired: DesiredState) -> list[str]:
 
 
 def missing_by_name() -> list[str]:
-    """The packages that this host does not have and the roles may install."""
+    """The packages that are missing on this host and that the roles may install."""
     found = [] if has_psutil() else [PSUTIL_PACKAGE]
     return found if has_jemalloc() else [*found, JEMALLOC_PACKAGE]
 
 
 def check_library(desired: DesiredState) -> None:
-    """GuardError for a drop-in that names a library which is not on this host."""
+    """Raise GuardError for a drop-in that names a library which is not installed."""
     if needs_jemalloc(desired) and not has_jemalloc():
-        # Every program that the gateway starts would complain of it.
+        # With the drop-in, every program that the gateway starts would print a warning.
         raise GuardError(
-            "%s is not on this host, and a drop-in that names it would be in the way: install the"
-            " package %s" % (JEMALLOC, JEMALLOC_PACKAGE)
+            "%s is not installed, but the allocator drop-in needs it: install the package %s"
+            % (JEMALLOC, JEMALLOC_PACKAGE)
         )
 
 
 def needs_jemalloc(desired: DesiredState) -> bool:
-    """Whether a drop-in has the gateway load jemalloc."""
+    """Whether a drop-in makes the gateway load jemalloc."""
     preload = re.compile(rb"^Environment=LD_PRELOAD=" + re.escape(JEMALLOC.encode()) + rb"$", re.M)
     return any(preload.search(file.content) for file in desired.files.values())
 
 
 def has_psutil() -> bool:
-    """Whether this Python or the system's own has psutil: the package is for the latter."""
+    """Whether this Python or the system Python, for which the package is, has psutil."""
     if importlib.util.find_spec("psutil") is not None:
         return True
     return any(glob.glob(pattern) for pattern in SYSTEM_PSUTIL)

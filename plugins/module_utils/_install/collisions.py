@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names that two gateways share, or that a gateway shares with the guard's own files and units."""
+"""Finds names that two gateways share, or that the guard uses for its own files and units."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .._host.errors import GuardError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-# A gateway's name is a directory of the state and a section of guard.conf: these are taken. A name
-# in user scope has "@USER" at its end and is never one of them.
+# A gateway's name is used as a state directory and as a section of guard.conf; these names are
+# reserved. Names in user scope end in "@USER" and never collide.
 _STATE = (
     "installed",
     "code",
@@ -28,7 +28,7 @@ _STATE = (
     guard_program.AS_ASKED,
 )
 _SECTION = ("DEFAULT",)
-# The unit of such a gateway would be a unit of this collection.
+# The unit of such a gateway would have the name of a unit of this collection.
 _UNITS = ("hermes-mem-watchdog", "hermes-guard-identity", "hermes-pull")
 TAKEN = frozenset(_STATE + _SECTION + _UNITS)
 
@@ -36,10 +36,10 @@ TAKEN = frozenset(_STATE + _SECTION + _UNITS)
 def by_name(
     gateways: Iterable[discovery.Gateway], known: Mapping[str, config.Settings]
 ) -> tuple[dict[str, discovery.Gateway], dict[str, str]]:
-    """The gateways by name, and by name why another one cannot have it.
+    """The gateways by name, and for each name that is rejected or used twice an error message.
 
-    The unit of ada called hermes-gateway.service and the system's hermes-gateway@ada.service have
-    the same name. A user must not be able to take the system's out of the guard.
+    ada's unit hermes-gateway.service and the system's hermes-gateway@ada.service give the same
+    name. A user must not be able to displace the system's gateway.
     """
 
     def order(gateway: discovery.Gateway) -> tuple[bool, bool, str, str]:
@@ -53,14 +53,14 @@ def by_name(
         first = found.setdefault(gateway.name, gateway)
         if first is not gateway:
             faults[gateway.name] = (
-                "two gateways of this host are called %s: %s, which has the name, and %s, which is"
-                " left out: give one of the two units another name"
+                "two gateways on this host have the name %s: %s, which is managed, and %s, which is"
+                " skipped: rename one of the two units"
                 % (gateway.name, _unit(first), _unit(gateway))
             )
         elif gateway.name in TAKEN:
             del found[gateway.name]
             faults[gateway.name] = (
-                "%s is left out: the guard uses the name %s itself: give the unit another name"
+                "%s is skipped: the name %s is reserved for the guard: rename the unit"
                 % (_unit(gateway), gateway.name)
             )
     return found, faults
@@ -79,18 +79,17 @@ def _unit(gateway: discovery.Gateway) -> str:
 def check_restart_units(
     chosen: Iterable[discovery.Gateway], present: Collection[discovery.Gateway]
 ) -> None:
-    """GuardError if the unit that restarts a gateway would be that of another one.
+    """Raise GuardError if the restart unit of one gateway has the name of another gateway's unit.
 
-    A profile called "restart" has such a unit: hermes-gateway-restart.service. ``present`` are all
-    gateways of the host, those too that only look like one.
+    The profile "restart" has such a unit: hermes-gateway-restart.service. ``present`` are all
+    gateways of the host, including units that only resemble one.
     """
     units = {one.unit: one for one in present if one.scope == "system"}
     for gateway in chosen:
         other = units.get(guard_program.restart_unit(gateway.name))
         if other is not None:
             raise GuardError(
-                "%s is the unit of the gateway %s, and the unit that restarts %s (%s) would have"
-                " the same name: give the profile of one of the two another name, or name those to"
-                " guard in hermes_guard_gateways"
-                % (other.unit, other.name, gateway.name, gateway.unit)
+                "%s is the unit of the gateway %s, but the unit that restarts %s (%s) needs the"
+                " same name: rename one of the two profiles, or list the gateways to manage in"
+                " hermes_guard_gateways" % (other.unit, other.name, gateway.name, gateway.unit)
             )

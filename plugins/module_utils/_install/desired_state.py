@@ -13,10 +13,10 @@ from .._hermes import discovery
 from .._host import files, unit_files
 from .._host.errors import GuardError
 
-# A unit of all gateways of a user, or of the host.
+# A slice groups all gateways of a user, or of the host.
 SLICE = ".slice"
 
-# In place of permissions: the file is a symbolic link, and its content is the target.
+# Used instead of permissions for a symbolic link; the content is then the link's target.
 LINK = stat.S_IFLNK | 0o777
 
 
@@ -28,7 +28,7 @@ class File(NamedTuple):
 
 
 class DesiredState(NamedTuple):
-    """Files by path, units to enable and start, and how lines begin whose rest is secret."""
+    """Files by path, units to enable and start, and the prefixes of lines that hold a secret."""
 
     files: dict[str, File]
     units: list[str]
@@ -38,9 +38,9 @@ class DesiredState(NamedTuple):
 def of_files(
     listed: list[dict[str, str]], units: Sequence[str] = (), secrets: dict[str, Any] | None = None
 ) -> DesiredState:
-    """What a role hands over: files (path, content, mode), units, and secrets by their keys.
+    """The desired state from a role's files (path, content, mode), units, and secrets by key.
 
-    GuardError for a file that cannot be.
+    Raises GuardError for an invalid file.
     """
     secrets = secrets or {}
     found: dict[str, File] = {}
@@ -51,20 +51,20 @@ def of_files(
         file = File(content.encode("utf-8"), _permissions(path, one["mode"]))
         if content != one["content"] and file.mode & files.OTHERS:
             raise GuardError(
-                "files: %s has a secret in it and the mode %04o; allowed: 0600" % (path, file.mode)
+                "files: %s contains a secret: invalid mode %04o: expected 0600" % (path, file.mode)
             )
         if found.setdefault(path, file) != file:
             raise GuardError(
-                "two gateways of this host would share the file %s: name those to guard in"
+                "two gateways on this host would share the file %s: list the gateways to manage in"
                 " hermes_guard_gateways" % path
             )
     return DesiredState(found, list(units), tuple("%s = " % key for key in secrets))
 
 
 def drop_in_directory(gateway: discovery.Gateway) -> str | None:
-    """Where drop-ins of the gateway's unit are kept; None for a name that the user chose.
+    """The directory for drop-ins of the gateway's unit; None for a unit name that the user chose.
 
-    /etc/systemd/user/UNIT.d is read by the systemd of every user who has a unit of that name.
+    The systemd of every user with a unit of that name reads /etc/systemd/user/UNIT.d.
     """
     if not discovery.own_unit(gateway):
         return None
@@ -72,9 +72,9 @@ def drop_in_directory(gateway: discovery.Gateway) -> str | None:
 
 
 def _with_secrets(text: str, secrets: dict[str, Any]) -> str:
-    """``text`` with each secret behind its key, for which it has a line such as ``key =``.
+    """``text`` with each secret inserted after its key, in a line such as ``key =``.
 
-    A text that is "@key@" and nothing else becomes the secret, which may then have several lines.
+    If the whole text is "@key@", the secret replaces it and may have several lines.
     """
     for key, value in secrets.items():
         if text == "@%s@" % key:
@@ -84,7 +84,7 @@ def _with_secrets(text: str, secrets: dict[str, Any]) -> str:
             continue
         line = "%s = %s" % (key, "" if value is None else value)
         if any(letter in line for letter in "\r\n\0"):
-            raise GuardError("%s has a line break in it; allowed: one line" % key)
+            raise GuardError("%s contains a line break: expected one line" % key)
         text = "\n".join(line if one.rstrip() == key + " =" else one for one in text.split("\n"))
     return text
 
@@ -94,17 +94,17 @@ def _permissions(path: str, mode: str) -> int:
         return int(mode, 8)
     except ValueError as exc:
         raise GuardError(
-            "files: %s has the mode %r; allowed: an octal number such as 0644" % (path, mode)
+            "files: %s: invalid mode %r: expected an octal number such as 0644" % (path, mode)
         ) from exc
 
 
 def _check_drop_in(path: str) -> None:
-    """GuardError for a drop-in that would change a unit of other users."""
+    """Raise GuardError for a drop-in that would change a unit of other users."""
     unit = unit_files.unit(path)
     if unit_files.scope(path) == "user" and not (
         unit.endswith(SLICE) or fnmatch.fnmatchcase(unit, discovery.OWN_UNITS)
     ):
         raise GuardError(
-            "files: %s is for the unit %s of every user; allowed: %s"
+            "files: %s would change the unit %s of every user: expected a unit called %s"
             % (path, unit, discovery.OWN_UNITS)
         )

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The changes to files as --diff shows them, without secrets."""
+"""Formats the changes to files for --diff, without secrets."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .._host import guard_program
 from .desired_state import LINK
 from .plan import Change
 
-# Readable by others: what is not may hold a secret of an earlier run.
+# A file that others cannot read may hold a secret of an earlier run.
 WORLD_READABLE = 0o004
 
 
 def of_file(path: str, change: Change, hidden: tuple[str, ...] | None) -> dict[str, str]:
     """One entry of the module's diff.
 
-    ``hidden`` says how lines begin whose rest is secret, None if that is not known.
+    ``hidden`` has the prefixes of lines that hold a secret; None if they are not known.
     """
     if path in (guard_program.NOTIFY_SECRET, guard_program.PING_URL):
         return _of_secret(path, change)
@@ -29,18 +29,18 @@ def of_file(path: str, change: Change, hidden: tuple[str, ...] | None) -> dict[s
     )
     private = not (change.mode_before or 0) & WORLD_READABLE
     if hidden is None and change.before is not None and private:
-        old = "(not shown: only its owner may read it)\n"
+        old = "(not shown: readable by its owner only)\n"
     return {
         "before_header": _header(path, change.before, change.mode_before),
         "after_header": _header(path, change.after, change.mode_after),
         "before": _hide(old, hidden, "(hidden)"),
-        "after": _hide(new, hidden, "(hidden)" if same else "(hidden, another one)"),
+        "after": _hide(new, hidden, "(hidden)" if same else "(hidden, changed)"),
     }
 
 
 def _of_secret(path: str, change: Change) -> dict[str, str]:
-    """The entry for a file that is a secret as a whole."""
-    after = "(hidden)\n" if change.before in (None, change.after) else "(hidden, another one)\n"
+    """The entry for a file whose whole content is a secret."""
+    after = "(hidden)\n" if change.before in (None, change.after) else "(hidden, changed)\n"
     return {
         "before_header": _header(path, change.before, change.mode_before),
         "after_header": _header(path, change.after, change.mode_after),
@@ -50,12 +50,12 @@ def _of_secret(path: str, change: Change) -> dict[str, str]:
 
 
 def _of_link(path: str, change: Change) -> dict[str, str]:
-    """The entry for a symbolic link: its target."""
-    there = [
+    """The entry for a symbolic link, which shows its target."""
+    linked = [
         None if target is None else target.decode() for target in (change.before, change.after)
     ]
-    headers = [path if target is None else path + " (symbolic link)" for target in there]
-    targets = ["" if target is None else "-> %s\n" % target for target in there]
+    headers = [path if target is None else path + " (symbolic link)" for target in linked]
+    targets = ["" if target is None else "-> %s\n" % target for target in linked]
     return {
         "before_header": headers[0],
         "after_header": headers[1],

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backend of the module guard: the base of the other components, and what they must know."""
+"""The backend of the module guard: installs the base and returns the facts other roles need."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from . import plan as plans
 from .desired_state import DesiredState, File, drop_in_directory, of_files
 
 MACHINE_ID = "/etc/machine-id"
-# How long a removal waits for the restart of a gateway that an operator has typed. Longer than the
-# pause that a drained gateway gets; one that waits for a quiet moment may take an hour.
+# How long a removal waits for a restart that an operator started. Longer than the pause of a
+# drained gateway; a restart that waits until its gateway is idle may take an hour.
 LOCK_SECONDS = 60
 
 
@@ -41,8 +41,8 @@ LOCK_SECONDS = 60
 def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
     """Bring the base to its desired state; ``parameters`` and the result are the module's.
 
-    GuardError before anything is changed if the input is wrong, and after everything was put back
-    if a step failed.
+    Raises GuardError before any change if the input is invalid. If a step fails, all changes are
+    rolled back first.
     """
     with lock.alone(check_mode):
         return _apply(parameters, check_mode)
@@ -72,9 +72,9 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         try:
             recommended = _recommended(gateways)
         except GuardError as exc:
-            # It may be a file of a role that comes later in the play, and writes it anew.
+            # A role later in the play may write the file that cannot be read now.
             notes.append(
-                "%s: auto: there are no recommendations: %s" % (gateway_settings.EVERY, exc)
+                "%s: auto: recommendations are unavailable: %s" % (gateway_settings.EVERY, exc)
             )
     return dict(
         result,
@@ -96,9 +96,9 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def _remove(plan: plans.Plan, keep: bool, check_mode: bool) -> dict[str, Any]:
-    """Take away all that is installed, and the state; GuardError if a restart is under way.
+    """Remove everything that is installed, and the state; histories and ledgers stay if ``keep``.
 
-    If ``keep``, histories and ledgers stay.
+    Raises GuardError if a restart is in progress.
     """
     clear = bool(own_state.leaving(keep))
     unneeded, notes = packages.obsolete()
@@ -116,12 +116,12 @@ def _carry_out_removal(plan: plans.Plan, keep: bool) -> dict[str, Any]:
     with handover.all_locked(own_state.gateways()) as busy:
         units = [guard_program.restart_unit(name) for name in busy]
         if units:
-            # The unit ends its restart in order, and takes its drain marker with it.
+            # The unit ends its restart cleanly and removes its drain marker.
             systemd.Manager().systemctl("stop", "--", *units, timeout=transaction.STOP_SECONDS)
     with handover.all_locked(own_state.gateways(), LOCK_SECONDS) as busy:
         if busy:
             raise GuardError(
-                "nothing is removed while a restart of %s is under way: wait until it has ended"
+                "cannot remove the guard while a restart of %s is in progress: wait until it ends"
                 % ", ".join(sorted(busy))
             )
         result = change.carry_out(plan, False)
@@ -130,7 +130,7 @@ def _carry_out_removal(plan: plans.Plan, keep: bool) -> dict[str, Any]:
 
 
 def _desired(listed: list[dict[str, str]], chosen: selection.Selection) -> DesiredState:
-    """The program, and ``listed`` files with what belongs to each gateway filled in."""
+    """The program and the ``listed`` files, with the placeholders of each gateway filled in."""
     if not chosen.gateways:
         return DesiredState({}, [])
     built = program.installed(plans.present(config.PROGRAM)[0])
@@ -142,7 +142,7 @@ def _desired(listed: list[dict[str, str]], chosen: selection.Selection) -> Desir
 def _described(
     gateway: discovery.Gateway, recommended: dict[str, str | None] | None
 ) -> dict[str, Any]:
-    """The gateway as the other roles need it for their files."""
+    """The facts about a gateway that the other roles need for their files."""
     answer = {
         "name": gateway.name,
         "unit": gateway.unit,
@@ -158,16 +158,16 @@ def _described(
 
 
 def _recommended(gateways: list[discovery.Gateway]) -> dict[str, str | None]:
-    # To judge a history takes longer than all the rest: only if it is asked for.
+    # Imported on demand: analysing a history takes longer than the rest of the module.
     from .._guard import memory_trend
 
     return memory_trend.recommended_cadences([gateway.name for gateway in gateways])
 
 
 def _seed() -> str:
-    """A text that is this host's own and stays the same, by whatever name an inventory has it.
+    """A stable text that is unique to this host and independent of its name in an inventory.
 
-    Not the machine ID itself: machine-id(5) asks to keep that on the host.
+    It is a hash: machine-id(5) requires that the machine ID itself stays on the host.
     """
     own = (proc.read(MACHINE_ID) or "").strip() or os.uname().nodename
     return hashlib.sha256(b"hermes_ops.gateway " + own.encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backend of the module guard_component: what one role adds to the base."""
+"""The backend of the module guard_component: installs what one role adds to the base."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ DROP_INS = ("memory_limit", "allocator")
 def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
     """Bring a component to its desired state; ``parameters`` and the result are the module's.
 
-    GuardError before anything is changed if the input is wrong, and after everything was put back
-    if a step failed.
+    Raises GuardError before any change if the input is invalid. If a step fails, all changes are
+    rolled back first.
     """
     with lock.alone(check_mode):
         return _apply(parameters, check_mode)
@@ -58,16 +58,16 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         notes += memory_limit.shortfalls(gateways, limits, not check_mode)
     result.update(change.skipped_because(parameters, chosen))
     needed = [gateway.name for gateway in gateways if _older_than_drop_ins(gateway, desired)]
-    # The limit itself is in force at once.
+    # The memory limit takes effect immediately.
     if needed and component == "allocator":
-        notes.append("a restart is needed before the allocator is in force: %s" % ", ".join(needed))
+        notes.append("the allocator takes effect at the next restart of: %s" % ", ".join(needed))
     return dict(result, restart_needed=needed, notes=notes)
 
 
 def _check_secrets(parameters: dict[str, Any], check_mode: bool) -> list[str]:
-    """Notes on the notify command and the ping URL: ``options``, which are logged, lack them.
+    """Notes on the notify command and the ping URL, which are kept out of the logged options.
 
-    SettingError for a command that cannot be run, or a URL that cannot be called.
+    Raises SettingError for a command that cannot be run or a URL that cannot be called.
     """
     if parameters["state"] == "absent":
         return []
@@ -78,7 +78,7 @@ def _check_secrets(parameters: dict[str, Any], check_mode: bool) -> list[str]:
 
 
 def _desired(parameters: dict[str, Any], wanted: bool) -> DesiredState:
-    """The files and units of ``parameters``, or none of them; what is secret is so in any case."""
+    """The files and units of ``parameters``, none unless ``wanted``; secrets are always hidden."""
     if not wanted:
         return of_files([], secrets=parameters["secrets"])
     return of_files(parameters["files"], parameters["units"], parameters["secrets"])
@@ -87,10 +87,10 @@ def _desired(parameters: dict[str, Any], wanted: bool) -> DesiredState:
 def _limits(
     options: dict[str, Any], gateways: list[discovery.Gateway], check_mode: bool
 ) -> tuple[dict[str, int | None], list[str]]:
-    """The memory limits of this host in bytes, and what of them makes no sense here."""
+    """The memory limits of this host in bytes, and notes on limits that have no effect here."""
     asked = {name: options.get(name, "") for name in memory_limit.OPTIONS}
     if check_mode and options.get(THRESHOLD):
-        # What the watchdog's own role would have written by now.
+        # In a real run, the watchdog's role would have written this threshold before.
         thresholds = {THRESHOLD: config.value_of("threshold", options[THRESHOLD], None)}
     else:
         settings = config.load(config.FOLDER)
@@ -99,13 +99,13 @@ def _limits(
             for gateway in gateways
             if gateway.name in settings
         }
-    known = {where: size for where, size in thresholds.items() if size is not None}
+    known = {source: size for source, size in thresholds.items() if size is not None}
     return memory_limit.amounts(asked, known, proc.host_memory())
 
 
 def _without_drop_in(gateways: list[discovery.Gateway]) -> list[str]:
     return [
-        "%s gets no drop-in: the unit of a user must be called %s for that"
+        "%s gets no drop-in: only user units called %s are supported"
         % (gateway.name, discovery.OWN_UNITS)
         for gateway in gateways
         if drop_in_directory(gateway) is None

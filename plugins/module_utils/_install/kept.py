@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Managed gateways that were not found: what protects them stays, unless their units are gone."""
+"""Keeps the protection of managed gateways that were not found, unless their units are gone."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Kept(NamedTuple):
-    """A gateway that stays managed as it was configured, and why it was not found.
+    """A gateway that stays managed with its present configuration, and why it was not found.
 
-    ``is_fault``: the host's run must fail for it, once everything else is done.
+    If ``is_fault``, the run must fail for this host after everything else is done.
     """
 
     gateway: discovery.Gateway
@@ -29,18 +29,18 @@ class Kept(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What the operator is told."""
-        return "%s stays guarded as it was: %s" % (self.gateway.name, self.why)
+        """The note for the operator."""
+        return "%s stays managed as configured: %s" % (self.gateway.name, self.why)
 
 
 def missing(
     known: Mapping[str, config.Settings], survey: discovery.Survey, found: Collection[str]
 ) -> tuple[list[Kept], list[str]]:
-    """Those of ``known`` that are not ``found`` and whose units are not gone; a note on the others.
+    """The ``known`` gateways that are not ``found`` but still have a unit; notes on the others.
 
-    A unit that exists and is not known to be a gateway's is a fault, and so is a systemd that does
-    not answer: what protects the gateway may be out of date. A home that cannot be seen or does not
-    answer is none: its user may have moved it, and nothing more can be learned about it.
+    A unit that is not recognised as a gateway's is a fault, and so is a systemd that does not
+    answer: the protection may be out of date. A home that is hidden or does not answer is not a
+    fault: its user may have moved it, and nothing more can be found out.
     """
     lost = [settings for name, settings in known.items() if name not in found]
     reach.unanswered({one.home: one.user for one in lost if not reach.is_silent(one.home)})
@@ -55,7 +55,7 @@ def missing(
         standing = discovery.standing(settings)
         if standing == "gone":
             gone.append(
-                "%s: its unit %s is gone from this host, so what protected it is removed"
+                "%s: its unit %s no longer exists on this host, so its protection is removed"
                 % (settings.name, settings.unit)
             )
             continue
@@ -67,10 +67,10 @@ def missing(
 
 
 _WHY = {
-    "exists": "%s is not known to start a gateway",
+    "exists": "%s is not recognised as the unit of a gateway",
     "masked": "%s is masked",
-    "unknown": "the systemd that runs %s does not answer",
-    "hidden": "the home that has the file of %s cannot be seen",
+    "unknown": "the systemd instance of %s does not answer",
+    "hidden": "the home directory with the file of %s is not accessible",
 }
 
 
@@ -91,37 +91,37 @@ def as_configured(
 
 
 def configured() -> dict[str, config.Settings]:
-    """The gateways that guard.conf names, by name; none if it is damaged, see check_lost."""
+    """The gateways in guard.conf, by name; empty if the file is damaged, see check_lost."""
     try:
         return config.places(config.FOLDER)
     except SettingError:
-        # It is about to be written anew.
+        # This run writes the file again.
         return {}
 
 
 def check_lost(known: Collection[str], found: Collection[str]) -> None:
-    """GuardError for a managed gateway that is neither ``found`` nor ``known`` from guard.conf.
+    """Raise GuardError for a managed gateway that is neither ``found`` nor ``known``.
 
-    As guard.conf is damaged or was removed, nothing says what its unit was.
+    guard.conf is damaged or was removed then, so the gateway's unit is unknown.
     """
     for name in sorted(_installed_for().difference(found, known)):
         if any(discovery.standing(one) != "gone" for one in _guesses(name)):
             raise GuardError(
-                "%s is managed, was not found, and is not in %s/guard.conf any more: put that file"
-                " back, or name the gateways to guard in hermes_guard_gateways"
+                "%s is managed, was not found, and is no longer in %s/guard.conf: restore that"
+                " file, or list the gateways to manage in hermes_guard_gateways"
                 % (name, config.FOLDER)
             )
 
 
 def _installed_for() -> set[str]:
-    """The names of the gateways for which an earlier run has installed the restart unit."""
+    """The names of the gateways for which an earlier run installed the restart unit."""
     suffix = guard_program.restart_unit("")
     names = [path.rpartition("/")[2] for path in manifest.load(manifest.BASE).files]
     return {name[: -len(suffix)] for name in names if name.endswith(suffix)}
 
 
 def _guesses(name: str) -> list[config.Settings]:
-    """The settings that a gateway called ``name`` may have had."""
+    """The possible settings of a gateway called ``name``."""
     unit, _at, user = name.rpartition("@")
     found = [config.Settings(name, {"unit": name + ".service"})]
     if unit:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of ours that no manifest names: of a run that was killed, or of a lost manifest."""
+"""Finds the guard's files that no manifest lists, after a killed run or a lost manifest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._host.errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# How files.write_atomic calls what it has not renamed yet.
+# The name of a temporary file that files.write_atomic has not renamed yet.
 _TEMPORARY = r"\.(.+)\.[0-9]+\.tmp\Z"
 # The first line of each file that a role installs.
 _MARK = "# Managed by hermes_ops.gateway, role hermes_%s:"
@@ -27,7 +27,7 @@ _PATTERNS = ("*", "*.d/*", "system/*", "system/*.d/*", "user/*", "user/*.d/*")
 
 
 def temporary(paths: Iterable[str]) -> list[str]:
-    """What an earlier run that was killed has left of writing one of ``paths``."""
+    """The temporary files that a killed run left while it wrote one of ``paths``."""
     names: dict[str, set[str]] = {}
     for path in paths:
         folder, name = os.path.split(path)
@@ -35,22 +35,22 @@ def temporary(paths: Iterable[str]) -> list[str]:
     found = []
     for folder, known in names.items():
         try:
-            there = os.listdir(folder)
+            present = os.listdir(folder)
         except OSError:
             continue
-        for name in there:
+        for name in present:
             match = re.match(_TEMPORARY, name)
             if not match or match.group(1) not in known:
                 continue
             path = os.path.join(folder, name)
-            # The directory of the page's link may be that of a user, who can call anything so.
+            # A user may own the directory of the metrics link, and can create any name in it.
             if match.group(1) != guard_program.PAGE or page_link.is_ours(path):
                 found.append(path)
     return sorted(found)
 
 
 def marked(component: str) -> list[str]:
-    """The files that say in their first line that ``component`` installed them."""
+    """The files whose first line says that ``component`` installed them."""
     mark = (_MARK % component).encode()
     candidates = [path for pattern in _PATTERNS for path in glob.glob(unit_files.FOLDER + pattern)]
     candidates += glob.glob(config.FOLDER + "/*.conf") + glob.glob(config.FOLDER + "/*/*.conf")
@@ -58,7 +58,7 @@ def marked(component: str) -> list[str]:
 
 
 def first_bytes(path: str) -> bytes:
-    """The beginning of a file; empty for what is no file."""
+    """The beginning of a file; empty if it is not a regular file."""
     if not os.path.isfile(path) or os.path.islink(path):
         return b""
     try:
@@ -69,26 +69,26 @@ def first_bytes(path: str) -> bytes:
 
 
 def why_not_ours(path: str, content: bytes) -> str | None:
-    """Why a file at a path of ours must not be removed; None if it may."""
+    """Why a file at one of the guard's paths must not be removed; None if it may be."""
     if os.path.basename(path) == guard_program.PAGE:
-        return "%s is the file of another program now, and is left" % path
+        return "%s now belongs to another program and is kept" % path
     if not path.endswith(".service") or b"hermes_ops.gateway" in content:
         return None
-    # A damaged file goes, a unit that someone else has put there does not.
+    # A damaged file is removed, but not a unit that someone else installed at this path.
     if re.search(rb"^ExecStart=", content, re.M) and config.PROGRAM.encode() not in content:
-        return "%s is the unit of another program now, and is left" % path
+        return "%s is now the unit of another program and is kept" % path
     return None
 
 
 def read(path: str, max_bytes: int) -> tuple[bytes | None, str | None]:
-    """The content of a file of ours that is to be removed, and why it must not be.
+    """The content of a file to remove, and the reason if it must not be removed.
 
-    That of a link to the page of metrics is its target.
+    The content of the link to the metrics file is its target.
     """
     if page_link.is_ours(path):
         return page.path().encode(), None
     try:
         content = files.read_bytes(path, owners={0, os.geteuid()}, max_bytes=max_bytes)
     except FileError as exc:
-        return None, "%s, and is left" % exc
+        return None, "%s; it is kept" % exc
     return content, None if content is None else why_not_ours(path, content)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run at a time changes what is installed on a host, however many controllers there are."""
+"""Lets one run at a time change a host, even with several controllers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .._host.errors import GuardError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Only root can make a file there, and it is empty after a reboot.
+# Only root can create a file in /run, and a reboot empties it.
 PATH = "/run/hermes-guard-install.lock"
-# Seconds. Another run of one component takes a few.
+# Seconds. A run of one component takes a few seconds.
 PATIENCE = 120
 _LOOK_SECONDS = 0.1
 
 
 @contextlib.contextmanager
 def alone(check_mode: bool) -> Iterator[None]:
-    """Hold the lock of this host; GuardError if another run does not end. A dry run needs none."""
+    """Hold this host's lock, except in check mode. Raises GuardError if another run keeps it."""
     if check_mode:
         yield
         return
@@ -33,13 +33,13 @@ def alone(check_mode: bool) -> Iterator[None]:
     try:
         if not waiting.wait_until(lambda: _take(held), PATIENCE, _LOOK_SECONDS):
             raise GuardError(
-                "another run of this collection changes this host and has not ended for %d s: wait"
-                " for it, or end its process, which holds %s" % (PATIENCE, PATH)
+                "another run of this collection has been changing this host for over %d s: wait"
+                " until it ends, or end the process that holds %s" % (PATIENCE, PATH)
             )
         yield
     finally:
         if held:
-            # Whoever waits for this file finds out that it is no longer the one at PATH.
+            # A waiting run compares inodes and notices that its file is no longer at PATH.
             files.remove(PATH)
             os.close(held[0])
 

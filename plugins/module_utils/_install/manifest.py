@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an earlier run installed: /var/lib/hermes-guard/installed/COMPONENT.json.
+"""The manifest of what a run installed: /var/lib/hermes-guard/installed/COMPONENT.json.
 
-It is how a file that is no longer requested is removed, and how a file that someone else wrote is
-never replaced.
+With it, files that are no longer requested are removed, and files from other sources are never
+replaced.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .._host import files
 from .._host.errors import FileError, GuardError
 from . import leftovers
 
-# The component that has the program, which the units of the others run.
+# The component with the program, which the units of the other components run.
 BASE = "guard"
-# The components, those too of which a lost manifest no longer says that they are installed.
+# All components, so that one with a lost manifest is found too.
 COMPONENTS = ("allocator", "memory_limit", "metrics", "restart_timer", "watchdog")
 # How the program begins: an archive behind its first line, which may run compiled code.
 _PROGRAM = re.compile(rb"#!/usr/bin/python3 -ISB(?:cimport sys;[^\n]*)?\nPK")
 
 
 class Manifest(NamedTuple):
-    """Paths of files, names of units, and the directories that were made for them."""
+    """Paths of files, names of units, and the directories that were created for them."""
 
     files: list[str]
     units: list[str]
@@ -36,21 +36,21 @@ class Manifest(NamedTuple):
 
 
 def path(component: str) -> str:
-    """The file in which the manifest of ``component`` is kept."""
+    """The path of the manifest of ``component``."""
     return os.path.join(config.STATE, "installed", component + ".json")
 
 
 def load(component: str) -> Manifest:
-    """What an earlier run installed; empty if there was none. GuardError if that cannot be read."""
+    """What earlier runs installed; empty on a new host. Raises GuardError if it is unreadable."""
     try:
         content = files.read_json(path(component), owners={0, os.geteuid()}) or {}
     except FileError as exc:
-        raise GuardError("what was installed is not known: %s" % exc) from exc
+        raise GuardError("cannot read which files are installed: %s" % exc) from exc
     return Manifest(*([str(item) for item in content.get(key) or []] for key in Manifest._fields))
 
 
 def of_marks(component: str) -> Manifest:
-    """What an earlier run installed, by the marks of the files themselves."""
+    """What earlier runs installed, found by the marks in the files themselves."""
     found = leftovers.marked(component)
     if component == BASE and _PROGRAM.match(leftovers.first_bytes(config.PROGRAM)):
         found.append(config.PROGRAM)
@@ -61,7 +61,7 @@ def of_marks(component: str) -> Manifest:
 
 
 def merged(manifests: list[Manifest]) -> Manifest:
-    """One manifest of all that ``manifests`` hold."""
+    """One manifest with the content of all ``manifests``."""
     return Manifest(*([item for part in parts for item in part] for parts in zip(*manifests)))
 
 
@@ -73,14 +73,14 @@ def save(component: str, content: Manifest) -> None:
 
 
 def forget(component: str) -> None:
-    """Remove the manifest of ``component``, and its directory if nothing is left in it."""
+    """Remove the manifest of ``component``, and its directory if it is then empty."""
     files.remove(path(component))
     files.remove_if_empty(os.path.dirname(path(component)))
     files.remove_if_empty(config.STATE)
 
 
 def components() -> list[str]:
-    """The components that may be installed, the base last: the others run its program."""
+    """The components that may be installed; the base is last because the others run its program."""
     try:
         names = os.listdir(os.path.dirname(path(BASE)))
     except OSError:

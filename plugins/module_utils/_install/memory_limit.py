@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kernel's limit on the memory of gateways: amounts, obstacles, and whether it is in force."""
+"""The kernel memory limit of gateways: sizes, obstacles, and whether it is in effect."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAX, HIGH, SWAP_MAX = (
 )
 # The directive of systemd.resource-control(5) that each option sets.
 OPTIONS = {MAX: "MemoryMax", SWAP_MAX: "MemorySwapMax", HIGH: "MemoryHigh"}
-# systemd answers before it has set the cgroup's limits, within a moment as a rule.
+# systemd answers before it sets the cgroup's limits; this usually takes less than a second.
 IN_FORCE_SECONDS = 5
 
 
 def amount(option: str, text: object, total_bytes: int) -> int | None:
-    """The bytes that ``text`` of ``option`` means, in whole MB; None for "", which sets no limit.
+    """The value ``text`` of ``option`` in bytes, rounded down to MB; None for "" (no limit).
 
-    SettingError with what is allowed.
+    Raises SettingError for an invalid size.
     """
     words = str(text).strip()
     if option != MAX and not words:
@@ -42,22 +42,22 @@ def amount(option: str, text: object, total_bytes: int) -> int | None:
 def amounts(
     asked: dict[str, object], thresholds: dict[str, int], host: dict[str, int]
 ) -> tuple[dict[str, int | None], list[str]]:
-    """The limits of a host in bytes by option (None: no limit), and what of them makes no sense.
+    """The limits of a host in bytes by option (None: no limit), and notes on useless limits.
 
-    ``asked`` are the options as they were given, ``thresholds`` the watchdog's in bytes by where
-    they were found, ``host`` is proc.host_memory(). SettingError for what cannot be.
+    ``asked`` are the options as given, ``thresholds`` the watchdog's in bytes by their source,
+    ``host`` is proc.host_memory(). Raises SettingError for values that contradict each other.
     """
     total = host["total_bytes"]
     limits = {option: amount(option, asked[option], total) for option in OPTIONS}
     most, high = limits[MAX] or 0, limits[HIGH]
     notes = []
-    for where, threshold in sorted(thresholds.items()):
+    for source, threshold in sorted(thresholds.items()):
         if most <= threshold:
             raise SettingError(
-                "%s: %s is %s on this host, which is not above the watchdog's threshold of %s (%s):"
-                " the kernel would kill the gateway before the watchdog restarts it; allowed: more"
-                " than that, or a lower hermes_watchdog_threshold"
-                % (MAX, asked[MAX], display.megabytes(most), display.megabytes(threshold), where)
+                "%s: %s is %s on this host, not above the watchdog's threshold of %s (%s): the"
+                " kernel would kill the gateway before the watchdog restarts it: expected a higher"
+                " limit, or a lower hermes_watchdog_threshold"
+                % (MAX, asked[MAX], display.megabytes(most), display.megabytes(threshold), source)
             )
     if high is not None and high >= most:
         raise SettingError(
@@ -67,20 +67,20 @@ def amounts(
     if high is not None and (not host["swap_total_bytes"] or limits[SWAP_MAX] == 0):
         why = "%s is 0" % SWAP_MAX if host["swap_total_bytes"] else "this host has no swap"
         notes.append(
-            "%s is left out: %s, and without swap it would only slow the gateway down until it is"
-            " killed" % (HIGH, why)
+            "%s is not applied: %s; without swap it would only slow the gateway down until it is"
+            " OOM-killed" % (HIGH, why)
         )
         limits[HIGH] = None
     if most >= total:
         notes.append(
-            "%s: %s is not less than the %s of RAM of this host, so it is never reached"
+            "%s: %s is never reached: this host has %s of RAM"
             % (MAX, asked[MAX], display.megabytes(total))
         )
     return limits, notes
 
 
 def directives(limits: dict[str, int | None]) -> dict[str, str]:
-    """The lines of a drop-in: {"MemoryMax": "1638M"}, without those for which there is no limit."""
+    """The directives of a drop-in, such as {"MemoryMax": "1638M"}; unset limits are omitted."""
     return {
         OPTIONS[option]: "%dM" % (size // display.MB) if size else "0"
         for option, size in limits.items()
@@ -89,17 +89,17 @@ def directives(limits: dict[str, int | None]) -> dict[str, str]:
 
 
 def obstacle(gateway: discovery.Gateway) -> str | None:
-    """Why the kernel cannot be relied on to hold a limit on ``gateway``; None if it can."""
+    """Why the kernel may not enforce a limit on ``gateway``; None if it does."""
     controllers = proc.read(cgroup.ROOT + "/cgroup.controllers")
     if controllers is None:
         return (
-            "this host has cgroup v1, where systemd sets MemoryMax= on services of the system at"
-            " best, and none of the other limits"
+            "this host uses cgroup v1: systemd applies at most MemoryMax=, to system services only,"
+            " and no other limit"
         )
     if "memory" not in controllers.split():
         return (
-            "the kernel's memory controller is switched off on this host (see cgroup_disable= on"
-            " the kernel's command line)"
+            "the kernel's memory controller is disabled on this host (see cgroup_disable= on the"
+            " kernel command line)"
         )
     if gateway.scope == "user":
         folder = "%s/user.slice/user-%d.slice/user@%d.service" % (
@@ -119,19 +119,19 @@ def obstacle(gateway: discovery.Gateway) -> str | None:
 def shortfalls(
     gateways: list[discovery.Gateway], limits: dict[str, int | None], applied: bool
 ) -> list[str]:
-    """What this host cannot hold; once the limits are ``applied``, also what is not in force."""
+    """Notes on limits that the kernel cannot enforce or, if ``applied``, that are not in effect."""
     notes = []
     deadline = time.monotonic() + IN_FORCE_SECONDS
     for gateway in gateways:
         why = obstacle(gateway)
         if why is not None:
-            notes.append("%s: the limit cannot be relied on: %s" % (gateway.name, why))
+            notes.append("%s: the limit may not be enforced: %s" % (gateway.name, why))
         elif applied and gateway.pid:
-            # systemd answers before it has set it.
+            # See IN_FORCE_SECONDS.
             while not _in_force(gateway, limits) and time.monotonic() < deadline:
                 time.sleep(0.1)
             if not _in_force(gateway, limits):
-                notes.append("%s: the limit is not in force before its next restart" % gateway.name)
+                notes.append("%s: the limit takes effect at its next restart" % gateway.name)
     return notes
 
 

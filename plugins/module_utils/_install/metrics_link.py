@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The component metrics: a symbolic link to the page of metrics, where node_exporter reads it.
+"""The component metrics: a symbolic link from node_exporter's directory to the metrics file.
 
-The page stays in the state directory of the guard: its unit needs no right to write elsewhere.
+The file itself is in the guard's state directory, so its unit needs no other write access.
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ from .desired_state import LINK, DesiredState, File
 COMPONENT = "metrics"
 OPTION = "hermes_metrics_directory"
 ALLOWED = (
-    "allowed: the absolute path of the directory that node_exporter has as"
-    " --collector.textfile.directory, without symbolic links; it and the directories above it"
-    " belong to root or a system account, and not everyone can write them"
+    "expected the absolute path of node_exporter's --collector.textfile.directory, without symbolic"
+    " links; it and its parent directories must belong to root or a system account and must not be"
+    " world-writable"
 )
-# Debian and systemd give people the uids above it.
+# Debian and systemd assign higher uids to regular users.
 LAST_SYSTEM_UID = 999
-# Debian's program, which reads DEFAULT if it is given no other directory.
+# Debian's program reads _DEFAULT if no directory is given.
 _DEBIAN = "prometheus-node-exporter"
 _DEFAULT = page_link.USUAL[0]
 _FLAG = "--collector.textfile.directory"
-# The names of the processes, as the kernel cuts them off.
+# The names of the processes; the kernel truncates them to 15 characters.
 _NAMES = (_DEBIAN[:15], "node_exporter")
 
 
 def check_directory(value: object) -> None:
-    """SettingError if ``value`` cannot be the directory of any host."""
+    """Raise SettingError if ``value`` is not valid as the directory on any host."""
     if not isinstance(value, str) or not re.match(r"/[^\x00-\x1f\x7f]*\Z", value):
-        raise SettingError("%s: %r is not an absolute path; %s" % (OPTION, value, ALLOWED))
+        raise SettingError("%s: %r is not an absolute path: %s" % (OPTION, value, ALLOWED))
     if os.path.normpath(value) != value.rstrip("/") or value.rstrip("/") == config.STATE:
-        raise SettingError("%s: %r is not allowed; %s" % (OPTION, value, ALLOWED))
+        raise SettingError("%s: invalid directory %r: %s" % (OPTION, value, ALLOWED))
 
 
 def desired(options: dict[str, Any], check_mode: bool) -> tuple[DesiredState, list[str]]:
-    """The link as the desired state, and notes on what the host lacks for it.
+    """The desired state with the link, and notes on what is missing on the host.
 
-    SettingError if the directory is not there or must not be used; in check mode a directory that
-    is missing is a note, as the exporter may not be installed yet.
+    Raises SettingError if the directory is missing or unsafe. In check mode, a missing directory is
+    only a note, as the exporter may not be installed yet.
     """
     if not options.get(OPTION):
-        raise SettingError("%s: the component %s needs it; %s" % (OPTION, COMPONENT, ALLOWED))
+        raise SettingError("%s: required by the component %s: %s" % (OPTION, COMPONENT, ALLOWED))
     check_directory(options[OPTION])
     directory = str(options[OPTION]).rstrip("/")
     problem = _problem(directory)
     if problem is not None:
-        text = "%s: %r %s; %s" % (OPTION, directory, problem, ALLOWED)
+        text = "%s: %r %s: %s" % (OPTION, directory, problem, ALLOWED)
         if not check_mode or os.path.lexists(directory):
             raise SettingError(text)
         return _state(directory), [text]
@@ -67,26 +67,26 @@ def _state(directory: str) -> DesiredState:
 
 
 def _problem(directory: str) -> str | None:
-    """Why root must not make a link in ``directory``."""
+    """Why root must not create a link in ``directory``; None if it may."""
     try:
         info = os.lstat(directory)
     except OSError:
         return "does not exist"
     if not stat.S_ISDIR(info.st_mode) or os.path.realpath(directory) != directory:
-        return "is not a directory, or there is a symbolic link on the way to it"
+        return "is not a directory, or its path contains a symbolic link"
     return _other_owner(directory)
 
 
 def _other_owner(directory: str) -> str | None:
-    """Why a user could put another directory in the place of ``directory``, or None.
+    """Why a user could replace ``directory`` by another one, or None.
 
-    The account of the exporter may: Debian's /var/lib/prometheus belongs to it.
+    System accounts are trusted: Debian's /var/lib/prometheus belongs to the exporter's account.
     """
     place = directory
     while True:
         info = os.lstat(place)
         if info.st_mode & stat.S_IWOTH:
-            return "cannot be used: everyone can write %s" % place
+            return "cannot be used: %s is world-writable" % place
         if info.st_uid > LAST_SYSTEM_UID:
             return "cannot be used: %s belongs to uid %d" % (place, info.st_uid)
         if place == "/":
@@ -98,13 +98,13 @@ def _without_reader(directory: str) -> list[str]:
     if any(_reads(proc.argv(pid), directory) for pid in proc.pids() if _is_exporter(pid)):
         return []
     return [
-        "no node_exporter that runs on this host reads %s: start one with %s=%s"
+        "no running node_exporter on this host reads %s: start one with %s=%s"
         % (directory, _FLAG, directory)
     ]
 
 
 def _is_exporter(pid: int) -> bool:
-    # Not the command line of every process: that of a user may not answer.
+    # Reads comm first: reading the command line of a user's process may block.
     return (proc.read("/proc/%d/comm" % pid, 64) or "").strip() in _NAMES
 
 
@@ -121,28 +121,28 @@ def _without_check() -> list[str]:
     if os.path.exists(os.path.join(unit_files.FOLDER, "system", timers.WATCHDOG)):
         return []
     return [
-        "nothing on this host writes the page of metrics: that is done by the check of the role"
-        " hermes_watchdog, which is not installed"
+        "nothing on this host writes the metrics file: the watchdog does, but the role"
+        " hermes_watchdog is not installed"
     ]
 
 
 def present(link: str) -> bytes | None:
-    """The target of the link as it is, None if nothing is there.
+    """The target of the installed link; None if there is no file at its path.
 
-    GuardError for what someone else has put there.
+    Raises GuardError if the path holds a file from another source.
     """
     if not os.path.lexists(link):
         return None
     if not page_link.is_ours(link):
         raise GuardError(
-            "%s is there already and is not a symbolic link to %s: move it away, or choose another"
-            " %s" % (link, page.path(), OPTION)
+            "%s exists and is not a symbolic link to %s: move it away, or choose another %s"
+            % (link, page.path(), OPTION)
         )
     return page.path().encode()
 
 
 def ensure_page() -> None:
-    """Write the page if no check has done so yet: a link to nothing is a fault to node_exporter."""
+    """Write the metrics file if no check has: node_exporter reports a dangling link as an error."""
     if os.path.exists(page.path()):
         return
     every = config.load_tolerantly(config.FOLDER)[0]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules guard and guard_component have in common: their options, and how they run."""
+"""The options and the entry point that the modules guard and guard_component share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._host.errors import GuardError
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-# The specification of the options that both have.
+# The argument specification of the shared options.
 OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "gateways": {"type": "list", "elements": "str", "default": []},
@@ -40,10 +40,10 @@ def _own_name() -> str:
 
 
 def run(module: AnsibleModule, apply: Callable[[dict[str, Any], bool], dict[str, Any]]) -> None:
-    """End ``module`` with the result of its backend, and a warning for each note in it."""
+    """Run the backend and exit ``module`` with its result; each note becomes a warning."""
     if os.geteuid() != 0:
         module.fail_json(
-            msg="must run as root, not as %s: set become: true, without another become_user"
+            msg="must run as root, not as %s: set become: true and no other become_user"
             % _own_name()
         )
     try:

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the notify command can be run at all: one that cannot is noticed at the first alarm.
+"""Checks that the notify command can be run; otherwise the first alert would reveal the mistake.
 
-Its words may hold a token, so that no message has one of them.
+Messages never quote the command line, because it may contain a token.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from .._host.errors import SettingError
 
 OPTION = "hermes_watchdog_notify_command"
 ALLOWED = (
-    'expected a command line, such as "/usr/local/bin/notify --quiet", or a list of its words; it'
-    " is run without a shell"
+    'expected a command line such as "/usr/local/bin/notify --quiet", or a list of its arguments;'
+    " it is run without a shell"
 )
 SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh", "busybox")
 VARIABLE = "$HERMES_GUARD_"
 
 
 def check(value: object, check_mode: bool) -> list[str]:
-    """Notes on the command line ``value``; SettingError for one that cannot be run.
+    """Notes on the command line ``value``; raises SettingError if it cannot be run.
 
-    In check mode a program that does not exist is a note, as the play may be about to install it.
+    In check mode, a missing program is only a note, as the play may install it later.
     """
     if value is None or value == "":
         return []
     if not isinstance(value, str):
         raise SettingError("%s: invalid type %s: %s" % (OPTION, type(value).__name__, ALLOWED))
     if any(letter in value for letter in "\r\n\0"):
-        # Refused where the line is made, as that of any secret.
+        # desired_state refuses a line break in any secret.
         return []
     try:
         words = shlex.split(value)
     except ValueError as exc:
         reason = str(exc).lower()
-        raise SettingError("%s: it cannot be split: %s: %s" % (OPTION, reason, ALLOWED)) from exc
+        raise SettingError("%s: invalid quoting: %s: %s" % (OPTION, reason, ALLOWED)) from exc
     if not words:
         return []
     notes = []
@@ -55,8 +55,8 @@ def check(value: object, check_mode: bool) -> list[str]:
         notes.append(text)
     if os.path.basename(words[0]) not in SHELLS and any(VARIABLE in one for one in words):
         notes.append(
-            "%s: there is no shell that replaces %s...: write sh -c '...' around it, or read the"
-            " figures in a script" % (OPTION, VARIABLE)
+            "%s: %s... is not expanded, because no shell is used: wrap the command in sh -c '...',"
+            " or read the variables in a script" % (OPTION, VARIABLE)
         )
     return notes
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the guard keeps in its state directory, and what of it goes with the guard."""
+"""Lists the guard's state directory and removes it with the guard, with or without histories."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._guard import config, history, ledger
 from .._host import display, files
 from . import collisions
 
-# What is worth keeping of a gateway: its samples, and its restarts with their reasons.
+# The files of a gateway worth keeping: its memory history and its ledger.
 KEPT = (history.NAME, ledger.NAME)
 KEEP = "hermes_keep_history"
 
@@ -21,8 +21,8 @@ KEEP = "hermes_keep_history"
 def own() -> list[str]:
     """The guard's own files and directories (paths), or the state directory if it is empty.
 
-    The record of what was set in Hermes is not the guard's: the role that set it needs it to take
-    that back.
+    The record of settings made in Hermes is not included: the role hermes_session needs it to
+    revert them.
     """
     try:
         names = os.listdir(config.STATE)
@@ -33,7 +33,7 @@ def own() -> list[str]:
 
 
 def gateways() -> list[str]:
-    """The state directories of gateways: each has a lock."""
+    """The state directories of gateways; each has a lock."""
     return [
         path
         for path in own()
@@ -45,7 +45,7 @@ def gateways() -> list[str]:
 
 
 def leaving(keep: bool) -> list[str]:
-    """The paths that go; if ``keep``, without the histories."""
+    """The paths to remove; without histories and ledgers if ``keep``."""
     if not keep or not histories():
         return own()
     found = []
@@ -59,7 +59,7 @@ def leaving(keep: bool) -> list[str]:
 
 
 def clear(paths: list[str]) -> None:
-    """Remove ``paths``; the locks of all gateways are held meanwhile."""
+    """Remove ``paths``; the caller holds the locks of all gateways."""
     for path in paths:
         if os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path)
@@ -80,7 +80,7 @@ def histories() -> list[str]:
 
 
 def outcome(keep: bool) -> list[str]:
-    """A sentence on what becomes of the histories; none if there are none."""
+    """A sentence that says if the histories are kept or deleted; empty if there are none."""
     found = histories()
     if not found:
         return []
@@ -89,14 +89,14 @@ def outcome(keep: bool) -> list[str]:
         names += " and %d more" % (len(found) - 5)
     oldest = min(filter(None, map(_oldest, found)), default=None)
     since = " since %s" % display.utc(oldest) if oldest else ""
-    what = "the memory history and the restarts of %s%s" % (names, since)
+    what = "the memory history and the ledger of %s%s" % (names, since)
     if keep:
-        return ["%s stay in %s" % (what, config.STATE)]
+        return ["%s are kept in %s" % (what, config.STATE)]
     return ["%s are deleted; -e %s=true keeps them" % (what, KEEP)]
 
 
 def _oldest(folder: str) -> float | None:
-    """When the first sample of a history was taken, in epoch seconds; None if it does not say."""
+    """When the first sample of a history was taken, in epoch seconds; None if unknown."""
     try:
         with open(os.path.join(folder, history.NAME), encoding="utf-8", newline="") as handle:
             row = next(csv.DictReader(handle), {})

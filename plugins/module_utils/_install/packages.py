@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packages of the distribution that the roles have installed, and whether they may go again."""
+"""Tracks the distribution packages that the roles installed, and whether they can be removed."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def note_path() -> str:
 
 
 def remember(missing: list[str]) -> None:
-    """Note, at the first run on a host, which packages are ``missing``: the roles install them."""
+    """Record, at the first run on a host, the ``missing`` packages that the roles will install."""
     os.makedirs(os.path.dirname(note_path()), mode=0o755, exist_ok=True)
     files.write_atomic(note_path(), "".join(name + "\n" for name in missing))
 
 
 def obsolete() -> tuple[list[str], list[str]]:
-    """The packages that go with the guard, and a sentence on each that goes or stays.
+    """The packages to remove with the guard, and a sentence on each package.
 
-    A package goes if it was missing before the first run, and nothing else needs it: neither
-    another package nor a process that has loaded it.
+    A package is removed if it was missing before the first run, no other package depends on it, and
+    no running process has loaded it.
     """
     found, notes = [], []
     for name in (proc.read(note_path()) or "").split():
@@ -40,11 +40,9 @@ def obsolete() -> tuple[list[str], list[str]]:
         why = _needed(name)
         if why is None:
             found.append(name)
-            notes.append("the package %s, which was installed for the guard, is removed" % name)
+            notes.append("the package %s, installed for the guard, is removed" % name)
         else:
-            notes.append(
-                "the package %s, which was installed for the guard, stays: %s" % (name, why)
-            )
+            notes.append("the package %s, installed for the guard, is kept: %s" % (name, why))
     return found, notes
 
 
@@ -53,13 +51,13 @@ def _installed(name: str) -> bool:
 
 
 def _needed(name: str) -> str | None:
-    """What needs the package; None for nothing."""
+    """The reason to keep the package; None if nothing needs it."""
     said = _said(["apt-get", "--simulate", "--no-auto-remove", "--quiet", "remove", name])
     gone = set(re.findall(r"^Remv (\S+)", said, re.M))
     if name not in gone:
-        return "apt-get does not say what needs it"
+        return "apt-get does not report what depends on it"
     if gone != {name}:
-        return "%s needs it" % ", ".join(sorted(gone - {name})[:5])
+        return "required by %s" % ", ".join(sorted(gone - {name})[:5])
     shared = [line for line in _said(["dpkg", "--listfiles", name]).split("\n") if ".so" in line]
     own = str(os.getpid())
     for path in glob.glob("/proc/[0-9]*/maps"):
@@ -71,7 +69,7 @@ def _needed(name: str) -> str | None:
 
 
 def _said(argv: list[str]) -> str:
-    """What a program printed; empty if it cannot be run or fails."""
+    """The output of a program; empty if it cannot be run or fails."""
     try:
         done = command.run(argv)
     except GuardError:

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of the base, which are handed over before the gateways are known.
+"""Fills in the files of the base, which a role passes before the gateways are known.
 
-@NAME@ and the like in them stand for what discovery finds.
+Placeholders such as @NAME@ are replaced by the values that discovery finds.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .._host import guard_program
 def filled(
     listed: list[dict[str, str]], gateways: list[discovery.Gateway], excluded: Sequence[str] = ()
 ) -> list[dict[str, str]]:
-    """Each file of ``listed`` for each gateway; guard.conf with a section for each of them.
+    """Each file of ``listed`` for each gateway; guard.conf gets a section for each of them.
 
-    ``excluded`` are the names of gateways that are left alone, which guard.conf has too.
+    guard.conf also lists the ``excluded`` gateways by name.
     """
     found = []
     for file in listed:
@@ -42,7 +42,7 @@ def filled(
 
 
 def fill(text: str, gateway: discovery.Gateway) -> str:
-    """``text`` with what belongs to the gateway in place of @NAME@ and the like."""
+    """``text`` with the gateway's values in place of @NAME@ and the other placeholders."""
     values = {
         "@NAME@": gateway.name,
         "@UNIT@": gateway.unit or "",
@@ -51,5 +51,5 @@ def fill(text: str, gateway: discovery.Gateway) -> str:
         "@HOME@": gateway.home,
         "@PYTHON@": gateway.python or "",
     }
-    # All at once: a home with @PYTHON@ in its name is a home.
+    # In one pass: a home directory may contain "@PYTHON@" in its name.
     return re.sub("|".join(values), lambda found: values[found.group()], text)

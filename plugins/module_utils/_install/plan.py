@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must change so that a component is in its desired state. Nothing is changed here."""
+"""Plans the changes that bring a component to its desired state, without making them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .._host.errors import GuardError
 from . import leftovers, manifest, metrics_link
 from .desired_state import LINK, DesiredState
 
-# Every file that this collection writes says so in its first line.
+# The first line of every file that this collection writes contains this name.
 MARK = b"hermes_ops.gateway"
-# The program with its compiled files takes half a MB, and nothing else comes near it.
+# The program with its compiled files, by far the largest file, takes half a MB.
 MAX_BYTES = 4 << 20
 PROPERTIES = ["Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload"]
-# How a service last ended, and when it was started before that: see works.py.
+# How a service last ended, and when that run started: see works.py.
 PROPERTIES += ["Result", "ExecMainStatus", "InactiveExitTimestampMonotonic"]
 
 
 class Change(NamedTuple):
-    """Content and permissions of a file as it is and as it must be; None: it does not exist."""
+    """Content and permissions of a file, actual and desired; None if it does not exist."""
 
     before: bytes | None
     mode_before: int | None
@@ -33,7 +33,7 @@ class Change(NamedTuple):
 
 
 class Live(NamedTuple):
-    """systemd's word of this moment: properties by unit, and when each timer fires next (epoch)."""
+    """What systemd reports now: properties by unit, and when each timer fires next (epoch)."""
 
     units: dict[str, dict[str, str]]
     next_elapse: dict[str, int | None]
@@ -48,18 +48,18 @@ class Live(NamedTuple):
         return self.runs(unit) and (not unit.endswith(".timer") or self.fires(unit))
 
     def fires(self, unit: str) -> bool:
-        """Whether the timer has a next time, or its service runs at this moment."""
+        """Whether the timer has a next elapse, or its service is running."""
         return timers.fires(self.units.get(unit, {}), self.next_elapse.get(unit))
 
 
 class Plan(NamedTuple):
-    """All that differs between the host and the desired state of a component.
+    """All differences between the host and the desired state of a component.
 
-    ``components`` is the component, or all of them if the base goes and the others with it.
+    ``components`` is the component, or all of them if the base is removed.
     ``to_start`` are units to enable and start, ``to_restart`` active timers that never fire,
     ``obsolete`` units that are no longer requested, ``to_reload`` the systemd managers that must
-    read their files again, ``temporary`` files that a killed run has left. ``notes`` are sentences
-    on what is left because it is not ours any more.
+    read their files again, ``temporary`` files that a killed run left. ``notes`` are sentences on
+    files that are kept because they now belong to another program.
     """
 
     component: str
@@ -83,15 +83,15 @@ class Plan(NamedTuple):
 
     @property
     def abandoned(self) -> bool:
-        """Whether a run that was cut short at once left a manifest and nothing else."""
+        """Whether an interrupted run left a manifest and nothing else."""
         return not self.desired.files and any(
             os.path.exists(manifest.path(name)) for name in self.components
         )
 
 
 def make(component: str, desired: DesiredState) -> Plan:
-    """The Plan for ``component``. GuardError for what cannot be done."""
-    # The others do not work without the base: they go with it, also when the last gateway has gone.
+    """The Plan for ``component``. Raises GuardError if the changes are not possible."""
+    # The other components need the base, so they are removed with it, and with the last gateway.
     whole = component == manifest.BASE and not desired.files
     components = manifest.components() if whole else [component]
     installed = manifest.merged([_installed(name, desired) for name in components])
@@ -126,7 +126,7 @@ def make(component: str, desired: DesiredState) -> Plan:
 
 
 def _installed(component: str, desired: DesiredState) -> manifest.Manifest:
-    """What an earlier run installed; GuardError if that is not known, unless all of it is to go."""
+    """What earlier runs installed. Raises GuardError if that is unknown, except for a removal."""
     if desired.files:
         return manifest.load(component)
     marked = manifest.of_marks(component)
@@ -137,7 +137,7 @@ def _installed(component: str, desired: DesiredState) -> manifest.Manifest:
 
 
 def look(units: list[str], wanted: list[str]) -> Live:
-    """systemd's word on ``units``, and on the timers among ``wanted``."""
+    """What systemd reports on ``units``, and on the timers among ``wanted``."""
     blocks = systemd.Manager().show(units, PROPERTIES)
     found = {block["Id"]: block for block in blocks if block.get("LoadState") != "not-found"}
     timer_units = [unit for unit in wanted if unit.endswith(".timer")]
@@ -145,15 +145,15 @@ def look(units: list[str], wanted: list[str]) -> Live:
 
 
 def present(path: str) -> tuple[bytes | None, int | None]:
-    """The content and permissions of the file, None for one that does not exist."""
+    """The content and permissions of the file; None for each if it does not exist."""
     content = files.read_bytes(path, owners={0, os.geteuid()}, max_bytes=MAX_BYTES)
     return content, None if content is None else os.stat(path).st_mode & 0o7777
 
 
 def _changes(desired: DesiredState, owned: set[str], notes: list[str]) -> dict[str, Change]:
-    """What differs, by path; ``owned`` are the files of an earlier run.
+    """The changes by path; ``owned`` are the files of earlier runs.
 
-    ``notes`` gets a sentence on each of these that is to go and is not ours any more.
+    Adds a sentence to ``notes`` for each file to remove that now belongs to another program.
     """
     changes = {}
     for path, file in desired.files.items():
@@ -165,8 +165,8 @@ def _changes(desired: DesiredState, owned: set[str], notes: list[str]) -> dict[s
         before, mode_before = present(path)
         if before is not None and path not in owned and MARK not in before:
             raise GuardError(
-                "%s is there already and was not written by this collection: move it away, or leave"
-                " that gateway out" % path
+                "%s exists and was not written by this collection: move it away, or exclude that"
+                " gateway" % path
             )
         if before != file.content or mode_before != file.mode:
             changes[path] = Change(before, mode_before, file.content, file.mode)
@@ -175,7 +175,7 @@ def _changes(desired: DesiredState, owned: set[str], notes: list[str]) -> dict[s
         if reason is not None:
             notes.append(reason)
         elif before is not None:
-            # Not by another look at it: its directory may be a user's.
+            # Decided by name, not by a second look: a user may own its directory.
             linked = os.path.basename(path) == guard_program.PAGE
             mode = LINK if linked else os.stat(path).st_mode & 0o7777
             changes[path] = Change(before, mode, None, None)
@@ -183,21 +183,21 @@ def _changes(desired: DesiredState, owned: set[str], notes: list[str]) -> dict[s
 
 
 def _check_writable(changes: dict[str, Change]) -> None:
-    """GuardError for a directory that is concerned and cannot be written."""
+    """Raise GuardError if a directory of a file to change is not writable."""
     concerned = sorted(changes) + ([manifest.path("x")] if changes else [])
     for path in concerned:
         folder = files.unwritable(os.path.dirname(path))
         if folder is not None:
             raise GuardError(
-                "%s cannot be written, so %s cannot be changed: it needs a folder that root can"
+                "%s is not writable, so %s cannot be changed: expected a directory that root can"
                 " write" % (folder, path)
             )
 
 
 def check_program(component: str, desired: DesiredState) -> None:
-    """GuardError for a component whose units would start a program that is not installed."""
+    """Raise GuardError for a component whose units would start a program that is missing."""
     if desired.files and component != manifest.BASE and not os.path.exists(config.PROGRAM):
         raise GuardError(
-            "%s is not there: the role hermes_guard comes first, and was left out of this run"
+            "%s is not installed: run the role hermes_guard first; this run skipped it"
             % config.PROGRAM
         )

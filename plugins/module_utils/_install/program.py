@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program hermes-guard, one file, made of the same sources that the modules run.
+"""Builds the program hermes-guard, a single file, from the same sources that the modules run.
 
 A zipapp (PEP 441) whose bytes depend on nothing but the sources: stored, not compressed, with fixed
 times and order. Every checkout makes the same file (`make build/hermes-guard`). On a managed host,
@@ -177,9 +177,8 @@ def build() -> bytes:
 def installed(present: bytes | None) -> bytes:
     """The program for this host, with the sources compiled by INTERPRETER.
 
-    ``present`` is what is installed now. It is returned as it is if it has the same sources,
-    compiled by a Python of the version that INTERPRETER has now. RunError if INTERPRETER does not
-    work.
+    ``present`` is the installed program. It is returned unchanged if it has the same sources,
+    compiled by the version of INTERPRETER. Raises RunError if INTERPRETER does not work.
     """
     sources = _sources()
     if present is not None and _sources_of(present) == sources and _magic_of(present) == _magic():
@@ -199,19 +198,19 @@ def _compiled(sources: dict[str, str]) -> bytes:
 
 
 def _magic() -> str:
-    """The version of INTERPRETER's compiled files, as 8 hexadecimal digits."""
+    """The magic number of INTERPRETER's compiled files, as 8 hexadecimal digits."""
     if _is_interpreter():
         return importlib.util.MAGIC_NUMBER.hex()
     return _interpreter("import importlib.util; print(importlib.util.MAGIC_NUMBER.hex())").strip()
 
 
 def _is_interpreter() -> bool:
-    """Whether this process runs INTERPRETER: then it does itself what needs no other process."""
+    """Whether this process runs INTERPRETER, so that no second process is needed."""
     return os.path.exists(INTERPRETER) and os.path.samefile(sys.executable, INTERPRETER)
 
 
 def _interpreter(code: str, stdin: str = "") -> str:
-    """What INTERPRETER prints when it runs ``code``."""
+    """The output of INTERPRETER when it runs ``code``."""
     try:
         done = command.run([INTERPRETER, "-ISB", "-c", code], stdin=stdin, timeout=120)
     except RunError as exc:
@@ -236,7 +235,7 @@ def _archive(first_line: bytes, members: dict[str, bytes]) -> bytes:
 
 
 def _sources_of(data: bytes) -> dict[str, str] | None:
-    """The sources by member name of program ``data``; None if it is damaged or no archive."""
+    """The sources by member name of program ``data``; None if it is damaged or not an archive."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if archive.testzip() is not None:
@@ -247,7 +246,7 @@ def _sources_of(data: bytes) -> dict[str, str] | None:
                 if name.endswith(".py")
             }
     except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError):
-        # RuntimeError: a damaged header asks for a password, or for an unknown compression.
+        # RuntimeError: a damaged header requests a password or an unknown compression.
         return None
 
 
@@ -270,12 +269,12 @@ def _sources() -> dict[str, str]:
 
 
 def _shipped() -> None:
-    """Never called. A module is shipped with what it imports: this ships the program's sources."""
+    """Never called: Ansible ships what a module imports, and these are the program's sources."""
     from .._guard import cli, main  # noqa: F401
 
 
 def main(arguments: list[str]) -> None:
-    """Write the program to the file that ``arguments`` name."""
+    """Write the program to the file that the first argument names."""
     with open(arguments[0], "wb") as handle:
         handle.write(build())
         os.fchmod(handle.fileno(), 0o755)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which gateways of a host are managed: those that are named, or all that systemd runs."""
+"""Selects the gateways of a host to manage: those that are named, or all that systemd runs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ OPTION = "hermes_guard_gateways"
 class Selection(NamedTuple):
     """The gateways to manage, sorted by name, notes for the operator, and faults.
 
-    A fault is a sentence too, on a gateway that needs the operator: the run must fail for this
-    host, after everything else is done. Each fault is also a note.
+    A fault is a note on a gateway that needs the operator's attention: the run must fail for this
+    host after everything else is done. Each fault is also in ``notes``.
 
-    ``excluded`` are the names of the gateways of this host that the operator has left out, by
-    hermes_gateways or hermes_guard_gateways.
+    ``excluded`` are the names of the gateways that the operator excluded with hermes_gateways or
+    hermes_guard_gateways.
     """
 
     gateways: list[discovery.Gateway]
@@ -37,14 +37,14 @@ class Selection(NamedTuple):
 
 
 def select(names: list[str], settings: dict[str, dict[str, Any]] | None = None) -> Selection:
-    """The gateways to manage: those with ``names``, or all, but for what ``settings`` disable.
+    """The gateways to manage: those in ``names``, or all, except those that ``settings`` disable.
 
-    ``settings`` are by a gateway's name, see gateway_settings.read().
+    ``settings`` are by gateway name, see gateway_settings.read().
 
-    GuardError for a name that does not exist, or for a gateway that is named and has a home that is
-    not safe. A gateway that is managed stays so while its home is not safe, as when a disk is not
-    mounted: check and arbiter leave it alone until it is. It also stays if its unit exists and is
-    not known to be a gateway's, or if its systemd does not answer.
+    Raises GuardError for an unknown name, and for a named gateway whose home directory is unsafe. A
+    managed gateway stays managed while its home directory is unsafe, for example while a disk is
+    not mounted; check and arbiter skip it until then. It also stays managed if its unit is not
+    recognised or its systemd does not answer.
     """
     survey = discovery.survey()
     managed = [one for one in survey.gateways if one.scope != "manual"]
@@ -81,7 +81,7 @@ def select(names: list[str], settings: dict[str, dict[str, Any]] | None = None) 
 def _excluded(
     settings: dict[str, dict[str, Any]], manageable: set[str], present: set[str]
 ) -> set[str]:
-    """The names that ``settings`` disable; SettingError for a name that is not on this host."""
+    """The names that ``settings`` disable. Raises SettingError for a name not on this host."""
     gateway_settings.check_names(settings, manageable, present)
     return gateway_settings.excluded(settings)
 
@@ -89,26 +89,26 @@ def _excluded(
 def _usable(
     gateways: list[discovery.Gateway], known: Mapping[str, config.Settings]
 ) -> tuple[list[discovery.Gateway], list[share.Remark]]:
-    """The gateways that may be touched or are managed already, and a remark on each other one.
+    """The gateways that are safe or already managed, and a remark on each unsafe one.
 
-    One that is managed and must not be touched stays as it is configured.
+    A managed gateway that is unsafe keeps its present configuration.
     """
     chosen, unsafe = discovery.without_unsafe(gateways)
     remarks = []
     for gateway in unsafe:
-        outcome = "is left out"
+        outcome = "is skipped"
         if gateway.name in known:
             chosen.append(kept.as_configured(known[gateway.name], gateway))
-            outcome = "stays guarded as it was"
+            outcome = "stays managed as configured"
         text = "%s %s: %s" % (gateway.name, outcome, gateway.problem)
         remarks.append(share.Remark(gateway.user, text))
     return chosen, remarks
 
 
 def _left_out(survey: discovery.Survey, others: Collection[str]) -> list[share.Remark]:
-    """A remark on each unit that only looks like a gateway's and each gateway in a container."""
+    """A remark on each unit that only resembles a gateway's and each gateway in a container."""
     return [
-        share.Remark(one.user, "%s is left out: %s" % (one.name, one.problem))
+        share.Remark(one.user, "%s is skipped: %s" % (one.name, one.problem))
         for one in [*survey.unresolved, *survey.containers]
         if one.name not in others
     ]
@@ -117,24 +117,24 @@ def _left_out(survey: discovery.Survey, others: Collection[str]) -> list[share.R
 def _check_named(
     names: list[str], chosen: list[discovery.Gateway], units: Mapping[str, discovery.Gateway]
 ) -> None:
-    """GuardError for a gateway that was asked for and must not be touched."""
+    """Raise GuardError for a gateway that was named but is unsafe."""
     for name in sorted(set(names).intersection(units).difference(one.name for one in chosen)):
         raise GuardError(
-            "%s: %r cannot be guarded: %s; allowed: a home that belongs to the gateway's user"
+            "%s: %r cannot be managed: %s: expected a home directory that belongs to its user"
             % (OPTION, name, units[name].problem)
         )
 
 
 def _check_names(names: list[str], survey: discovery.Survey, present: Collection[str]) -> None:
-    """GuardError for a name that no gateway has that can be managed."""
+    """Raise GuardError for a name that is not a manageable gateway."""
     for name in names:
         if name in present:
             continue
-        why = "is no gateway of this host"
+        why = "is not a gateway on this host"
         for one in [*survey.gateways, *survey.unresolved, *survey.containers]:
             if one.name == name:
-                why = "is run by hand, so that nothing can restart it"
+                why = "was started manually, so it cannot be restarted"
                 if one.scope != "manual":
-                    why = "cannot be guarded: %s" % (one.problem or "its name is taken")
-        allowed = ", ".join(sorted(present)) or "none, there is no gateway"
-        raise GuardError("%s: %r %s; allowed here: %s" % (OPTION, name, why, allowed))
+                    why = "cannot be managed: %s" % (one.problem or "its name is already used")
+        expected = ", ".join(sorted(present)) or "no gateways, as none was found"
+        raise GuardError("%s: %r %s: expected one of %s" % (OPTION, name, why, expected))

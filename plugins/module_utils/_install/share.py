@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one user gets of a host: so many gateways, and so many lines of warnings."""
+"""Limits the number of managed gateways and of warnings per user of a host."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from .._hermes import discovery
 
-# Each costs a unit and a timer of the system's systemd, and its part of every check.
+# Each gateway needs a unit and a timer of the system manager, and time in every check.
 MOST = 20
-# A user can have any number of units, and each could cost a line.
+# A user can create any number of units, and each could cause a warning.
 _MOST_LINES = 5
 
 
@@ -29,10 +29,10 @@ class Remark(NamedTuple):
 def capped(
     gateways: Iterable[discovery.Gateway], managed: Collection[str]
 ) -> tuple[list[discovery.Gateway], list[Remark]]:
-    """The gateways without those that a user has beyond MOST, and a remark on each of these.
+    """At most MOST gateways of each user, and a remark on each gateway beyond that.
 
-    Those that run come first, then those that are managed already, then by name. A unit in system
-    scope is the administrator's, and counts for nobody.
+    Running gateways come first, then gateways that are already managed, then order by name. A unit
+    in system scope is the administrator's and is not counted.
     """
 
     def order(gateway: discovery.Gateway) -> tuple[bool, bool, str]:
@@ -46,7 +46,7 @@ def capped(
         remarks += [
             Remark(
                 one.user,
-                "%s is left out: %s has more than %d gateways: name those to guard in"
+                "%s is skipped: %s has more than %d gateways: list the gateways to manage in"
                 " hermes_guard_gateways" % (one.name, one.user, MOST),
             )
             for one in ordered[MOST:]
@@ -55,7 +55,7 @@ def capped(
 
 
 def lines(remarks: Iterable[Remark]) -> list[str]:
-    """The texts of ``remarks``, of each user a few and how many more there are."""
+    """The texts of ``remarks``, at most a few for each user, and the number of the others."""
     found = []
     ordered = sorted(remarks, key=lambda remark: remark.user)
     for user, group in itertools.groupby(ordered, key=lambda remark: remark.user):
@@ -63,7 +63,7 @@ def lines(remarks: Iterable[Remark]) -> list[str]:
         found += texts[:_MOST_LINES]
         if len(texts) > _MOST_LINES:
             found.append(
-                "%d more warnings of this kind on gateways of %s" % (len(texts) - _MOST_LINES, user)
+                "%d more such warnings about gateways of %s" % (len(texts) - _MOST_LINES, user)
             )
     return found
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A threshold of the watchdog's that suits neither the host nor what its gateways use."""
+"""Checks the watchdog's threshold against the host's memory and the gateways' present usage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACTION = "hermes_watchdog_action"
 def check_thresholds(
     options: dict[str, Any], settings: dict[str, dict[str, Any]], gateways: list[discovery.Gateway]
 ) -> list[str]:
-    """As check_threshold, but for gateways of which some have ``settings`` of their own."""
+    """Like check_threshold, but some gateways have their own ``settings``."""
     own = {name: entry["threshold"] for name, entry in settings.items() if "threshold" in entry}
     notes = check_threshold(options, [one for one in gateways if one.name not in own])
     for gateway in gateways:
@@ -45,30 +45,30 @@ def _is_watched(entry: dict[str, Any]) -> bool:
 
 
 def _sum(texts: list[str]) -> list[str]:
-    """Whether gateways with the thresholds ``texts`` may use up the RAM before one is restarted."""
+    """A note if the thresholds ``texts`` together exceed the RAM of this host."""
     sizes = [config.value_of("threshold", text, None) or 0 for text in texts]
     total = proc.host_memory()["total_bytes"]
     if len(sizes) < 2 or sum(sizes) <= total:
         return []
     return [
-        "%s: the thresholds of the %d gateways add up to %s, and this host has %s of RAM: %d%% for"
-        ' each, or "threshold" in hermes_gateways, leaves room for all'
+        "%s: the thresholds of the %d gateways add up to %s, but this host has %s of RAM: set %d%%"
+        ' for each, or set "threshold" in hermes_gateways'
         % (
             THRESHOLD,
             len(sizes),
             display.megabytes(sum(sizes)),
             display.megabytes(total),
-            # A fifth of the RAM is for the rest of the host.
+            # A fifth of the RAM is reserved for the rest of the host.
             80 // len(sizes),
         )
     ]
 
 
 def check_threshold(options: dict[str, Any], gateways: list[discovery.Gateway]) -> list[str]:
-    """A note on each gateway that uses more than the threshold of the watchdog's now.
+    """A note on each gateway that already uses more than the watchdog's threshold.
 
-    SettingError for a threshold that is never reached on this host, and for a number without a unit
-    unless all gateways use less.
+    Raises SettingError for a threshold that is never reached on this host, and for a number without
+    a unit unless all gateways use less.
     """
     text = options.get(THRESHOLD)
     size = config.value_of("threshold", text, None) if text is not None else None
@@ -84,7 +84,7 @@ def check_threshold(options: dict[str, Any], gateways: list[discovery.Gateway]) 
 
 
 def _check_unit(text: str, size: int, above: list[str], used: dict[str, int]) -> None:
-    """SettingError for "50", unless all gateways are known to use less."""
+    """Raise SettingError for "50", unless all gateways are known to use less."""
     if above:
         word = text.strip()
         raise SettingError(
@@ -101,7 +101,7 @@ def _check_unit(text: str, size: int, above: list[str], used: dict[str, int]) ->
             )
         )
     if not used:
-        # None of them runs: nothing says that it is too little.
+        # No gateway runs, so the value cannot be compared with the memory in use.
         try:
             quantity.check_size_unit(text)
         except ValueError as exc:
@@ -111,8 +111,8 @@ def _check_unit(text: str, size: int, above: list[str], used: dict[str, int]) ->
 def _outcome(text: str, size: int, name: str, used: int, options: dict[str, Any]) -> str:
     does = "restarts it"
     if str(options.get(ACTION)) == "alert":
-        does = "raises an alarm"
-    return "%s: %s is %s on this host, and %s uses %s now: the watchdog %s if that goes on" % (
+        does = "raises an alert"
+    return "%s: %s is %s on this host, but %s uses %s now: the watchdog %s if usage stays above" % (
         THRESHOLD,
         text,
         display.megabytes(size),
@@ -123,7 +123,7 @@ def _outcome(text: str, size: int, name: str, used: int, options: dict[str, Any]
 
 
 def _footprint(gateway: discovery.Gateway) -> int | None:
-    """What the watchdog compares, in bytes; None if the gateway does not run."""
+    """The memory that the watchdog compares, in bytes; None if the gateway is not running."""
     used = tree.memory(gateway.pid, gateway.control_group) if gateway.pid else None
     return None if used is None else used.rss_bytes + used.swap_bytes
 
@@ -131,13 +131,13 @@ def _footprint(gateway: discovery.Gateway) -> int | None:
 def _check_reached(
     text: str, size: int, options: dict[str, Any], gateways: list[discovery.Gateway]
 ) -> None:
-    """SettingError for a threshold that is never reached on this host.
+    """Raise SettingError for a threshold that is never reached on this host.
 
-    A limit that a user has set on a unit of their own is that user's business: doctor reports it.
+    A limit that a user set on the user's own unit is not an error here: doctor reports it.
     """
     container = cgroup.limit("/")
     most = [(proc.host_memory()["total_bytes"], "the RAM of this host")]
-    most += [(container.bytes, "the limit of the container that this host is")] if container else []
+    most += [(container.bytes, "the memory limit of this container")] if container else []
     if not options.get(memory_limit.MAX):
         for gateway in gateways:
             limit = limits.cgroup_limit(gateway) if gateway.scope == "system" else None
@@ -146,7 +146,7 @@ def _check_reached(
     least, what = min((one for one in most if one[0] > 0), default=(size, ""))
     if size > least:
         raise SettingError(
-            "%s: %s is %s on this host, and %s is %s: the watchdog would never act; allowed: less"
-            " than that"
+            "%s: %s is %s on this host, but %s is %s, so the watchdog would never act: expected"
+            " less than that"
             % (THRESHOLD, text, display.megabytes(size), what, display.megabytes(least))
         )

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying out a plan: all of it, or nothing that lasts."""
+"""Carries out a plan completely, or rolls it back."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from . import manifest
 from .desired_state import LINK
 from .plan import Change, Live, Plan, look
 
-# How long a service that is no longer requested may take to stop: as systemd itself waits.
+# How long a service that is no longer requested may take to stop: systemd's own default.
 STOP_SECONDS = 90
 
 
 def carry_out(plan: Plan) -> None:
-    """Carry out ``plan``. GuardError if a step fails, after everything was put back."""
+    """Carry out ``plan``. If a step fails, roll back and raise GuardError."""
     manager = systemd.Manager()
     made = sorted(set(plan.installed.folders).union(_missing_folders(plan.changes)))
-    # First what may be there from now on, at the end what is: a run may be cut short in between.
+    # List what may exist from now on; the final manifest follows. The run may be killed in between.
     everything = manifest.Manifest(
         sorted(set(plan.installed.files).union(plan.desired.files)),
         sorted(set(plan.desired.units).union(plan.obsolete)),
@@ -41,9 +41,9 @@ def carry_out(plan: Plan) -> None:
         _start(manager, plan)
     except (OSError, GuardError) as exc:
         left = _put_back(manager, plan, done)
-        outcome = "everything was put back as it was"
+        outcome = "all changes were rolled back"
         if left:
-            outcome = "not all could be put back: " + "; ".join(left)
+            outcome = "some changes could not be rolled back: " + "; ".join(left)
         raise GuardError("%s; %s" % (exc, outcome)) from exc
     for name in plan.components:
         if name != plan.component or not plan.desired.files:
@@ -57,7 +57,7 @@ def carry_out(plan: Plan) -> None:
 
 
 def verified(plan: Plan) -> Live:
-    """systemd's word after the run; GuardError for a timer that is not active or never fires."""
+    """What systemd reports after the run. Raises GuardError for a timer that does not fire."""
     live = look(plan.desired.units, plan.desired.units)
     for unit in plan.desired.units:
         if unit.endswith(".timer") and not live.fires(unit):
@@ -73,14 +73,14 @@ def verified(plan: Plan) -> Live:
 
 
 def _start(manager: systemd.Manager, plan: Plan) -> None:
-    """Enable and start what must run.
+    """Enable and start the units of the plan.
 
-    A timer takes up new times only by a restart of its own, which does not start its service.
+    A timer uses a changed schedule only after its own restart, which does not start its service.
     """
     if plan.to_start:
         manager.call("enable", "--now", "--", *plan.to_start)
     changed = [os.path.basename(path) for path in plan.changes if path.endswith(".timer")]
-    # ``enable --now`` does nothing for a timer that is active and has no next time.
+    # ``enable --now`` has no effect on an active timer without a next elapse.
     stale = set(plan.to_restart).union(
         unit for unit in changed if unit in plan.desired.units and unit not in plan.to_start
     )
@@ -89,7 +89,7 @@ def _start(manager: systemd.Manager, plan: Plan) -> None:
 
 
 def _stop(manager: systemd.Manager, units: list[str]) -> None:
-    """Stop and disable the units, timers first: one must not start again what is being stopped."""
+    """Stop and disable the units, timers first, so that no timer starts a stopped service again."""
     for unit in sorted(set(units), key=lambda name: (not name.endswith(".timer"), name)):
         if unit.endswith(".timer"):
             manager.systemctl("disable", "--now", "--", unit)
@@ -99,7 +99,7 @@ def _stop(manager: systemd.Manager, units: list[str]) -> None:
 
 
 def _stop_service(manager: systemd.Manager, unit: str) -> None:
-    """Stop a service; kill one that does not end."""
+    """Stop a service; kill it if it does not end."""
     try:
         manager.systemctl("stop", "--", unit, timeout=STOP_SECONDS)
     except SystemdError:
@@ -115,7 +115,7 @@ def _removed_services(changes: dict[str, Change]) -> list[str]:
 
 
 def _emptied(changes: dict[str, Change]) -> set[str]:
-    """Directories that may be empty now, also those that another component has made."""
+    """Directories that may be empty now, including those that another component created."""
     gone = {os.path.dirname(path) for path, change in changes.items() if change.after is None}
     found = {folder for folder in gone if folder.endswith(".d")}
     if config.FOLDER in gone:
@@ -152,7 +152,7 @@ def _remove(path: str) -> None:
 
 
 def _put_back(manager: systemd.Manager, plan: Plan, done: list[str]) -> list[str]:
-    """Undo what was ``done`` (paths); a sentence for each thing that could not be undone."""
+    """Undo the changes to the paths in ``done``; a sentence for each that cannot be undone."""
     left = []
     new = {os.path.basename(path) for path in done if plan.changes[path].before is None}
     new_units = [unit for unit in plan.to_start if unit in new]
@@ -177,7 +177,7 @@ def _put_back(manager: systemd.Manager, plan: Plan, done: list[str]) -> list[str
 
 
 def _wake_timers(manager: systemd.Manager, plan: Plan) -> None:
-    """Restart the timers that fired before and now have no next time: a bad calendar was loaded."""
+    """Restart the timers that a bad calendar event left without a next elapse."""
     fired = [unit for unit in plan.desired.units if plan.live.works(unit)]
     live = look(fired, fired)
     silent = [unit for unit in fired if unit in live.units and not live.fires(unit)]

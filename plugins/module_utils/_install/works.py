@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether what is installed works on this host: systemd, the program, and the watchdog's unit."""
+"""Checks that systemd, the installed program and the watchdog's unit work on this host."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .._host.errors import GuardError, RunError
 from .plan import PROPERTIES, Plan
 
 CHECK = timers.WATCHDOG[: -len(".timer")] + ".service"
-# The variables of one check that decides nothing: see guard_program.LOOK_UNTIL.
+# The environment file for a check that takes no action: see guard_program.LOOK_UNTIL.
 LOOK = "/run/hermes-guard-look.env"
-# Seconds that a first check may take. It is given up at 240, and the timer starts the next one.
+# Seconds that the first check may take. The unit stops it after 240; the timer starts the next one.
 CHECK_SECONDS = 60
-# Exit codes that systemd gives a process which it cannot start: systemd.exec(5).
+# Exit codes with which systemd reports a process that it cannot start: systemd.exec(5).
 _OWN_CODES = range(200, 250)
 _STEPS = {
     203: "EXEC",
@@ -30,34 +30,34 @@ _STEPS = {
 
 
 def check_systemd() -> None:
-    """GuardError if this host has no systemd, or one that is too old."""
+    """Raise GuardError if systemd is missing on this host or too old."""
     version = systemd.version()
     if version is None or version < systemd.OLDEST:
         raise GuardError(
-            "this host has %s: systemd %d or newer is needed"
+            "this host has %s: expected systemd %d or newer"
             % ("no systemd" if version is None else "systemd %d" % version, systemd.OLDEST)
         )
 
 
 def check_program() -> None:
-    """GuardError if the installed program does not run."""
+    """Raise GuardError if the installed program does not run."""
     try:
         done = command.run([config.PROGRAM, "--version"])
     except RunError as exc:
         raise GuardError("%s: %s" % (exc, guard_program.NEEDS_PYTHON)) from exc
     if done.rc != 0:
-        why = (done.err.strip().splitlines() or ["it ended with %d" % done.rc])[-1][:300]
+        why = (done.err.strip().splitlines() or ["exit code %d" % done.rc])[-1][:300]
         raise GuardError(
-            "%s is installed and does not run: %s: %s"
+            "%s is installed but does not run: %s: %s"
             % (config.PROGRAM, why, guard_program.NEEDS_PYTHON)
         )
 
 
 def check_watchdog(plan: Plan, check_mode: bool) -> list[str]:
-    """Notes on the last check. GuardError if the unit cannot run the program at all.
+    """Notes on the last check. Raises GuardError if the unit cannot run the program at all.
 
-    A check is run if none has since something was installed. It takes a sample of each gateway and
-    decides nothing: a playbook restarts no gateway.
+    Runs a check if none has run since the last change. It samples each gateway and takes no action,
+    because this module never restarts a gateway.
     """
     if not any(os.path.basename(path) == CHECK for path in plan.desired.files):
         return []
@@ -74,7 +74,7 @@ def _block() -> dict[str, str]:
 
 
 def _is_outdated(block: dict[str, str], plan: Plan) -> bool:
-    """Whether something that is installed is newer than the last check, if there was one."""
+    """Whether an installed file is newer than the last check, or no check has run."""
     word = block.get("InactiveExitTimestampMonotonic", "")
     started = int(word) / 1e6 if word.isdigit() else 0
     if not started:
@@ -91,32 +91,32 @@ def _run_check() -> None:
     try:
         systemd.Manager().systemctl("start", "--", CHECK, timeout=CHECK_SECONDS)
     except GuardError:
-        # It still runs: what came of it is seen in the next run of the playbook.
+        # The check is still running; the next run of the playbook reports its result.
         pass
     finally:
         files.remove(LOOK)
 
 
 def _verdict(block: dict[str, str]) -> list[str]:
-    """A note on a check that failed. GuardError if it could not be started."""
+    """A note on a check that failed. Raises GuardError if systemd could not start it."""
     result, word = block.get("Result") or "success", block.get("ExecMainStatus", "")
     if result == "success" or block.get("ActiveState") in ("active", "activating"):
         return []
     status = int(word) if word.isdigit() else 0
     if result == "resources" or (result == "exit-code" and status in _OWN_CODES):
         raise GuardError(
-            "%s is installed and cannot run: systemd fails with %s before it starts the program%s;"
-            " this host must allow what the unit asks for: see journalctl -u %s"
+            "%s is installed but cannot run: systemd fails with %s before it starts the program%s;"
+            " this host must support the unit's settings: see journalctl -u %s"
             % (CHECK, _STEPS.get(status, "%s %d" % (result, status)), _reason(), CHECK)
         )
-    # What the check itself complains of, which may be a user's doing, is no fault of this run.
+    # A user can cause an error that the check reports, so it does not fail this run.
     check_program()
     outcome = "exit code %d" % status if result == "exit-code" else result
     return ["the last check of %s failed (%s): see journalctl -u %s" % (CHECK, outcome, CHECK)]
 
 
 def _reason() -> str:
-    """What systemd said last about the unit, to end a sentence."""
+    """systemd's last error about the unit, as the end of a sentence."""
     argv = ["journalctl", "--unit", CHECK, "--priority=err", "--lines=1", "--output=cat"]
     try:
         done = command.run([*argv, "--no-pager", "--quiet"])

@@ -45,9 +45,9 @@ def test_system_gateway_and_one_of_a_user_with_the_same_name(host, guard, system
     assert [one["name"] for one in result["gateways"]] == ["hermes-gateway", "hermes-gateway@ada"]
     assert result["gateways"][1]["scope"] == "system"
     assert result["faults"] == [
-        "two gateways of this host are called hermes-gateway@ada: hermes-gateway@ada.service of the"
-        " system, which has the name, and hermes-gateway.service of user ada, which is left out:"
-        " give one of the two units another name"
+        "two gateways on this host have the name hermes-gateway@ada: hermes-gateway@ada.service of the"
+        " system, which is managed, and hermes-gateway.service of user ada, which is skipped:"
+        " rename one of the two units"
     ]
     assert result["faults"][0] in result["notes"]
     # It concerns nobody who names other gateways.
@@ -71,10 +71,10 @@ def test_name_that_the_guard_uses_itself(host, guard, systemd, tmp_path, name):
     result = backend.apply(guard())
     assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
     assert result["faults"] == [
-        "%s.service of the system is left out: the guard uses the name %s itself: give the unit"
-        " another name" % (name, name)
+        "%s.service of the system is skipped: the name %s is reserved for the guard: rename the"
+        " unit" % (name, name)
     ]
-    with pytest.raises(GuardError, match="%r cannot be guarded: its name is taken" % name):
+    with pytest.raises(GuardError, match="%r cannot be managed: its name is already used" % name):
         backend.apply(guard(gateways=[name]))
 
 
@@ -98,10 +98,9 @@ def test_profile_called_restart(host, guard, systemd, tmp_path):
     with pytest.raises(GuardError) as caught:
         backend.apply(guard())
     assert str(caught.value) == (
-        "hermes-gateway-restart.service is the unit of the gateway hermes-gateway-restart, and the"
-        " unit that restarts hermes-gateway (hermes-gateway.service) would have the same name: give"
-        " the profile of one of the two another name, or name those to guard in"
-        " hermes_guard_gateways"
+        "hermes-gateway-restart.service is the unit of the gateway hermes-gateway-restart, but the"
+        " unit that restarts hermes-gateway (hermes-gateway.service) needs the same name: rename"
+        " one of the two profiles, or list the gateways to manage in hermes_guard_gateways"
     )
     # Either of them can be guarded, and the unit file of a gateway is never taken for ours.
     for name in ("hermes-gateway", "hermes-gateway-restart"):

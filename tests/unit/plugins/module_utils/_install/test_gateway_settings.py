@@ -54,18 +54,18 @@ def given(entries, **more):
         (
             {"hermes-gateway-x": {}},
             (
-                "hermes_gateways: 'hermes-gateway-x' is no gateway of this host",
-                "do you mean 'hermes-gateway",
-                "allowed here: hermes-gateway, hermes-gateway-b, hermes-gateway-c",
+                "hermes_gateways: 'hermes-gateway-x' is not a gateway on this host",
+                "did you mean 'hermes-gateway",
+                "expected one of hermes-gateway, hermes-gateway-b, hermes-gateway-c",
             ),
         ),
-        ({"nobody": {"enabled": False}}, ("'nobody' is no gateway of this host; allowed",)),
+        ({"nobody": {"enabled": False}}, ("'nobody' is not a gateway on this host: expected",)),
         # A key that is not known: the nearest.
-        ({A: {"treshold": "50%"}}, ("hermes-gateway: 'treshold' is not known", "'threshold'")),
-        ({A: {"hermes_watchdog_threshold": "50%"}}, ("do you mean 'threshold'?",)),
-        ({A: {"watchdog_sate": "absent"}}, ("do you mean 'watchdog_state'?",)),
-        ({A: {"interval": "5min"}}, ("'interval' is not known",)),
-        ({A: {"zzz": 1}}, ("'zzz' is not known; allowed: action, at, breaches,",)),
+        ({A: {"treshold": "50%"}}, ("hermes-gateway: unknown key 'treshold'", "'threshold'")),
+        ({A: {"hermes_watchdog_threshold": "50%"}}, ("did you mean 'threshold'?",)),
+        ({A: {"watchdog_sate": "absent"}}, ("did you mean 'watchdog_state'?",)),
+        ({A: {"interval": "5min"}}, ("unknown key 'interval'",)),
+        ({A: {"zzz": 1}}, ("unknown key 'zzz': expected one of action, at, breaches,",)),
         # A wrong value: as for the variable of the role, and where it is.
         (
             {A: {"threshold": "2048Q"}},
@@ -77,13 +77,13 @@ def given(entries, **more):
         ),
         ({B: {"every": "8x"}}, ("hermes-gateway-b: every: invalid period '8x': expected one of ",)),
         ({B: {"wait_idle": "2h"}}, ("hermes-gateway-b: wait_idle: invalid time '2h'",)),
-        ({B: {"at": ["25:61"]}}, ("hermes-gateway-b: at: '25:61' is no calendar event",)),
+        ({B: {"at": ["25:61"]}}, ("hermes-gateway-b: at: invalid calendar event '25:61'",)),
         (
             {B: {"daily_cap": 0}},
             ("hermes-gateway-b: daily_cap: invalid number '0': expected a whole number",),
         ),
-        ({B: {"watchdog_state": "off"}}, ("watchdog_state: 'off' is no state; allowed: present",)),
-        ({B: {"enabled": "perhaps"}}, ("enabled: 'perhaps' is no boolean",)),
+        ({B: {"watchdog_state": "off"}}, ("watchdog_state: invalid state 'off': expected present",)),
+        ({B: {"enabled": "perhaps"}}, ("enabled: invalid boolean 'perhaps'",)),
         # A threshold that the host never reaches.
         ({B: {"threshold": "900G"}}, ("hermes-gateway-b: threshold: 900G is ", "never act")),
         # No dict.
@@ -235,8 +235,8 @@ def test_warning_names_the_gateway_whose_threshold_is_too_low(three, guard, monk
     entries = {B: {"threshold": "50M", "action": "alert"}}
     result = backend.apply(guard(**given(entries, hermes_watchdog_threshold="400M")))
     assert result["notes"] == [
-        "hermes_gateways: hermes-gateway-b: threshold: 50M is 50 MB on this host, and"
-        " hermes-gateway-b uses 100 MB now: the watchdog raises an alarm if that goes on"
+        "hermes_gateways: hermes-gateway-b: threshold: 50M is 50 MB on this host, but"
+        " hermes-gateway-b uses 100 MB now: the watchdog raises an alert if usage stays above"
     ]
 
 
@@ -244,8 +244,8 @@ def test_thresholds_that_add_up_to_more_than_the_ram_are_told(three, guard, ram)
     """Half of the RAM for each of three gateways is a threshold that comes when the memory is gone."""
     options = {"hermes_watchdog_threshold": "50%"}
     assert backend.apply(guard(options=options), True)["notes"] == [
-        "hermes_watchdog_threshold: the thresholds of the 3 gateways add up to 1500 MB, and this"
-        ' host has 1000 MB of RAM: 26% for each, or "threshold" in hermes_gateways, leaves room for all'
+        "hermes_watchdog_threshold: the thresholds of the 3 gateways add up to 1500 MB, but this"
+        ' host has 1000 MB of RAM: set 26% for each, or set "threshold" in hermes_gateways'
     ]
     for entries in (
         {A: {"threshold": "20%"}, B: {"threshold": "30%"}},
@@ -261,15 +261,15 @@ def test_role_for_other_gateways_than_the_guard_is_refused(three, guard, timer):
     before = config.load(config.FOLDER)
     for changed, word in (
         ({"gateways": [B]}, "hermes_guard_gateways is ['hermes-gateway-b'] for the component"),
-        ({"gateways": []}, "hermes_guard_gateways is [] for the component restart_timer, and was"),
+        ({"gateways": []}, "hermes_guard_gateways is [] for the component restart_timer, but was"),
     ):
         with pytest.raises(GuardError) as caught:
             guard_component.apply(timer(guard=asked, **changed))
         assert word in str(caught.value)
-        assert "settings of one gateway belong in hermes_gateways" in str(caught.value)
+        assert "put settings of one gateway in hermes_gateways" in str(caught.value)
     parameters = timer(guard=asked, gateways=[A])
     parameters["options"]["hermes_gateways"] = {A: {"every": "24h"}}
-    with pytest.raises(GuardError, match="hermes_gateways is .* and was {} for the guard"):
+    with pytest.raises(GuardError, match="hermes_gateways is .* but was {} for the guard"):
         guard_component.apply(parameters)
     assert manifest.load("restart_timer").files == []
     assert list(config.load(config.FOLDER)) == list(before)
@@ -287,7 +287,7 @@ def test_component_is_not_taken_from_the_other_gateways(three, guard, timer):
     guard_component.apply(timer(names=every))
     with pytest.raises(GuardError) as caught:
         guard_component.apply(timer(state="absent", gateways=[B]))
-    assert "would take it from hermes-gateway, hermes-gateway-c as well" in str(caught.value)
+    assert "would also remove it from hermes-gateway, hermes-gateway-c" in str(caught.value)
     assert "set restart_timer_state: absent for it in hermes_gateways" in str(caught.value)
     assert len(manifest.load("restart_timer").units) == 3
     assert guard_component.apply(timer(state="absent", gateways=list(every)))["changed"] is True

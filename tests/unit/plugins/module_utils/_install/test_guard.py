@@ -177,7 +177,7 @@ def test_secret_of_several_lines_is_never_shown(host, guard, watchdog, monkeypat
     assert not path.exists()
     assert "tok-" not in json.dumps(seen)
     assert seen[0]["diff"][-1]["after"] == "(hidden)\n"
-    assert seen[1]["diff"][-1]["after"] == "(hidden, another one)\n"
+    assert seen[1]["diff"][-1]["after"] == "(hidden, changed)\n"
 
 
 def test_ping_url_is_never_shown(host, guard, watchdog, monkeypatch):
@@ -240,7 +240,7 @@ def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, m
     home.rename(host.parent / "away")
     result = apply(guard())
     assert (result["changed"], names(result)) == (False, ["hermes-gateway", "hermes-gateway@ada"])
-    assert result["notes"][0].startswith("hermes-gateway@ada stays guarded as it was: the home")
+    assert result["notes"][0].startswith("hermes-gateway@ada stays managed as configured: the home")
     assert everything(host) == before
 
 
@@ -258,7 +258,7 @@ def test_drop_in_for_a_name_that_a_user_chose(host, guard, limit, ram, systemd, 
     result = apply(limit())
     assert os.path.exists(own + "/limit.conf") and not (host / "units/user").exists()
     assert result["notes"] == [
-        "dbus@mallory gets no drop-in: the unit of a user must be called hermes*.service for that"
+        "dbus@mallory gets no drop-in: only user units called hermes*.service are supported"
     ]
     hostile = limit()
     hostile["files"].append(
@@ -268,7 +268,7 @@ def test_drop_in_for_a_name_that_a_user_chose(host, guard, limit, ram, systemd, 
             "mode": "0644",
         }
     )
-    refused(hostile, host, systemd, "dbus.service", "every user", "allowed: hermes*.service")
+    refused(hostile, host, systemd, "dbus.service", "every user", "expected a unit called hermes*.service")
 
 
 def test_the_record_of_another_role_outlives_the_guard(host, guard):
@@ -312,7 +312,7 @@ def test_gateway_that_is_not_there(host, guard, systemd):
         systemd,
         "hermes_guard_gateways",
         "'nonesuch'",
-        "allowed here: hermes-gateway",
+        "expected one of hermes-gateway",
     )
 
 
@@ -322,14 +322,14 @@ def test_home_of_somebody_else(host, guard, systemd):
     result = apply(guard())
     assert (names(result), result["changed"], result["faults"]) == ([], False, [])
     assert result["skipped_because"] == "no Hermes gateway on this host can be managed"
-    assert result["notes"][0].startswith("hermes-gateway is left out: the home ")
+    assert result["notes"][0].startswith("hermes-gateway is skipped: the home ")
     refused(
         guard(gateways=["hermes-gateway"]),
         host,
         systemd,
         "hermes_guard_gateways",
         "belongs to uid",
-        "allowed: a home that belongs to the gateway's user",
+        "expected a home directory that belongs to its user",
     )
 
 
@@ -343,13 +343,13 @@ def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, 
         guard(gateways=["hermes-gateway@mallory"]),
         host,
         systemd,
-        "'hermes-gateway@mallory' cannot be guarded",
+        "'hermes-gateway@mallory' cannot be managed",
         "belongs to uid",
     )
     result = apply(guard())
     assert names(result) == ["hermes-gateway"]
     assert [note.partition(": ")[0] for note in result["notes"]] == [
-        "hermes-gateway@mallory is left out"
+        "hermes-gateway@mallory is skipped"
     ]
     assert apply(guard())["changed"] is False
 
@@ -363,7 +363,7 @@ def test_calendar(host, guard, timer, systemd):
         systemd,
         "hermes_restart_timer_at",
         "'25:00'",
-        "allowed: ",
+        "expected ",
         "04:00",
     )
 
@@ -449,7 +449,7 @@ def test_rollback(host, guard, timer, systemd, tmp_path):
     pid = systemd.pid()
     # From one gateway to another: a timer goes, a timer comes, and systemd fails in between.
     systemd.fails.add("daemon-reload")
-    with pytest.raises(GuardError, match=r"no luck; everything was put back as it was"):
+    with pytest.raises(GuardError, match=r"no luck; all changes were rolled back"):
         apply(timer(names=["hermes-gateway-coder"], gateways=["hermes-gateway-coder"]))
     systemd.fails.clear()
     assert {
@@ -467,7 +467,7 @@ def test_rollback_of_a_timer_that_cannot_be_started(host, guard, timer, systemd)
     apply(guard())
     before = sorted(everything(host / "units"))
     systemd.fails.add("enable")
-    with pytest.raises(GuardError, match="put back"):
+    with pytest.raises(GuardError, match="rolled back"):
         apply(timer())
     systemd.fails.clear()
     assert sorted(everything(host / "units")) == before
@@ -521,7 +521,7 @@ def test_killed_in_the_middle_and_removed(host, guard, request, monkeypatch, par
 def test_manifest_that_is_no_manifest(host, guard, systemd):
     apply(guard())
     (host / "state/installed/guard.json").write_text("[]")
-    refused(guard(), host, systemd, "what was installed is not known")
+    refused(guard(), host, systemd, "cannot read which files are installed")
 
 
 def test_secrets_are_in_the_file_and_nowhere_else(host, guard, watchdog, systemd):
@@ -537,7 +537,7 @@ def test_secrets_are_in_the_file_and_nowhere_else(host, guard, watchdog, systemd
     changed = apply(watchdog(command="curl -H token:tok-2", threshold="60%"), True)
     assert (changed["diff"][0]["before"], changed["diff"][0]["after"]) == (
         "[DEFAULT]\n# hermes_ops.gateway\nthreshold = 50%\nnotify_command = (hidden)\n",
-        "[DEFAULT]\n# hermes_ops.gateway\nthreshold = 60%\nnotify_command = (hidden, another one)\n",
+        "[DEFAULT]\n# hermes_ops.gateway\nthreshold = 60%\nnotify_command = (hidden, changed)\n",
     )
     assert apply(watchdog(command=""), True)["diff"][0]["after"].endswith("notify_command = \n")
     same = apply(watchdog(threshold="60%"), True)["diff"][0]
@@ -570,7 +570,7 @@ def test_file_that_nobody_may_read_is_not_shown(host, guard, watchdog):
     apply(watchdog())
     (host / "etc/guard.conf.d/watchdog.conf").chmod(0)
     removed = apply(watchdog(state="absent"), True)["diff"][0]
-    assert removed["before"] == "(not shown: only its owner may read it)\n"
+    assert removed["before"] == "(not shown: readable by its owner only)\n"
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
@@ -664,7 +664,7 @@ def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, syste
         "800 MB",
         "(hermes-gateway)",
         "hermes_watchdog_threshold",
-        "allowed: ",
+        "expected ",
     )
     refused(limit(), host, systemd, *words)
     # In check mode the watchdog's role has not written anything yet: what the play says of it counts.
@@ -716,7 +716,7 @@ def test_limit_that_the_host_cannot_hold(host, guard, limit, systemd, ram, say_c
     apply(guard())
     ram[""] = None
     assert apply(limit())["notes"] == [
-        "hermes-gateway: the limit is not in force before its next restart"
+        "hermes-gateway: the limit takes effect at its next restart"
     ]
     assert "never reached" in apply(limit(most="2G"), True)["notes"][0]
     say_controllers("cpu pids\n")
@@ -860,7 +860,7 @@ def test_rollback_leaves_no_timer_that_never_fires(host, guard, timer, systemd):
         real(rest)
 
     systemd._restart = fails_once
-    with pytest.raises(GuardError, match="everything was put back as it was"):
+    with pytest.raises(GuardError, match="all changes were rolled back"):
         apply(timer(times="05:00"))
     assert "04:00" in (host / "units" / TIMER).read_text()
     assert TIMER not in systemd.elapsed
@@ -883,7 +883,7 @@ def test_fault_that_is_met_while_putting_back_does_not_hide_the_first(
         return real(units)
 
     monkeypatch.setattr(timers, "next_elapse", slow)
-    with pytest.raises(GuardError, match=r"no luck; not all could be put back: .* in time"):
+    with pytest.raises(GuardError, match=r"no luck; some changes could not be rolled back: .* in time"):
         apply(timer(times="05:00"))
     assert "04:00" in (host / "units" / TIMER).read_text()
 
@@ -895,7 +895,7 @@ def test_calendar_that_is_no_list(host, timer, guard, systemd, value, monkeypatc
         guard(options={"hermes_restart_timer_at": value}),
         host,
         systemd,
-        "hermes_restart_timer_at: %r is no calendar event" % str(value).strip("[']"),
+        "hermes_restart_timer_at: invalid calendar event %r" % str(value).strip("[']"),
     )
 
 
@@ -917,7 +917,7 @@ def test_threshold_that_is_never_reached(host, guard, systemd, ram, threshold, w
     if what is None:
         assert apply(parameters)["changed"]
     else:
-        refused(parameters, host, systemd, "hermes_watchdog_threshold", threshold, what, "allowed")
+        refused(parameters, host, systemd, "hermes_watchdog_threshold", threshold, what, "expected")
 
 
 def test_seed_is_of_the_host_and_does_not_tell_its_machine_id(host, guard, tmp_path, monkeypatch):
@@ -981,15 +981,15 @@ def test_threshold_without_a_unit_if_no_gateway_runs(host, guard, systemd, ram):
 
 
 @pytest.mark.parametrize(
-    ("action", "does"), [("restart", "restarts it"), ("alert", "raises an alarm")]
+    ("action", "does"), [("restart", "restarts it"), ("alert", "raises an alert")]
 )
 def test_threshold_below_what_a_gateway_uses_is_a_warning(host, guard, ram, used, action, does):
     used(94)
     options = {"hermes_watchdog_threshold": "50M", "hermes_watchdog_action": action}
     for check_mode in (True, False, False):
         assert apply(guard(options=options), check_mode)["notes"] == [
-            "hermes_watchdog_threshold: 50M is 50 MB on this host, and hermes-gateway uses 94 MB"
-            " now: the watchdog %s if that goes on" % does
+            "hermes_watchdog_threshold: 50M is 50 MB on this host, but hermes-gateway uses 94 MB"
+            " now: the watchdog %s if usage stays above" % does
         ]
 
 
@@ -1035,7 +1035,7 @@ def test_time_that_yaml_took_for_a_number(host, guard, systemd, value, written):
         guard(options={"hermes_restart_timer_at": value}),
         host,
         systemd,
-        'a number, which YAML makes of %s without quotes; write "%s"' % (written, written),
+        'YAML reads %s without quotes as a number; write "%s"' % (written, written),
     )
 
 
@@ -1077,4 +1077,4 @@ def test_secret_in_a_file_that_others_may_read(host, guard, watchdog, systemd):
     apply(guard())
     parameters = watchdog()
     parameters["files"][0]["mode"] = "0644"
-    refused(parameters, host, systemd, "watchdog.conf has a secret", "0644", "allowed: 0600")
+    refused(parameters, host, systemd, "watchdog.conf contains a secret", "0644", "expected 0600")

@@ -67,8 +67,8 @@ def test_files_in_the_place_of_ours(host, guard, timer, systemd):
     (host / "etc/guard.conf.d/timer.conf").write_bytes(b"\0\0\0")
     result = backend.apply(guard(state="absent"))
     assert sorted(result["notes"]) == [
-        "%s is a symbolic link, which is not followed, and is left" % conf,
-        "%s is the unit of another program now, and is left" % unit,
+        "%s is a symbolic link, which is not followed; it is kept" % conf,
+        "%s is now the unit of another program and is kept" % unit,
     ]
     assert left(host) == sorted(map(str, [unit, conf]))
     assert backend.apply(guard(state="absent"))["changed"] is False

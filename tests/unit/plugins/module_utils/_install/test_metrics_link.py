@@ -189,7 +189,7 @@ def test_what_someone_else_has_there_is_refused_and_stays(folder, what):
     else:
         os.symlink("/etc/hostname" if what == "link" else "/nonexistent", path)
     before = os.lstat(path)
-    with pytest.raises(GuardError, match="is there already and is not a symbolic link to"):
+    with pytest.raises(GuardError, match="exists and is not a symbolic link to"):
         apply(folder)
     assert os.path.samestat(before, os.lstat(path))
     # Also if ours was there before.
@@ -211,14 +211,14 @@ def test_link_that_an_operator_made_is_taken_over(folder):
     ("value", "why"),
     [
         ("node-exporter", "is not an absolute path"),
-        ("", "needs it"),
-        (None, "needs it"),
+        ("", "required by"),
+        (None, "required by"),
         (["/a"], "is not an absolute path"),
         ("/a\n/b", "is not an absolute path"),
-        ("/var/lib/../x", "is not allowed"),
+        ("/var/lib/../x", "invalid directory"),
         ("/nonexistent/exporter", "does not exist"),
         ("/etc/hostname", "is not a directory"),
-        ("/tmp", "everyone can write /tmp"),
+        ("/tmp", "/tmp is world-writable"),
     ],
 )
 def test_directory_that_cannot_be(host, guard, value, why):
@@ -228,7 +228,7 @@ def test_directory_that_cannot_be(host, guard, value, why):
         guard_component.apply(parameters)
     text = str(caught.value)
     assert text.startswith(OPTION + ": ") and why in text
-    assert "allowed: the absolute path of the directory that node_exporter has" in text
+    assert "expected the absolute path of node_exporter's --collector.textfile.directory" in text
     if value:
         assert repr(value) in text
 
@@ -250,8 +250,8 @@ def test_directory_below_one_that_a_user_can_write(host, guard, tmp_path):
         (105, 0o755, None),
         (105, 0o775, None),
         (1000, 0o755, "/srv belongs to uid 1000"),
-        (0, 0o757, "everyone can write /srv"),
-        (0, 0o1777, "everyone can write /srv"),
+        (0, 0o757, "/srv is world-writable"),
+        (0, 0o1777, "/srv is world-writable"),
     ],
 )
 def test_who_may_own_a_directory_above_it(monkeypatch, uid, mode, why):
@@ -266,7 +266,7 @@ def test_who_may_own_a_directory_above_it(monkeypatch, uid, mode, why):
 
 def test_directory_behind_a_symbolic_link(folder, host):
     (host / "way").symlink_to(folder)
-    with pytest.raises(GuardError, match="symbolic link on the way"):
+    with pytest.raises(GuardError, match="path contains a symbolic link"):
         apply(host / "way")
 
 
@@ -329,7 +329,7 @@ def test_step_that_fails_leaves_no_link(folder, monkeypatch):
         raise GuardError("no luck")
 
     monkeypatch.setattr(transaction.unit_files, "reload", fail)
-    with pytest.raises(GuardError, match="everything was put back"):
+    with pytest.raises(GuardError, match="all changes were rolled back"):
         apply(folder)
     assert os.listdir(folder) == []
 

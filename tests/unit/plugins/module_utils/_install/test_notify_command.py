@@ -49,10 +49,10 @@ def test_program_that_does_not_exist(program):
     [
         (
             "curl -H '%s" % TOKEN,
-            "it cannot be split: no closing quotation: expected a command line",
+            "invalid quoting: no closing quotation: expected a command line",
         ),
-        ("curl %s\\" % TOKEN, "it cannot be split: no escaped character"),
-        ({"cmd": TOKEN}, "invalid type dict: expected a command line, such as"),
+        ("curl %s\\" % TOKEN, "invalid quoting: no escaped character"),
+        ({"cmd": TOKEN}, "invalid type dict: expected a command line such as"),
         (["curl", TOKEN], "invalid type list"),
         (7, "invalid type int"),
     ],
@@ -66,4 +66,4 @@ def test_what_is_no_command_line(value, why):
 
 def test_variables_that_no_shell_replaces(script):
     (note,) = notify_command.check("%s -d text=$HERMES_GUARD_GATEWAY" % script, False)
-    assert "there is no shell that replaces $HERMES_GUARD_...: write sh -c '...' around it" in note
+    assert "$HERMES_GUARD_... is not expanded, because no shell is used: wrap the command in" in note

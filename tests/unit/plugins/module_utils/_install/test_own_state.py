@@ -51,7 +51,7 @@ def lived(host, guard):
 def test_history_goes_with_the_guard_and_is_named(lived, guard, host):
     before = lived()
     said = (
-        "the memory history and the restarts of hermes-gateway since 2026-09-21 14:13 UTC are"
+        "the memory history and the ledger of hermes-gateway since 2026-09-21 14:13 UTC are"
         " deleted; -e hermes_keep_history=true keeps them"
     )
     for check_mode in (True, False):
@@ -65,7 +65,7 @@ def test_history_goes_with_the_guard_and_is_named(lived, guard, host):
 
 def test_history_that_is_kept(lived, guard, host):
     parameters = guard(state="absent", keep_history=True)
-    said = "the memory history and the restarts of hermes-gateway since 2026-09-21 14:13 UTC stay"
+    said = "the memory history and the ledger of hermes-gateway since 2026-09-21 14:13 UTC are kept"
     for check_mode in (True, False):
         result = base.apply(parameters, check_mode)
         assert result["changed"] and result["notes"] == ["%s in %s" % (said, config.STATE)]
@@ -93,7 +93,7 @@ def test_many_histories_are_counted(guard, host):
         with open(os.path.join(folder, "memory.csv"), "w", encoding="utf-8") as handle:
             handle.write("timestamp\nx\n" if number else "")
     assert own_state.outcome(False) == [
-        "the memory history and the restarts of g0, g1, g2, g3, g4 and 2 more are deleted;"
+        "the memory history and the ledger of g0, g1, g2, g3, g4 and 2 more are deleted;"
         " -e hermes_keep_history=true keeps them"
     ]
 

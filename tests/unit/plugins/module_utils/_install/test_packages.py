@@ -46,7 +46,7 @@ def test_what_was_missing_before_the_first_run_goes(debian):
     assert packages.obsolete() == (
         ["python3-psutil", "libjemalloc2"],
         [
-            "the package %s, which was installed for the guard, is removed" % name
+            "the package %s, installed for the guard, is removed" % name
             for name in ("python3-psutil", "libjemalloc2")
         ],
     )
@@ -67,14 +67,14 @@ def test_package_that_another_one_needs_stays(debian):
     names, notes = packages.obsolete()
     assert names == ["libjemalloc2"]
     assert notes[0].endswith(
-        "python3-psutil, which was installed for the guard, stays: glances needs it"
+        "python3-psutil, installed for the guard, is kept: required by glances"
     )
 
 
 def test_package_of_which_apt_says_nothing_stays(debian):
     debian.apt = False
     names, notes = packages.obsolete()
-    assert names == [] and notes[0].endswith("stays: apt-get does not say what needs it")
+    assert names == [] and notes[0].endswith("is kept: apt-get does not report what depends on it")
 
 
 def test_library_that_a_process_has_loaded_stays(debian, monkeypatch, tmp_path):

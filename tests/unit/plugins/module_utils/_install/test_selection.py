@@ -59,7 +59,7 @@ def test_upgrade_to_a_release_that_is_not_understood(host, guard, timer, systemd
             # The role fails for the host with these, at the end of the play.
             assert result["faults"] == result["notes"]
         assert result["notes"][0].startswith(
-            "hermes-gateway stays guarded as it was: hermes-gateway.service looks like the unit of "
+            "hermes-gateway stays managed as configured: hermes-gateway.service looks like the unit of "
             "a gateway, but its command '/opt/h/start' is not known to start a gateway"
         )
     assert contents(host) == before
@@ -68,8 +68,8 @@ def test_upgrade_to_a_release_that_is_not_understood(host, guard, timer, systemd
     result = backend.apply(guard())
     assert (result["gateways"], result["faults"]) == ([], [])
     assert result["notes"] == [
-        "hermes-gateway: its unit hermes-gateway.service is gone from this host, so what protected"
-        " it is removed"
+        "hermes-gateway: its unit hermes-gateway.service no longer exists on this host, so its"
+        " protection is removed"
     ]
 
 
@@ -91,8 +91,8 @@ def test_unit_that_looks_like_a_gateways_and_was_never_managed(host, guard, syst
     result = backend.apply(guard())
     # Nothing of it is ours, so that it is no fault of this host.
     assert (result["changed"], result["gateways"], result["faults"]) == (False, [], [])
-    assert result["notes"][0].startswith("hermes-gateway is left out: hermes-gateway.service looks")
-    with pytest.raises(GuardError, match="'hermes-gateway' cannot be guarded: .* not known"):
+    assert result["notes"][0].startswith("hermes-gateway is skipped: hermes-gateway.service looks")
+    with pytest.raises(GuardError, match="'hermes-gateway' cannot be managed: .* not known"):
         backend.apply(guard(gateways=["hermes-gateway"]))
 
 
@@ -122,7 +122,7 @@ def test_users_systemd_that_does_not_answer(host, guard, systemd, settings, monk
     assert (
         notes
         == faults
-        == ["x@ada stays guarded as it was: the systemd that runs x.service does not answer"]
+        == ["x@ada stays managed as configured: the systemd instance of x.service does not answer"]
     )
     assert (gateways[1].unit, gateways[1].scope) == ("x.service", "user")
     assert gateways[1].home == str(tmp_path / "home")
@@ -130,7 +130,7 @@ def test_users_systemd_that_does_not_answer(host, guard, systemd, settings, monk
     now = selection.select([])
     assert [one.name for one in now.gateways] == ["hermes-gateway"]
     assert (now.notes, now.faults) == (
-        ["x@ada: its unit x.service is gone from this host, so what protected it is removed"],
+        ["x@ada: its unit x.service no longer exists on this host, so its protection is removed"],
         [],
     )
 
@@ -159,7 +159,7 @@ def test_home_that_does_not_answer(host, guard, systemd, monkeypatch, tmp_path, 
         "hermes-gateway-dead",
     ]
     assert result["notes"] == [
-        "hermes-gateway-dead stays guarded as it was: its home %s does not answer"
+        "hermes-gateway-dead stays managed as configured: its home %s does not answer"
         % (tmp_path / "dead")
     ]
     assert (result["changed"], result["faults"], contents(host)) == (False, [], before)
@@ -175,10 +175,10 @@ def test_gateway_in_a_container_is_left_out_with_a_note(host, guard, systemd, mo
     result = backend.apply(guard())
     assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
     assert result["notes"] == [
-        "docker:0a1b is left out: it runs in a container, and those are not managed: set a memory "
+        "docker:0a1b is skipped: it runs in a container, and those are not managed: set a memory "
         "limit and a restart policy with the container's own engine"
     ]
-    with pytest.raises(GuardError, match="'docker:0a1b' cannot be guarded: it runs in a container"):
+    with pytest.raises(GuardError, match="'docker:0a1b' cannot be managed: it runs in a container"):
         backend.apply(guard(gateways=["docker:0a1b"]))
 
 
@@ -200,7 +200,7 @@ def test_masked_unit_of_a_user_who_is_gone(host, guard, systemd):
         "no-such-user",
         "/home/no-such-user/.hermes",
     )
-    assert chosen.faults == ["old stays guarded as it was: old.service is masked"]
+    assert chosen.faults == ["old stays managed as configured: old.service is masked"]
 
 
 def test_user_who_is_gone(host, guard, systemd, monkeypatch, tmp_path):
@@ -232,7 +232,7 @@ def test_home_with_the_units_is_away(host, guard, systemd, monkeypatch, tmp_path
     assert [one.name for one in chosen.gateways] == ["hermes-gateway", "x@ada"]
     assert chosen.faults == []
     assert chosen.notes == [
-        "x@ada stays guarded as it was: the home that has the file of x.service cannot be seen"
+        "x@ada stays managed as configured: the home directory with the file of x.service is not accessible"
     ]
 
 
@@ -248,7 +248,7 @@ def test_home_of_a_system_gateway_is_away(host, guard, systemd, tmp_path, named)
     (tmp_path / "moved").rename(tmp_path / "home")
     assert [one["name"] for one in result["gateways"]] == ["hermes-gateway", "hermes-gateway-b"]
     assert (result["changed"], result["faults"], contents(host)) == (False, [], before)
-    assert result["notes"][0].startswith("hermes-gateway stays guarded as it was: the home ")
+    assert result["notes"][0].startswith("hermes-gateway stays managed as configured: the home ")
 
 
 @pytest.mark.parametrize("damage", ["[hermes-gateway\nunit", None])
@@ -264,7 +264,7 @@ def test_guard_conf_that_does_not_name_a_managed_gateway(host, guard, systemd, d
     assert backend.apply(guard(), True)["changed"]
     not_understood(systemd)
     before = contents(host)
-    with pytest.raises(GuardError, match="hermes-gateway is managed, was not found, and is not in"):
+    with pytest.raises(GuardError, match="hermes-gateway is managed, was not found, and is no longer in"):
         backend.apply(guard())
     assert contents(host) == before
 

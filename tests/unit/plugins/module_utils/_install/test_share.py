@@ -33,7 +33,7 @@ def test_those_that_run_come_first_then_managed_ones_then_names():
     assert [one.name for one in kept] == ["m%04d@mallory" % number for number in expected]
     assert len(remarks) == 20
     assert remarks[0].text == (
-        "m0017@mallory is left out: mallory has more than 20 gateways: name those to guard in"
+        "m0017@mallory is skipped: mallory has more than 20 gateways: list the gateways to manage in"
         " hermes_guard_gateways"
     )
 
@@ -46,11 +46,11 @@ def test_each_user_has_their_own_share_and_the_system_has_no_limit():
 
 
 def test_lines_of_one_user_are_few_and_hide_nobody_elses():
-    remarks = [share.Remark("mallory", "m%d is left out" % number) for number in range(1500)]
-    lines = share.lines([*remarks, share.Remark("ada", "a is left out")])
+    remarks = [share.Remark("mallory", "m%d is skipped" % number) for number in range(1500)]
+    lines = share.lines([*remarks, share.Remark("ada", "a is skipped")])
     assert len(lines) == 7
-    assert (lines[0], lines[1]) == ("a is left out", "m0 is left out")
-    assert lines[-1] == "1495 more warnings of this kind on gateways of mallory"
+    assert (lines[0], lines[1]) == ("a is skipped", "m0 is skipped")
+    assert lines[-1] == "1495 more such warnings about gateways of mallory"
 
 
 @pytest.mark.parametrize("named", [False, True])
