@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From how much memory on Hermes evicts cached chats by itself, which 0.20.1 and later do.
+"""Computes the memory budget above which Hermes 0.20.1 and later evict cached chats.
 
-Its anonymous memory, with that of its children if its cgroup has a limit, is compared with a budget
-(gateway/agent_cache_pressure.py of Hermes). That should be the first line of defence: what it
-evicts is read from the database again at the next message, and no turn is interrupted.
+Hermes compares its anonymous memory with the budget; if its cgroup has a limit, its children count
+too (gateway/agent_cache_pressure.py of Hermes). Eviction should be the first line of defence: an
+evicted chat is read from the database at its next message, and no turn is interrupted.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from __future__ import annotations
 from .._host import cgroup, display, proc
 
 KEY = "agent.agent_cache.memory_high_mb"
-# What "auto", its default, makes of memory.high, memory.max or the RAM, and from which budget on.
+# The default "auto" is this share of memory.high, memory.max or the RAM. Below LEAST, it is off.
 SHARE = 0.65
 LEAST = 512 * display.MB
 _OFF = ("", "off", "none", "false", "disabled")
-# Of the watchdog's threshold: the rest is for what cannot be evicted at once, such as the chats of
-# which a turn is under way, and for memory that is not anonymous.
+# The rest of the watchdog's threshold is for memory that cannot be evicted immediately, such as
+# chats with a turn in flight, and for memory that is not anonymous.
 SHARE_OF_THRESHOLD = 0.8
-# A gateway of 0.22 takes 225 MB after its first turn: below that it would evict all the time.
+# A gateway of 0.22 uses 225 MB after its first turn: with less, it would evict continuously.
 SMALLEST = 256 * display.MB
 
 
 def automatic(control_group: str) -> tuple[int, int]:
-    """(the budget in bytes that "auto" means, the limit that it is taken from).
+    """The budget of "auto" and the limit from which it is computed, both in bytes.
 
     A budget below LEAST is not in effect.
     """
@@ -34,7 +34,7 @@ def automatic(control_group: str) -> tuple[int, int]:
 
 
 def literal(value: object) -> int | None:
-    """The bytes that a ``value`` of KEY means; 0 switches the eviction off, None is "auto"."""
+    """A ``value`` of KEY in bytes; 0 disables the eviction, None is "auto"."""
     if value is None or value is True:
         return None
     if isinstance(value, str):
@@ -48,9 +48,9 @@ def literal(value: object) -> int | None:
 
 
 def advised(threshold: int | None, limit: int) -> int:
-    """The budget in bytes for a gateway with a watchdog's ``threshold`` (None: without one).
+    """The recommended budget in bytes, below the watchdog's ``threshold`` (None: no watchdog).
 
-    ``limit`` is the least of the kernel's limits and the RAM.
+    ``limit`` is the lowest of the kernel's limits and the RAM.
     """
     most = limit * SHARE if threshold is None else threshold * SHARE_OF_THRESHOLD
     return max(SMALLEST, int(most) // display.MB * display.MB)

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking an installed Hermes, through its own Python, as the owner of its home.
+"""Queries an installed Hermes through its own Python, as the owner of its home.
 
-What comes back is a user's word: its form is checked here, and nothing else of it is trusted.
+The answer comes from a user, so it is untrusted input: its form is checked here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Owned(Protocol):
-        """What belongs to one user: a Gateway, the Settings of one, or what is left of one."""
+        """A gateway, its settings, or what is recorded of a former one: all belong to one user."""
 
         @property
         def python(self) -> str | None: ...
@@ -33,23 +33,24 @@ if TYPE_CHECKING:
 ROOT = 0
 # Bytes: two texts of at most 1 MiB each, before and after, as JSON.
 MAX_ANSWER = 8 << 20
-# Of a probe: some names, and a value for each key.
+# Bytes of a probe's answer: some names, and a value for each key.
 MAX_PROBE = 64 << 10
-# What a text must not have once another one is in front of it.
+# Lines to remove when the sources are joined: this import must be first, and the other modules are
+# part of the same text.
 FUTURE = "from __future__ import annotations\n"
 IMPORTS = "from .source_files import paths\nfrom .yaml_edit import YamlError, edit, get, parse\n"
-# From Hermes 0.22 on its packages may be where its Python does not look by itself. Its bootstrap
-# finds them, given the root of its sources; what that prints must not end up in the answer.
+# From Hermes 0.22 on, its packages may be outside its Python's search path. Its bootstrap finds
+# them from the root of its sources; the bootstrap's output must not become part of the answer.
 BOOTSTRAP = """\
 import contextlib, sys
 sys.path.insert(0, %r)
 with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(Exception):
     import hermes_bootstrap
 """
-# Code may begin with ``from __future__``, which must come first: it is compiled separately.
+# Compiled separately, because a ``from __future__`` import must be the first statement.
 EXECUTE = "exec(compile(%r, '<string>', 'exec', 0, True))\n"
 RUN_MODULE = "import runpy\nrunpy.run_module(%r, run_name='__main__', alter_sys=True)\n"
-# Nothing that is asked may make Hermes install anything.
+# A query must never make Hermes install anything.
 ENVIRONMENT = {"HERMES_DISABLE_LAZY_INSTALLS": "1"}
 # Seconds. Importing Hermes takes up to ten on a busy machine.
 TIMEOUT = 30.0
@@ -64,10 +65,10 @@ def run_python(
 ) -> command.Result:
     """Run the Python of the gateway's Hermes with ``arguments``, as the owner of its home.
 
-    ``arguments`` begin with "-c" and code, or with "-m" and a module. HERMES_HOME is in its
-    environment, and ``env`` on top of it. It has limits of its own, and nothing that it starts is
-    left running: see confined. Raises RunError if it cannot be started, does not end in time or
-    prints more than MAX_ANSWER, and if it would be run as root although someone else can write it.
+    ``arguments`` begin with "-c" and code, or with "-m" and a module. HERMES_HOME is in the
+    environment, and ``env`` is added to it. The process has its own limits, and its children do not
+    outlive it: see confined. Raises RunError if it cannot be started, does not end in time or
+    prints more than MAX_ANSWER, and if root would run code that another user can write.
     """
     return _run(gateway, arguments, stdin, env, command.Limits(timeout, MAX_ANSWER))
 
@@ -79,15 +80,15 @@ def _run(
     env: dict[str, str] | None,
     limits: command.Limits,
 ) -> command.Result:
-    """As run_python: the only place from which code of a home is started."""
+    """Like run_python; the only function that starts code from a home."""
     if not gateway.python:
-        raise RunError("the Python of the gateway with the home %s is not known" % gateway.home)
+        raise RunError("the Python of the gateway with the home %s is unknown" % gateway.home)
     user = accounts.named(gateway.user)
     if user.pw_uid == ROOT:
         why = not_as_root(gateway)
         if why is not None:
-            raise RunError("the gateway runs as root, so its Python is not asked: %s" % why)
-    # -I: no PYTHON* variables, nothing from the user's own site directory. -B: no __pycache__.
+            raise RunError("the gateway runs as root, so its Python is not started: %s" % why)
+    # -I: no PYTHON* variables and no user site directory. -B: no __pycache__.
     words = ["-I", "-B", *_bootstrapped(arguments, getattr(gateway, "root", None))]
     return confined.run_within(
         [gateway.python, *words],
@@ -100,16 +101,16 @@ def _run(
 
 def not_as_root(gateway: Owned) -> str | None:
     """Why root must not run the Python of the gateway's Hermes, or None."""
-    # Most gateways run as a user of their own.
+    # Imported on demand: most gateways do not run as root.
     from .._host import trust
 
     trees = [os.path.join(gateway.home, "plugins")]
     root = getattr(gateway, "root", None)
     if root:
-        # The packages that the installer put beside the sources.
+        # The packages that the installer placed beside the sources.
         trees.append(os.path.join(os.path.dirname(root), "installs"))
     present = [one for one in trees if os.path.lexists(one)]
-    # The sources, which the bootstrap imports: if they are not there, someone may make them next.
+    # The bootstrap imports the sources. They are checked even if missing: a user might create them.
     present += [root] if root else []
     return trust.why_not(gateway.python or "", present, [gateway.home])
 
@@ -124,7 +125,7 @@ def _bootstrapped(arguments: list[str], root: str | None) -> list[str]:
 
 
 def ask(gateway: Owned, request: dict[str, Any], managed_dir: str | None = None) -> dict[str, Any]:
-    """The answer of the helper to ``request``; HermesError if there is none or it is an error."""
+    """The helper's answer to ``request``. Raises HermesError if it is missing or an error."""
     env = {"HERMES_MANAGED_DIR": managed_dir} if managed_dir else None
     limits = command.Limits(TIMEOUT, MAX_PROBE if request["do"] == "probe" else MAX_ANSWER)
     try:
@@ -134,12 +135,12 @@ def ask(gateway: Owned, request: dict[str, Any], managed_dir: str | None = None)
     try:
         answer = json_text.loads(done.out)
         if not isinstance(answer, dict):
-            raise ValueError("no object")
+            raise ValueError("not an object")
     except ValueError as exc:
         lines = display.printable(done.err, 4000, keep="\n").strip().splitlines()
         raise HermesError(
             "%s gave no usable answer (exit code %d): %s"
-            % (gateway.python, done.rc, lines[-1][:200] if lines else "nothing"),
+            % (gateway.python, done.rc, lines[-1][:200] if lines else "no output"),
             broken=True,
         ) from exc
     if "error" in answer:
@@ -153,14 +154,14 @@ def ask(gateway: Owned, request: dict[str, Any], managed_dir: str | None = None)
 def probe(
     gateway: Owned, keys: Iterable[str] = (), managed_dir: str | None = None
 ) -> dict[str, Any]:
-    """What the gateway's Hermes is, and what it has in effect in its home:
+    """The facts about the gateway's Hermes, and the configuration in effect in its home:
 
     ``version``, ``provider``, ``model`` (None if unknown); ``channels``, sorted; whether this
     version has ``managed_support``, and the ``managed_dir`` it uses; ``root``, the directory of its
     sources, and ``changed``, when one of them last changed, in epoch seconds (None if unknown); and
     by each dotted key of ``keys``: ``config`` (the value in effect, managed scope and defaults
-    included), ``reads`` (whether this version reads it) and ``live`` (whether it does so without a
-    restart).
+    included), ``reads`` (whether this version reads it) and ``live`` (whether it reads a new value
+    without a restart).
     """
     keys = list(keys)
     answer = ask(gateway, {"do": "probe", "keys": keys}, managed_dir)
@@ -177,7 +178,7 @@ def probe(
     changed = answer.get("changed")
     return dict(
         texts,
-        # Neither infinity nor what is no number is in it.
+        # The comparison also excludes infinity and NaN.
         changed=changed if isinstance(changed, float) and 0 < changed < 1e12 else None,
         channels=sorted(name for name in named if name),
         managed_support=answer.get("managed_support") is True,
@@ -188,8 +189,8 @@ def probe(
 
 
 def _program() -> str:
-    """The helper and what it needs as one text, for a Python without this collection."""
-    # Seldom needed.
+    """The helper and its modules as one text, for a Python without this collection."""
+    # Imported on demand: rarely needed.
     from .._host import sources
 
     names = ("yaml_edit", "source_files", "helper")
@@ -198,7 +199,7 @@ def _program() -> str:
 
 
 def _shipped() -> tuple[object, ...]:
-    """Never called. A module is shipped with what it imports: so the texts get to the host."""
+    """Never called: Ansible ships what a module imports, so the sources reach the host."""
     from . import helper, source_files, yaml_edit
 
     return helper, source_files, yaml_edit

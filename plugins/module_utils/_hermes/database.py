@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Hermes's own databases say of a gateway: the last message, answers due, how much it does.
+"""Reads a gateway's last message, pending answers and activity from Hermes's databases.
 
-Each profile that the process serves has one. It is the owner's and its schema is Hermes's. It is
-opened read-only, in a child process that runs as the owner, and only numbers and names of columns
-come back: no message is ever read.
+Each profile that the process serves has its own database. A child process that runs as its owner
+opens it read-only and returns only numbers and column names: message texts are never read.
 """
 
 from __future__ import annotations
@@ -26,29 +25,29 @@ if TYPE_CHECKING:
 
     from .discovery import Gateway
 
-# What one database says: the first row of each query, or None and a note that says why; whether
-# that is because there is no such file, as before the first message.
+# The answer of one database: the first row of each query, or None and a note with the reason;
+# ``missing`` if the file does not exist, as before the first message.
 Answer = namedtuple("Answer", "rows note missing")
-# What one database has: {hours ago: messages}, and how many sessions had any, in all and in the
-# last hour; each None if unknown.
+# The counts of one database: {hours ago: messages}, and the number of sessions with a message, in
+# total and in the last hour; each None if unknown.
 Counts = namedtuple("Counts", "hourly sessions of_last_hour")
 
 HOURS = 24
 # Bytes: a few numbers and a note for each profile.
 MAX_ANSWER = 64 << 10
-# Seconds. The arbiter waits for an answer; a table of years is counted for a report.
+# Seconds. The arbiter waits for TIMEOUT; a report may count a table that spans years.
 TIMEOUT = 10
 COUNT_TIMEOUT = 30
-# How many seconds before that it gives a query up, so that it can still say so.
+# A query is aborted this many seconds earlier, so that the child can still report it.
 _LAST_WORD = 2
-# Without a message for this many seconds, nobody is talking to the gateway.
+# After this many seconds without a message, the gateway counts as idle.
 QUIET_SECONDS = 60
 
-# Run as the owner by the system's own Python: ours may be where the owner may not read. It takes a
-# number of seconds, and what is asked as JSON on stdin: a list of [path, queries], each of which is
-# a list of [SQL, parameters]. A FIFO would never answer, so only a regular file is opened; a locked
-# database, or a long scan, is given up. One that nobody has open cannot be opened in the sandbox of
-# our units, in which its directory is read-only, but as one that nobody changes.
+# Run as the owner by the system's Python, because the owner may be unable to read ours. It takes a
+# number of seconds, and on stdin JSON: a list of [path, queries], where queries is a list of
+# [SQL, parameters]. Only a regular file is opened, since a FIFO would block; a locked database or a
+# long scan is abandoned. The directory is read-only in the sandbox of our units, so a database that
+# no process has open can be opened only as immutable.
 _ASK = r"""
 import json, os, sqlite3, stat, sys, time
 end = time.time() + float(sys.argv[1])
@@ -83,15 +82,15 @@ def answer(path, queries):
 print("[%s]" % ", ".join([answer(*one) for one in json.load(sys.stdin)]))
 """
 _LAST = "SELECT max(timestamp) FROM messages WHERE role = 'user'"
-# From Hermes 0.19 on. Of this process only: what an earlier one left has its own retries.
+# From Hermes 0.19 on. Only for this process: the answers of an earlier one are retried separately.
 _OWED = (
     "SELECT count(*) FROM delivery_obligations"
     " WHERE state IN ('pending', 'attempting') AND owner_pid = CAST(? AS INTEGER)"
 )
 _RECORDED = "SELECT count(*) FROM delivery_obligations WHERE owner_pid = CAST(? AS INTEGER)"
 _COLUMNS = "SELECT group_concat(name) FROM pragma_table_info('messages')"
-# Older releases wrote times as text. A message without a session counts as one of its own session.
-# To be filled in: "DISTINCT", the session, and one more condition.
+# Older releases stored times as text. A message without a session counts as a separate session.
+# Placeholders: "DISTINCT", the session, and one more condition.
 _RECENT = (
     "WITH recent AS ("
     "SELECT CAST((:now - moment) / 3600 AS INTEGER) AS age, session FROM ("
@@ -108,34 +107,34 @@ _HOURLY = (
     "SELECT group_concat(age || ':' || messages)"
     " FROM (SELECT age, count(*) AS messages FROM recent GROUP BY age)"
 )
-# From Hermes 0.19 on a session may be compressed in place: copies of its messages stay, with their
-# times. Later ones also add a summary as a message of the user's.
+# From Hermes 0.19 on, a session may be compressed in place: copies of its messages remain, with
+# their times. Later releases also add a summary as a user message.
 _COPIES = {"compacted", "_compressed_summary"}
 _NO_SUMMARY = " AND coalesce(_compressed_summary, 0) = 0"
 
 
 def seconds_since_message(gateway: Gateway) -> float | None:
-    """How long ago, in seconds, the last message of a user came in; None if unknown."""
+    """Seconds since the last message of a user arrived; None if unknown."""
     last = _numbers(gateway, _LAST)
     return max(0.0, time.time() - max(last)) if last else None
 
 
 def owed(gateway: Gateway) -> float | None:
-    """How many answers the process still has to deliver; None if unknown."""
+    """The number of answers that the process has not delivered yet; None if unknown."""
     counts = _numbers(gateway, _OWED, str(gateway.pid))
     return sum(counts) if counts else None
 
 
 def records(gateway: Gateway) -> bool:
-    """Whether the process writes down which answers it owes: it has done so before."""
+    """Whether the process records pending answers, judged by earlier records."""
     return any(_numbers(gateway, _RECORDED, str(gateway.pid)))
 
 
 def activity(gateway: Gateway) -> dict[str, Any]:
-    """How much the gateway had to do in the last HOURS.
+    """The gateway's activity in the last HOURS.
 
     ``messages``, ``messages_per_hour``, ``busiest_hour``, ``active_sessions`` and
-    ``active_sessions_last_hour``, each None if unknown; and ``note``, a sentence if something is.
+    ``active_sessions_last_hour``, each None if unknown; ``note`` gives the reason, or is None.
     """
     notes: list[str] = []
     try:
@@ -147,13 +146,13 @@ def activity(gateway: Gateway) -> dict[str, Any]:
 
 
 def _counted(gateway: Gateway, notes: list[str]) -> list[Counts]:
-    """The counts of each database that can be asked; ``notes`` gets a sentence for each other."""
+    """The counts of each readable database; adds a sentence to ``notes`` for each other one."""
     paths = _paths(gateway)
     columns = _ask(gateway, [(path, [[_COLUMNS, []]]) for path in paths], COUNT_TIMEOUT)
     asked = []
     for path, answer in zip(paths, columns):
         if answer.missing and path != paths[0]:
-            # A profile that has had no message yet.
+            # This profile has not received a message yet.
             continue
         queries, note = _queries(answer)
         if queries:
@@ -170,20 +169,20 @@ def _counted(gateway: Gateway, notes: list[str]) -> list[Counts]:
 
 
 def _title(paths: list[str], path: str) -> str:
-    """How a note names a database: that of the gateway's own home by its file name alone."""
+    """The name of a database in a note; the one in the gateway's own home needs no directory."""
     if path == paths[0]:
         return "state.db"
     return "state.db in %s" % os.path.dirname(path)
 
 
 def _queries(columns: Answer) -> tuple[list[Any], str]:
-    """The queries that fit a table with these columns; none, and why, for another schema."""
+    """The queries for a table with these columns; none, and the reason, for an unknown schema."""
     if columns.rows is None:
         return [], columns.note
     names = set(str(columns.rows[0][0] or "").split(","))
     missing = sorted({"timestamp", "role"}.difference(names))
     if missing:
-        return [], "has another schema: messages has no %s" % ", ".join(missing)
+        return [], "has an unknown schema: the table messages lacks %s" % ", ".join(missing)
     known = "session_id" in names
     recent = _RECENT % (
         "DISTINCT" if known and names & _COPIES else "",
@@ -204,7 +203,7 @@ def _counts(hourly: list[Any], sessions: list[Any]) -> Counts:
 
 
 def _total(counted: list[Counts]) -> dict[str, Any]:
-    """Those of all databases; None for what one of them does not say, or if there are none."""
+    """The totals of all databases; None for each value that is unknown in one of them."""
     by_hour: dict[int, int] | None = {} if counted else None
     for one in counted:
         if by_hour is None or one.hourly is None:
@@ -228,14 +227,14 @@ def _sum(values: list[int | None]) -> int | None:
 
 
 def _count(value: object) -> int | None:
-    """A count of the child's, whose word is the owner's: None for what cannot be one."""
+    """A count from the child, which the owner controls; None if it is not a valid count."""
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value < 1 << 53 else None
 
 
 def _numbers(gateway: Gateway, query: str, *parameters: str) -> list[float]:
-    """The number that the query gives in each database that can be asked."""
+    """The result of a query for one number, for each readable database."""
     found = []
     try:
         asked = [(path, [[query, parameters]]) for path in _paths(gateway)]
@@ -256,7 +255,7 @@ def _paths(gateway: Gateway) -> list[str]:
 
 
 def _ask(gateway: Gateway, asked: list[tuple[str, list[Any]]], timeout: int) -> list[Answer]:
-    """The answers to [(path, queries), ...]; HermesError if there are none: "state.db" ...."""
+    """The answers to [(path, queries), ...]. Raises HermesError; its text follows "state.db"."""
     if not asked:
         return []
     try:
@@ -280,7 +279,7 @@ def _ask(gateway: Gateway, asked: list[tuple[str, list[Any]]], timeout: int) -> 
 
 
 def _answer(one: object, count: int) -> Answer:
-    """What the child says of one database, whose word is the owner's; ``count`` rows are due."""
+    """The child's answer on one database, which must have ``count`` rows; the owner controls it."""
     if not isinstance(one, dict):
         return Answer(None, "gave no usable answer", False)
     if isinstance(one.get("note"), str):

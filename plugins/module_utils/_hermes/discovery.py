@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding every Hermes gateway of a host: system scope, every user's scope, started manually.
+"""Finds every Hermes gateway of a host: in system scope, in user scope, or started manually.
 
-systemd is asked first. A unit is a gateway's if the command that it starts is one, if the processes
-in its cgroup are, or if its name is one that Hermes gives. The gateway's own process is looked for
-in the unit's cgroup: that one is measured and asked, not a shell or a runner above it.
+systemd is queried first. A unit belongs to a gateway if its command or a process in its cgroup runs
+one, or if it has a name that Hermes assigns. The gateway's own process is then found in the unit's
+cgroup, so that a shell or runner above it is neither measured nor queried.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from .gateway import Known
 
     class Survey(NamedTuple):
-        """What is found on a host, each list sorted by name.
+        """The gateways found on a host, each list sorted by name.
 
-        ``unresolved`` are units that look like a gateway's, and ``problem`` of each says why it
-        cannot be told; ``containers`` are the gateways in containers of this host.
+        ``unresolved`` are units that resemble a gateway's; ``problem`` of each says why they are
+        not recognised. ``containers`` are the gateways in containers on this host.
         """
 
         gateways: list[Gateway]
@@ -43,8 +43,9 @@ if TYPE_CHECKING:
         containers: list[Gateway]
 
     class Look(NamedTuple):
-        """``gateways`` by name; why there is no answer about others, by name; and the names of
-        those that cannot run, as the systemd of their user does not. Any other is gone.
+        """``gateways`` by name; ``silent``: why the state of others is unknown, by name;
+        ``asleep``: names of those that cannot run because their user's systemd does not.
+        Gateways in none of them are gone.
         """
 
         gateways: dict[str, Gateway]
@@ -77,23 +78,23 @@ __all__ = [
     "without_unsafe",
 ]
 
-# Seconds for one answer of a user's manager, which may never come; for those of all users together;
-# and for one answer after that. A manager that works takes a tenth of a second.
+# Seconds for one answer of a user's manager, which may hang; for the answers of all users together;
+# and for each answer after that. A working manager takes a tenth of a second.
 USER_SECONDS = 10.0
 USERS_SECONDS = 60.0
 HASTY_SECONDS = 1.0
-# How choice.select ends its sentence on a name that was asked for.
-NOT_HERE = "is no gateway on this host"
+# The reason with which choice.select rejects a name.
+NOT_HERE = "is not a gateway on this host"
 
 
 def survey() -> Survey:
-    """All gateways of this host, running or stopped, and what may be one.
+    """All gateways of this host, running or stopped, and the units that may be a gateway's.
 
-    Two calls to each systemd manager. Needs root to see all gateways. Raises SystemdError if the
-    system's manager cannot be asked.
+    Makes two calls to each systemd manager. Needs root to see all gateways. Raises SystemdError if
+    the system's manager does not answer.
     """
     accounts = pwd.getpwall()
-    # Their unit files are looked for, and what runs there may have its home there.
+    # Unit files and gateway homes may be in the users' home directories.
     reach.unanswered({user.pw_dir: user.pw_name for user in accounts})
     candidates = candidates_of()
     found = of_manager(systemd.Manager(), candidates)
@@ -108,7 +109,7 @@ def survey() -> Survey:
         try:
             found += of_manager(manager, candidates.of_user(manager.user.pw_uid))
         except SystemdError:
-            # A user's manager that does not answer must not hide the gateways of all others.
+            # A user's manager that does not answer must not hide the other users' gateways.
             found += of_unit_files(manager.user)
         spent += time.monotonic() - start
     for user in accounts:
@@ -129,51 +130,51 @@ def _name(gateway: Gateway) -> str:
 
 
 def find_gateways() -> list[Gateway]:
-    """The gateways of a survey: all that are certain, and not in a container."""
+    """The gateways of a survey, without unresolved units and containers."""
     return survey().gateways
 
 
 def find_named(names: Collection[str] = ()) -> list[Gateway]:
-    """As find_gateways, but only those of ``names``, if there are any.
+    """Like find_gateways, but only those in ``names`` unless it is empty.
 
-    SettingError for a name that none of them has.
+    Raises SettingError for an unknown name.
     """
-    # Not at the top: a check that runs every minute needs no choice.
+    # Not at the top: a check, which may run every minute, does not need it.
     from .._host import choice
 
     return choice.select("gateways", names, find_gateways(), NOT_HERE)
 
 
 def without_unsafe(gateways: Collection[Gateway]) -> tuple[list[Gateway], list[Gateway]]:
-    """The gateways without those that must not be touched, and these.
+    """The gateways that are safe to manage, and those that are not.
 
-    Any user of a host can set up a unit in their own scope, start a process, or move the home of a
-    gateway away, and must not be able to take the protection of the other gateways away by it.
+    Any user of a host can install a unit in user scope, start a process, or move a gateway's home.
+    That must not affect the protection of other gateways.
     """
     unsafe = [one for one in gateways if one.problem]
     return [one for one in gateways if not one.problem], unsafe
 
 
 def refresh(wanted: Iterable[Known]) -> dict[str, Gateway]:
-    """The gateways of ``wanted`` as they are now, by name.
+    """The present state of the gateways in ``wanted``, by name.
 
-    One call to each systemd manager concerned. A gateway whose unit is gone, or whose manager does
-    not answer, is not in it: see look and standing.
+    Makes one call to each systemd manager concerned. Omits a gateway whose unit is gone or whose
+    manager does not answer: see look and standing.
     """
     return look(wanted).gateways
 
 
 def look(wanted: Iterable[Known], timeout: float = systemd.TIMEOUT) -> Look:
-    """The gateways of ``wanted`` as they are now, and those of which nothing is known.
+    """The present state of the gateways in ``wanted``, and those whose state is unknown.
 
-    One call to each systemd manager concerned, which has ``timeout`` seconds.
+    Makes one call of at most ``timeout`` seconds to each systemd manager concerned.
     """
     by_manager: dict[int | None, list[Known]] = {}
     for one in wanted:
         try:
             key = one.account.pw_uid if one.scope == "user" else None
         except RunError:
-            # A user who was removed must not hide the gateways of all others.
+            # A removed user must not hide the other users' gateways.
             continue
         if one.unit:
             by_manager.setdefault(key, []).append(one)
@@ -202,19 +203,19 @@ def look(wanted: Iterable[Known], timeout: float = systemd.TIMEOUT) -> Look:
 def standing(known: Known) -> str:
     """Whether the unit of ``known`` "exists", is "masked" or "gone".
 
-    It is "unknown" if nobody answers, and "hidden" if the home that has its file cannot be seen, as
-    while a disk is not mounted.
+    The result is "unknown" if systemd does not answer, and "hidden" if the home directory with the
+    unit's file is not accessible, for example while a disk is not mounted.
     """
     if not known.unit:
         return "unknown"
     try:
         manager = manager_of(known)
     except RunError:
-        # A user's units go with the user. One who is only not found, as while a directory service
-        # does not answer, still has a manager.
+        # The units are removed with the user. If a directory service does not answer, the user is
+        # not found either, but then the user's manager still runs.
         return "unknown" if _owner_of(known.home) in _manager_uids() else "gone"
     if manager.user is not None and manager.user.pw_uid not in _running_managers():
-        # It runs no unit, and its files say which there are.
+        # The manager does not run, so the unit files decide.
         if unit_file.seen(manager.user, known.unit):
             return "exists"
         return "gone" if unit_file.absent(manager.user) else "hidden"
@@ -240,7 +241,7 @@ def _owner_of(home: str) -> int | None:
 
 
 def _manager_uids() -> set[int]:
-    """The uids whose own systemd runs, those without an account too."""
+    """The uids with a running systemd user manager, including those without an account."""
     try:
         return {int(name) for name in os.listdir(accounts.USER_RUNTIME) if name.isdigit()}
     except OSError:
@@ -259,12 +260,11 @@ def manager_of(gateway: Known, timeout: float = systemd.TIMEOUT) -> systemd.Mana
 def of_manager(
     manager: systemd.Manager, candidates: Mapping[int, launch.Launch] | None = None
 ) -> list[Gateway]:
-    """The gateways among the units of one manager, and what looks like one."""
-    # A glob in `show` matches loaded units only, and one that is stopped and disabled is not
-    # loaded.
+    """The gateways among the units of one manager, including units that only resemble one."""
+    # A glob in `show` matches loaded units only; a stopped and disabled unit is not loaded.
     names = [name for name in manager.unit_files(OWN_UNITS) if "@." not in name]
     if manager.user is not None:
-        # A user may have any number of them.
+        # A user can create any number of units.
         names = sorted(names, key=_rank)[: unit_file.MAX_UNITS]
     blocks = manager.show(["*.service", *names], PROPERTIES)
     seen = {properties.get("Id"): properties for properties in blocks}
@@ -277,15 +277,15 @@ def of_manager(
 
 
 def _rank(unit: str | None) -> tuple[bool, str]:
-    """Where a unit is in the order in which those of a user are looked at: Hermes's own first."""
+    """The sort key of a user's unit: units with Hermes's own names come first."""
     return not re.match(USERS_UNIT, unit or ""), unit or ""
 
 
 def _note_conflicts(gateways: Collection[Gateway]) -> None:
-    """Say of gateways that have one home, or serve one profile, which the others are."""
+    """Set ``conflict`` of gateways that share a home or serve the same profile."""
     by_home: dict[str, list[Gateway]] = {}
     for one in gateways:
-        # Any user may name the home of another, and gets nowhere with it.
+        # A user can name another user's home; such a gateway has a problem and is ignored.
         if one.problem is None:
             by_home.setdefault(os.path.realpath(one.home), []).append(one)
     _note_profiles_served_twice(by_home)
@@ -294,20 +294,20 @@ def _note_conflicts(gateways: Collection[Gateway]) -> None:
             others = ", ".join(other.name for other in group if other is not one)
             if others:
                 one.conflict = (
-                    "%s has the same home %s: only one of them can work, and each restart of one "
+                    "%s has the same home %s: only one gateway can use it, and each restart of one "
                     "looks like a fault of the other; disable all but one" % (others, one.home)
                 )
 
 
 def _note_profiles_served_twice(by_home: Mapping[str, Collection[Gateway]]) -> None:
-    """Say of a running gateway that another process serves its profile as well."""
+    """Set ``conflict`` of running gateways if another process serves the same profile."""
     running = [one for group in by_home.values() for one in group if one.pid]
     for one in running:
         for profile, home in state_file.by_profile(one).items():
             for other in by_home.get(os.path.realpath(home), ()):
                 if other is one or not other.pid or home == one.home:
                     continue
-                why = "%s serves its profile %s too" % (one.name, profile)
-                other.conflict = why + ": only one of them can; disable one"
-                why = "%s has the home of its profile %s" % (other.name, profile)
-                one.conflict = why + ": only one of them can serve it; disable one"
+                why = "%s also serves its profile %s" % (one.name, profile)
+                other.conflict = why + ": only one gateway can; disable one"
+                why = "%s uses the home of its profile %s" % (other.name, profile)
+                one.conflict = why + ": only one gateway can serve it; disable one"

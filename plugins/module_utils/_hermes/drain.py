@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hermes's drain marker, which makes a gateway finish its turns and take no new ones.
+"""Hermes's drain marker, with which a gateway finishes its turns and accepts no new ones.
 
-Hermes 0.18.2 and later know it: whether the installed one does, it says itself, for its version may
-be unknown. A marker that is left behind wedges the gateway, so whoever writes
-it removes it again; what a killed arbiter left is removed by the unit's ExecStopPost and by the
-next check. It is written and removed as the gateway's user, outside of the sandbox of our units.
+Hermes 0.18.2 and later support it. The installed Hermes itself is tried, because its version may be
+unknown. A stale marker blocks the gateway, so the writer always removes it; the unit's ExecStopPost
+and the next check remove the marker of a killed arbiter. The marker is written and removed as the
+gateway's user, outside the sandbox of our units.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 NAME = ".drain_request.json"
 PRINCIPAL = "hermes-guard"
-# A home that takes longer to remove a file from is on a disk or a server that hangs.
+# Seconds. If removing a file takes longer, the disk or server of the home hangs.
 REMOVE_SECONDS = 10
-# Run by Hermes's own Python. If Hermes can, it does not announce the end of the process to the home
-# channel: the users who are concerned have had their answers.
+# Run by Hermes's own Python. If supported, it suppresses the announcement in the home channel: the
+# users concerned have received their answers.
 _WRITE = """
 import inspect, pathlib, sys
 from gateway.drain_control import write_drain_request as write
@@ -39,11 +39,11 @@ write(principal=sys.argv[2], home=pathlib.Path(sys.argv[1]), **quiet)
 
 
 def write(gateway: Gateway) -> bool:
-    """Ask the gateway to drain, through Hermes's own code; False if someone else drains it.
+    """Ask the gateway to drain, through Hermes's own code.
 
-    False too if that did not work: an older Hermes has no such code.
+    Returns False if another client drains it, or if Hermes is too old to have this code.
     """
-    # Not at the top, like confined below: a check that has nothing to do needs neither.
+    # Not at the top, like confined below: a check without work to do needs neither.
     from . import client
 
     if foreign(gateway):
@@ -56,15 +56,15 @@ def write(gateway: Gateway) -> bool:
 
 
 def ours(gateway: Gateway) -> bool:
-    """Whether the home has a marker of ours. Another's is left alone: the dashboard's, say."""
+    """Whether the guard wrote the marker in the home; another client's is never touched."""
     content = _marker(gateway)
     return content is not None and content.get("principal") == PRINCIPAL
 
 
 def age(gateway: Gateway) -> float | None:
-    """How many seconds ago our marker was written; None if the home has none.
+    """Seconds since the guard wrote its marker; None if the home has none.
 
-    By the wall clock, so a clock that was set makes it negative.
+    Uses the wall clock, so the value can be negative after a clock change.
     """
     try:
         written = os.lstat(os.path.join(gateway.home, NAME)).st_mtime
@@ -74,7 +74,7 @@ def age(gateway: Gateway) -> float | None:
 
 
 def foreign(gateway: Gateway) -> bool:
-    """Whether someone else drains the gateway."""
+    """Whether another client drains the gateway."""
     content = _marker(gateway)
     return content is not None and content.get("principal") != PRINCIPAL
 
@@ -87,7 +87,7 @@ def _marker(gateway: Gateway) -> dict[str, Any] | None:
 
 
 def remove(gateway: Gateway) -> bool:
-    """Remove our marker, if there is one; whether there was. RunError if it cannot be removed."""
+    """Remove the guard's marker; return whether it existed. Raises RunError if removal fails."""
     if not ours(gateway):
         return False
     from .._host import confined
@@ -96,6 +96,6 @@ def remove(gateway: Gateway) -> bool:
     done = confined.run(["rm", "-f", "--", path], gateway.account, timeout=REMOVE_SECONDS)
     if done.rc != 0:
         raise RunError(
-            "the drain marker in %s cannot be removed: %s" % (gateway.home, done.err.strip())
+            "cannot remove the drain marker in %s: %s" % (gateway.home, done.err.strip())
         )
     return True

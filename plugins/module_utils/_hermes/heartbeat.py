@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a gateway's event loop still runs.
+"""Detects a frozen event loop of a gateway by its heartbeat.
 
-From Hermes 0.19 on it says so every 30 s, in a file of its home; an older one says nothing. From
-0.21 on a thread writes that file, which waits if all threads are busy, and the loop itself answers
-at a socket: then both must be silent (upstream's PR #92315). A home that nothing can be written to
-is no evidence either.
+From Hermes 0.19 on, the gateway writes a heartbeat file to its home every 30 s; older releases do
+not. From 0.21 on, a worker thread writes the file and is delayed if all threads are busy; the loop
+itself answers on a socket. Then both must be silent (upstream's PR #92315). A home that is not
+writable proves nothing either.
 """
 
 from __future__ import annotations
@@ -24,26 +24,25 @@ if TYPE_CHECKING:
     from .discovery import Gateway
 
 NAME = "state/gateway.heartbeat"
-# Ten beats: a machine that swaps, or a call that blocks the loop for a while, is no reason for a
-# restart.
+# Ten heartbeats: swapping, or a call that blocks the loop for a while, must not cause a restart.
 FROZEN_SECONDS = 300
-# Bytes that must be free for a beat to be written, and more: a full disk has no exact end.
+# Free bytes, far more than a heartbeat needs: writes can fail shortly before a disk is full.
 ROOM = 1 << 20
-# Enough for the beats that were due while the machine was paused.
+# Enough time for the heartbeats that were due while the machine was paused.
 LOOK_AGAIN_SECONDS = 5
-# The witness is asked as upstream asks it, who ends a gateway by the same rule: three times, and
-# one second is long for a loop that runs.
+# The socket is queried as upstream does before it ends a gateway: three times, with one second
+# each, which is ample for a running loop.
 TRIES = 3
 ANSWER_SECONDS = 1
-# Seconds for the program that asks, on a machine that has too much to do as well.
+# Seconds for the process that queries the socket, even on an overloaded machine.
 WITNESS_TIMEOUT = 30
 
-# In a file without the entry: see _witnessed.
+# Marks a file without the entry: see _witnessed.
 _ABSENT = object()
-# Run as the owner by the system's own Python: root's units may not connect to a user's socket. It
-# takes the directory of the beat, the pid of the gateway, and how often to ask the socket, each
-# time for how long. A quota, or a disk that has become read-only, shows in a write that fails: in
-# the sandbox of the guard's own units every home is read-only.
+# Run as the owner by the system's Python: root's units may not connect to a user's socket. It takes
+# the directory of the heartbeat, the pid of the gateway, the number of tries and the seconds of
+# each. A test write detects a quota or a read-only disk; in the sandbox of the guard's own units
+# every home is read-only, so the test cannot run there.
 _WITNESS = r"""
 import os, socket, stat, sys, time
 directory, pid, tries, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
@@ -90,7 +89,7 @@ print(word())
 
 
 def frozen(gateway: Gateway) -> float | None:
-    """For how many seconds the gateway's loop has not run, if that is too long; else None."""
+    """Seconds since the gateway's loop last ran, if it is frozen; else None."""
     if not suspected(gateway):
         return None
     time.sleep(LOOK_AGAIN_SECONDS)
@@ -98,21 +97,20 @@ def frozen(gateway: Gateway) -> float | None:
 
 
 def suspected(gateway: Gateway) -> bool:
-    """Whether the beat has stopped for too long. That alone is no evidence: see confirmed."""
+    """Whether the heartbeat is too old. That alone proves nothing: see confirmed."""
     return is_too_long(silence(gateway), gateway.home)
 
 
 def is_too_long(silent: float | None, home: str) -> bool:
-    """As suspected, of a gateway in ``home`` whose last beat was ``silent`` seconds ago."""
-    # Without room for a beat, a loop that runs cannot say so: that is no reason for a restart.
+    """Like suspected, for a gateway in ``home`` whose last heartbeat was ``silent`` seconds ago."""
+    # On a full disk even a running loop cannot write a heartbeat.
     return (silent or 0) >= FROZEN_SECONDS and _room(home)
 
 
 def confirmed(gateway: Gateway, timeout: float = WITNESS_TIMEOUT) -> float | None:
-    """As frozen, of a gateway that was suspected LOOK_AGAIN_SECONDS ago; ``timeout`` in seconds.
+    """Like frozen, for a gateway suspected LOOK_AGAIN_SECONDS ago; ``timeout`` in seconds.
 
-    A machine or a container that was paused has not beaten either. Its loop runs now, and what was
-    due has come.
+    After a pause of the machine or container, the loop has written the missing heartbeat by now.
     """
     silent = silence(gateway)
     if silent is None or silent < FROZEN_SECONDS or not _witnessed(gateway, timeout):
@@ -121,13 +119,13 @@ def confirmed(gateway: Gateway, timeout: float = WITNESS_TIMEOUT) -> float | Non
 
 
 def _witnessed(gateway: Gateway, timeout: float) -> bool:
-    """Whether all else that can say so says as well that the loop does not run."""
-    # Not at the top: a check that has nothing to do does not need them.
+    """Whether the other evidence confirms that the loop is not running."""
+    # Not at the top: a check without work to do does not need them.
     from .._host import command, confined
 
     armed = (_beat(gateway) or {}).get("loop_tick_socket", _ABSENT)
     if armed is not _ABSENT and armed is not True:
-        # The socket could not be made, and the file alone proves nothing.
+        # Hermes could not create the socket, and the file alone proves nothing.
         return False
     asked = [
         os.path.dirname(os.path.join(gateway.home, NAME)),
@@ -142,31 +140,30 @@ def _witnessed(gateway: Gateway, timeout: float) -> bool:
             timeout=timeout,
         )
     except RunError:
-        # Unknown is no reason for a restart.
+        # Unknown does not justify a restart.
         return False
     return done.rc == 0 and done.out.strip() == "silent"
 
 
 def silence(gateway: Gateway) -> float | None:
-    """Seconds since the last beat of this run of the gateway; None if it does not say.
+    """Seconds since the last heartbeat of this run of the gateway; None if unknown.
 
-    By the monotonic clock, which no setting of the time moves and which stops while the machine
+    Uses the monotonic clock, which clock changes do not affect and which stops while the machine
     sleeps.
     """
     if gateway.pid is None:
         return None
     beat = (_beat(gateway) or {}).get("monotonic")
-    # The file is its user's: no clock shows what is beyond this, and a whole number may have any
-    # length.
+    # The user controls the file: no clock exceeds this bound, and an integer may have any length.
     if not isinstance(beat, (int, float)) or isinstance(beat, bool) or not abs(beat) < 1e12:
         return None
     silent = time.monotonic() - beat
-    # A beat from before the process is that of an earlier process with its pid.
+    # A heartbeat older than the process belongs to an earlier process with the same pid.
     return silent if 0 <= silent <= (proc.uptime_seconds(gateway.pid) or 0) else None
 
 
 def _beat(gateway: Gateway) -> dict[str, Any] | None:
-    """What the file holds, if this process of the gateway wrote it."""
+    """The content of the heartbeat file, if this process of the gateway wrote it."""
     try:
         content = files.read_json(os.path.join(gateway.home, NAME), owners={gateway.uid})
     except FileError:

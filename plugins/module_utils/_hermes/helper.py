@@ -1,13 +1,13 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs under Hermes's own Python, as the owner of the home: see client, which starts it.
+"""The script that client runs with Hermes's own Python, as the owner of the home.
 
-The texts of yaml_edit, source_files and this file are handed to that Python with ``-c`` as one
-program, which imports nothing else of this collection. It reads one JSON object from stdin and
-writes one to stdout. ``probe`` says what the installed Hermes reads and what is in effect; it never
-calls ``load_config()``, which creates files in the home. ``edit`` changes keys of the home's
-config.yaml.
+The sources of yaml_edit, source_files and this file are passed to that Python with ``-c`` as one
+program, which imports nothing else from this collection. It reads one JSON object from stdin and
+writes one to stdout. ``probe`` reports which keys the installed Hermes reads and which values are
+in effect; it never calls ``load_config()``, which creates files in the home. ``edit`` changes keys
+of the home's config.yaml.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import stat
 import sys
 from typing import NamedTuple
 
-# The client takes these lines out, and puts the texts of both in front instead.
+# The client removes these lines and prepends both sources instead.
 from .source_files import paths
 from .yaml_edit import YamlError, edit, get, parse
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-# Far above what a configuration has, and far below what hurts a host.
+# Far more than any configuration has, and far less than would harm a host.
 MAX_BYTES = 1 << 20
-# The gateway reads this one anew for every message. Its own source says which others are: _live().
+# The gateway reads this key for every message. Its own source lists the others: see _live().
 READ_PER_MESSAGE = ("compression.hygiene_hard_message_limit",)
-# Not "unknown", and not the "0.0.0" of a Hermes that does not know its version.
+# Excludes "unknown" and "0.0.0", which Hermes reports if it does not know its version.
 RELEASE = re.compile(r"v?(?!0+\.0+\.0+(?!\d))\d+\.\d+")
 CONNECTED = ("connected", "connecting", "retrying")
 FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -55,53 +55,53 @@ class ConfigFile(NamedTuple):
 
 
 def read_config(path: str) -> ConfigFile:
-    """The file at ``path``; HomeError unless it is a plain one of this process's user."""
+    """The file at ``path``. Raises HomeError unless it is a regular file of this process's user."""
     try:
         fd = os.open(path, os.O_RDONLY | FLAGS)
     except FileNotFoundError:
         return ConfigFile(None, None)
     except OSError as exc:
         link = os.path.islink(path)
-        why = "this is a symbolic link, which is not followed" if link else exc.strerror
+        why = "is a symbolic link, which is not followed" if link else exc.strerror
         raise HomeError("%s: %s" % (path, why)) from None
     with os.fdopen(fd, "rb") as stream:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
-            raise HomeError("%s: this is not a regular file" % path)
+            raise HomeError("%s: is not a regular file" % path)
         if info.st_uid != os.geteuid():
             raise HomeError(
-                "%s: this belongs to uid %d, not to the gateway's user (uid %d)"
+                "%s: belongs to uid %d, not to the gateway's user (uid %d)"
                 % (path, info.st_uid, os.geteuid())
             )
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise HomeError("%s: this is larger than %d bytes" % (path, MAX_BYTES))
+        raise HomeError("%s: is larger than %d bytes" % (path, MAX_BYTES))
     try:
         return ConfigFile(data.decode("utf-8"), info)
     except UnicodeDecodeError as exc:
         raise HomeError(
-            "%s, line %d: this is not UTF-8" % (path, data[: exc.start].count(b"\n") + 1)
+            "%s, line %d: is not UTF-8" % (path, data[: exc.start].count(b"\n") + 1)
         ) from None
 
 
 def edit_home(request: dict[str, Any]) -> dict[str, Any]:
-    """Plan the changes to HOME/config.yaml, or make them.
+    """Plan or make the changes to HOME/config.yaml.
 
-    They are made if "write" holds the digest of the text that they were planned on. "created" says
-    that an earlier edit made the file: if nothing is left in it, it goes.
+    The changes are made if "write" holds the digest of the text for which they were planned.
+    "created" means that an earlier edit created the file; it is then removed if it becomes empty.
     """
     path = os.path.join(os.environ["HERMES_HOME"], "config.yaml")
     present, info = read_config(path)
     folder = os.path.dirname(path)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise HomeError("%s: the folder cannot be written by the gateway's user" % folder)
+        raise HomeError("%s: the directory is not writable by the gateway's user" % folder)
     before = present or ""
     after, undo = edit(before, request["changes"], path)
     digest = hashlib.sha256(before.encode("utf-8")).hexdigest()
     if request.get("write"):
         if request["write"] != digest:
             raise HomeError(
-                "%s: this was changed by somebody else in the meantime; nothing was written" % path
+                "%s: was changed by someone else in the meantime; nothing was written" % path
             )
         if request.get("created") and not after.strip():
             os.unlink(path)
@@ -118,7 +118,7 @@ def edit_home(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_config(path: str, text: str, mode: int) -> None:
-    """Replace ``path``, so that a fault leaves the old file or the new one."""
+    """Replace ``path`` atomically: a failure leaves either the old file or the new one."""
     temporary = "%s.%d.tmp" % (path, os.getpid())
     fd = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
@@ -144,7 +144,7 @@ def write_config(path: str, text: str, mode: int) -> None:
 
 
 def probe(request: dict[str, Any]) -> dict[str, Any]:
-    """What the installed Hermes is, reads, and has in effect for each of the keys asked."""
+    """The facts about the installed Hermes, and for each requested key if and how it is used."""
     home = os.environ["HERMES_HOME"]
     path = os.path.join(home, "config.yaml")
     text = read_config(path).text
@@ -186,9 +186,9 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _version() -> str | None:
-    """What the installed Hermes says of its version; None if it does not know.
+    """The version that the installed Hermes reports; None if unknown.
 
-    From 0.22 on ``__version__`` is the stamp of the install, and "0.0.0" without one.
+    From 0.22 on, ``__version__`` comes from the install stamp, and is "0.0.0" without one.
     """
     import hermes_cli
 
@@ -199,7 +199,7 @@ def _version() -> str | None:
         try:
             version = ask()
         except Exception:  # pylint: disable=broad-exception-caught
-            # An older one has no such module; and what fails there is no reason not to go on.
+            # Older releases lack this module; any other failure there must not stop the probe.
             continue
         if isinstance(version, str) and RELEASE.match(version):
             return version
@@ -207,7 +207,7 @@ def _version() -> str | None:
 
 
 def _model(config: dict[str, Any]) -> tuple[Any, Any]:
-    """(provider, model): from the places where Hermes looks, in its order."""
+    """The provider and the model, looked up in the same order as Hermes does."""
     model = config.get("model")
     provider = config.get("provider")
     if not isinstance(model, dict):
@@ -217,7 +217,7 @@ def _model(config: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _channels(home: str) -> list[str]:
-    """The platforms that the gateway last reported as connected or being connected."""
+    """The platforms that the gateway last reported as connected or connecting."""
     try:
         fd = os.open(os.path.join(home, "gateway_state.json"), os.O_RDONLY | FLAGS)
         with open(fd, "rb") as stream:
@@ -228,9 +228,9 @@ def _channels(home: str) -> list[str]:
 
 
 def _in_sources(root: str, key: str) -> bool:
-    """Whether a source file names the key's last part, and its section, in quotes.
+    """Whether a source file contains the key's last part, and its section, in quotes.
 
-    DEFAULT_CONFIG is not complete: a key that is missing there may be read all the same.
+    DEFAULT_CONFIG is not complete: Hermes may read a key that is missing there.
     """
     words = [
         [quote % word.encode("utf-8") for quote in (b'"%s"', b"'%s'")]
@@ -252,9 +252,9 @@ def _source_texts(root: str) -> Iterator[bytes]:
 
 
 def _live(root: str, key: str) -> bool:
-    """Whether a running gateway takes a new value of the key without a restart.
+    """Whether a running gateway uses a new value of the key without a restart.
 
-    Its run.py lists the keys whose change makes it build a chat's agent anew at the next message:
+    Its run.py lists the keys whose change makes it rebuild a chat's agent at the next message, as
     ("section", "key").
     """
     if key in READ_PER_MESSAGE:
@@ -273,7 +273,7 @@ def _live(root: str, key: str) -> bool:
 def main() -> None:
     """Answer the request on standard input."""
     out = os.dup(1)
-    # What Hermes prints when it is imported must not end up in the answer.
+    # Output that Hermes prints while it is imported must not become part of the answer.
     os.dup2(2, 1)
     try:
         request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
@@ -285,7 +285,7 @@ def main() -> None:
     except OSError as exc:
         answer = {"error": "%s: %s" % (exc.filename or os.environ["HERMES_HOME"], exc.strerror)}
     except Exception as exc:  # pylint: disable=broad-exception-caught
-        # Its text may hold what is in the file.
+        # The text of the exception may contain values from the file.
         answer = {
             "error": "%s in Hermes's Python %s" % (type(exc).__name__, sys.executable),
             "broken": True,

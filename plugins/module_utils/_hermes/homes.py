@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a gateway's home is, by the rules that Hermes itself follows.
+"""Determines a gateway's home by the same rules as Hermes.
 
-HERMES_HOME, else .hermes in HOME; a profile that the command line names, or that the file
-active_profile names if nothing else does, is a directory below its ``profiles``.
+It is HERMES_HOME, else .hermes in HOME. A profile is a directory below its ``profiles``; the
+command line names it, else the file active_profile.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from . import launch
 
 DIRECTORY = ".hermes"
-# The name of a profile and a line break.
+# Enough for the name of a profile and a line break.
 _MAX_PROFILE = 100
-# Far above what such a file has.
+# Far more than such a file needs.
 _MAX_ENVIRONMENT = 1 << 16
-# Any of these in the environment says that a service manager runs the gateway: 0.21.5 and later
-# then do not follow active_profile.
+# Any of these variables means that a service manager runs the gateway: 0.21.5 and later then ignore
+# active_profile.
 _SUPERVISED = (
     "HERMES_SUPERVISED_CHILD",
     "HERMES_S6_SUPERVISED_CHILD",
@@ -47,7 +47,7 @@ def of(
     native = os.path.join(environment.get("HOME") or user.pw_dir, DIRECTORY)
     given = environment.get("HERMES_HOME", "").strip()
     home = os.path.normpath(given or native)
-    # From here on it is looked at, and may be on a server that is gone.
+    # The home is accessed from here on, and may be on a server that does not respond.
     reach.answers(home, user.pw_name)
     named = command.profile if command else None
     if named:
@@ -62,14 +62,14 @@ def of(
         return home
     if pid is not None and wrote_state(sticky, pid, user.pw_uid):
         return sticky
-    # A command line of 0.22 and later, which does not follow the file under a service manager.
+    # The command line is from 0.22 or later, which ignores the file under a service manager.
     return home if command and command.root and environment.get("INVOCATION_ID") else sticky
 
 
 def resolved(home: str) -> str:
-    """The real path of a home: a user may keep ~/.hermes on another disk, by a link.
+    """The real path of a home, because ~/.hermes may be a symbolic link to another disk.
 
-    From then on no link of a user's is followed: see way. What is not an absolute path stays so.
+    No user's link is followed after that: see way. A relative path is only normalised.
     """
     if not home.startswith("/") or reach.is_silent(home):
         return os.path.normpath(home)
@@ -79,10 +79,10 @@ def resolved(home: str) -> str:
 def environment_of_unit(
     properties: Mapping[str, str], owners: set[int], live: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment that a unit gives its processes, ``live``, that of one of them, on top.
+    """The environment of a unit's processes; ``live``, that of one of them, takes precedence.
 
-    An EnvironmentFile= counts only if it belongs to one of ``owners``: for a user's unit its path
-    is that user's word, and root reads it.
+    An EnvironmentFile= is read only if it belongs to one of ``owners``: a user chooses the path in
+    a user's unit, and root reads the file.
     """
     found = systemd.environment(properties.get("Environment"))
     for path in systemd.environment_files(properties.get("EnvironmentFiles")):
@@ -92,7 +92,7 @@ def environment_of_unit(
 
 
 def read_environment(path: str, owners: set[int]) -> dict[str, str]:
-    """The variables of an EnvironmentFile=, empty if it cannot be read."""
+    """The variables in an EnvironmentFile=; empty if it cannot be read."""
     try:
         reach.answers(os.path.dirname(path), path)
         text = files.read_text(path, owners, _MAX_ENVIRONMENT) or ""
@@ -110,7 +110,7 @@ def read_environment(path: str, owners: set[int]) -> dict[str, str]:
 
 
 def _root(home: str, native: str) -> str:
-    """The directory that the profiles are in."""
+    """The directory that contains ``profiles``."""
     if home == native or home.startswith(native + "/"):
         return native
     above = os.path.dirname(home)
@@ -118,7 +118,7 @@ def _root(home: str, native: str) -> str:
 
 
 def _sticky(home: str, uid: int) -> str | None:
-    """The home of the profile that ``hermes profile use`` has made the active one."""
+    """The home of the profile that ``hermes profile use`` activated."""
     try:
         text = files.read_text(os.path.join(home, "active_profile"), {uid, 0}, _MAX_PROFILE)
     except (FileError, OSError):

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a command line starts: whether it is a gateway, of which install and which profile.
+"""Recognises the command line of a gateway, its installation and its profile.
 
-A command line counts by the place of its words, never by a search in its text, which misses the
-real gateway and finds the shell that searches. Nothing of it is ever run.
+The position of each word decides. A search in the text would miss the real gateway and match the
+shell that runs the search. No part of a command line is ever executed.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from typing import NamedTuple
 
     class Launch(NamedTuple):
-        """A command of Hermes.
+        """A Hermes command.
 
         ``python`` is the path of the Python that runs it and ``root`` the directory from which
-        that Python can import hermes_bootstrap, each None if the command line does not say.
-        ``arguments`` are the words after ``hermes`` and ``profile`` is the one they name, or None.
-        ``certain`` is False for what a gateway and other programs have in common: a process
-        title, ``gateway restart``, the module name gateway.run.
+        that Python can import hermes_bootstrap; each is None if the command line does not show it.
+        ``arguments`` are the words after ``hermes``; ``profile`` is the profile in them, or None.
+        ``certain`` is False for a command line that other programs may also have: a process title,
+        ``gateway restart``, the module name gateway.run.
         """
 
         python: str | None
@@ -38,28 +38,28 @@ if TYPE_CHECKING:
 else:
     Launch = collections.namedtuple("Launch", "python root arguments profile certain")
 
-# Patterns are compiled when they are used: a run uses few of them.
-# Python's own names, that of a free-threaded one ("t") and that of a debug build ("d") included.
+# Patterns are compiled on first use: a run uses few of them.
+# The names of Python, including the free-threaded ("t") and debug ("d") builds.
 _PYTHON = r"python[0-9.]*[td]*\Z"
-# The program, and what NixOS makes of it: .hermes-wrapped, ..hermes-wrapped-wrapped.
+# The program, and its names on NixOS: .hermes-wrapped, ..hermes-wrapped-wrapped.
 _PROGRAM = r"\.*hermes(?:-wrapped)*\Z"
 _LAUNCHER = "/.hermes/bin/hermes"
-# Options of Python that take the next word.
+# Options of Python that take a value.
 _PYTHON_VALUES = ("-W", "-X", "--check-hash-based-pycs")
-# Options of Hermes that take the next word (0.22's parser; earlier releases have fewer of them).
+# Options of Hermes that take a value (from 0.22's parser; earlier releases have fewer).
 _VALUES = frozenset(
     "-z --oneshot -m --model --provider --reasoning -t --toolsets -r --resume -s --skills "
     "--usage-file --in".split()
 )
-# The words with which a gateway runs. "restart" becomes one if there is no service manager.
+# The subcommands that run a gateway. "restart" also runs one if no service manager is used.
 _RUN: tuple[list[str], ...] = ([], ["run"])
 _RESTART = ["restart"]
 
-# The sources that Hermes 0.22 passes to `python -c`: how each begins, and how it ends. Both must
-# fit, so that a program that merely carries one of them does not count. In this order they are
-# those of the units of an install by pip, uv or Nix, of a gateway that starts itself anew, and of
-# ROOT/.hermes/bin/hermes, the launcher of an install from source. The second may carry the third
-# as a string: a line break in it is a backslash and an n.
+# The sources that Hermes 0.22 passes to `python -c`: the beginning and the end of each. Both must
+# match, so that a program that merely contains one of them is not recognised. In this order they
+# come from the units of an install by pip, uv or Nix, from a gateway that restarts itself, and from
+# ROOT/.hermes/bin/hermes, the launcher of a source install. The second may contain the third as a
+# string, with each line break written as a backslash and an n.
 _MODULE = r"runpy\.run_module\('hermes_cli\.main', run_name='__main__', alter_sys=True\)\Z"
 _MAIN = r"(?:\s|\\n)from hermes_cli\.main import main\b.{,200}(?:\s|\\n)sys\.exit\(main\(\)\)"
 _SOURCES = (
@@ -73,16 +73,16 @@ _SOURCES = (
 )
 _INSERT = r"sys\.path\.insert\(0, '([^'\\]+)'\)"
 _ASSIGNED = r"; sys\.argv = \[([^\]]*)\]; "
-# Far above what those sources have, so that no user's command line keeps a check busy.
+# Far longer than those sources, so that no user's command line delays a check.
 _MAX_SOURCE = 1 << 14
 _MAX_ENDS = 16
-# How often a source has what the patterns of _SOURCES look for from each place of it: each place
-# costs a look at the rest.
+# The patterns of _SOURCES scan the rest of the text from each match of their beginning, so the
+# number of these matches is limited.
 _MAX_PLACES = 8
 
 
 def parse(argv: Sequence[str]) -> Launch | None:
-    """The command of Hermes that ``argv`` is, None if it is another program's.
+    """The Hermes command in ``argv``; None if it belongs to another program.
 
     ``argv`` may be split at blanks, as systemd prints it.
     """
@@ -95,12 +95,12 @@ def parse(argv: Sequence[str]) -> Launch | None:
 
 
 def gateway(argv: Sequence[str]) -> Launch | None:
-    """The command if it is that of a gateway itself, or may be one; see Launch.certain."""
+    """The command if it runs, or may run, a gateway itself; see Launch.certain."""
     launch = parse(argv)
     if launch is None:
         return None
     if not launch.arguments:
-        # setproctitle leaves the one word of the program, without a path.
+        # setproctitle leaves only the program's name, without a path.
         return launch._replace(certain=False) if list(argv) == ["hermes"] else None
     words = _without_options(launch.arguments)[0]
     if words[:1] != ["gateway"]:
@@ -111,18 +111,18 @@ def gateway(argv: Sequence[str]) -> Launch | None:
 
 
 def is_gateway(argv: Sequence[str]) -> bool:
-    """Whether ``argv`` is the command line of a gateway itself, beyond doubt."""
+    """Whether ``argv`` is certainly the command line of a gateway itself."""
     launch = gateway(argv)
     return launch is not None and launch.certain
 
 
 def is_python(path: str) -> bool:
-    """Whether a program with this path is called as a Python is."""
+    """Whether a program with this path has the name of a Python interpreter."""
     return re.match(_PYTHON, os.path.basename(path)) is not None
 
 
 def _of_python(words: list[str]) -> Launch | None:
-    """The command of Hermes that a Python runs: a module, a source, or a script."""
+    """The Hermes command that a Python interpreter runs: a module, a source, or a script."""
     python = words[0] if names.is_safe_path(words[0]) else None
     option, index = _python_option(words)
     if option == "c":
@@ -144,7 +144,7 @@ def _of_python(words: list[str]) -> Launch | None:
 
 
 def _python_option(words: list[str]) -> tuple[str, int]:
-    """("c" or "m", where what it names begins), or ("", where the script is)."""
+    """("c" or "m", the index of its value), or ("", the index of the script)."""
     index = 1
     while index < len(words) and words[index].startswith("-") and words[index] != "-":
         word = words[index]
@@ -163,7 +163,7 @@ def _python_option(words: list[str]) -> tuple[str, int]:
 
 
 def _of_program(words: list[str], python: str | None) -> Launch | None:
-    """The command of Hermes that a program, or a script with this path, is."""
+    """The Hermes command that a program or a script with this path runs."""
     name = os.path.basename(words[0])
     if name == "hermes-gateway":
         return _launch(python, None, ["gateway", "run"])
@@ -176,13 +176,13 @@ def _of_program(words: list[str], python: str | None) -> Launch | None:
 
 
 def _run_module(python: str | None, program: str, rest: list[str]) -> Launch:
-    # Others may have a module of this name too.
+    # Other programs may also have a module of this name.
     launch = _launch(python, None, ["gateway", "run", *rest])
     return launch._replace(certain="hermes" in program)
 
 
 def _of_source(python: str | None, words: list[str]) -> Launch | None:
-    """The command of Hermes that a source of its own runs, which may be split at blanks."""
+    """The Hermes command that one of its own sources runs; it may be split at blanks."""
     if not words or not words[0].startswith("import"):
         return None
     ends = [end for end, word in enumerate(words, 1) if word.rstrip().endswith(")")]
@@ -201,7 +201,7 @@ def _of_source(python: str | None, words: list[str]) -> Launch | None:
 
 
 def _is_own(source: str) -> bool:
-    """Whether a source is one with which Hermes starts itself."""
+    """Whether Hermes starts itself with this source."""
     if max(source.count("; exec("), source.count("from hermes_cli.main")) > _MAX_PLACES:
         return False
     return any(
@@ -217,7 +217,7 @@ def _launch(python: str | None, root: str | None, arguments: list[str]) -> Launc
 
 
 def _without_options(words: list[str]) -> tuple[list[str], str | None]:
-    """The words that are no options nor their values, and the profile that the options name."""
+    """The words without options and their values, and the profile that the options name."""
     left = []
     profile = None
     index = 0

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long what one user chose may take, such as the Hermes of all their gateways together.
+"""Limits the time that queries to all gateways of one user may take together.
 
-A user can have many gateways, and one that does not answer takes client.TIMEOUT.
+A user can have many gateways, and each one that does not answer takes client.TIMEOUT.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Seconds. One that works answers within a second or two, and within ten on a busy machine.
+# Seconds. A working Hermes answers within two seconds, or within ten on a busy machine.
 SECONDS = 120.0
 
 
 class Patience:
-    """The time that is left for each user."""
+    """The remaining time of each user."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self.seconds = seconds
         self._spent: dict[str, float] = {}
 
     def left(self, user: str) -> float:
-        """How many seconds ``user`` has left."""
+        """The seconds that ``user`` has left."""
         return max(0.0, self.seconds - self._spent.get(user, 0.0))
 
     @contextlib.contextmanager
     def with_user(self, user: str) -> Iterator[None]:
-        """Count what is done inside as time of ``user``; HermesError if there is none left."""
+        """Charge the time of the block to ``user``. Raises HermesError if no time is left."""
         if not self.left(user):
             raise HermesError(
-                "those of the other gateways of %s took %s" % (user, display.span(self.seconds)),
+                "the queries to other gateways of %s took %s" % (user, display.span(self.seconds)),
                 broken=True,
             )
         start = time.monotonic()

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The processes that may be gateways: those without a unit, and those in containers."""
+"""Finds the processes that may be gateways, including those without a unit and in containers."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ else:
 
 
 ROOT = 0
-# Of one user, by pid: any user may start processes with the words of a gateway, and each of them
-# costs time.
+# Processes of one user, in order of pid. Any user can start processes with a gateway's command
+# line, and each one costs time.
 MAX_OF_USER = 200
-# Of those, what is listed as started manually.
+# Gateways of one user that are listed as started manually.
 MAX_MANUAL = 20
 
 
 class Candidates(_Commands):
     """The commands of processes by pid.
 
-    Every unit of a host asks the same of each of them: it is read once.
+    Facts about a process are cached, because every unit of a host needs them.
     """
 
     def __init__(self, found: Mapping[int, launch.Launch]) -> None:
@@ -41,11 +41,11 @@ class Candidates(_Commands):
         self._places: dict[int, tuple[str, frozenset[int]]] = {}
 
     def of_user(self, uid: int) -> Candidates:
-        """Those that are the user's."""
+        """The candidates that belong to the user."""
         return Candidates({pid: self[pid] for pid in self if self._uids[pid] == uid})
 
     def bounded(self) -> Candidates:
-        """The first MAX_OF_USER of each user."""
+        """At most MAX_OF_USER candidates of each user, in order of pid."""
         counts: dict[int | None, int] = {}
         kept = {}
         for pid in self:
@@ -56,7 +56,7 @@ class Candidates(_Commands):
         return Candidates(kept)
 
     def in_unit(self, pid: int, group: str, main_pid: int | None) -> bool:
-        """Whether the process is in the cgroup, or ``main_pid`` or below it."""
+        """Whether the process is in the cgroup, or is ``main_pid`` or its descendant."""
         if pid == main_pid:
             return True
         if pid not in self._places:
@@ -66,13 +66,13 @@ class Candidates(_Commands):
 
 
 def candidates_of(pids: Iterable[int] | None = None) -> Candidates:
-    """The processes, of ``pids`` or all, whose command lines are a gateway's or may be one.
+    """The processes of ``pids``, or of all, that are or may be a gateway by their command lines.
 
-    Of one user, MAX_OF_USER at most.
+    Returns at most MAX_OF_USER processes of each user.
     """
     if pids is None:
         pids = proc.pids()
-        # Any user can have a process whose words are in a memory that does not answer.
+        # Any user can create a process whose command line blocks when it is read.
         reach.unanswered({reach.PROCESSES + str(pid): _key(pid) for pid in pids})
     found = {}
     for pid in pids:
@@ -83,7 +83,7 @@ def candidates_of(pids: Iterable[int] | None = None) -> Candidates:
 
 
 def _key(pid: int) -> str:
-    """The user of a process; the process itself if it may be at work for someone else."""
+    """The user of a process; the process itself if it may work for another user."""
     uid = proc.uid(pid)
     return "process %d" % pid if uid is None else "uid %d" % uid
 
@@ -91,7 +91,7 @@ def _key(pid: int) -> str:
 def started_manually(
     known: Sequence[Gateway], candidates: Mapping[int, launch.Launch]
 ) -> list[Gateway]:
-    """Those of ``candidates`` that run without a unit: started in a terminal, by tmux, by cron."""
+    """The ``candidates`` that run without a unit: started in a terminal, by tmux, or by cron."""
     names = {gateway.name for gateway in known}
     taken = {pid for one in known for pid in (one.pid, one.main_pid) if pid}
     groups = [one.control_group for one in known if one.pid and one.control_group]
@@ -99,7 +99,7 @@ def started_manually(
     above = taken | set(candidates)
     counts: dict[int, int] = {}
     for pid, command in candidates.items():
-        # A child that a gateway forked has its parent's command line.
+        # A forked child of a gateway has its parent's command line.
         if pid in taken or proc.has_ancestor(pid, above):
             continue
         if any(in_cgroup(pid, group) for group in groups) or container.of(pid) is not None:
@@ -110,7 +110,7 @@ def started_manually(
             continue
         home = homes.of(user, environment, command, pid)
         if not command.certain and not homes.wrote_state(home, pid, user.pw_uid):
-            # A chat has the title of a gateway too, and its shell above it.
+            # A chat has the same process title, but a shell as its parent.
             if len(proc.argv(pid)) > 1 or proc.parent(pid) != 1:
                 continue
         profile = profile_of(proc.argv(pid), home)
@@ -130,24 +130,24 @@ def started_manually(
 
 
 def _is_believed(pid: int, user: pwd.struct_passwd, command: launch.Launch) -> bool:
-    """Whether the user started the process that is the user's: of root's, it takes more to be sure.
+    """Whether the owner of the process really started it; processes of root need more proof.
 
-    Programs such as sudo are root's in full while they ask for a password, with a command line and
-    an environment from anyone. Their file is not a Python's.
+    Programs such as sudo run as root while they ask for a password, with a command line and an
+    environment that any user can choose. Their executable is not a Python interpreter.
     """
     if user.pw_uid != ROOT:
         return True
     program = proc.exe(pid)
     if program is None or not launch.is_python(program):
         return False
-    # Seldom needed.
+    # Imported on demand: rarely needed.
     from .._host import trust
 
     return all(trust.why_not_way(path) is None for path in (program, command.python) if path)
 
 
 def in_containers(candidates: Mapping[int, launch.Launch]) -> list[Gateway]:
-    """The gateways in containers: none of their paths is one of this host."""
+    """The gateways in containers; their paths are not paths of this host."""
     found: list[Gateway] = []
     above = set(candidates)
     for pid, command in candidates.items():
@@ -162,11 +162,11 @@ def in_containers(candidates: Mapping[int, launch.Launch]) -> list[Gateway]:
         if name in {one.name for one in found}:
             name += "-%d" % pid
         home = proc.environ(pid).get("HERMES_HOME") or ""
-        # Its uid is the image's: a user of this host with the same one has nothing to do with it.
+        # The uid belongs to the image; it is unrelated to the user of this host with the same uid.
         uid = proc.uid(pid)
         gateway = Gateway(name, "container", no_account(str(uid), -1 if uid is None else uid), home)
         gateway.set_state({"ControlGroup": proc.cgroup(pid) or ""}, pid)
-        # Nothing of it is ever started on this host.
+        # The host never starts a program from a container.
         gateway.python = gateway.root = None
         gateway.container = given or None
         found.append(gateway)
@@ -174,7 +174,7 @@ def in_containers(candidates: Mapping[int, launch.Launch]) -> list[Gateway]:
 
 
 def owner(pid: int) -> pwd.struct_passwd | None:
-    """The passwd entry of the user that a process runs as."""
+    """The passwd entry of a process's user, or None."""
     uid = proc.uid(pid)
     try:
         return None if uid is None else pwd.getpwuid(uid)
@@ -183,7 +183,7 @@ def owner(pid: int) -> pwd.struct_passwd | None:
 
 
 def no_account(name: str, uid: int = -1) -> pwd.struct_passwd:
-    """An account that this host does not have."""
+    """A placeholder for an account that does not exist on this host."""
     return pwd.struct_passwd((name, "x", uid, uid, "", "/nonexistent", ""))
 
 
@@ -192,5 +192,5 @@ def in_cgroup(pid: int, group: str) -> bool:
 
 
 def _is_within(own: str, group: str) -> bool:
-    """Whether the cgroup ``own`` is ``group`` or below it; the uppermost says nothing."""
+    """Whether the cgroup ``own`` is ``group`` or below it; always False for the root cgroup."""
     return bool(group.strip("/")) and (own == group or own.startswith(group + "/"))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The source files of a Hermes, which say what it reads. Hermes's own Python runs this too."""
+"""Lists the source files of a Hermes installation. Hermes's own Python also runs this file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOURCES = ("gateway", "agent", "hermes_cli", "tools", "run_agent.py", "cli.py")
 
 
 def directories(root: str) -> Iterator[tuple[str, list[str]]]:
-    """Each directory with source files of the Hermes whose packages are in ``root``, and these."""
+    """Each directory below ``root`` with Hermes's sources, and the names of its source files."""
     for source in SOURCES:
         place = os.path.join(root, source)
         if source.endswith(".py") and os.path.exists(place):
@@ -25,6 +25,6 @@ def directories(root: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def paths(root: str) -> Iterator[str]:
-    """The source files, in no order."""
+    """The paths of the source files, in no particular order."""
     for folder, names in directories(root):
         yield from (os.path.join(folder, name) for name in names)

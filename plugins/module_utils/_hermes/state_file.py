@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a gateway says of itself in its home, in gateway_state.json.
+"""Reads the state that a gateway reports in gateway_state.json in its home.
 
-Hostile input: it is read up to a limit, its owner is checked, and no text of it is trusted.
+The file is hostile input: its size is limited, its owner is checked, and its texts are untrusted.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
     from .discovery import Gateway
 
-# More than any machine runs.
+# More agents than any machine can run.
 MAX_AGENTS = 1000000
-# Platforms, and characters of a name or a state: what fits into a report.
+# Platforms, and characters of a name or a state: enough for a report.
 MAX_PLATFORMS = 40
 MAX_WORD = 40
-# Profiles that one process serves, from Hermes 0.21.5 on. Each has a database, which is asked.
+# Profiles that one process serves, from Hermes 0.21.5 on. Each has a database that is queried.
 MAX_PROFILES = 64
 STATES = ("starting", "running", "degraded", "draining", "stopped", "startup_failed")
 
 
 def unknown() -> dict[str, Any]:
-    """What runtime returns if the file says nothing of this run."""
+    """The result of runtime if the file does not describe the present run."""
     return {
         "state": None,
         "active_agents": None,
@@ -45,13 +45,12 @@ def unknown() -> dict[str, Any]:
 
 
 def runtime(gateway: Gateway) -> dict[str, Any]:
-    """``state`` (one of STATES), ``active_agents``, ``platforms`` (their states by name),
-    ``version``, that of the code that runs, which Hermes 0.20.6 and later know, and ``profiles``,
-    the names of those that the process serves, from 0.21.5 on. ``problem`` says why the file cannot
-    be read, or what in it is not known.
+    """The reported state of the gateway's present run; each value is None if unknown.
 
-    None if unknown. The file belongs to the process that wrote it: if its pid or start time is
-    another's, it says nothing about this run.
+    ``state`` (one of STATES), ``active_agents``, ``platforms`` (their states by name), ``version``
+    of the running code (Hermes 0.20.6 and later), and ``profiles``, the names of the profiles that
+    the process serves (0.21.5 and later). ``problem`` says why the file cannot be read, or which
+    value is unknown. The file is ignored if it has the pid or start time of another process.
     """
     if gateway.pid is None:
         return dict(unknown(), state="stopped")
@@ -77,16 +76,16 @@ def runtime(gateway: Gateway) -> dict[str, Any]:
 
 
 def homes(gateway: Gateway) -> list[str]:
-    """The homes that the gateway's process serves, its own first."""
+    """The homes that the gateway's process serves; its own is first."""
     found = [gateway.home]
     found += [home for home in by_profile(gateway).values() if home not in found]
     return found
 
 
 def by_profile(gateway: Gateway) -> dict[str, str]:
-    """The homes of the profiles that the gateway's process says that it serves, by name.
+    """The homes of the profiles that the gateway's process reports to serve, by name.
 
-    That of the default profile holds those of the others, in its directory ``profiles``.
+    The other homes are in the directory ``profiles`` of the default profile's home.
     """
     above, last = os.path.split(gateway.home)
     if os.path.basename(above) == "profiles":
@@ -101,9 +100,9 @@ def by_profile(gateway: Gateway) -> dict[str, str]:
 
 
 def served(gateway: Gateway, said: dict[str, Any]) -> list[str]:
-    """The profiles that the gateway serves, by what runtime ``said``; "default" is one of them.
+    """The names of the profiles that the gateway serves, according to runtime's result ``said``.
 
-    One that says nothing serves its own.
+    The default profile is called "default". A gateway that reports no profiles serves its own.
     """
     return said["profiles"] or [gateway.profile or "default"]
 
@@ -112,7 +111,7 @@ def _problem(state: object) -> str | None:
     if state in (None, *STATES):
         return None
     shown = display.printable(state, MAX_WORD) if isinstance(state, str) else type(state).__name__
-    return "its gateway_state.json has the state %r, which is not known" % shown
+    return "its gateway_state.json has the unknown state %r" % shown
 
 
 def _agents(value: object) -> int | None:

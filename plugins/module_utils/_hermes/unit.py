@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gateway of a unit: by the unit's command, by the processes in its cgroup, by its name."""
+"""Finds the gateway of a unit by the unit's command, the processes in its cgroup, or its name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .gateway import Known
 
-# What from_unit and Gateway read of a unit.
+# The properties of a unit that from_unit and Gateway read.
 PROPERTIES = (
     "Id",
     "LoadState",
@@ -37,13 +37,13 @@ PROPERTIES = (
     "Restart",
     "Type",
 )
-# Compiled when they are used, which in a check that has nothing to do they are not.
+# Compiled on first use: a check without work to do does not need them.
 SAFE_UNIT = r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z"
 USERS_UNIT = r"hermes-gateway(?:-(%s))?\.service\Z" % names.PROFILE
-# Names that Hermes, and the guides of operators, give to the unit of a gateway.
+# Names that Hermes and operators' guides use for the unit of a gateway.
 _LIKELY = r"hermes(?:-(?:agent|gateway)[A-Za-z0-9:_.@\\-]*)?\.service\Z"
-# Units whose cgroup may hold a gateway that they know nothing of: to restart one of these because
-# of it would end much else.
+# Units whose cgroup may contain a gateway started by someone else. Restarting such a unit would end
+# unrelated processes.
 _HOSTS_OF_OTHERS = (
     r"user@|systemd-|(?:anacron|atd|code-server|containerd|cron|crond|docker|gdm|getty|"
     r"gitlab-runner|incus|jenkins|jupyter|jupyterhub|libvirtd|lightdm|lxc|lxd|monit|pm2|podman|"
@@ -58,10 +58,10 @@ def from_unit(
     known: Known | None = None,
     candidates: Mapping[int, launch.Launch] | None = None,
 ) -> Gateway | None:
-    """The gateway of a unit, or None if the unit is not one; a ``known`` one is taken for one.
+    """The gateway of a unit; None if it has no gateway. A ``known`` unit always has one.
 
-    ``candidates`` are the processes of this host that may be a gateway; without them, the unit's
-    own are looked at.
+    ``candidates`` are the processes of this host that may be a gateway; the default is the unit's
+    own processes.
     """
     unit = properties.get("Id", "")
     if not re.match(SAFE_UNIT, unit):
@@ -83,7 +83,7 @@ def from_unit(
         if not likely and pid != main_pid and not _belongs(manager, pid, properties):
             return None
     if pid is None and main_pid is not None and _is_unclear(manager, properties, main_pid):
-        # Nothing in it is known to be a gateway: it may be about to become one, or a newer one.
+        # No process is recognised: the main process may be starting up, or a newer release.
         pid = main_pid
     user = _user_of(manager, properties, pid, known)
     if user is None:
@@ -104,10 +104,10 @@ def from_unit(
 
 
 def _command(unit: str, properties: Mapping[str, str], words: list[str]) -> launch.Launch | None:
-    """The gateway that the unit's command starts, if it is beyond doubt.
+    """The gateway that the unit's command starts, if that is certain.
 
-    `gateway restart` becomes one without a service manager. With one it ends at once, and units of
-    operators that have a timer do just that.
+    `gateway restart` runs a gateway only without a service manager. With one it ends immediately;
+    operators use it in units that a timer starts.
     """
     command = wrapper.gateway(words)
     if command is None or command.certain:
@@ -116,7 +116,7 @@ def _command(unit: str, properties: Mapping[str, str], words: list[str]) -> laun
 
 
 def _argv(words: list[str], command: launch.Launch | None) -> list[str]:
-    """The words of the gateway's own command: those behind a wrapper's."""
+    """The words of the gateway's own command, without a wrapper."""
     if command is None or launch.gateway(words) is not None:
         return words
     return [*([command.python] if command.python else []), "hermes", *command.arguments]
@@ -133,7 +133,7 @@ def _main_pid(manager: systemd.Manager, properties: Mapping[str, str]) -> int | 
 def _user_of(
     manager: systemd.Manager, properties: Mapping[str, str], pid: int | None, known: Known | None
 ) -> pwd.struct_passwd | None:
-    """The account that the gateway runs as: root's unit may have given it another."""
+    """The account of the gateway; a root unit may start it as another user."""
     if manager.user is not None:
         return manager.user
     named = _account(properties.get("User") or "root")
@@ -141,7 +141,7 @@ def _user_of(
         return named
     if pid is not None:
         return owner(pid)
-    # Stopped: it was another's when it was found.
+    # The gateway is stopped: use the account with which it was found.
     try:
         return known.account if known is not None else named
     except RunError:
@@ -157,7 +157,7 @@ def _account(name: str) -> pwd.struct_passwd | None:
 
 
 def _is_likely(unit: str, words: Sequence[str]) -> bool:
-    """Whether the unit is called like a gateway's, and its command is not known to be another."""
+    """Whether the unit has the name of a gateway's, and its command is not known to be another."""
     if os.path.basename(words[0] if words else "") == _GUARD or wrapper.is_other(list(words)):
         return False
     if re.match(_LIKELY, unit):
@@ -171,9 +171,9 @@ def _unresolved(
     words: list[str],
     nobodys: int | None = None,
 ) -> Gateway | None:
-    """A unit that looks like a gateway's, with the reason why it cannot be told.
+    """A unit that resembles a gateway's, with the reason why it is not recognised.
 
-    ``nobodys`` is its process, if that belongs to no account.
+    ``nobodys`` is its process, if its uid has no account.
     """
     state = properties.get("LoadState", "loaded")
     if state in ("masked", "not-found"):
@@ -182,10 +182,10 @@ def _unresolved(
     named = properties.get("User") or "root"
     user = manager.user or _account(named)
     if user is None:
-        reason = "the user %r that it runs as does not exist" % named
+        reason = "its user %r does not exist" % named
         user = no_account(named)
     elif nobodys is not None:
-        reason = "its process %d runs as a user that does not exist (uid %s)" % (
+        reason = "its process %d runs as uid %s, which has no account" % (
             nobodys,
             proc.uid(nobodys),
         )
@@ -197,7 +197,7 @@ def _unresolved(
     elif os.path.basename(words[0] if words else "") in ("podman", "docker", "nerdctl"):
         reason = "it starts a container: gateways in containers are not managed"
     else:
-        # Its program alone: the words behind it may be a secret, as in `env TOKEN=... start.sh`.
+        # Only the program: the arguments may contain a secret, as in `env TOKEN=... start.sh`.
         reason = "its command %r is not known to start a gateway, and none of its processes is one"
         reason %= words[0][:100]
     name = unit[: -len(".service")] + ("" if manager.user is None else "@" + user.pw_name)
@@ -209,7 +209,7 @@ def _unresolved(
 
 
 def _members(main_pid: int | None, properties: Mapping[str, str]) -> list[int]:
-    """The processes of a unit; the main one alone if it is a gateway, as in nearly all checks."""
+    """The processes of a unit; only the main process if it is a gateway, the common case."""
     if main_pid is None:
         return cgroup.members(properties.get("ControlGroup"))
     command = launch.gateway(proc.argv(main_pid))
@@ -224,7 +224,7 @@ def _of_unit(
     main_pid: int | None,
     candidates: Candidates,
 ) -> list[int]:
-    """Those of ``candidates`` that run in the unit, and on this host itself."""
+    """The ``candidates`` that run in the unit and directly on this host."""
     group = properties.get("ControlGroup", "")
     return [
         pid
@@ -234,10 +234,10 @@ def _of_unit(
 
 
 def _is_own(manager: systemd.Manager, properties: Mapping[str, str], pid: int) -> bool:
-    """Whether a process in the unit is its user's, and runs on this host itself.
+    """Whether a process in the unit belongs to its user and runs directly on this host.
 
-    root's unit may have given its process another user; one of a user's may not: what a process
-    calls its Python is run as the user of the unit.
+    A root unit may start its process as another user, but a user's unit may not: the guard runs the
+    Python from the command line as the user of the unit.
     """
     user = manager.user or _account(properties.get("User") or "root")
     uid = proc.uid(pid)
@@ -249,7 +249,7 @@ def _is_own(manager: systemd.Manager, properties: Mapping[str, str], pid: int) -
 
 
 def _is_unclear(manager: systemd.Manager, properties: Mapping[str, str], main_pid: int) -> bool:
-    """Whether the main process may be a gateway although its words are not those of one."""
+    """Whether the main process may be a gateway despite its unknown command line."""
     return _is_own(manager, properties, main_pid) and not wrapper.is_wrapper(proc.argv(main_pid))
 
 
@@ -260,9 +260,9 @@ def _own_process(
     sure = [pid for pid in inside if candidates[pid].certain]
     if not sure and likely:
         sure = inside
-    # A launcher that waits for the Python that it started has the words of a gateway too.
+    # A launcher that waits for its Python process also has a gateway's command line.
     pythons = [pid for pid in sure if candidates[pid].python]
-    # A child that a gateway forked has its parent's command line.
+    # A forked child of a gateway has its parent's command line.
     tops = [pid for pid in pythons or sure if not proc.has_ancestor(pid, set(pythons or sure))]
     if main_pid in tops:
         return main_pid
@@ -270,21 +270,21 @@ def _own_process(
 
 
 def _belongs(manager: systemd.Manager, pid: int, properties: Mapping[str, str]) -> bool:
-    """Whether a unit that nothing else says to be a gateway's started the process itself."""
+    """Whether a unit without other signs of a gateway started the process itself."""
     invocation = properties.get("InvocationID")
     if not invocation or re.match(_HOSTS_OF_OTHERS, properties.get("Id", "")):
         return False
-    # Someone has started it in a terminal that the unit offers, as an editor in a browser does.
+    # Someone started it in a terminal that the unit provides, such as an editor in a browser.
     if proc.has_terminal(pid):
         return False
-    # A mail server starts programs of users: one of those may claim that the unit is its own.
+    # A mail server starts users' programs, which could claim to be the unit's own process.
     user = manager.user or _account(properties.get("User") or "root")
     environment = proc.of_user(pid, user.pw_uid, proc.environ) if user else None
     return (environment or {}).get("INVOCATION_ID") == invocation
 
 
 def of_unit_files(user: pwd.struct_passwd) -> list[Gateway]:
-    """The gateways in user scope of a user whose own systemd does not run: they are stopped."""
+    """The gateways, all stopped, of a user whose systemd manager is not running."""
     found = []
     every = unit_file.names(user)
     own = [name for name in every if re.match(USERS_UNIT, name)]
@@ -296,7 +296,7 @@ def of_unit_files(user: pwd.struct_passwd) -> list[Gateway]:
 
 
 def from_file(user: pwd.struct_passwd, unit: str) -> Gateway | None:
-    """The gateway that a unit file of a user starts; one that says nothing counts by its name."""
+    """The gateway of a user's unit file; a file without a command is recognised by its name."""
     if not re.match(SAFE_UNIT, unit):
         return None
     properties = unit_file.properties(user, unit)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The units of a user whose own systemd does not run, read from their files."""
+"""Reads the unit files of a user whose systemd manager is not running."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     import pwd
 
 DIRECTORY = ".config/systemd/user"
-# The places of a user's own unit files, and those of the host for all users.
+# The directories of a user's own unit files, and those of the host for all users.
 DIRECTORIES = (DIRECTORY, ".local/share/systemd/user")
 HOST_DIRECTORIES = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
-# A user can have any number of files, and root reads them.
+# Root reads these files, and a user can create any number of them.
 MAX_UNITS = 200
 MAX_ENTRIES = 5000
 _MAX_BYTES = 1 << 16
-# The prefixes of a command line that say how it is started, not what.
+# Prefixes of ExecStart= that are not part of the command.
 _PREFIXES = "@-:+!|"
 
 
@@ -37,8 +37,8 @@ def names(user: pwd.struct_passwd) -> list[str]:
 def properties(user: pwd.struct_passwd, unit: str) -> dict[str, str]:
     """ExecStart, Environment and EnvironmentFile of a unit file and its drop-ins.
 
-    Empty if it cannot be read. The words of ExecStart are separated by zero bytes; Environment is
-    quoted as systemd prints it, and EnvironmentFile has a path in each line.
+    The values are empty if it cannot be read. The words of ExecStart are separated by zero bytes;
+    Environment is quoted as systemd prints it; EnvironmentFile has one path per line.
     """
     path = os.path.join(user.pw_dir, DIRECTORY, unit)
     found: dict[str, list[str]] = {}
@@ -58,15 +58,15 @@ def properties(user: pwd.struct_passwd, unit: str) -> dict[str, str]:
 
 
 def seen(user: pwd.struct_passwd, unit: str) -> bool:
-    """Whether there is a file of the unit."""
+    """Whether a file of the unit exists."""
     places = [*([] if reach.is_silent(user.pw_dir) else _own(user)), *HOST_DIRECTORIES]
     return any(os.path.lexists(os.path.join(one, unit)) for one in places)
 
 
 def absent(user: pwd.struct_passwd) -> bool:
-    """Whether a unit of which no file is seen has none: whether the user's files can be seen."""
-    # A home, or its directory of units, that is not mounted says nothing. What it is mounted on is
-    # an empty directory, and a home that is encrypted has other names in it.
+    """Whether a unit without a visible file has none, because the user's files are accessible."""
+    # If a home or its directory of units is not mounted, the mount point is an empty directory; an
+    # encrypted home has other names in it.
     if reach.is_silent(user.pw_dir) or not any(os.path.isdir(one) for one in _own(user)):
         return False
     try:
@@ -89,7 +89,7 @@ def _drop_ins(path: str) -> list[str]:
 
 
 def _entries(directory: str) -> list[str]:
-    """The names in a directory, sorted; of a directory with more than MAX_ENTRIES, some of them."""
+    """The names in a directory, sorted; at most MAX_ENTRIES of them."""
     if reach.is_silent(directory):
         return []
     try:
@@ -100,11 +100,11 @@ def _entries(directory: str) -> list[str]:
 
 
 def _assignments(path: str, user: pwd.struct_passwd) -> list[tuple[str, str]]:
-    """(name, value) of each line of the section Service."""
+    """The name and value of each assignment in the section Service."""
     if reach.is_silent(path):
         return []
     try:
-        # A link, as home-manager makes them, is followed: what counts is who owns the file.
+        # Links, such as those of home-manager, are followed; the owner of the file is checked.
         text = files.read_text(os.path.realpath(path), {user.pw_uid, 0}, _MAX_BYTES) or ""
     except (FileError, OSError):
         return []
@@ -122,8 +122,8 @@ def _assignments(path: str, user: pwd.struct_passwd) -> list[tuple[str, str]]:
 
 
 def _words(line: str) -> list[str]:
-    """The words of a command line, without the prefixes of its program."""
-    # Not at the top: a check that runs every minute needs no shlex.
+    """The words of a command line, without the prefixes of ExecStart=."""
+    # Not at the top: a check, which may run every minute, does not need it.
     import shlex
 
     try:

@@ -1,13 +1,12 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What systemd wrote to the journal about the units of gateways, and the earlier runs in it.
+"""Reads systemd's journal entries about the units of gateways, and the earlier runs in them.
 
 Only systemd 256 and later log the memory peak of a unit that stops.
 
-Users can write to the journal as their own systemd does, as often and as long as they like. So the
-entries of each user are asked for separately and bounded: too many of them cost the gateways of
-that user their entries, and no others.
+Users can write entries like those of their own systemd, without limit. So the entries of each user
+are read separately and limited: a flood of entries affects only the gateways of that user.
 """
 
 from __future__ import annotations
@@ -23,32 +22,32 @@ from .discovery import Gateway
 # sd-messages.h: SD_MESSAGE_UNIT_STARTED, SD_MESSAGE_UNIT_RESOURCES.
 STARTED = "39f53479d3a045ac8e11786248231fbf"
 RESOURCES = "ae8f7b866b0347b9af31fe1c80b127c0"
-# Of one gateway, the newest: those of four months with a restart every six hours.
+# The newest runs of one gateway: four months with a restart every six hours.
 MAX_RUNS = 500
-# Seconds for the entries of one user: journal.MAX_ENTRIES take two on a slow disk.
+# Seconds for the entries of one user: journal.MAX_ENTRIES take 2 s on a slow disk.
 USER_TIMEOUT = 20.0
 
-# Bounded: a user may write a message of 4,000 digits.
+# Limited in length: a user could write a message of 4,000 digits.
 _PEAK = re.compile(r"(?<![0-9.])([0-9.]{1,12})([BKMGTPE]) memory peak")
 _SWAP_PEAK = re.compile(r"(?<![0-9.])([0-9.]{1,12})([BKMGTPE]) memory swap peak")
-# In bytes or nanoseconds, which no machine has used more of. Users may write any number.
+# Bytes or nanoseconds. No real value has more digits, but users can write any number.
 _WHOLE = re.compile(r"[0-9]{1,18}\Z")
 _ROUNDED = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?\Z")
 _IDENTITY = re.compile(r"[0-9A-Za-z-]{1,64}\Z")
 
 
 class Query(NamedTuple):
-    """``matches`` for journalctl(1), and the names of the gateways that they are about."""
+    """``matches`` for journalctl(1), and the names of the gateways concerned."""
 
     names: str
     matches: list[str]
 
 
 class Run(NamedTuple):
-    """An earlier run of a unit, as systemd summed it up when the unit stopped.
+    """An earlier run of a unit, as systemd summarised it when the unit stopped.
 
-    ``time`` is when it stopped, in epoch seconds. ``uptime_seconds`` is None if the start is not
-    among the entries; ``swap_peak_bytes`` and ``cpu_seconds`` are None if they are not logged.
+    ``time`` is the end of the run in epoch seconds. ``uptime_seconds`` is None if the entries lack
+    the start; ``swap_peak_bytes`` and ``cpu_seconds`` are None if they are not logged.
     """
 
     time: float
@@ -62,9 +61,9 @@ class Run(NamedTuple):
 
 
 def read(gateways: list[Gateway], since: float) -> journal.Answer:
-    """What systemd wrote about the units of ``gateways`` since epoch second ``since``.
+    """systemd's entries about the units of ``gateways`` since epoch second ``since``.
 
-    Oldest first, with notes on what cannot be read. Raises no JournalError.
+    The oldest is first. A note, not a JournalError, reports entries that cannot be read.
     """
     found: list[journal.Entry] = []
     notes: list[str] = []
@@ -76,7 +75,7 @@ def read(gateways: list[Gateway], since: float) -> journal.Answer:
             continue
         if len(answer.entries) >= journal.MAX_ENTRIES:
             notes.append(
-                "the journal holds more about %s than the last %d entries, which were read"
+                "the journal has more entries about %s than the last %d, which were read"
                 % (query.names, journal.MAX_ENTRIES)
             )
         found += [entry for entry in answer.entries if gateway_of(entry, gateways)]
@@ -85,16 +84,16 @@ def read(gateways: list[Gateway], since: float) -> journal.Answer:
 
 
 def notes_of(answer: journal.Answer) -> list[str]:
-    """What journalctl said beside its ``answer``, as notes."""
+    """The messages of journalctl besides its ``answer``, as notes."""
     return ["journalctl: " + line[:200] for line in answer.said[:3]]
 
 
 def queries(gateways: list[Gateway]) -> list[Query]:
-    """How to ask the journal for what systemd wrote about the units of ``gateways``.
+    """The journal queries for systemd's entries about the units of ``gateways``.
 
-    One query for the system units of each user, one for each user's own. None if no gateway has a
-    unit. Any user can write UNIT= into the journal: the manager's pid or uid, which is journald's
-    own word, has to match as well.
+    There is one query for the system units of each user, and one for the user units of each user;
+    none if no gateway has a unit. Any user can write UNIT= to the journal, so the manager's pid or
+    uid, which journald itself records, must also match.
     """
     grouped: dict[tuple[str, int], list[Gateway]] = {}
     for gateway in gateways:
@@ -109,7 +108,7 @@ def queries(gateways: list[Gateway]) -> list[Query]:
 
 
 def gateway_of(entry: journal.Entry, gateways: list[Gateway]) -> Gateway | None:
-    """The gateway that ``entry`` is about; None if the systemd that runs it did not write it."""
+    """The gateway that ``entry`` is about; None unless the gateway's own manager wrote it."""
     fields = entry.fields
     by_system = fields.get("UNIT") if fields.get("_PID") == "1" else None
     by_user, uid = fields.get("USER_UNIT"), fields.get("_UID")
@@ -124,15 +123,15 @@ def gateway_of(entry: journal.Entry, gateways: list[Gateway]) -> Gateway | None:
 
 
 def invocation(entry: journal.Entry) -> str | None:
-    """systemd's id of the run that ``entry`` is about."""
+    """The invocation ID of the run that ``entry`` is about."""
     identity = entry.fields.get("INVOCATION_ID") or entry.fields.get("USER_INVOCATION_ID") or ""
     return identity if _IDENTITY.match(identity) else None
 
 
 def runs(entries: list[journal.Entry], gateways: list[Gateway]) -> list[Run]:
-    """The earlier runs of ``gateways``, oldest first, if ``entries`` say their memory peak.
+    """The earlier runs of ``gateways`` with a memory peak in ``entries``, oldest first.
 
-    The newest MAX_RUNS of each gateway.
+    Returns at most the newest MAX_RUNS of each gateway.
     """
     started = {}
     found: dict[str, list[Run]] = {}
@@ -151,7 +150,7 @@ def runs(entries: list[journal.Entry], gateways: list[Gateway]) -> list[Run]:
 
 
 def _run(entry: journal.Entry, gateway: Gateway, started: float | None) -> Run | None:
-    """The run of ``gateway`` that ``entry`` sums up, if it does and says the memory peak."""
+    """The run of ``gateway`` that ``entry`` summarises; None if it lacks the memory peak."""
     fields = entry.fields
     text = fields.get("MESSAGE", "")
     if fields.get("MESSAGE_ID") != RESOURCES and ": Consumed " not in text:
@@ -173,15 +172,15 @@ def _run(entry: journal.Entry, gateway: Gateway, started: float | None) -> Run |
 
 
 def earlier_runs(gateway: Gateway, hours: float) -> list[Run]:
-    """As runs(), of what the journal holds about ``gateway`` of the last ``hours``.
+    """Like runs(), for the entries about ``gateway`` of the last ``hours``.
 
-    Empty if the gateway has no unit, or the journal cannot be read.
+    Returns an empty list if the gateway has no unit or the journal cannot be read.
     """
     return runs(read([gateway], time.time() - hours * 3600.0).entries, [gateway])
 
 
 def _bytes(field: str | None, pattern: re.Pattern[str], text: str) -> int | None:
-    """The journal's field if it is there, else what the text says, rounded as it is there."""
+    """The bytes in the journal's field if it is present, else the rounded value in the text."""
     if field and _WHOLE.match(field):
         return int(field)
     found = pattern.search(text)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The version of Hermes as numbers that can be compared. Pure."""
+"""Parses the version of Hermes into numbers that can be compared. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import re
 def numbers(version: str | None) -> tuple[int, int, int] | None:
     """The first three numbers of ``version``; None if it is unknown.
 
-    (0, 18, 2) for "v0.18.2.post1", (0, 19, 0) for "0.19". "0.0.0" is what a Hermes says that does
-    not know its version, because the stamp of its install is missing.
+    Examples: (0, 18, 2) for "v0.18.2.post1", (0, 19, 0) for "0.19". Hermes reports "0.0.0" if it
+    does not know its version, because its install stamp is missing.
     """
     found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", version or "")
     if found is None:
@@ -23,5 +23,5 @@ def numbers(version: str | None) -> tuple[int, int, int] | None:
 
 
 def known(version: object) -> str | None:
-    """``version`` if it is the text of a version, else None."""
+    """``version`` if it is a valid version string, else None."""
     return version if isinstance(version, str) and numbers(version) is not None else None

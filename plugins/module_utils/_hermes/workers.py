@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The workers of a gateway: commands that Hermes runs in scopes of their own, from 0.20 on.
+"""Finds the workers of a gateway: commands that Hermes 0.20 and later runs in separate scopes.
 
-Their memory is not charged to the gateway's unit, and its growth is no leak of the gateway. Their
-sum can take a host down all the same (issue 111326 of Hermes).
+Their memory is not charged to the gateway's unit, and its growth is not a leak of the gateway. Even
+so, all workers together can exhaust the memory of a host (issue 111326 of Hermes).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .gateway import Gateway
 
     class Worker(NamedTuple):
-        """The name of a scope, and its memory and swap in bytes."""
+        """The name of a scope, and its memory including swap, in bytes."""
 
         name: str
         memory_bytes: int
@@ -30,16 +30,17 @@ else:
     Worker = collections.namedtuple("Worker", "name memory_bytes")
 
 _SCOPE = r"hermes-worker-[A-Za-z0-9:_.@\\-]{1,200}\.scope\Z"
-# Where `systemd-run --user --scope` puts them: the second since systemd 246 or so.
+# Slices in which `systemd-run --user --scope` creates scopes; the second since systemd 246 or so.
 _PLACES = ("", "/app.slice")
-# Of one user. More can be made by the user, and each costs a look at its processes.
+# Scopes of one user. A user can create any number, and reading the processes of each takes time.
 _MOST = 200
 
 
 def of(gateway: Gateway) -> list[Worker]:
-    """The workers of a running gateway, by name.
+    """The workers of a running gateway, sorted by name.
 
-    One whose gateway has ended counts for every gateway of its user: nobody else ends it.
+    A worker whose gateway has ended is counted for every gateway of its user, because no other
+    process ends it.
     """
     if gateway.pid is None or gateway.scope == "container":
         return []
@@ -57,7 +58,7 @@ def of(gateway: Gateway) -> list[Worker]:
 
 
 def memory_bytes(gateway: Gateway) -> int:
-    """The memory and swap of all workers of a gateway."""
+    """The memory and swap of all workers of a gateway, in bytes."""
     return sum(one.memory_bytes for one in of(gateway))
 
 
@@ -76,9 +77,9 @@ def _scopes(uid: int) -> list[str]:
 
 
 def _left_over(pids: list[int]) -> bool:
-    """Whether what started the processes of a scope has ended: they are init's, or their systemd's.
+    """Whether the parent of a scope's processes has ended, so that init or systemd adopted them.
 
-    A scope without a process is none.
+    Returns False for a scope without processes.
     """
     inside = set(pids)
     parents = {proc.parent(pid) for pid in pids} - inside - {None}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command of a unit: a gateway's own, or that of a shell or a runner that starts a gateway."""
+"""Finds the gateway in a unit's command, even if a shell or a runner starts it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SHELLS = ("sh", "bash", "dash", "zsh", "ash", "ksh")
-# Programs that start the command that follows their own options. Only after one of these is a
-# command looked for further back: a grep for the words of a gateway must not count.
+# Programs that start the command that follows their own options. Later words are searched only
+# after one of these: a grep for a gateway's command line must not match.
 _RUNNERS = frozenset(
     "chrt conda daemonize direnv doas doppler dotenv dumb-init env flatpak-spawn flock infisical "
     "ionice mise nice nix nohup numactl op pdm pipx poetry prlimit runuser script sem setpriv "
     "setsid sops stdbuf su sudo systemd-cat systemd-inhibit taskset time timeout tini unbuffer uv "
     "uvx xvfb-run".split()
 )
-# What ends a simple command in a shell, and the words after which another one begins.
+# The separators of simple commands in a shell, and the keywords before a simple command.
 _BETWEEN = r"[;&|()\n]+|(?:^|(?<=\s))(?:then|do|else|exec|!|\{)(?=\s)"
 _ASSIGNMENT = r"[A-Za-z_][A-Za-z0-9_]*="
-# Far more than a unit has.
+# Far more words than the command of a unit has.
 _MAX_WORDS = 500
 
 
 def gateway(words: list[str]) -> launch.Launch | None:
-    """The gateway that a unit with these words starts: by itself, or through others."""
+    """The gateway that a unit with these words starts, directly or through a wrapper."""
     for command in _commands(words[:_MAX_WORDS]):
         found = launch.gateway(command)
         if found and found.arguments:
@@ -40,24 +40,24 @@ def gateway(words: list[str]) -> launch.Launch | None:
 
 
 def is_wrapper(argv: list[str]) -> bool:
-    """Whether a process is a shell or a runner, which holds nothing of a gateway itself."""
+    """Whether a process is only a shell or a runner, not a gateway itself."""
     name = os.path.basename(argv[0]) if argv else ""
     return name.lstrip("-") in _SHELLS or name in _RUNNERS
 
 
 def is_other(words: list[str]) -> bool:
-    """Whether a unit with these words starts a command of Hermes that is no gateway."""
+    """Whether a unit with these words starts a Hermes command other than a gateway."""
     found = [launch.parse(command) for command in _commands(words[:_MAX_WORDS])]
     return any(one is not None for one in found) and gateway(words) is None
 
 
 def _commands(words: list[str]) -> Iterator[list[str]]:
-    """The command itself, and those that it starts by what it is."""
+    """The command itself, and the commands that a shell or runner in it starts."""
     yield words
     if not words:
         return
     if len(words) > 1 and words[0].startswith("/") and re.match(r"[^/-][^/]*/", words[1]):
-        # A blank in the path of the program.
+        # The path of the program may contain a blank.
         yield [" ".join(words[:2]), *words[2:]]
     name = os.path.basename(words[0])
     if name in _SHELLS:
@@ -67,7 +67,7 @@ def _commands(words: list[str]) -> Iterator[list[str]]:
 
 
 def _of_runner(words: list[str]) -> Iterator[list[str]]:
-    """Every way to leave out some words at the front: options, their values, names of users."""
+    """The command without each number of leading words: options, their values, user names."""
     for index in range(1, len(words)):
         rest = words[index:]
         if os.path.basename(rest[0]) in _SHELLS:

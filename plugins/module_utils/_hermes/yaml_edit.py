@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Changing keys of a YAML text and leaving every other byte as it was.
+"""Changes keys of a YAML text and leaves every other byte unchanged.
 
-PyYAML or ruamel.yaml gives the places. The text is changed there, and the result is parsed again
-and compared with what it must be. This file imports nothing of this collection: client hands it to
-Hermes's own Python together with helper.
+PyYAML or ruamel.yaml gives the positions. After each change, the text is parsed again and compared
+with the expected result. This file imports nothing from this collection, because client passes it
+to Hermes's own Python together with helper.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Pair = tuple[yaml.Node, yaml.Node]
 
-# Written without quotes. The words are not strings to YAML 1.1.
+# Keys that need no quotes. YAML 1.1 does not read the excluded words as strings.
 PLAIN_KEY = re.compile(
     r"^(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z_][\w-]*$", re.IGNORECASE | re.ASCII
 )
@@ -36,40 +36,40 @@ class YamlError(Exception):
 
 
 class Parsed(NamedTuple):
-    """A YAML text: what it holds, and its root node (None if it is empty)."""
+    """The data of a YAML text, and its root node (None if it is empty)."""
 
     data: dict[str, Any]
     node: yaml.MappingNode | None
 
 
 class Edited(NamedTuple):
-    """A changed text, and by each changed key how to undo it: see edit."""
+    """A changed text, and by changed key the data to undo the change: see edit."""
 
     text: str
     undo: dict[str, dict[str, Any]]
 
 
 class Step(NamedTuple):
-    """A text after one change, and what undoes it: ``raw`` (the old text) or ``depth``."""
+    """A text after one change, and the data to undo it: ``raw`` (the old text) or ``depth``."""
 
     text: str
     how: dict[str, Any]
 
 
 class Span(NamedTuple):
-    """A part of a text: the index of its first character, and that after its last one."""
+    """A part of a text: the index of its first character, and the index after its last."""
 
     start: int
     end: int
 
 
 def edit(text: str, changes: list[dict[str, Any]], path: str) -> Edited:
-    """Apply ``changes`` to the YAML ``text``, which is that of ``path``.
+    """Apply ``changes`` to the YAML ``text`` of the file ``path``.
 
-    A change is {"key": dotted, "value": ...} to set it, or {"key", "was"} with what an earlier edit
-    returned, to undo it: the key's old text ("raw") comes back, or the key goes, and with it the
-    sections that it brought (those below "depth" parts). A key that is no longer what it was set to
-    ("was") is someone else's now and stays. A key that needs no change is not in ``undo``.
+    A change is {"key": dotted, "value": ...} to set a key, or {"key", "was"} with the data that an
+    earlier edit returned, to undo it: the key's old text ("raw") is restored, or the key is removed
+    with the sections that it added (those below "depth" parts). A key whose value is no longer
+    "was" has been changed by someone else and is kept. Unchanged keys are not in ``undo``.
     """
     with _uncollected():
         return _edit(text, changes, path)
@@ -87,24 +87,24 @@ def _edit(text: str, changes: list[dict[str, Any]], path: str) -> Edited:
             if _only_this(parsed, after, change):
                 break
         else:
-            raise _by_hand(path, change)
+            raise _only_manually(path, change)
         undo[change["key"]] = dict(step.how, before=before, after=get(after.data, change["key"]))
         text, parsed = step.text, after
     return Edited(text, undo)
 
 
 def _needed(before: dict[str, Any], change: dict[str, Any]) -> bool:
-    """Whether a key that is as ``before`` says has to be changed."""
+    """Whether a key in the state ``before`` has to be changed."""
     if "value" in change:
         return not (before["present"] and same(before["value"], change["value"]))
     return before["present"] and same(before["value"], change["was"])
 
 
-def _by_hand(path: str, change: dict[str, Any]) -> YamlError:
-    # Anchors, a key twice, ...: rare, and a person does it better.
+def _only_manually(path: str, change: dict[str, Any]) -> YamlError:
+    # Rare cases, such as anchors or duplicate keys, are left to the operator.
     return YamlError(
-        "%s: %s cannot be changed there without changing something else too;"
-        " please edit it by hand" % (path, change["key"])
+        "%s: %s cannot be changed without changing other keys: edit the file manually"
+        % (path, change["key"])
     )
 
 
@@ -117,14 +117,14 @@ def get(data: object, dotted: str) -> dict[str, Any]:
         key = _key(data, part)
         if key is None:
             return {"present": False}
-        data = data[key]  # type: ignore[index]  # _key says that it is a mapping
+        data = data[key]  # type: ignore[index]  # _key found a mapping
     return {"present": True, "value": data}
 
 
 def _key(data: object, part: str) -> Any:
-    """The key of the mapping ``data`` that a dotted key calls ``part``, or None.
+    """The key of the mapping ``data`` that matches ``part`` of a dotted key, or None.
 
-    The identity of a chat is a number to YAML, and a text in a dotted key.
+    YAML reads a chat's identity as a number, but it is text in a dotted key.
     """
     if not isinstance(data, dict):
         return None
@@ -135,7 +135,7 @@ def _key(data: object, part: str) -> Any:
 
 
 def same(one: object, other: object) -> bool:
-    """Whether two values are the same to YAML: true is not 1, "50" is not 50."""
+    """Whether two values are equal in YAML: true is not 1, "50" is not 50."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict) and isinstance(other, dict):
@@ -149,7 +149,7 @@ def same(one: object, other: object) -> bool:
 def inline(value: object) -> str:
     """``value`` as YAML on one line.
 
-    That is JSON, but for the exponent of a float and some characters.
+    This is JSON, except for the exponent of a float and some characters.
     """
     if isinstance(value, float):
         return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value, allow_nan=False))
@@ -160,7 +160,7 @@ def inline(value: object) -> str:
 
 
 def block(parts: list[str], value: object, indent: int, newline: str) -> str:
-    """The lines that give the key ``parts`` its ``value`` in block style."""
+    """The lines in block style that set the key ``parts`` to ``value``."""
     lines = [
         "%s%s:" % (" " * (indent + 2 * depth), _name(part)) for depth, part in enumerate(parts)
     ]
@@ -177,8 +177,8 @@ def _name(part: str) -> str:
 
 
 def _copy(value: Any) -> Any:
-    # Not copy.deepcopy(): what an anchor shares must not stay shared. An empty section and null are
-    # the same to Hermes.
+    # Not copy.deepcopy(): values shared through an anchor must become separate. Hermes treats an
+    # empty section like null.
     if isinstance(value, dict):
         return {key: _copy(item) for key, item in value.items()} or None
     return [_copy(item) for item in value] if isinstance(value, list) else value
@@ -188,23 +188,23 @@ def _copy(value: Any) -> Any:
 
 
 def parse(text: str, path: str) -> Parsed:
-    """``text``, which is that of ``path``, as YAML; YamlError unless it is a mapping or empty."""
+    """Parse the ``text`` of ``path``. Raises YamlError unless it is a mapping or empty."""
     library = _library()
     try:
         with _uncollected():
             node, data = _load(library, text)
     except library.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
-        where = ", line %d" % (mark.line + 1) if mark else ""
-        raise YamlError("%s%s: this is not YAML (%s)" % (path, where, _problem(exc))) from None
+        line = ", line %d" % (mark.line + 1) if mark else ""
+        raise YamlError("%s%s: invalid YAML (%s)" % (path, line, _problem(exc))) from None
     except (ValueError, RecursionError):
-        raise YamlError("%s: this is not YAML that can be read" % path) from None
+        raise YamlError("%s: invalid YAML" % path) from None
     if node is None:
         return Parsed({}, None)
     if not isinstance(data, dict) or node.id != "mapping":
         kind = "null" if data is None else "a list" if isinstance(data, list) else "a single value"
         raise YamlError(
-            "%s, line %d: the file must hold a mapping (key: value), it holds %s"
+            "%s, line %d: expected a mapping (key: value), found %s"
             % (path, node.start_mark.line + 1, kind)
         )
     return Parsed(data, node)
@@ -212,7 +212,7 @@ def parse(text: str, path: str) -> Parsed:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """No search for cycles: there are many nodes and no cycles, and it takes half of the time."""
+    """Disable garbage collection: it takes half of the time, and the many nodes form no cycles."""
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -223,7 +223,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def _library() -> Any:
-    """PyYAML; ruamel.yaml for a Hermes that comes without it, which 0.22 is the first to do."""
+    """PyYAML, or ruamel.yaml for Hermes 0.22 and later, which lack PyYAML."""
     try:
         import yaml
     except ImportError:
@@ -236,14 +236,14 @@ def _library() -> Any:
 
 
 def _load(library: Any, text: str) -> tuple[Any, Any]:
-    """The root node of ``text`` and what it holds; None and None if it is empty."""
+    """The root node and the data of ``text``; None for both if it is empty."""
     if library.__name__ == "yaml":
-        # libyaml's is ten times as fast, and is in all common builds of PyYAML.
+        # libyaml's loader is ten times as fast, and most builds of PyYAML have it.
         loader = getattr(library, "CSafeLoader", library.SafeLoader)(text)
         node, construct = loader.get_single_node(), loader.construct_document
     else:
-        # The interface of PyYAML is gone from 0.19. Hermes reads its file as YAML 1.1 too. That a
-        # key may not be there twice is a rule of the library that Hermes has as well.
+        # ruamel.yaml 0.19 no longer has PyYAML's interface. Hermes also reads its file as YAML 1.1,
+        # and also rejects duplicate keys with this library.
         reader = library.YAML(typ="safe", pure=True)
         reader.version = (1, 1)
         node, construct = reader.compose(text), reader.constructor.construct_document
@@ -253,9 +253,9 @@ def _load(library: Any, text: str) -> tuple[Any, Any]:
 
 
 def _problem(exc: Exception) -> str:
-    """What the library says is wrong, without what it says of values."""
+    """The library's description of the problem, without any values."""
     if type(exc).__name__ == "DuplicateKeyError":
-        return "a key is there twice"
+        return "duplicate key"
     return getattr(exc, "problem", None) or "unreadable characters"
 
 
@@ -267,7 +267,7 @@ def _parse_again(text: str, path: str) -> Parsed:
 
 
 def _only_this(before: Parsed, after: Parsed, change: dict[str, Any]) -> bool:
-    """Whether ``after`` is ``before`` but for the one key, which is as it must be."""
+    """Whether ``after`` differs from ``before`` only in the one key, which is as requested."""
     dotted = change["key"]
     if "value" in change:
         found = get(after.data, dotted)
@@ -278,7 +278,7 @@ def _only_this(before: Parsed, after: Parsed, change: dict[str, Any]) -> bool:
 
 
 def _without(data: dict[str, Any], dotted: str) -> dict[str, Any]:
-    """A copy of ``data`` without the key, and without the sections that then are empty."""
+    """A copy of ``data`` without the key, and without sections that become empty."""
     copy = _copy(data) or {}
     trail = []
     place = copy
@@ -301,7 +301,7 @@ def _without(data: dict[str, Any], dotted: str) -> dict[str, Any]:
 
 
 def _set(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Iterator[Step]:
-    """The ways to give the key of ``change`` its value; ``depth``: how many parts there were."""
+    """The ways to set the key of ``change``; ``depth`` is the number of parts that existed."""
     parts, value = change["key"].split("."), change["value"]
     place: Any = parsed.node
     for index, part in enumerate(parts):
@@ -320,17 +320,17 @@ def _set(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Iterat
             return
         if section.tag != "tag:yaml.org,2002:map":
             raise YamlError(
-                "%s, line %d: %s must be a section (a mapping) to set %s"
-                % (path, key.start_mark.line + 1, ".".join(parts[: index + 1]), change["key"])
+                "%s, line %d: cannot set %s: expected a section (a mapping) at %s"
+                % (path, key.start_mark.line + 1, change["key"], ".".join(parts[: index + 1]))
             )
         place = section
 
 
 def _undo(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Iterator[Step]:
-    """Give the key of ``change`` its old text, or remove it with the sections that it brought."""
+    """Restore the old text of ``change``'s key, or remove it with the sections that it added."""
     parts = change["key"].split(".")
     if "raw" not in change:
-        # The highest section that the edit made and that holds nothing else goes with the key.
+        # Remove the highest section that the edit added and that contains only this key.
         while (
             len(parts) - 1 > change.get("depth", len(parts))
             and len(get(parsed.data, ".".join(parts[:-1]))["value"]) == 1
@@ -338,7 +338,7 @@ def _undo(text: str, parsed: Parsed, change: dict[str, Any], path: str) -> Itera
             parts.pop()
     found = _own(parsed.node, ".".join(parts))
     if found is None:
-        raise _by_hand(path, change)
+        raise _only_manually(path, change)
     if "raw" in change:
         start, end = _span(text, found.pair)
         yield Step(text[:start] + change["raw"] + text[end:], {})
@@ -360,9 +360,9 @@ def _replace(text: str, found: Pair, new: str) -> Step:
 def _insert(text: str, place: Any, parts: list[str], value: object) -> Iterator[str]:
     """``text`` with a new key in the mapping node ``place`` (None: the text is empty).
 
-    In block style, after the mapping's last entry, or at the end of the file for the uppermost
-    mapping; then, as that may be inside a block scalar or behind the end of the document, in front
-    of the last entry.
+    In block style, the key comes after the mapping's last entry, or at the end of the file for the
+    top-level mapping. That position may be inside a block scalar or after the end of the document,
+    so the second choice is before the last entry.
     """
     pairs = _own_pairs(place)
     if place is not None and place.flow_style:
@@ -373,7 +373,7 @@ def _insert(text: str, place: Any, parts: list[str], value: object) -> Iterator[
     if place is None:
         yield _with_line(text, len(text), block(parts, value, 0, newline), newline)
         return
-    # A mapping that has nothing but merge keys begins with one.
+    # A mapping with only merge keys begins with one.
     last = pairs[-1][0].start_mark.index if pairs else text.index("<<", place.start_mark.index)
     front = text.rfind("\n", 0, last) + 1
     lines = block(parts, value, last - front, newline)
@@ -386,7 +386,7 @@ def _insert(text: str, place: Any, parts: list[str], value: object) -> Iterator[
 
 
 def _with_line(text: str, at: int, lines: str, newline: str) -> str:
-    """``text`` with ``lines`` at index ``at``, which is the beginning of a line or becomes one."""
+    """``text`` with ``lines`` inserted at index ``at``, on a new line if necessary."""
     gap = newline if text[:at] and not text[:at].endswith("\n") else ""
     return text[:at] + gap + lines + text[at:]
 
@@ -409,14 +409,14 @@ def _remove(text: str, parent: yaml.MappingNode, found: Pair) -> str:
 
 
 class Found(NamedTuple):
-    """An entry of a mapping, and the mapping."""
+    """An entry of a mapping, and the mapping itself."""
 
     pair: Pair
     parent: yaml.MappingNode
 
 
 def _own(node: Any, dotted: str) -> Found | None:
-    """The entry of key ``dotted`` below ``node``, unless a merge key brings it."""
+    """The entry of key ``dotted`` below ``node``, unless it comes from a merge key."""
     found = None
     for part in dotted.split("."):
         pair = _find(node, part)
@@ -428,7 +428,7 @@ def _own(node: Any, dotted: str) -> Found | None:
 
 
 def _find(node: Any, part: str) -> Pair | None:
-    """The nodes of key ``part`` in a mapping and of its value: the last one, which is in effect."""
+    """The key and value nodes of ``part`` in a mapping: the last pair, which is in effect."""
     for tags in (("str",), ("int", "float")):
         for key, value in reversed(_own_pairs(node)):
             if key.value == part and key.tag.rpartition(":")[2] in tags:
@@ -437,7 +437,7 @@ def _find(node: Any, part: str) -> Pair | None:
 
 
 def _own_pairs(node: Any) -> list[Pair]:
-    """The entries of a mapping without those that a merge key brings from elsewhere."""
+    """The entries of a mapping, without those that come from a merge key."""
     if node is None or node.id != "mapping":
         return []
     start, end = node.start_mark.index, node.end_mark.index
@@ -445,21 +445,21 @@ def _own_pairs(node: Any) -> list[Pair]:
 
 
 def _span(text: str, pair: Pair) -> Span:
-    """What follows the colon of a key, without a comment."""
+    """The text after the colon of a key, without a comment."""
     key, value = pair
     start = text.index(":", key.end_mark.index) + 1
     if value.start_mark.index < key.start_mark.index:
-        # An alias: the node is the one that it stands for.
+        # An alias: the node is its target.
         alias = re.compile(r"\s*\*[^\s,\]}]*").match(text, start)
         return Span(start, alias.end() if alias else start)
     if value.start_mark.index == value.end_mark.index:
-        # No value. ruamel.yaml gives a place behind the comment that follows.
+        # No value. ruamel.yaml gives a position after the comment that follows.
         return Span(start, start)
     return Span(start, max(start, len(text[: _end(value)].rstrip())))
 
 
 def _end(node: Any) -> int:
-    """Where the text of ``node`` ends. A block's own end mark is behind comments that follow it."""
+    """The end of the text of ``node``. A block's own end mark is after trailing comments."""
     if isinstance(node.value, list) and not node.flow_style and node.value:
         last = node.value[-1]
         return max(_end(last[0]), _end(last[1])) if isinstance(last, tuple) else _end(last)

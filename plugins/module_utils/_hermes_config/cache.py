@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How much memory Hermes may fill with cached chats: below the watchdog's threshold, on any host.
+"""Computes the memory budget of Hermes's cached chats, always below the watchdog's threshold.
 
-Hermes's own eviction comes first, then the watchdog, then the kernel: see _hermes/agent_cache.py.
+Hermes's own eviction acts first, then the watchdog, then the kernel: see _hermes/agent_cache.py.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ THRESHOLD = "watchdog_threshold"
 def resolved(
     wanted: list[Asked], installed: list[Installed], params: dict[str, Any], check_mode: bool
 ) -> list[Asked]:
-    """``wanted`` with the budget of cached chats in MB, for those of ``installed`` that read it.
+    """``wanted`` with the budget of cached chats in MB, for the ``installed`` that read the key.
 
-    An empty option, and "auto" without such a one, ask for no key: what was set is taken back.
+    An empty option sets no key, nor does "auto" if no Hermes reads it: an earlier value is then
+    reverted.
     """
     gateways = [one.gateway for one in installed if one.reads(agent_cache.KEY) is not False]
     return [
@@ -44,10 +45,10 @@ def _resolved(
 
 
 def _least(gateways: list[Gateway], thresholds: dict[str, int]) -> int:
-    """The least budget that any of the gateways should have: the managed file is that of all."""
+    """The lowest budget of all gateways, because they share the managed file."""
     total = proc.host_memory()["total_bytes"]
     budgets = []
-    # One that a user started is not to decide on the budget of those that the guard looks after.
+    # A gateway that a user started must not determine the budget of the managed gateways.
     for gateway in [one for one in gateways if thresholds.get(one.name)] or gateways:
         threshold = thresholds.get(gateway.name)
         most = total if threshold else min(_limit(gateway) or total, total)
@@ -56,9 +57,9 @@ def _least(gateways: list[Gateway], thresholds: dict[str, int]) -> int:
 
 
 def _limit(gateway: Gateway) -> int | None:
-    """The least memory limit of the gateway in bytes; of one that is stopped, that of its unit.
+    """The lowest memory limit of the gateway in bytes; of its unit if the gateway is stopped.
 
-    It is stopped for a moment, and must not get another budget for that.
+    A gateway that is stopped briefly must not get a different budget.
     """
     if gateway.pid is not None or gateway.unit is None:
         limit = cgroup.limit(gateway.control_group)
@@ -67,10 +68,10 @@ def _limit(gateway: Gateway) -> int | None:
     try:
         blocks = discovery.manager_of(gateway).show([gateway.unit], ("Id", *names))
     except GuardError:
-        # The manager of one user: the budget of the others does not wait for it.
+        # One user's manager must not delay the budget of the others.
         return None
     words = [one.get(name, "") for one in blocks for name in names]
-    # As many digits as a 64-bit number has, at most.
+    # At most as many digits as a 64-bit number.
     sizes = [int(word) for word in words if word.isascii() and word.isdecimal() and len(word) < 20]
     return min((size for size in sizes if 0 < size < cgroup.NO_LIMIT), default=None)
 
@@ -78,9 +79,9 @@ def _limit(gateway: Gateway) -> int | None:
 def _thresholds(
     gateways: list[Gateway], params: dict[str, Any], check_mode: bool
 ) -> dict[str, int]:
-    """The watchdog's thresholds in bytes by name: the guard's, else what the play is about to set.
+    """The watchdog's thresholds in bytes by name, else those that the play will set.
 
-    In check mode the guard may not have been told of each gateway yet.
+    In check mode, guard.conf may not list all gateways yet.
     """
     text = str(params.get(THRESHOLD) or "").strip()
     known = guard_program.thresholds()

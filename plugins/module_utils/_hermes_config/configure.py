@@ -1,10 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Setting Hermes's configuration: in the managed scope as root, or in a home as its owner.
+"""Sets Hermes's configuration: in the managed scope as root, or in a home as its owner.
 
-Everything is asked and planned first; then the record of what was there before is written, then the
-files.
+All queries and plans come first. Then the record of the old values is written, then the files.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ from .record import Record
 
 @host_faults
 def configure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """What the module does with its ``params``; what it returns, and ``warnings``.
+    """Do what the module's ``params`` request; return its result with ``warnings``.
 
-    GuardError if it cannot be done, MissingLibrary if it needs PyYAML, which is not there.
+    Raises GuardError if that is impossible, and MissingLibrary if PyYAML is needed but missing.
     """
     wanted = options.asked(params)
     if os.geteuid() != managed_file.ROOT:
         raise GuardError(
-            "this must run as root (become: true): it asks every gateway as its own user"
+            "must run as root (become: true), because it queries every gateway as its own user"
         )
     record = Record()
     gateways: list[Gateway] = []
@@ -45,7 +44,7 @@ def configure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         gateways = discovery.find_gateways()
     if not params["gateways"]:
         gateways, unsafe = discovery.without_unsafe(gateways)
-        left_out = ["%s is left out: %s" % (one.name, one.problem) for one in unsafe]
+        left_out = ["%s is skipped: %s" % (one.name, one.problem) for one in unsafe]
         if params["state"] == "present":
             gateways, more = _without_excluded(gateways, params["scope"])
             left_out += more
@@ -65,26 +64,26 @@ def configure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     planned.warnings.extend(record.warnings)
     result = _follow(planned, record, params["restart"], faults, check_mode)
     result["warnings"] = planned.warnings + faults.warnings
-    # What could not be done, or was only asked for, is tried again.
+    # The next run retries failed steps, and checks restarts that were only requested.
     result["complete"] = not (faults.warnings or result["restarted"])
     return result
 
 
 def _without_excluded(gateways: list[Gateway], scope: str) -> tuple[list[Gateway], list[str]]:
-    """``gateways`` without those that the operator has left out, and a warning if that is half."""
+    """``gateways`` without excluded ones, and a warning if the setting affects those anyway."""
     excluded = guard_program.excluded()
     stay = [one for one in gateways if one.name not in excluded]
     names = [one.name for one in gateways if one.name in excluded]
     if not names or not stay or scope != "managed":
         return stay, []
     return stay, [
-        "what is set in %s holds for %s too, which the variables leave out: scope home leaves it"
-        " alone" % (os.path.join(managed_file.MANAGED_DIR, "config.yaml"), ", ".join(names))
+        "settings in %s also apply to %s, which the variables exclude: use scope home to avoid this"
+        % (os.path.join(managed_file.MANAGED_DIR, "config.yaml"), ", ".join(names))
     ]
 
 
 def _homes(names: list[str], gateways: list[Gateway]) -> set[str] | None:
-    """The homes of the gateways with these ``names``; None if there are no names."""
+    """The homes of the gateways with these ``names``; None if ``names`` is empty."""
     if not names:
         return None
     return {gateway.home for gateway in _chosen(names, gateways)}
@@ -95,7 +94,7 @@ def _chosen(names: list[str], gateways: list[Gateway]) -> list[Gateway]:
 
 
 class _Task(NamedTuple):
-    """What the module is to do: ``wanted`` is what its ``params`` ask for."""
+    """The module's task: ``wanted`` are the settings that its ``params`` request."""
 
     wanted: list[Asked]
     params: dict[str, Any]
@@ -113,8 +112,8 @@ def _present(task: _Task, gateways: list[Gateway], faults: Faults) -> Planned:
         with faults.of_one():
             one = Installed(gateway, keys, patience)
             if one.problem and gateway.uid == managed_file.ROOT and params["scope"] == "home":
-                # Only its own Python edits a home. The rest of the host is set all the same.
-                of_root.append("left out: gateway %s: %s" % (gateway.name, one.problem))
+                # Only its own Python may edit a home. The other gateways are still configured.
+                of_root.append("skipped: gateway %s: %s" % (gateway.name, one.problem))
             elif one.problem and not one.broken and params["gateways"]:
                 raise GuardError("gateway %s: %s" % (gateway.name, one.problem))
             else:
@@ -128,7 +127,7 @@ def _present(task: _Task, gateways: list[Gateway], faults: Faults) -> Planned:
 def _follow(
     planned: Planned, record: Record, mode: str, faults: Faults, check_mode: bool
 ) -> dict[str, Any]:
-    """Do what is ``planned``, unless in check mode; ``mode`` is that of the restart."""
+    """Carry out what is ``planned``, except in check mode; ``mode`` is the option restart."""
     changed = [plan for plan in planned.plans if plan.changed]
     if changed or record.changed():
         managed_file.check_writable(guard_program.STATE)
@@ -146,7 +145,7 @@ def _follow(
     late = sorted(name for name in needs if needs[name])
     if late and mode == "never":
         planned.warnings.append(
-            "a restart is needed before it takes over what is set: %s" % ", ".join(late)
+            "the new settings take effect at the next restart of: %s" % ", ".join(late)
         )
     result = _result(planned, changed, restarts.to_ask_for(late, mode))
     result["restart_required"] = bool(late)
@@ -164,7 +163,7 @@ def _follow(
 
 
 def _result(planned: Planned, changed: list[Plan], restarted: list[str]) -> dict[str, Any]:
-    """What the module returns, if it needs no restart of a gateway."""
+    """The module's result if no gateway has to be restarted."""
     return {
         "changed": bool(changed or restarted),
         "applied": planned.applied,
@@ -177,10 +176,10 @@ def _result(planned: Planned, changed: list[Plan], restarted: list[str]) -> dict
 
 
 def _carry_out(plans: list[Plan], record: Record, faults: Faults) -> None:
-    """Write the files, and verify that it is in effect.
+    """Write the files, and verify that the settings are in effect.
 
-    What is set is noted before it is written, what is taken back is forgotten after: a fault in
-    between loses nothing.
+    New settings are recorded before they are written, and reverted ones are forgotten afterwards,
+    so a failure in between loses nothing.
     """
     changed = [plan for plan in plans if plan.changed]
     for plan in changed:

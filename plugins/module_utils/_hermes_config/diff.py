@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What --diff shows of a plan: no line of a file that does not change, and no secret."""
+"""Formats a plan for --diff, without unchanged lines of users' files and without secrets."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import re
 from .._host import display
 from .plan import Plan
 
-# Lines that change, and characters of one of them. A file has up to a million lines, which no diff
-# ends with in time, and what is set is a few.
+# Limits of changed lines, and of characters per line. Settings take a few lines, but a file may
+# have a million, for which a diff takes too long.
 MAX_LINES = 200
 MAX_LINE = 500
 SECRET_IN_LINE = re.compile(
@@ -23,9 +23,9 @@ SECRET_IN_LINE = re.compile(
 
 
 def diff(plan: Plan) -> dict[str, str]:
-    """Before and after, in the form of Ansible's diff.
+    """The text before and after, in the form of Ansible's diff.
 
-    Of a file that is not all ours, only the lines that change: so no secret is near.
+    For a file that others also edit, only the changed lines are shown, so that no secret appears.
     """
     old, new = plan.before.splitlines(True), plan.after.splitlines(True)
     if not plan.ours:
@@ -39,7 +39,7 @@ def diff(plan: Plan) -> dict[str, str]:
 
 
 def _changed(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
-    """The lines of ``old`` and of ``new`` that the other does not have in the same place."""
+    """The lines that differ between ``old`` and ``new``."""
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:
         start += 1
@@ -60,6 +60,6 @@ def _changed(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
 def _shown(lines: list[str]) -> str:
     if len(lines) > MAX_LINES:
         return "(not shown: %d lines)\n" % len(lines)
-    # A home's owner writes what an operator sees in a terminal.
+    # The owner of the home controls this text, which an operator sees in a terminal.
     printable = [display.printable(line, MAX_LINE, keep="\t\r\n") for line in lines]
     return SECRET_IN_LINE.sub(r"\1********", "".join(printable))

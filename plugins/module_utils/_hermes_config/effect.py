@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether what is set is in effect: already, or only after a restart of the gateway."""
+"""Verifies that settings are in effect, and finds gateways that need a restart for that."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .installed import Installed
 from .options import ARTICLE_KEYS
 from .plan import Plan
 
-# Characters of the value that a gateway's Hermes has in effect, by its own word.
+# Characters of the value in effect, which a user's Hermes reports.
 MAX_SHOWN = 200
 
 
 def verify(plans: list[Plan], faults: Faults) -> None:
-    """A fault of each gateway that has something else in effect than what was asked."""
+    """Record a fault for each gateway that has another value in effect than requested."""
     for plan in plans:
         for one in plan.gateways:
             with faults.of_one("not in effect: %s"):
@@ -34,28 +34,28 @@ def verify(plans: list[Plan], faults: Faults) -> None:
 def _verify(plan: Plan, one: Installed, info: dict[str, Any], change: dict[str, Any]) -> None:
     value = change["value"]
     found = info["config"].get(change["key"])
-    # Hermes puts the environment's values in the place of ${NAME}.
+    # Hermes expands ${NAME} from the environment.
     if (isinstance(value, str) and "${" in value) or yaml_edit.same(found, value):
         return
-    where = info["managed_dir"]
+    directory = info["managed_dir"]
     raise GuardError(
-        "gateway %s: %s is %s in effect, not %s as set in %s; its managed scope is %s"
+        "gateway %s: the effective value of %s is %s, not %s as set in %s; its managed scope is %s"
         % (
             one.gateway.name,
             change["key"],
             display.printable(json.dumps(found), MAX_SHOWN),
             json.dumps(value),
             plan.path,
-            "%s/config.yaml, which wins" % where if where else "not in use",
+            "%s/config.yaml, which takes precedence" % directory if directory else "not in use",
         )
     )
 
 
 def restart_required(plan: Plan, one: Installed) -> bool:
-    """Whether the gateway's process is older than a value that it reads only when it starts."""
+    """Whether the gateway's process is older than a value that it reads only at start."""
     if one.gateway.start_time is None:
         return False
-    # The article's keys are no reason if this Hermes does not read them.
+    # The article's keys need no restart if this Hermes does not read them.
     late = [
         change
         for change in plan.changes

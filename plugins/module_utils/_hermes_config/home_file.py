@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The config.yaml of a home: its owner's file, which Hermes's own Python edits as that owner."""
+"""Edits the config.yaml of a home with Hermes's own Python, as the owner of the file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def preview(plan: Plan, owner: Gateway | LastOwner) -> None:
-    """Find out what the changes of ``plan`` do to the file. Nothing is written."""
+    """Compute the effect of the changes of ``plan`` on the file. Nothing is written."""
     edit = _edit(plan, owner, {})
     plan.before, plan.after, plan.undo = edit.before, edit.after, edit.undo
     plan.existed, plan.digest = edit.existed, edit.digest
 
 
 def write(plan: Plan, owner: Gateway | LastOwner, created: bool) -> None:
-    """Write the file; if this module ``created`` it and nothing is left in it, it goes."""
+    """Write the file; remove it if this module ``created`` it and it becomes empty."""
     _edit(plan, owner, {"write": plan.digest, "created": created})
 
 
@@ -38,6 +38,6 @@ def _edit(plan: Plan, owner: Gateway | LastOwner, how: dict[str, Any]) -> answer
         return answer.edit(given, plan.changes)
     except answer.BadAnswer as exc:
         raise GuardError(
-            "%s: the Python %s of the gateway's user gave an answer of the wrong form: %s"
+            "%s: the Python %s of the gateway's user gave an invalid answer: %s"
             % (plan.path, owner.python, exc)
         ) from exc

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a gateway's Hermes reads and has in effect, by its own word."""
+"""Queries a gateway's Hermes for the keys that it reads and the values in effect."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .options import Asked
 
 
 class Installed:
-    """A gateway and what its Hermes says.
+    """A gateway and the answers of its Hermes.
 
-    ``info`` is the answer of client.probe, or None if there is none: ``problem`` then says why, and
-    ``broken`` whether its Python does not work. ``managed_dir`` is the managed scope that its unit
-    names, if it names one.
+    ``info`` is the answer of client.probe; if it is None, ``problem`` says why, and ``broken``
+    whether its Python does not work. ``managed_dir`` is the managed scope that its unit names, or
+    None.
     """
 
     def __init__(self, gateway: Gateway, keys: list[str], patience: Patience) -> None:
@@ -36,14 +36,14 @@ class Installed:
         self.ask()
 
     def ask(self) -> None:
-        """Ask about the keys, anew; GuardError if the gateway must not be configured."""
+        """Query the keys again. Raises GuardError if the gateway must not be configured."""
         gateway = self.gateway
         if gateway.problem:
             raise GuardError("gateway %s: %s" % (gateway.name, gateway.problem))
         self.info = self.problem = None
         self.broken = gateway.python is None
         if self.broken:
-            self.problem = "the Python that runs it is not known"
+            self.problem = "its Python is unknown"
             return
         seen_dir = self.managed_dir or (
             proc.environ(gateway.pid).get("HERMES_MANAGED_DIR") if gateway.pid else None
@@ -56,7 +56,7 @@ class Installed:
 
     @property
     def knows_managed_scope(self) -> bool:
-        """Whether it reads a managed file; an unknown Hermes is taken to be a new one."""
+        """Whether it reads a managed file; an unknown Hermes counts as a recent release."""
         return self.info is None or self.info["managed_support"]
 
     @property
@@ -70,7 +70,7 @@ class Installed:
         return None if self.info is None else self.info["version"]
 
     def keys_for(self, one: Asked) -> tuple[str, ...]:
-        """Which of the keys of ``one`` this Hermes is to get."""
+        """The keys of ``one`` to set for this Hermes."""
         if one.always:
             return one.keys
         if self.info is None:
@@ -82,14 +82,14 @@ class Installed:
         return None if self.info is None else self.info["reads"].get(key)
 
     def live(self, key: str) -> bool:
-        """Whether this Hermes takes a new value of ``key`` without a restart."""
+        """Whether this Hermes uses a new value of ``key`` without a restart."""
         return self.info is not None and self.info["live"].get(key, False)
 
 
 class Lookup:
-    """The Installed of gateways, each asked at most once.
+    """The Installed of each gateway, queried at most once.
 
-    One that must not be configured is not among them: what was set is taken back all the same.
+    Gateways that must not be configured are omitted; their settings are still reverted.
     """
 
     def __init__(self, gateways: list[Gateway], keys: Iterable[str]) -> None:
@@ -107,12 +107,12 @@ class Lookup:
         return self.known[id(gateway)]
 
     def of_home(self, home: str) -> list[Installed]:
-        """Those with this home."""
+        """The gateways with this home."""
         found = (self._installed(gateway) for gateway in self.gateways if gateway.home == home)
         return [one for one in found if one is not None]
 
     def of_managed(self, path: str) -> list[Installed]:
-        """Those that read the managed file ``path``."""
+        """The gateways that read the managed file ``path``."""
         found = map(self._installed, self.gateways)
         return [
             one

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The config.yaml of a managed scope: root's file, which wins over those of all homes.
+"""Edits the config.yaml of a managed scope: root's file, which overrides those of all homes.
 
-Root never runs a gateway's Python for it. A file that this module wrote is written anew from the
-record, which needs no library; one that an operator wrote is edited here, which needs PyYAML.
+Root never runs a gateway's Python for that. A file that only this module wrote is generated from
+the record without a library. A file that an operator also edited is edited here with PyYAML.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from .record import Record
 
 ROOT = 0
-# Where Hermes looks if the environment of its unit names no other directory.
+# Hermes's default directory, unless the environment of its unit names another one.
 MANAGED_DIR = "/etc/hermes"
 HEADER = (
     "# Written by the Ansible module hermes_ops.gateway.hermes_config."
-    " What stands here wins over every user's config.yaml.\n"
+    " These settings override every user's config.yaml.\n"
 )
 
 
 def directory_of_unit(gateway: Gateway) -> str | None:
-    """The managed scope that the gateway's unit names, if it names one."""
-    # Only a unit in system scope is root's word; root must not write where a user says.
+    """The managed scope that the gateway's unit names, or None."""
+    # Only a unit in system scope is trusted: root must not write to a path that a user chose.
     if gateway.scope != "system" or not gateway.unit:
         return None
     shown = systemd.Manager().show([gateway.unit], ["Environment"])
@@ -43,7 +43,7 @@ def directory_of_unit(gateway: Gateway) -> str | None:
 
 
 def preview(plan: Plan, record: Record) -> None:
-    """Find out what the changes of ``plan`` do to the file. Nothing is written."""
+    """Compute the effect of the changes of ``plan`` on the file. Nothing is written."""
     _check_directory(os.path.dirname(plan.path))
     text = files.read_text(plan.path, owners={ROOT})
     plan.existed = text is not None
@@ -66,7 +66,7 @@ def preview(plan: Plan, record: Record) -> None:
 
 
 def write(plan: Plan, entry: dict[str, Any]) -> None:
-    """Write the file; if this module made it (says its record) and nothing is left, it goes."""
+    """Write the file; remove it if this module created it, by the record, and it becomes empty."""
     folder = os.path.dirname(plan.path)
     if plan.after.strip() or not entry["created"]:
         os.makedirs(folder, mode=0o755, exist_ok=True)
@@ -79,29 +79,30 @@ def write(plan: Plan, entry: dict[str, Any]) -> None:
 
 
 def check_writable(folder: str, why: str = "") -> None:
-    """GuardError, which begins with ``why``, if nothing can be written in ``folder``."""
+    """Raise GuardError, whose text begins with ``why``, if ``folder`` is not writable."""
     unwritable = files.unwritable(folder)
     if unwritable is not None:
         raise GuardError(
-            "%s%s cannot be written (is it mounted read-only?); nothing was changed"
+            "%s%s is not writable (is it mounted read-only?); nothing was changed"
             % (why, unwritable)
         )
 
 
 def _check_directory(folder: str) -> None:
-    """GuardError unless root can write in ``folder``, or make it, and nobody else can."""
-    why = "scope is managed (home would need no folder of root's), but "
+    """Raise GuardError unless only root can write in ``folder``, or create it."""
+    why = "scope is managed (scope home needs no directory of root), but "
     if os.path.lexists(folder):
         info = os.lstat(folder)
         if not stat.S_ISDIR(info.st_mode) or info.st_uid != ROOT or info.st_mode & 0o022:
             raise GuardError(
-                "%s%s is not a folder of root that nobody else can write in" % (why, folder)
+                "%s%s is not a directory that belongs to root and that only root can write"
+                % (why, folder)
             )
     check_writable(folder, why)
 
 
 def _write_anew(plan: Plan, values: dict[str, Any]) -> None:
-    """Make the changes of ``plan`` to a file of ours, which holds ``values`` by dotted key."""
+    """Generate the text of a file of ours, which has ``values`` by dotted key, with the changes."""
     for change in plan.changes:
         key = change["key"]
         before = _state(values, key)
@@ -120,7 +121,7 @@ def _state(values: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _render(values: dict[str, Any]) -> str:
-    """The text of a managed file with ``values`` by dotted key; "" if there are none."""
+    """The text of a managed file with ``values`` by dotted key; "" without values."""
     lines = []
     above: list[str] = []
     for key in sorted(values, key=lambda dotted: dotted.split(".")):
@@ -128,7 +129,7 @@ def _render(values: dict[str, Any]) -> str:
         for other in values:
             if other.startswith(key + "."):
                 raise GuardError(
-                    "settings has both %s and %s: one is a part of the other" % (key, other)
+                    "settings contains both %s and %s: one is a section of the other" % (key, other)
                 )
         shared = 0
         while shared < len(parts) - 1 and parts[: shared + 1] == above[: shared + 1]:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module's options ask for: keys of Hermes's configuration, and their values."""
+"""Translates the module's options into keys of Hermes's configuration and their values."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .._hermes import agent_cache
 from .._host import display, proc, quantity
 from .._host.errors import SettingError
 
-# An intent and the keys that mean it: all that the installed Hermes reads are set. The last one is
-# what 0.13 to 0.19 read.
+# Each intent and its keys: all keys that the installed Hermes reads are set. Releases 0.13 to 0.19
+# read the last one.
 INTENTS = {
     "session_max_messages": ("session_max_messages", "compression.hygiene_hard_message_limit"),
     "auto_compress": ("session_auto_compress", "compression.enabled"),
 }
-# The keys of the article that made them known. No Hermes so far reads them.
+# The keys from the article that made them known. No release of Hermes reads them so far.
 ARTICLE_KEYS = ("session_max_messages", "session_auto_compress")
 CACHE = "cache_memory"
 AUTO = "auto"
@@ -29,10 +29,10 @@ SECRET = re.compile(
 
 
 class Asked(NamedTuple):
-    """One wanted key: the module's ``option`` it comes from, and the ``keys`` that mean it.
+    """One requested setting: the module's ``option``, and the ``keys`` that implement it.
 
-    ``always`` says whether it is set even if the installed Hermes does not read it, ``optional``
-    whether it is no news if that does not.
+    ``always``: set it even if the installed Hermes does not read it; ``optional``: do not warn if
+    Hermes does not read it.
     """
 
     option: str
@@ -43,12 +43,13 @@ class Asked(NamedTuple):
 
 
 def asked(params: dict[str, Any]) -> list[Asked]:
-    """What the module's ``params`` ask for; SettingError if an option is not allowed."""
+    """The settings that the module's ``params`` request. Raises SettingError if one is invalid."""
     wanted = []
     limit = params["session_max_messages"]
     if limit is not None and limit < 1:
         raise SettingError(
-            "session_max_messages is %d: it must be a whole number of messages, 1 or more" % limit
+            "session_max_messages: invalid number of messages '%d': expected a whole number of 1"
+            " or more" % limit
         )
     for option, keys in INTENTS.items():
         if params[option] is not None:
@@ -62,16 +63,16 @@ def asked(params: dict[str, Any]) -> list[Asked]:
         wanted.append(Asked("settings", (key,), value, always=True))
     if not wanted and params["state"] == "present":
         raise SettingError(
-            "nothing is asked: give at least one of session_max_messages, auto_compress,"
+            "no settings given: expected at least one of session_max_messages, auto_compress,"
             " cache_memory or settings"
         )
     return wanted
 
 
 def cache_budget(text: str) -> int | None:
-    """The MB that ``text`` of cache_memory means; None for "auto" and for none at all.
+    """The value ``text`` of cache_memory in MB; None for "auto" and for an empty text.
 
-    SettingError with what is allowed.
+    Raises SettingError for an invalid size.
     """
     word = str(text).strip()
     if word in ("", AUTO):
@@ -80,23 +81,23 @@ def cache_budget(text: str) -> int | None:
         quantity.check_size_unit(word)
         return max(1, quantity.size(word, proc.host_memory()["total_bytes"]) // display.MB)
     except ValueError as exc:
-        raise SettingError('%s: %s, "auto", or empty for none' % (CACHE, exc)) from exc
+        raise SettingError('%s: %s, "auto", or empty for no budget' % (CACHE, exc)) from exc
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``settings``, whose keys may be dotted and whose values may be dicts, by dotted key."""
+    """``settings`` by dotted key; its keys may be dotted and its values may be dicts."""
     found = {}
     for name, value in settings.items():
         key = "%s%s" % (prefix, name)
         if not KEY.match(key):
             raise SettingError(
-                "settings has the key %r: allowed are letters, digits, _ and -,"
-                " with dots between the parts" % key
+                "settings: invalid key %r: expected letters, digits, _ and -, with dots between the"
+                " parts" % key
             )
         if SECRET.search(key.rsplit(".", 1)[-1]):
             raise SettingError(
-                "settings has the key %r, which looks like a secret:"
-                " secrets belong in the .env of the gateway's home" % key
+                "settings: the key %r looks like a secret: put secrets in the .env of the gateway's"
+                " home" % key
             )
         if isinstance(value, dict) and value:
             found.update(_flat(value, key + "."))

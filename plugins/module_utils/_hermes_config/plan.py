@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Planning which files change, and how, to set what is asked or to take it back."""
+"""Plans the changes to files that set the requested values or revert earlier ones."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .record import LastOwner, Record, undo_change
 
 
 class Plan:
-    """What happens to one file.
+    """The changes to one file.
 
-    ``owner`` is the gateway whose home it is in, None for a managed file; ``gateways`` are those
-    that read it. ``changes`` are those of yaml_edit.edit and ``undo`` is what it returned;
-    ``options`` are the module's options by key. ``ours`` says that only this module wrote the file,
-    ``previewed`` that it is known what the changes do.
+    ``owner`` is the gateway whose home contains it, None for a managed file; ``gateways`` are those
+    that read it. ``changes`` are the input of yaml_edit.edit and ``undo`` is its result;
+    ``options`` are the module's options by key. ``ours`` means that only this module wrote the
+    file, ``previewed`` that the effect of the changes is known.
     """
 
     def __init__(self, path: str, owner: Gateway | LastOwner | None) -> None:
@@ -45,7 +45,7 @@ class Plan:
         return self.before != self.after
 
     def preview(self, record: Record) -> None:
-        """Find out what the changes do to the file. Nothing is written."""
+        """Compute the effect of the changes on the file. Nothing is written."""
         if self.owner is None:
             managed_file.preview(self, record)
         else:
@@ -53,7 +53,7 @@ class Plan:
         self.previewed = True
 
     def write(self, record: Record) -> None:
-        """Make the file what it is to be."""
+        """Write the planned text to the file."""
         entry = record.files[self.path]
         if self.owner is None:
             managed_file.write(self, entry)
@@ -61,7 +61,7 @@ class Plan:
             home_file.write(self, self.owner, entry["created"])
 
     def applied(self) -> list[dict[str, Any]]:
-        """What the module returns of each change."""
+        """The module's result for each change."""
         return [self._applied(change) for change in self.changes]
 
     def _applied(self, change: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Plan:
 
 
 class Planned(NamedTuple):
-    """All plans, and what the module returns of them: see its ``applied`` and its warnings."""
+    """All plans, and the module's results ``applied`` and ``warnings``."""
 
     plans: list[Plan]
     applied: list[dict[str, Any]]
@@ -90,7 +90,7 @@ class Planned(NamedTuple):
 def present(
     wanted: list[Asked], installed: list[Installed], scope: str, record: Record, faults: Faults
 ) -> Planned:
-    """The plans of setting what is asked."""
+    """The plans that set the requested values."""
     plans: dict[str, Plan] = {}
     planned = Planned([], [], [])
     for one in installed:
@@ -102,7 +102,7 @@ def present(
     for plan in plans.values():
         _take_back_others(plan, given, record)
         if plan.owner is None:
-            # Root's own file, that of all.
+            # This is root's file, which all gateways read; a fault in it is an error.
             plan.preview(record)
         else:
             with faults.of_one():
@@ -115,13 +115,13 @@ def present(
 
 
 def _plan_for(one: Installed, scope: str, plans: dict[str, Plan], warnings: list[str]) -> Plan:
-    """The plan, of ``plans`` or a new one, for the file that configures ``one``."""
+    """The plan in ``plans``, or a new one, for the file that configures ``one``."""
     at_home = scope == "home" or not one.knows_managed_scope
     if one.problem:
         if at_home:
             raise GuardError("gateway %s: %s" % (one.gateway.name, one.problem))
         warnings.append(
-            "gateway %s could not be asked what it reads and has in effect: %s"
+            "gateway %s could not be queried for the keys that it reads: %s"
             % (one.gateway.name, one.problem)
         )
     path = os.path.join(one.gateway.home, "config.yaml") if at_home else one.managed_path
@@ -131,7 +131,7 @@ def _plan_for(one: Installed, scope: str, plans: dict[str, Plan], warnings: list
 
 
 def _add(plan: Plan, one: Installed, ask: Asked, planned: Planned) -> None:
-    """Add to ``plan`` what ``ask`` means to the Hermes of ``one``."""
+    """Add the keys of ``ask`` that the Hermes of ``one`` needs to ``plan``."""
     keys = one.keys_for(ask)
     if not keys and not ask.optional:
         planned.warnings.append(
@@ -162,9 +162,9 @@ def _add(plan: Plan, one: Installed, ask: Asked, planned: Planned) -> None:
 
 
 def _take_back_others(plan: Plan, given: set[str], record: Record) -> None:
-    """Take back a key that no longer means a ``given`` intent.
+    """Revert keys that no longer implement a ``given`` intent.
 
-    That is after an update of Hermes, or without article_keys.
+    This happens after an update of Hermes, or if article_keys is no longer set.
     """
     stays = {change["key"] for change in plan.changes}
     for key, kept in record.keys(plan.path).items():
@@ -180,10 +180,10 @@ def absent(
     record: Record,
     faults: Faults,
 ) -> Planned:
-    """The plans of taking back what was set: all of it, or what is ``wanted``, in ``homes``.
+    """The plans that revert earlier settings in ``homes``: all, or only those ``wanted``.
 
-    ``homes`` is None for all files, the managed ones included. What is in a home and cannot be
-    taken back is forgotten: its owner decides on it, or is gone.
+    ``homes`` is None for all files, including the managed ones. A setting in a home that cannot be
+    reverted is forgotten: the home's owner is responsible for it, or no longer exists.
     """
     planned = Planned([], [], [])
     keys = {key for entry in record.files.values() for key in entry["keys"]}
@@ -192,11 +192,11 @@ def absent(
         if homes is not None and entry["home"] not in homes:
             continue
         if entry["home"] and not reach.answers(entry["home"], entry["user"]):
-            text = "what was set in %s stays there until its home answers: run this again then"
+            text = "the settings in %s stay until its home directory answers: run this again then"
             planned.warnings.append(text % path)
             continue
         if entry["home"] and not os.path.isdir(entry["home"]):
-            # The home is gone, and what was set in it too.
+            # The home and the settings in it no longer exist.
             del record.files[path]
             continue
         changes = [
@@ -212,7 +212,7 @@ def absent(
         if plan.owner is None:
             plan.preview(record)
         else:
-            with faults.of_one("what was set in %s stays there and is forgotten: %%s" % path):
+            with faults.of_one("the settings in %s stay and are forgotten: %%s" % path):
                 _preview_at_home(plan, plan.owner, record)
         if not plan.previewed:
             record.forget(plan)
@@ -223,11 +223,11 @@ def absent(
 
 
 def _preview_at_home(plan: Plan, owner: Gateway | LastOwner, record: Record) -> None:
-    """As Plan.preview; by the host's own Python if that of the gateway cannot do it."""
+    """Like Plan.preview, but with the host's Python if the gateway's Python fails."""
     try:
         plan.preview(record)
     except GuardError as exc:
-        # It needs PyYAML, and the user; what it says if it has one of them not is no news.
+        # The host's Python may lack PyYAML, or the user may be gone; report only the first error.
         plan.owner = LastOwner(owner.home, owner.user, sys.executable)
         try:
             plan.preview(record)
@@ -236,7 +236,7 @@ def _preview_at_home(plan: Plan, owner: Gateway | LastOwner, record: Record) -> 
 
 
 def _named(key: str, option: str, wanted: list[Asked]) -> bool:
-    """Whether ``wanted`` names ``key``, which was set because of ``option``."""
+    """Whether ``wanted`` includes ``key``, which was set because of ``option``."""
     return any(
         option == ask.option and (option != "settings" or key == ask.keys[0]) for ask in wanted
     )

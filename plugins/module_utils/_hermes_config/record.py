@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What this module set, and what was there before, so that ``state: absent`` leaves it as it was.
+"""Records the settings of this module and the old values, so that ``state: absent`` restores them.
 
-It holds old values of configuration, so only root reads it.
+The record contains old configuration values, so only root can read it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class LastOwner(NamedTuple):
-    """What the record knows of a home whose gateway is gone."""
+    """The recorded facts about a home whose gateway is gone."""
 
     home: str
     user: str
@@ -30,19 +30,19 @@ class LastOwner(NamedTuple):
     name: None = None
 
 
-# Far above what MAX_HOMES of a thousand users need: a larger one is not of this module.
+# Far more than MAX_HOMES of a thousand users need: this module never writes a larger record.
 MAX_BYTES = 32 << 20
-# Homes of one user. Each is a gateway, or was one when it was set.
+# Homes of one user. Each belongs to a present or former gateway.
 MAX_HOMES = 40
-# What is put behind the name of a record that cannot be read.
+# The suffix for the name of an unreadable record.
 DAMAGED = ".damaged"
 
 
 class Record:
-    """``files``: by the path of each file that was changed, what was set there by key.
+    """``files``: the settings by key, for the path of each file that was changed.
 
-    ``warnings`` say what of it cannot be used. That is forgotten, and is no reason to stop: the
-    part of one user must not keep what was set for the others from being taken back.
+    ``warnings`` report unusable entries, which are forgotten. They are not an error: one user's
+    entries must not prevent reverting the settings of others.
     """
 
     def __init__(self) -> None:
@@ -62,22 +62,22 @@ class Record:
             content = files.read_json(self.path, {managed_file.ROOT}, MAX_BYTES) or {}
             found = content.get("files", {})
             if not isinstance(found, dict):
-                raise FileError("%s has no files in it" % self.path)
+                raise FileError('%s: "files" is not an object' % self.path)
         except FileError as exc:
             self.damaged = True
             self.warnings.append(
-                "%s; it is kept as %s%s, and what was set before is no longer taken back"
+                "%s; it is kept as %s%s, and earlier settings will not be reverted"
                 % (exc, self.path, DAMAGED)
             )
             return {}
         return found
 
     def keys(self, path: str) -> dict[str, dict[str, Any]]:
-        """What was set in the file ``path``, by key."""
+        """The settings in the file ``path``, by key."""
         return self.files.get(path, {}).get("keys", {})
 
     def check_room(self, plan: Plan, others: list[Plan]) -> None:
-        """GuardError if one user had too many homes with ``plan`` and the ``others``."""
+        """Raise GuardError if ``plan`` and the ``others`` exceed one user's number of homes."""
         if plan.owner is None or plan.path in self.files:
             return
         user = plan.owner.user
@@ -85,12 +85,12 @@ class Record:
         kept.update(one.path for one in others if one.owner and one.owner.user == user)
         if len(kept) >= MAX_HOMES:
             raise GuardError(
-                "%s: %d homes of %s are set already, and more are not kept"
+                "%s: %d homes of %s are configured already, and no more can be recorded"
                 % (plan.path, MAX_HOMES, user)
             )
 
     def note(self, plan: Plan) -> None:
-        """Take over what ``plan`` is going to set, with what undoes it."""
+        """Record the settings that ``plan`` will make, and how to undo them."""
         entry = self.files.setdefault(
             plan.path,
             {
@@ -112,7 +112,7 @@ class Record:
                 entry["keys"][key] = dict(kept, was=change["value"], option=plan.options[key])
 
     def forget(self, plan: Plan) -> None:
-        """What ``plan`` took back is no longer ours."""
+        """Remove the settings that ``plan`` reverted from the record."""
         entry = self.files.get(plan.path, {"keys": {}})
         for change in plan.changes:
             if "value" not in change:
@@ -121,11 +121,11 @@ class Record:
             self.files.pop(plan.path, None)
 
     def changed(self) -> bool:
-        """Whether there is something to save."""
+        """Whether the record must be saved."""
         return self.damaged or _dump(self.files) != self.saved
 
     def save(self) -> None:
-        """Write the record; an empty one goes, with its directory if nothing else is in it."""
+        """Write the record; if it is empty, remove it, and its directory if that is empty too."""
         if not self.changed():
             return
         if self.damaged:
@@ -140,7 +140,7 @@ class Record:
             files.remove_if_empty(guard_program.STATE)
 
 
-# The entries of a file and of a key, and their types.
+# The fields of a file's entry, and their types.
 _FILE = {
     "home": (str, type(None)),
     "user": (str, type(None)),
@@ -153,25 +153,25 @@ _FILE = {
 
 
 def _checked(path: str, entry: object, warnings: list[str]) -> dict[str, Any] | None:
-    """The ``entry`` of the file ``path`` as far as it can be used, None if it cannot be.
+    """The usable part of the ``entry`` of the file ``path``, or None.
 
-    ``warnings`` are those of what cannot.
+    Adds a sentence to ``warnings`` for each unusable part.
     """
     known = dict(entry, text=entry.get("text")) if isinstance(entry, dict) else {}
     usable = all(isinstance(known.get(name), kinds) for name, kinds in _FILE.items())
     if not usable or bool(known["home"]) != bool(known["user"]):
-        warnings.append("the record of %s is damaged: what was set there stays" % path)
+        warnings.append("the record of %s is damaged: the settings there stay" % path)
         return None
     keys = {}
     for key, kept in known["keys"].items():
         if not (isinstance(kept, dict) and "was" in kept and isinstance(kept.get("option"), str)):
-            warnings.append("the record of %s in %s is damaged: it stays there" % (key, path))
+            warnings.append("the record of %s in %s is damaged: the key stays" % (key, path))
             continue
         how = answer.how_to_undo(kept, key)
         if how is None or (known["home"] and len(how.get("raw", "")) > answer.MAX_RAW):
             warnings.append(
-                "the record of %s in %s is damaged: it can be removed from there, and what was"
-                " there before it cannot be brought back" % (key, path)
+                "the record of %s in %s is damaged: the key can be removed, but its old value"
+                " cannot be restored" % (key, path)
             )
             how = {}
         keys[key] = dict(how, was=kept["was"], option=kept["option"])
@@ -179,15 +179,15 @@ def _checked(path: str, entry: object, warnings: list[str]) -> dict[str, Any] | 
 
 
 def undo_change(key: str, kept: dict[str, Any]) -> dict[str, Any]:
-    """The change that takes back what the record has ``kept`` of ``key``: see yaml_edit.edit."""
+    """The change that reverts ``key`` with the recorded data ``kept``: see yaml_edit.edit."""
     how: dict[str, Any] = {name: kept[name] for name in ("raw", "depth") if name in kept}
     return dict(how, key=key, was=kept["was"])
 
 
 def _kept(key: str, undo: dict[str, Any], others: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What there was before ``key`` was set, if ``undo`` is that of setting it."""
+    """The state before ``key`` was set; ``undo`` belongs to the present change."""
     old = others.get(key)
-    # If it still is what was set last time, what was there before that is what counts.
+    # If the value is still the one from last time, the state before that time counts.
     if old is not None and yaml_edit.same(undo["before"].get("value"), old["was"]):
         return old
     kept: dict[str, Any] = {name: undo[name] for name in ("raw", "depth") if name in undo}
@@ -197,7 +197,7 @@ def _kept(key: str, undo: dict[str, Any], others: dict[str, dict[str, Any]]) -> 
 
 
 def _depth(key: str, depth: int, others: dict[str, dict[str, Any]]) -> int:
-    """How many parts of ``key`` there were before the ``others``, which this module set, were."""
+    """The number of parts of ``key`` that existed before this module set the ``others``."""
     parts = key.split(".")
     for other, kept in others.items():
         shared = kept.get("depth", len(parts))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restarting the gateways that need it to take over what is set: the arbiter is asked to."""
+"""Asks the arbiter to restart the gateways that need a restart to use new settings."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .._host.errors import GuardError
 
 
 def to_ask_for(names: list[str], mode: str) -> list[str]:
-    """Those of ``names`` whose restart is not under way already, by ``mode`` (an option).
+    """The ``names`` whose restart is not in progress yet; ``mode`` is the option restart.
 
-    GuardError if hermes_guard is not there to restart them.
+    Raises GuardError if hermes_guard is not installed.
     """
     if not names or mode == "never":
         return []
     if mode == "now" and not os.access(guard_program.PROGRAM, os.X_OK):
-        raise _not_there(mode, guard_program.PROGRAM)
+        raise _not_installed(mode, guard_program.PROGRAM)
     units = {name: guard_program.restart_unit(name) for name in names}
     shown = systemd.Manager().show(list(units.values()), ["Id", "LoadState", "ActiveState"])
     states = {block.get("Id"): block for block in shown}
     for unit in units.values():
         if mode == "when_idle" and states.get(unit, {}).get("LoadState") != "loaded":
-            raise _not_there(mode, unit)
+            raise _not_installed(mode, unit)
     return [
         name
         for name, unit in units.items()
@@ -33,15 +33,15 @@ def to_ask_for(names: list[str], mode: str) -> list[str]:
     ]
 
 
-def _not_there(mode: str, what: str) -> GuardError:
+def _not_installed(mode: str, what: str) -> GuardError:
     return GuardError(
-        "restart is %s, but %s is not there: apply the role hermes_guard first,"
+        "restart is %s, but %s is not installed: apply the role hermes_guard first,"
         " or use restart: never" % (mode, what)
     )
 
 
 def ask_for(name: str, mode: str) -> None:
-    """Ask the arbiter for a restart; in ``mode`` "now" wait for it, GuardError if there is none."""
+    """Ask the arbiter for a restart; in ``mode`` "now", wait, and raise GuardError if it fails."""
     if mode == "when_idle":
         systemd.Manager().call("start", "--no-block", "--", guard_program.restart_unit(name))
         return

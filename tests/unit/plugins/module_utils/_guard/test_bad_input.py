@@ -137,7 +137,7 @@ def test_state_file_of_a_newer_schema(host, check, tmp_path):
     one = check()
     assert (one["state"], one["active_agents"]) == ("running", None)
     assert (
-        one["problem"] == "its gateway_state.json has the state 'hibernating', which is not known"
+        one["problem"] == "its gateway_state.json has the unknown state 'hibernating'"
     )
 
 

@@ -158,7 +158,7 @@ def test_name_that_no_gateway_has(host):
     with pytest.raises(SettingError) as raised:
         gateway_info.collect(["nobody"])
     assert str(raised.value) == (
-        "gateways: 'nobody' is no gateway on this host; available: hermes-gateway, hermes-gateway-gone"
+        "gateways: 'nobody' is not a gateway on this host; available: hermes-gateway, hermes-gateway-gone"
     )
 
 
@@ -194,7 +194,7 @@ def test_gateways_of_one_user_take_so_much_time_and_no_more(host, tmp_path, monk
     assert clock[0] <= patience.SECONDS + client.TIMEOUT
     assert len(found) == 201 and len(asked) == patience.SECONDS / client.TIMEOUT
     problem = found["hung-199"]["problem"]
-    assert problem.startswith("its Hermes cannot be queried: those of the other gateways of ")
+    assert problem.startswith("its Hermes cannot be queried: the queries to other gateways of ")
     assert problem.endswith(" took 2 min")
 
 
@@ -249,7 +249,7 @@ def test_home_of_a_gateway_in_a_container_is_not_read(host, monkeypatch, tmp_pat
     assert (one["scope"], one["container"], one["managed"]) == ("container", "0a1b", False)
     assert (one["active_agents"], one["version"], one["channels"]) == (None, None, [])
     assert one["memory"]["rss_bytes"] > 0
-    assert one["problem"].startswith("it runs in a container, and those are not managed")
+    assert one["problem"].startswith("it runs in a container, which the guard does not manage")
     assert set(one) == set(collect()[1][NAME])
 
 
@@ -274,9 +274,9 @@ def test_profile_that_two_processes_serve_is_a_conflict(host, tmp_path):
     serve(host, tmp_path, "default", "coder")
     found = collect()[1]
     assert found[NAME + "-coder"]["conflict"].startswith(
-        "hermes-gateway serves its profile coder too"
+        "hermes-gateway also serves its profile coder"
     )
-    assert found[NAME]["conflict"].startswith("hermes-gateway-coder has the home of its profile")
+    assert found[NAME]["conflict"].startswith("hermes-gateway-coder uses the home of its profile")
     # A stopped gateway does not conflict with another: it may be a leftover.
     host.stop(NAME + "-coder.service")
     assert {one["conflict"] for one in collect()[0]["gateways"]} == {None}

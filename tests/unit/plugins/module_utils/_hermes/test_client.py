@@ -85,7 +85,7 @@ def test_python_that_root_must_not_run(gateway, monkeypatch):
     monkeypatch.setattr(trust, "why_not", lambda *what: asked.append(what) or "/x belongs to uid 1")
     monkeypatch.setattr(client.confined, "run_within", lambda *_what: pytest.fail("it was run"))
     for call in (lambda: client.probe(gateway), lambda: client.ask(gateway, {"do": "edit"})):
-        with pytest.raises(HermesError, match="runs as root, so its Python is not asked: /x bel"):
+        with pytest.raises(HermesError, match="runs as root, so its Python is not started: /x bel"):
             call()
     assert drain.write(gateway) is False
     assert asked[0] == (gateway.python, [gateway.root], [gateway.home])

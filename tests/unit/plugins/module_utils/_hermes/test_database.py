@@ -132,7 +132,7 @@ def test_another_schema(tmp_path):
     base = sqlite3.connect(str(tmp_path / "state.db"))
     base.execute("CREATE TABLE messages (id INTEGER, at REAL)")
     base.close()
-    unknown(count(tmp_path), "another schema: messages has no role, timestamp")
+    unknown(count(tmp_path), "unknown schema: the table messages lacks role, timestamp")
 
 
 def test_the_database_is_not_written(tmp_path):

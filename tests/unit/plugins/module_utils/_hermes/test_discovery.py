@@ -221,7 +221,7 @@ def test_home_with_a_space_is_fine(tmp_path):
 def test_home_that_is_not_there_or_no_folder(tmp_path):
     assert "No such file" in make(tmp_path / "none").problem
     (tmp_path / "file").touch()
-    assert "not a folder" in make(tmp_path / "file").problem
+    assert "not a directory" in make(tmp_path / "file").problem
 
 
 def test_home_of_somebody_else(tmp_path):
@@ -245,7 +245,7 @@ def test_home_that_is_a_link(tmp_path):
         os.chown(str(tmp_path / "disk"), 12345, 12345)
         assert "belongs to uid 12345" in make(tmp_path / "home").problem
         os.lchown(str(tmp_path / "home"), 12346, 12346)
-        assert "is a link that belongs to uid 12346" in make(tmp_path / "home").problem
+        assert "is a symbolic link that belongs to uid 12346" in make(tmp_path / "home").problem
 
 
 def test_user_who_is_not_logged_in(tmp_path):

@@ -46,5 +46,5 @@ def test_config_file_must_be_a_plain_file_of_ours(tmp_path):
         helper.read_config(path)
     with open(path, "wb") as stream:
         stream.write(b"a: 1\nb: \xff\n")
-    with pytest.raises(helper.HomeError, match="line 2: this is not UTF-8"):
+    with pytest.raises(helper.HomeError, match="line 2: is not UTF-8"):
         helper.read_config(path)

@@ -65,7 +65,7 @@ def test_a_user_cannot_keep_the_others_from_being_configured(host, scope):
     mallory.problem = "the home /etc belongs to uid 0, but the gateway runs as mallory (uid 1000)"
     result = host.run(scope=scope, **BOTH)
     assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
-    assert "hermes-gateway@mallory is left out: " + mallory.problem in result["warnings"]
+    assert "hermes-gateway@mallory is skipped: " + mallory.problem in result["warnings"]
     assert host.run(scope=scope, **BOTH)["changed"] is False
     assert host.run(state="absent")["changed"] is True
     assert open(mallory.config, encoding="utf-8").read() == "b: 2\n"
@@ -88,4 +88,4 @@ def test_excluded_gateway_is_left_alone_in_its_home(host, tmp_path, monkeypatch)
     assert result["warnings"] == []
     assert host.read(other.config) == "# mine\n"
     result = host.run(**BOTH)
-    assert [text for text in result["warnings"] if "holds for hermes-gateway-b too" in text]
+    assert [text for text in result["warnings"] if "also apply to hermes-gateway-b" in text]

@@ -49,8 +49,8 @@ def test_what_is_in_effect_is_verified(host):
         host.managed
     )
     why = (
-        r"gateway hermes-gateway: compression.hygiene_hard_message_limit is 50 in effect, not 70 as "
-        r"set in .*home-hermes-gateway/config.yaml; .*elsewhere.*wins"
+        r"gateway hermes-gateway: the effective value of compression.hygiene_hard_message_limit is 50, not 70 as "
+        r"set in .*home-hermes-gateway/config.yaml; .*elsewhere.*takes precedence"
     )
     with pytest.raises(GuardError, match=why):
         host.run(scope="home", gateways=["hermes-gateway"], session_max_messages=70)

@@ -59,14 +59,14 @@ def test_bad_homes(host, scope):
     before = host.listing()
     named = {"scope": scope, "gateways": [one.name]}
     with pytest.raises(
-        GuardError, match=r"hermes-gateway: .*/config.yaml, line 3: this is not YAML"
+        GuardError, match=r"hermes-gateway: .*/config.yaml, line 3: invalid YAML"
     ):
         host.run(**named, **BOTH)
     assert host.listing() == before
     # One that is not named costs nobody else anything, and the managed scope holds for it too.
     other = host.gateway("hermes-gateway-other", text="a: 1\n")
     done = host.run(scope=scope, **BOTH)
-    assert "line 3: this is not YAML" in done["warnings"][0] and len(done["warnings"]) == 1
+    assert "line 3: invalid YAML" in done["warnings"][0] and len(done["warnings"]) == 1
     assert host.run(scope=scope, **BOTH)["changed"] is False
     assert "50" in host.read(host.file if scope == "managed" else other.config)
     host.run(state="absent")
@@ -97,8 +97,8 @@ def test_gateway_of_root_is_set_in_the_managed_scope(host, of_root):
     assert result["changed"] and os.path.exists(host.file)
     why = "%s belongs to uid 1000" % of_root.python
     assert [line for line in result["warnings"] if why in line] == [
-        "gateway hermes-gateway could not be asked what it reads and has in effect: the gateway "
-        "runs as root, so its Python is not asked: " + why
+        "gateway hermes-gateway could not be queried for the keys that it reads: the gateway "
+        "runs as root, so its Python is not started: " + why
     ]
 
 
@@ -107,7 +107,7 @@ def test_home_of_a_gateway_of_root_is_left_out(host, of_root):
     result = host.run(scope="home", **BOTH)
     assert not result["changed"] and host.listing() == before
     assert result["warnings"] == [
-        "left out: gateway hermes-gateway: the gateway runs as root, so its Python is not asked: "
+        "skipped: gateway hermes-gateway: the gateway runs as root, so its Python is not started: "
         "%s belongs to uid 1000" % of_root.python
     ]
 

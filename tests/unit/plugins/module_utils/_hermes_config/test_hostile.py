@@ -122,7 +122,7 @@ def test_answer_to_an_edit():
     assert kept["after"] == {"present": True, "value": 50} and len(json.dumps(kept)) < 500
     nan = undo(depth=1, before={"present": True, "value": float("nan")})
     kept = answer.edit(nan, [{"key": LIMIT, "value": 50}]).undo[LIMIT]
-    assert kept["before"]["value"] == "(not shown: not a value of JSON)"
+    assert kept["before"]["value"] == "(not shown: not a JSON value)"
 
 
 @pytest.mark.parametrize("given", [BAD[0], BAD[1], BAD[5]], ids=["error", "raw", "depth"])
@@ -132,7 +132,7 @@ def test_one_user_costs_nobody_else_the_limit(host, eve, given):
     for dummy in range(2):
         done = host.run(**BOTH)
         assert "50" in host.read(host.file)
-        assert len(done["warnings"]) == 1 and done["warnings"][0].startswith("left out: ")
+        assert len(done["warnings"]) == 1 and done["warnings"][0].startswith("skipped: ")
     assert not done["changed"] and os.path.getsize(saved(host)) < 3000
     with pytest.raises(GuardError, match="no thanks|wrong form"):
         host.run(gateways=[eve.name], **BOTH)
@@ -189,9 +189,9 @@ def test_poisoned_record_is_taken_over(host, more):
     one = host.gateway(text="compression:\n  hygiene_hard_message_limit: 50\n  enabled: true\n")
     poisoned(host, **more)
     done = host.run(check=True, **BOTH)
-    assert [words for words in done["warnings"] if "cannot be brought back" in words]
+    assert [words for words in done["warnings"] if "cannot be restored" in words]
     done = host.run(state="absent")
-    assert [words for words in done["warnings"] if "cannot be brought back" in words]
+    assert [words for words in done["warnings"] if "cannot be restored" in words]
     assert host.read(one.config) == "compression:\n  enabled: true\n"
     assert not os.path.exists(host.state)
 
@@ -202,7 +202,7 @@ def test_record_that_cannot_be_read_is_set_aside(host, text):
     os.makedirs(host.state)
     with open(saved(host), "w", encoding="utf-8") as stream:
         stream.write(text)
-    assert "no longer taken back" in host.run(check=True, **BOTH)["warnings"][0]
+    assert "will not be reverted" in host.run(check=True, **BOTH)["warnings"][0]
     assert host.read(saved(host)) == text
     host.run(**BOTH)
     assert host.read(saved(host) + record.DAMAGED) == text
@@ -260,7 +260,7 @@ def test_what_cannot_be_taken_back_is_a_warning_and_forgotten(host, monkeypatch,
     """It failed each time, and the guard stayed because this role comes first in remove.yml."""
     one, done = left_behind(host, monkeypatch, **entry)
     (warning,) = done["warnings"]
-    assert warning.startswith("what was set in %s stays there" % one.config) and why in warning
+    assert warning.startswith("the settings in %s stay" % one.config) and why in warning
     assert "50" in host.read(one.config)
 
 
@@ -289,7 +289,7 @@ def test_each_user_has_a_time(host, monkeypatch):
     host.gateway("hermes-gateway-b", "/bin/false")
     one = host.gateway("hermes-gateway-c", "/bin/false")
     spent = patience.Patience(0.0)
-    with pytest.raises(HermesError, match="those of the other gateways of .* took 0 s"):
+    with pytest.raises(HermesError, match="the queries to other gateways of .* took 0 s"):
         with spent.with_user(one.user):
             raise AssertionError
     asked = installed.Installed(one, [LIMIT], spent)

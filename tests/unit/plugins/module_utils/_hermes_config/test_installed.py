@@ -20,7 +20,7 @@ BOTH = {"session_max_messages": 50, "auto_compress": True}
 def test_a_broken_hermes_is_no_reason_to_leave_the_others(host):
     host.gateway("hermes-gateway-broken", "/bin/false")
     done = host.run(**BOTH)
-    assert "could not be asked" in done["warnings"][0] and os.path.exists(host.file)
+    assert "could not be queried" in done["warnings"][0] and os.path.exists(host.file)
     with pytest.raises(GuardError, match="/bin/false gave no usable answer"):
         host.run(scope="home", gateways=["hermes-gateway-broken"], **BOTH)
     other = host.gateway("hermes-gateway-other")

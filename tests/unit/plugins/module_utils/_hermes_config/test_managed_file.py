@@ -76,11 +76,11 @@ def test_bad_managed_files(host, monkeypatch):
     os.unlink(host.file)
     with open(host.file, "w", encoding="utf-8") as stream:
         stream.write("- a\n")
-    with pytest.raises(GuardError, match="line 1: the file must hold a mapping"):
+    with pytest.raises(GuardError, match="line 1: expected a mapping"):
         host.run(**BOTH)
     os.unlink(host.file)
     os.chmod(host.managed, 0o777)
-    with pytest.raises(GuardError, match="scope is managed.*nobody else can write"):
+    with pytest.raises(GuardError, match="scope is managed.*only root can write"):
         host.run(**BOTH)
     os.chmod(host.managed, 0o755)
     monkeypatch.setattr(files.os, "access", lambda path, mode: False)

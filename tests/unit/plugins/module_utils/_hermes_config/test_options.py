@@ -14,17 +14,17 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 @pytest.mark.parametrize(
     "params, words",
     [
-        ({"session_max_messages": 0}, "session_max_messages is 0: .* 1 or more"),
+        ({"session_max_messages": 0}, "session_max_messages: invalid number of messages '0': .* 1 or more"),
         (
             {"session_max_messages": 5, "gateways": ["nope"]},
             "gateways: 'nope' .* available: hermes-gateway",
         ),
-        ({"settings": {"a b": 1}}, "settings has the key 'a b': allowed"),
+        ({"settings": {"a b": 1}}, "settings: invalid key 'a b': expected"),
         (
             {"settings": {"model": {"api_key": "x"}}},
-            "settings has the key 'model.api_key', which looks like a secret",
+            "settings: the key 'model.api_key' looks like a secret",
         ),
-        ({}, "nothing is asked"),
+        ({}, "no settings given"),
         ({"settings": {"a": 1, "a.b": 2}}, "both a and a.b"),
     ],
 )

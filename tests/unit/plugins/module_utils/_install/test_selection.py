@@ -175,8 +175,8 @@ def test_gateway_in_a_container_is_left_out_with_a_note(host, guard, systemd, mo
     result = backend.apply(guard())
     assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
     assert result["notes"] == [
-        "docker:0a1b is skipped: it runs in a container, and those are not managed: set a memory "
-        "limit and a restart policy with the container's own engine"
+        "docker:0a1b is skipped: it runs in a container, which the guard does not manage: set a "
+        "memory limit and a restart policy in the container engine"
     ]
     with pytest.raises(GuardError, match="'docker:0a1b' cannot be managed: it runs in a container"):
         backend.apply(guard(gateways=["docker:0a1b"]))
