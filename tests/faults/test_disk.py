@@ -97,7 +97,7 @@ def test_read_only_etc(fixed_etc, playbook):
         "site", "--limit", "alpha", "--tags", "watchdog", "-e", "hermes_watchdog_interval=7h"
     )
     assert done.returncode != 0
-    assert "Read-only file system" in done.stdout or "cannot be written" in done.stdout, done.stdout
+    assert "Read-only file system" in done.stdout or "is not writable" in done.stdout, done.stdout
     assert (
         fixed_etc.sh("find /etc/hermes-guard /etc/systemd/system -type f | sort | xargs sha256sum")
         == before

@@ -84,6 +84,6 @@ def test_bad_managed_files(host, monkeypatch):
         host.run(**BOTH)
     os.chmod(host.managed, 0o755)
     monkeypatch.setattr(files.os, "access", lambda path, mode: False)
-    with pytest.raises(GuardError, match="cannot be written .*nothing was changed"):
+    with pytest.raises(GuardError, match="is not writable .*nothing was changed"):
         host.run(**BOTH)
     assert not os.path.exists(host.state)

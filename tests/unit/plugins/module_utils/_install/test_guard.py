@@ -150,7 +150,7 @@ def test_removing_beside_a_restart_waits_for_it_or_says_so(host, guard, systemd,
     folder = host / "state/hermes-gateway"
     folder.mkdir()
     with handover.locked_directory(str(folder)):
-        with pytest.raises(GuardError, match="a restart of hermes-gateway is under way"):
+        with pytest.raises(GuardError, match="a restart of hermes-gateway is in progress"):
             apply(guard(state="absent"))
         assert folder.exists()
     assert apply(guard(state="absent"))["changed"]
@@ -424,7 +424,7 @@ def test_notify_command_that_cannot_be_run(host, guard, watchdog, systemd):
 
 
 def test_part_without_its_base(host, timer, systemd):
-    refused(timer(), host, systemd, "hermes_guard comes first")
+    refused(timer(), host, systemd, "run the role hermes_guard first")
 
 
 @pytest.mark.parametrize("folder", ["units", "bin"])
@@ -436,7 +436,7 @@ def test_folder_that_cannot_be_written(host, guard, systemd, folder, monkeypatch
         "access",
         lambda path, mode: False if path == str(host / folder) else real(path, mode),
     )
-    refused(guard(), host, systemd, str(host / folder), "cannot be written")
+    refused(guard(), host, systemd, str(host / folder), "is not writable")
 
 
 def test_rollback(host, guard, timer, systemd, tmp_path):
@@ -720,7 +720,7 @@ def test_limit_that_the_host_cannot_hold(host, guard, limit, systemd, ram, say_c
     ]
     assert "never reached" in apply(limit(most="2G"), True)["notes"][0]
     say_controllers("cpu pids\n")
-    assert "switched off" in apply(limit(), True)["notes"][0]
+    assert "disabled on this host" in apply(limit(), True)["notes"][0]
     say_controllers(None)
     for check_mode in (True, False):
         assert "cgroup v1" in apply(limit(), check_mode)["notes"][0]

@@ -65,7 +65,7 @@ def test_removal_beside_a_restart(host, guard, systemd, monkeypatch):
     os.makedirs(folder)
     held = os.open(os.path.join(folder, handover.LOCK), os.O_RDWR | os.O_CREAT)
     fcntl.flock(held, fcntl.LOCK_EX)
-    with pytest.raises(GuardError, match="while a restart of hermes-gateway is under way"):
+    with pytest.raises(GuardError, match="while a restart of hermes-gateway is in progress"):
         backend.apply(guard(state="absent"))
     assert os.path.exists(config.PROGRAM) and os.path.exists(folder)
     # A restart of the unit's is ended by systemd, in order.

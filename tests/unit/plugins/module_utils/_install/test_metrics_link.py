@@ -196,7 +196,7 @@ def test_what_someone_else_has_there_is_refused_and_stays(folder, what):
     manifest.save("metrics", manifest.Manifest([path], [], []))
     if what != "directory":
         notes = apply(folder, state="absent")["notes"]
-        assert len(notes) == 1 and notes[0].endswith("is left")
+        assert len(notes) == 1 and notes[0].endswith("is kept")
         assert os.path.lexists(path)
 
 

@@ -88,7 +88,7 @@ def test_library_that_a_process_has_loaded_stays(debian, monkeypatch, tmp_path):
         lambda path: "libjemalloc2\n" if path.endswith("packages") else maps.read_text(),
     )
     names, notes = packages.obsolete()
-    assert names == [] and notes[0].endswith("stays: process 4711 has loaded it")
+    assert names == [] and notes[0].endswith("is kept: process 4711 has loaded it")
 
 
 def test_names_that_are_not_ours_are_never_removed(debian):

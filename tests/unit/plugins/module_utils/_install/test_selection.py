@@ -211,7 +211,7 @@ def test_user_who_is_gone(host, guard, systemd, monkeypatch, tmp_path):
     configure("x@gone", unit="x.service", scope="user", user="no-such-user", home=home)
     chosen = selection.select([])
     assert [one.name for one in chosen.gateways] == ["hermes-gateway"]
-    assert chosen.faults == [] and chosen.notes[0].startswith("x@gone: its unit x.service is gone")
+    assert chosen.faults == [] and chosen.notes[0].startswith("x@gone: its unit x.service no longer exists")
     (tmp_path / "run" / str(os.getuid())).mkdir(parents=True)
     monkeypatch.setattr(accounts, "USER_RUNTIME", str(tmp_path / "run"))
     chosen = selection.select([])
