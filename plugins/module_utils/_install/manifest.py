@@ -23,7 +23,7 @@ from . import leftovers
 BASE = "guard"
 # All components, so that one with a lost manifest is found too.
 COMPONENTS = ("allocator", "memory_limit", "metrics", "restart_timer", "watchdog")
-# How the program begins: an archive behind its first line, which may run compiled code.
+# The beginning of the program: an interpreter line, which may run compiled code, and an archive.
 _PROGRAM = re.compile(rb"#!/usr/bin/python3 -ISB(?:cimport sys;[^\n]*)?\nPK")
 
 

@@ -61,8 +61,7 @@ def amounts(
             )
     if high is not None and high >= most:
         raise SettingError(
-            "%s: %s is not below %s (%s): expected less than that"
-            % (HIGH, asked[HIGH], MAX, asked[MAX])
+            "%s: invalid size %s: expected less than %s (%s)" % (HIGH, asked[HIGH], MAX, asked[MAX])
         )
     if high is not None and (not host["swap_total_bytes"] or limits[SWAP_MAX] == 0):
         why = "%s is 0" % SWAP_MAX if host["swap_total_bytes"] else "this host has no swap"

@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Builds the program hermes-guard, a single file, from the same sources that the modules run.
 
-A zipapp (PEP 441) whose bytes depend on nothing but the sources: stored, not compressed, with fixed
-times and order. Every checkout makes the same file (`make build/hermes-guard`). On a managed host,
-the first member of the same archive holds the sources compiled by that host's own Python, and the
-first line runs that member: to compile the sources, or only to search the archive's directory for
-each of them, would take more time than a check. A Python of another version uses the sources.
+It is a zipapp (PEP 441) whose bytes depend only on the sources: uncompressed, with fixed times and
+order. Every checkout builds the same file (`make build/hermes-guard`). On a managed host, the first
+member of the archive holds the sources compiled by that host's Python, and the first line runs that
+member. Compiling the sources, or even finding each one in the archive's directory, would take
+longer than a check. A Python of another version uses the sources.
 """
 
 from __future__ import annotations
@@ -156,12 +156,12 @@ MODULES = (
     "_trend.windows",
 )
 INTERPRETER = "/usr/bin/python3"
-# Isolated and without site: a check must not pay for, or be changed by, what is in site-packages.
+# Isolated and without site: site-packages must neither slow down nor change a check.
 SHEBANG = b"#!" + INTERPRETER.encode() + b" -ISB"
-# In the alphabet before all others, so that it is the first member.
+# Sorts before all other names, so it is the first member.
 COMPILED = "!compiled"
-# The first line of an archive with compiled code goes to that of the first member: a local file
-# header has 30 bytes and the name. Linux before 5.1 reads no more than 127 bytes of such a line.
+# The first line of an archive with compiled code skips to the data of the first member: a local
+# file header has 30 bytes and the name. Linux before 5.1 reads at most 127 bytes of that line.
 START = (
     SHEBANG
     + b"cimport sys;f=open(sys.argv[1],'rb');f.readline();f.seek(%d,1);exec(f.readline())"
@@ -170,7 +170,7 @@ START = (
 
 
 def build() -> bytes:
-    """The program as every Python can run it: sources only."""
+    """The portable program, which contains sources only."""
     return _archive(SHEBANG, _members(_sources()))
 
 
@@ -251,7 +251,7 @@ def _sources_of(data: bytes) -> dict[str, str] | None:
 
 
 def _magic_of(data: bytes) -> str | None:
-    """The version (hexadecimal) of the Python that compiled program ``data``; None if none did."""
+    """The magic number (hexadecimal) of the Python that compiled program ``data``, or None."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if archive.namelist()[0] != COMPILED or not data.startswith(START + b"\nPK"):
             return None
