@@ -44,7 +44,7 @@ _LAST_WORD = 2
 QUIET_SECONDS = 60
 
 # Run as the owner by the system's Python, because the owner may be unable to read ours. It takes a
-# number of seconds, and on stdin JSON: a list of [path, queries], where queries is a list of
+# number of seconds, and on stdin JSON: a list of [path, queries]; queries is a list of
 # [SQL, parameters]. Only a regular file is opened, since a FIFO would block; a locked database or a
 # long scan is abandoned. The directory is read-only in the sandbox of our units, so a database that
 # no process has open can be opened only as immutable.

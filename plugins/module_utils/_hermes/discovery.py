@@ -294,7 +294,7 @@ def _note_conflicts(gateways: Collection[Gateway]) -> None:
             others = ", ".join(other.name for other in group if other is not one)
             if others:
                 one.conflict = (
-                    "%s has the same home %s: only one gateway can use it, and each restart of one "
+                    "%s has the same home %s: only one of them can work, and each restart of one "
                     "looks like a fault of the other; disable all but one" % (others, one.home)
                 )
 

@@ -16,7 +16,7 @@ from .plan import PROPERTIES, Plan
 CHECK = timers.WATCHDOG[: -len(".timer")] + ".service"
 # The environment file for a check that takes no action: see guard_program.LOOK_UNTIL.
 LOOK = "/run/hermes-guard-look.env"
-# Seconds that the first check may take. The unit stops it after 240; the timer starts the next one.
+# Seconds that the first check may take. It gives up after 240 s; the timer starts the next one.
 CHECK_SECONDS = 60
 # Exit codes with which systemd reports a process that it cannot start: systemd.exec(5).
 _OWN_CODES = range(200, 250)

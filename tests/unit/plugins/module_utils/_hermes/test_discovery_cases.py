@@ -613,7 +613,7 @@ def test_gateway_in_a_container_is_not_the_hosts(world):
     )
     # Nothing of it is run here, and it is said what to do instead.
     assert (one.python, one.root, one.pid) == (None, None, 20)
-    assert "not managed" in one.problem
+    assert "the guard does not manage" in one.problem
 
 
 def test_container_has_the_name_that_its_engine_gave(world, monkeypatch):

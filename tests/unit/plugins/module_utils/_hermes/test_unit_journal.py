@@ -66,7 +66,7 @@ def test_entries_that_were_left_out_are_said(monkeypatch):
     entries, notes = unit_journal.read(USERS[2:], 0)
     assert len(entries) == journal.MAX_ENTRIES
     assert notes == [
-        "the journal has more entries about a@bob than the last 20000 entries, which were read"
+        "the journal has more entries about a@bob than the last 20000, which were read"
     ]
 
 

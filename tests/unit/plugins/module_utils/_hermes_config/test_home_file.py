@@ -58,9 +58,7 @@ def test_bad_homes(host, scope):
     one = host.gateway(text="a: 1\nb: [\n")
     before = host.listing()
     named = {"scope": scope, "gateways": [one.name]}
-    with pytest.raises(
-        GuardError, match=r"hermes-gateway: .*/config.yaml, line 3: invalid YAML"
-    ):
+    with pytest.raises(GuardError, match=r"hermes-gateway: .*/config.yaml, line 3: invalid YAML"):
         host.run(**named, **BOTH)
     assert host.listing() == before
     # One that is not named costs nobody else anything, and the managed scope holds for it too.

@@ -134,7 +134,7 @@ def test_one_user_costs_nobody_else_the_limit(host, eve, given):
         assert "50" in host.read(host.file)
         assert len(done["warnings"]) == 1 and done["warnings"][0].startswith("skipped: ")
     assert not done["changed"] and os.path.getsize(saved(host)) < 3000
-    with pytest.raises(GuardError, match="no thanks|wrong form"):
+    with pytest.raises(GuardError, match="no thanks|invalid answer"):
         host.run(gateways=[eve.name], **BOTH)
     assert host.run(state="absent")["changed"] and not os.path.exists(host.state)
 

@@ -14,7 +14,10 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 @pytest.mark.parametrize(
     "params, words",
     [
-        ({"session_max_messages": 0}, "session_max_messages: invalid number of messages '0': .* 1 or more"),
+        (
+            {"session_max_messages": 0},
+            "session_max_messages: invalid number of messages '0': .* 1 or more",
+        ),
         (
             {"session_max_messages": 5, "gateways": ["nope"]},
             "gateways: 'nope' .* available: hermes-gateway",

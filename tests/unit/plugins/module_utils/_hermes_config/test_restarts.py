@@ -57,7 +57,7 @@ def test_restart_now_waits_for_the_arbiter(tmp_path, monkeypatch, answer, words)
     program = tmp_path / "hermes-guard"
     monkeypatch.setattr(restarts.guard_program, "PROGRAM", str(program))
     monkeypatch.setattr(restarts.systemd.Manager, "show", lambda self, units, properties: [])
-    with pytest.raises(GuardError, match="restart is now, but .*hermes-guard is not there"):
+    with pytest.raises(GuardError, match="restart is now, but .*hermes-guard is not installed"):
         restarts.to_ask_for(["a"], "now")
     program.write_text('#!/bin/sh\necho "$*" > %s/asked\n%s\n' % (tmp_path, answer))
     program.chmod(0o755)

@@ -82,7 +82,10 @@ def given(entries, **more):
             {B: {"daily_cap": 0}},
             ("hermes-gateway-b: daily_cap: invalid number '0': expected a whole number",),
         ),
-        ({B: {"watchdog_state": "off"}}, ("watchdog_state: invalid state 'off': expected present",)),
+        (
+            {B: {"watchdog_state": "off"}},
+            ("watchdog_state: invalid state 'off': expected present",),
+        ),
         ({B: {"enabled": "perhaps"}}, ("enabled: invalid boolean 'perhaps'",)),
         # A threshold that the host never reaches.
         ({B: {"threshold": "900G"}}, ("hermes-gateway-b: threshold: 900G is ", "never act")),

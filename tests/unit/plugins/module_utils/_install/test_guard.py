@@ -268,7 +268,14 @@ def test_drop_in_for_a_name_that_a_user_chose(host, guard, limit, ram, systemd, 
             "mode": "0644",
         }
     )
-    refused(hostile, host, systemd, "dbus.service", "every user", "expected a unit called hermes*.service")
+    refused(
+        hostile,
+        host,
+        systemd,
+        "dbus.service",
+        "every user",
+        "expected a unit called hermes*.service",
+    )
 
 
 def test_the_record_of_another_role_outlives_the_guard(host, guard):
@@ -715,9 +722,7 @@ def test_memory_high_only_with_swap(
 def test_limit_that_the_host_cannot_hold(host, guard, limit, systemd, ram, say_controllers):
     apply(guard())
     ram[""] = None
-    assert apply(limit())["notes"] == [
-        "hermes-gateway: the limit takes effect at its next restart"
-    ]
+    assert apply(limit())["notes"] == ["hermes-gateway: the limit takes effect at its next restart"]
     assert "never reached" in apply(limit(most="2G"), True)["notes"][0]
     say_controllers("cpu pids\n")
     assert "disabled on this host" in apply(limit(), True)["notes"][0]
@@ -883,7 +888,9 @@ def test_fault_that_is_met_while_putting_back_does_not_hide_the_first(
         return real(units)
 
     monkeypatch.setattr(timers, "next_elapse", slow)
-    with pytest.raises(GuardError, match=r"no luck; some changes could not be rolled back: .* in time"):
+    with pytest.raises(
+        GuardError, match=r"no luck; some changes could not be rolled back: .* in time"
+    ):
         apply(timer(times="05:00"))
     assert "04:00" in (host / "units" / TIMER).read_text()
 

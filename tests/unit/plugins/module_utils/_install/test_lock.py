@@ -48,7 +48,9 @@ def test_one_at_a_time(path):
 def test_another_run_that_does_not_end(path, monkeypatch):
     monkeypatch.setattr(lock, "PATIENCE", 0.05)
     with lock.alone(False):
-        with pytest.raises(GuardError, match="another run of this collection has been changing this host"):
+        with pytest.raises(
+            GuardError, match="another run of this collection has been changing this host"
+        ):
             with lock.alone(False):
                 pass
         # A dry run changes nothing and waits for nobody.

@@ -47,10 +47,7 @@ def test_program_that_does_not_exist(program):
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (
-            "curl -H '%s" % TOKEN,
-            "invalid quoting: no closing quotation: expected a command line",
-        ),
+        ("curl -H '%s" % TOKEN, "invalid quoting: no closing quotation: expected a command line"),
         ("curl %s\\" % TOKEN, "invalid quoting: no escaped character"),
         ({"cmd": TOKEN}, "invalid type dict: expected a command line such as"),
         (["curl", TOKEN], "invalid type list"),
@@ -66,4 +63,6 @@ def test_what_is_no_command_line(value, why):
 
 def test_variables_that_no_shell_replaces(script):
     (note,) = notify_command.check("%s -d text=$HERMES_GUARD_GATEWAY" % script, False)
-    assert "$HERMES_GUARD_... is not expanded, because no shell is used: wrap the command in" in note
+    assert (
+        "$HERMES_GUARD_... is not expanded, because no shell is used: wrap the command in" in note
+    )

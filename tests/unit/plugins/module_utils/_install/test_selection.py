@@ -211,7 +211,9 @@ def test_user_who_is_gone(host, guard, systemd, monkeypatch, tmp_path):
     configure("x@gone", unit="x.service", scope="user", user="no-such-user", home=home)
     chosen = selection.select([])
     assert [one.name for one in chosen.gateways] == ["hermes-gateway"]
-    assert chosen.faults == [] and chosen.notes[0].startswith("x@gone: its unit x.service no longer exists")
+    assert chosen.faults == [] and chosen.notes[0].startswith(
+        "x@gone: its unit x.service no longer exists"
+    )
     (tmp_path / "run" / str(os.getuid())).mkdir(parents=True)
     monkeypatch.setattr(accounts, "USER_RUNTIME", str(tmp_path / "run"))
     chosen = selection.select([])
@@ -264,7 +266,9 @@ def test_guard_conf_that_does_not_name_a_managed_gateway(host, guard, systemd, d
     assert backend.apply(guard(), True)["changed"]
     not_understood(systemd)
     before = contents(host)
-    with pytest.raises(GuardError, match="hermes-gateway is managed, was not found, and is no longer in"):
+    with pytest.raises(
+        GuardError, match="hermes-gateway is managed, was not found, and is no longer in"
+    ):
         backend.apply(guard())
     assert contents(host) == before
 
