@@ -69,8 +69,8 @@ def missing(
 _WHY = {
     "exists": "%s is not recognised as the unit of a gateway",
     "masked": "%s is masked",
-    "unknown": "the systemd instance of %s does not answer",
-    "hidden": "the home directory with the file of %s is not accessible",
+    "unknown": "the systemd manager of %s does not answer",
+    "hidden": "the home directory with the unit file of %s is not accessible",
 }
 
 

@@ -83,7 +83,7 @@ def why_not_ours(path: str, content: bytes) -> str | None:
 def read(path: str, max_bytes: int) -> tuple[bytes | None, str | None]:
     """The content of a file to remove, and the reason if it must not be removed.
 
-    The content of the link to the metrics file is its target.
+    The content of the link to the metrics page is its target.
     """
     if page_link.is_ours(path):
         return page.path().encode(), None

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The component metrics: a symbolic link from node_exporter's directory to the metrics file.
+"""The component metrics: a symbolic link from node_exporter's directory to the metrics page.
 
-The file itself is in the guard's state directory, so its unit needs no other write access.
+The page itself is in the guard's state directory, so its unit needs no other write access.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _without_check() -> list[str]:
     if os.path.exists(os.path.join(unit_files.FOLDER, "system", timers.WATCHDOG)):
         return []
     return [
-        "nothing on this host writes the metrics file: the watchdog does, but the role"
+        "nothing on this host writes the metrics page: the watchdog does, but the role"
         " hermes_watchdog is not installed"
     ]
 
@@ -142,7 +142,7 @@ def present(link: str) -> bytes | None:
 
 
 def ensure_page() -> None:
-    """Write the metrics file if no check has: node_exporter reports a dangling link as an error."""
+    """Write the metrics page if no check has: node_exporter reports a dangling link as an error."""
     if os.path.exists(page.path()):
         return
     every = config.load_tolerantly(config.FOLDER)[0]

@@ -122,7 +122,7 @@ def test_users_systemd_that_does_not_answer(host, guard, systemd, settings, monk
     assert (
         notes
         == faults
-        == ["x@ada stays managed as configured: the systemd instance of x.service does not answer"]
+        == ["x@ada stays managed as configured: the systemd manager of x.service does not answer"]
     )
     assert (gateways[1].unit, gateways[1].scope) == ("x.service", "user")
     assert gateways[1].home == str(tmp_path / "home")
@@ -234,7 +234,7 @@ def test_home_with_the_units_is_away(host, guard, systemd, monkeypatch, tmp_path
     assert [one.name for one in chosen.gateways] == ["hermes-gateway", "x@ada"]
     assert chosen.faults == []
     assert chosen.notes == [
-        "x@ada stays managed as configured: the home directory with the file of x.service is not accessible"
+        "x@ada stays managed as configured: the home directory with the unit file of x.service is not accessible"
     ]
 
 
