@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Ends the gateway of this host in three ways that are not the guard's, and prints what the guard says of each.
+# Ends the gateway of this host in three ways without the guard, and prints the guard's explanation of each.
 set -euo pipefail
 
 unit=hermes-gateway.service
@@ -10,7 +10,7 @@ check() {
   hermes-guard doctor || printf 'doctor: %d\n' $?
 }
 
-# Until the gateway says that it runs.
+# Wait until the gateway reports that it is running.
 up() {
   for _ in {1..60}; do
     if hermes-guard status | grep -q '^hermes-gateway  *running '; then return; fi
@@ -40,7 +40,7 @@ mkdir -p "/run/systemd/system/$unit.d"
 # shellcheck disable=SC2016 # systemd expands it
 printf '[Service]\nRestart=no\nExecStartPost=/bin/sleep 2\nExecStartPost=/bin/kill -SEGV $MAINPID\n' >"/run/systemd/system/$unit.d/ends.conf"
 systemctl daemon-reload
-# This start fails: what the guard says of that is looked at.
+# This start fails, so that the guard's explanation of the failure is checked.
 systemctl restart "$unit" || true
 for _ in {1..30}; do
   if systemctl is-failed -q "$unit"; then break; fi
