@@ -177,6 +177,6 @@ def _trend(commands: Any) -> None:
     one.add_argument(
         "--since",
         metavar="WHEN",
-        help='compare memory before and after a change at this time; "version" stands for the last'
+        help='compare memory before and after a change at this time; "version" means the last'
         " change of the Hermes version",
     )
