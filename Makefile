@@ -14,7 +14,8 @@ comma := ,
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
 
-demo: setup ## a small fleet of real gateways, protected by the site playbook, and a table of them
+demo: ## a small fleet of real gateways, protected by the site playbook: one breach while people talk, one leak, and a report page
+	@set -o pipefail; . tests/tools/never_silent.sh; never_silent 'setting up this machine' tests/tools/setup
 	@tests/tools/demo
 
 test: setup-every ## everything: check, the other Pythons, the newest ansible-core, a soak, a virtual machine, every fault and molecule scenario

@@ -1,0 +1,190 @@
+# Copyright: (c) 2026, hermes_ops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""People who talk to the gateway of a lab host while the watchdog restarts it.
+
+Usage:
+  breach.py talk HOST                  start them (people.py on the host)
+  breach.py wait HOST GATEWAY SINCE    wait until the watchdog has restarted the gateway (SINCE: epoch seconds)
+  breach.py stop HOST                  stop them, once every message has its answer or 2 minutes are over
+  breach.py tell HOST GATEWAY SINCE    say what came of it; exit code 1 if a message was lost, or unless the gateway was restarted once
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+PLACE = "/opt/lab/people"
+FILES = [TOP / "tests/lab/load" / name for name in ("accounting.py", "stubs.py", "drive.py")]
+PROGRAM = TOP / "tests/tools/people.py"
+STATE = "/run/lab-people.json"
+STOP = "/run/lab-people.stop"
+# A first turn takes half a minute on an idle machine, and a wait for a quiet moment is limited by the demo.
+PATIENCE_SECONDS = 360
+LOOK_SECONDS = 2
+SAY_SECONDS = 8
+# They go on for a while after the restart.
+AFTERWARDS_SECONDS = 20
+
+
+def run_on(host: str, *command: str, content: bytes | None = None) -> subprocess.CompletedProcess:
+    """Run a command on the host, with ``content`` on its standard input."""
+    return subprocess.run(
+        [TOP / "tests/lab/lab", "exec", host, *command],
+        check=False,
+        input=b"" if content is None else content,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def must(done: subprocess.CompletedProcess) -> bytes:
+    """Return the output of a command that has to work."""
+    if done.returncode:
+        sys.exit("breach: %s" % done.stderr.decode(errors="replace").strip())
+    return done.stdout
+
+
+def state(host: str) -> dict:
+    """Return the people's own figures; empty before they have any."""
+    done = run_on(host, "cat", STATE)
+    return json.loads(done.stdout) if done.returncode == 0 else {}
+
+
+def ledger(host: str, gateway: str, since: float) -> list[dict]:
+    """Return the ledger's entries from ``since`` on."""
+    done = run_on(host, "cat", "/var/lib/hermes-guard/%s/ledger.jsonl" % gateway)
+    entries = [json.loads(line) for line in done.stdout.splitlines()]
+    return [entry for entry in entries if entry["time"] >= since]
+
+
+def counts(figures: dict) -> str:
+    """Return how many messages there are."""
+    return "%d messages sent, %d answered" % (figures.get("sent", 0), figures.get("answered", 0))
+
+
+def wait_for(host: str, what: str, is_over, patience: float) -> dict:
+    """Wait until ``is_over`` of the people's figures, with a line every few seconds; return the figures."""
+    begun = said = time.monotonic()
+    while True:
+        figures = state(host)
+        if is_over(figures):
+            return figures
+        now = time.monotonic()
+        if now > begun + patience:
+            sys.exit("breach: %s: not within %d s (%s)" % (what, patience, counts(figures)))
+        if now > said + SAY_SECONDS - LOOK_SECONDS:
+            said = now
+            print("     %s; %s" % (counts(figures), what), flush=True)
+        time.sleep(LOOK_SECONDS)
+
+
+def talk(host: str) -> None:
+    """Start the people."""
+    for path in (*FILES, PROGRAM):
+        target = "%s/%s" % (PLACE, path.name)
+        must(run_on(host, "install", "-D", "/dev/stdin", target, content=path.read_bytes()))
+    run_on(host, "systemctl", "stop", "lab-people.service")
+    run_on(host, "rm", "-f", STATE, STOP)
+    python = ["/opt/hermes/venv/bin/python", "-B", "%s/%s" % (PLACE, PROGRAM.name)]
+    must(run_on(host, "systemd-run", "-q", "--collect", "--unit=lab-people", *python))
+    wait_for(
+        host,
+        "the first turn takes longest",
+        lambda figures: figures.get("phase") == "talking",
+        PATIENCE_SECONDS,
+    )
+    print("They talk: a message every 3 seconds, of 20 people. The first one is answered.")
+
+
+def wait(host: str, gateway: str, since: float) -> None:
+    """Wait until the watchdog has restarted the gateway."""
+
+    def is_restarted(_figures: dict) -> bool:
+        return any(entry["event"] == "restart" for entry in ledger(host, gateway, since))
+
+    def is_answered(figures: dict) -> bool:
+        return figures["starts"] and figures["last_answer_seconds_ago"] < SAY_SECONDS
+
+    what = "the watchdog has seen nothing yet, or waits for a quiet moment"
+    wait_for(host, what, is_restarted, PATIENCE_SECONDS)
+    wait_for(host, "restarted; the new process begins to answer", is_answered, PATIENCE_SECONDS)
+    print("The watchdog has restarted the gateway, and the new process answers.", flush=True)
+    end = time.monotonic() + AFTERWARDS_SECONDS
+    wait_for(host, "they go on to talk", lambda _figures: time.monotonic() > end, 60)
+
+
+def stop(host: str) -> None:
+    """Stop the people."""
+    must(run_on(host, "touch", STOP))
+    figures = wait_for(
+        host,
+        "waiting for the last answers",
+        lambda found: found.get("phase") == "finished",
+        PATIENCE_SECONDS,
+    )
+    print("They have stopped: %s." % counts(figures))
+
+
+def tell(host: str, gateway: str, since: float) -> int:
+    """Say what came of it; the exit code."""
+    figures, entries = state(host), ledger(host, gateway, since)
+    restarts = [entry for entry in entries if entry["event"] == "restart"]
+    lost = figures["sent"] - figures["answered"]
+    print(
+        "Messages: %d were sent to %s on %s, %s."
+        % (figures["sent"], gateway, host, "all answered" if not lost else "%d NOT answered" % lost)
+    )
+    if lost:
+        print("          Without an answer: %s" % " ".join(map(str, figures["unanswered"])))
+    if figures["again"]:
+        print(
+            "          %d of them came while it closed for the restart. Their senders were told so, and sent them again."
+            % figures["again"]
+        )
+    if figures["waited"]:
+        print("          %d of them waited for the new process." % figures["waited"])
+    if figures["twice"]:
+        print("          %d of them were answered twice." % figures["twice"])
+    times = {0: "not at all", 1: "once"}.get(len(restarts), "%d times" % len(restarts))
+    print("Restarts: the gateway was restarted %s while they talked." % times)
+    for entry in restarts:
+        print("          Why: %s" % entry["reason"])
+        print(
+            "          How: the arbiter waited %d s for a quiet moment, then the gateway was down for %.1f s (mode %s)."
+            % (
+                entry.get("waited_seconds") or 0,
+                entry.get("downtime_seconds") or 0,
+                entry.get("mode"),
+            )
+        )
+    others = [entry for entry in entries if entry["event"] in ("failed", "ended")]
+    for entry in others:
+        print("          Also: %s: %s" % (entry["event"], entry["reason"]))
+    good = not lost and len(restarts) == 1 and figures["starts"] == 1 and not others
+    if not good:
+        print(
+            "demo: a message was lost, or the gateway was not restarted exactly once (it began to listen again %d times)"
+            % figures["starts"],
+            file=sys.stderr,
+        )
+    return 0 if good else 1
+
+
+def main() -> int:
+    """The exit code."""
+    words = sys.argv[1:]
+    known = {("talk", 2): talk, ("wait", 4): wait, ("stop", 2): stop, ("tell", 4): tell}
+    action = known.get((words[0] if words else "", len(words)))
+    if action is None:
+        sys.exit(__doc__)
+    return action(*words[1:3], *map(float, words[3:])) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
