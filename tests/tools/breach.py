@@ -7,7 +7,7 @@ Usage:
   breach.py talk HOST                  start them (people.py on the host)
   breach.py wait HOST GATEWAY SINCE    wait until the watchdog has restarted the gateway (SINCE: epoch seconds)
   breach.py stop HOST                  stop them, once every message has its answer or 2 minutes are over
-  breach.py tell HOST GATEWAY SINCE    say what came of it; exit code 1 if a message was lost, or unless the gateway was restarted once
+  breach.py tell HOST GATEWAY SINCE    print the result; exit code 1 if a message was lost, or unless the gateway was restarted once
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ FILES = [TOP / "tests/lab/load" / name for name in ("accounting.py", "stubs.py",
 PROGRAM = TOP / "tests/tools/people.py"
 STATE = "/run/lab-people.json"
 STOP = "/run/lab-people.stop"
-# A first turn takes half a minute on an idle machine, and a wait for a quiet moment is limited by the demo.
+# A busy machine takes minutes for a first turn; an idle one takes half a minute.
 PATIENCE_SECONDS = 360
 LOOK_SECONDS = 2
 SAY_SECONDS = 8
-# They go on for a while after the restart.
+# How long the people must still talk after the restart.
 AFTERWARDS_SECONDS = 20
 
 
@@ -64,7 +64,7 @@ def ledger(host: str, gateway: str, since: float) -> list[dict]:
 
 
 def counts(figures: dict) -> str:
-    """Return how many messages there are."""
+    """Return the number of messages, as words."""
     return "%d messages sent, %d answered" % (figures.get("sent", 0), figures.get("answered", 0))
 
 
@@ -111,12 +111,17 @@ def wait(host: str, gateway: str, since: float) -> None:
     def is_answered(figures: dict) -> bool:
         return figures["starts"] and figures["last_answer_seconds_ago"] < SAY_SECONDS
 
-    what = "the watchdog has seen nothing yet, or waits for a quiet moment"
+    what = "waiting for the watchdog, and for a quiet moment"
     wait_for(host, what, is_restarted, PATIENCE_SECONDS)
-    wait_for(host, "restarted; the new process begins to answer", is_answered, PATIENCE_SECONDS)
+    wait_for(
+        host,
+        "restarted; waiting for the first answer of the new process",
+        is_answered,
+        PATIENCE_SECONDS,
+    )
     print("The watchdog has restarted the gateway, and the new process answers.", flush=True)
     end = time.monotonic() + AFTERWARDS_SECONDS
-    wait_for(host, "they go on to talk", lambda _figures: time.monotonic() > end, 60)
+    wait_for(host, "restarted; the people still talk", lambda _figures: time.monotonic() > end, 60)
 
 
 def stop(host: str) -> None:
@@ -132,7 +137,7 @@ def stop(host: str) -> None:
 
 
 def tell(host: str, gateway: str, since: float) -> int:
-    """Say what came of it; the exit code."""
+    """Print the result; return the exit code."""
     figures, entries = state(host), ledger(host, gateway, since)
     restarts = [entry for entry in entries if entry["event"] == "restart"]
     lost = figures["sent"] - figures["answered"]
@@ -144,11 +149,11 @@ def tell(host: str, gateway: str, since: float) -> int:
         print("          Without an answer: %s" % " ".join(map(str, figures["unanswered"])))
     if figures["again"]:
         print(
-            "          %d of them came while it closed for the restart. Their senders were told so, and sent them again."
+            "          %d of them arrived while it drained. It asked their senders to send them again, and they did."
             % figures["again"]
         )
     if figures["waited"]:
-        print("          %d of them waited for the new process." % figures["waited"])
+        print("          %d of them waited until the new process was up." % figures["waited"])
     if figures["twice"]:
         print("          %d of them were answered twice." % figures["twice"])
     times = {0: "not at all", 1: "once"}.get(len(restarts), "%d times" % len(restarts))
@@ -177,7 +182,7 @@ def tell(host: str, gateway: str, since: float) -> int:
 
 
 def main() -> int:
-    """The exit code."""
+    """Run one command; return the exit code."""
     words = sys.argv[1:]
     known = {("talk", 2): talk, ("wait", 4): wait, ("stop", 2): stop, ("tell", 4): tell}
     action = known.get((words[0] if words else "", len(words)))

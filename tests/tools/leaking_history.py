@@ -4,9 +4,9 @@
 """A made-up week of memory samples for the gateway of a lab host, in which it leaks.
 
 Usage:
-  leaking_history.py put HOST GATEWAY           put it in the place of the gateway's history
-  leaking_history.py back HOST GATEWAY          put the gateway's history back, with the samples since
-  leaking_history.py tell HOST GATEWAY REPORT   say what report.json says of it; exit code 1 unless that is a leak
+  leaking_history.py put HOST GATEWAY           replace the gateway's history with it
+  leaking_history.py back HOST GATEWAY          restore the gateway's history, and keep the samples since
+  leaking_history.py tell HOST GATEWAY REPORT   print what report.json says; exit code 1 unless the verdict is leak
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ HISTORY = "/var/lib/hermes-guard/%s/memory.csv"
 OWN = ".own"
 HOURS = 7 * 24
 LEAK_MB_PER_HOUR = 8
-# One that shows the bursts of tools and the two humps of a day as well.
+# This seed shows bursts of memory too.
 SEED = 7
-# Columns that say who the gateway is: as its newest own sample has them.
+# Columns that are copied from the newest real sample.
 IDENTITY = ("invocation_id", "pid", "provider", "model", "version")
 
 
@@ -68,13 +68,13 @@ def text(columns: list[str], rows: list[dict[str, str]]) -> str:
 
 
 def write(host: str, path: str, content: str) -> None:
-    """Replace a file on the host, in one moment."""
+    """Replace a file on the host atomically."""
     script = 'cat > "$0.new" && chmod 644 "$0.new" && mv "$0.new" "$0"'
     run_on(host, "sh", "-c", script, path, content=content)
 
 
 def put(host: str, gateway: str) -> None:
-    """Put the made-up history in place."""
+    """Replace the history with the made-up one."""
     path = HISTORY % gateway
     run_on(host, "sh", "-c", '[ -e "$0%s" ] || cp -p "$0" "$0%s"' % (OWN, OWN), path)
     columns, own = samples(run_on(host, "cat", path + OWN))
@@ -82,7 +82,7 @@ def put(host: str, gateway: str) -> None:
         sys.exit("leaking_history: %s on %s has no sample yet" % (gateway, host))
     model = simulator.Gateway(leak=simulator.Leak(hourly=LEAK_MB_PER_HOUR))
     rows = simulator.simulate(model, HOURS, random.Random(SEED)).rows
-    # It ends with the newest sample of the gateway itself.
+    # It ends at the time of the newest real sample.
     shift = int(own[-1]["timestamp"]) - rows[-1]["timestamp"]
     for row in rows:
         row["timestamp"] += shift
@@ -95,18 +95,18 @@ def put(host: str, gateway: str) -> None:
 
 
 def back(host: str, gateway: str) -> None:
-    """Put the gateway's history back."""
+    """Restore the gateway's history."""
     path = HISTORY % gateway
     columns, own = samples(run_on(host, "cat", path + OWN))
     newest = int(own[-1]["timestamp"])
     _columns, now = samples(run_on(host, "cat", path))
     write(host, path, text(columns, own + [row for row in now if int(row["timestamp"]) > newest]))
     run_on(host, "rm", path + OWN)
-    print("%s on %s: its history is back" % (gateway, host))
+    print("%s on %s: its history is restored" % (gateway, host))
 
 
 def tell(host: str, gateway: str, report: str) -> int:
-    """Say what the report says of it; the exit code."""
+    """Print the verdict and the advice of the report; return the exit code."""
     rows = json.loads(pathlib.Path(report).read_text(encoding="utf-8"))["rows"]
     row = next(row for row in rows if (row["host"], row["gateway"]) == (host, gateway))
     for title, words in (
@@ -121,7 +121,7 @@ def tell(host: str, gateway: str, report: str) -> int:
 
 
 def main() -> int:
-    """The exit code."""
+    """Run one command; return the exit code."""
     words = sys.argv[1:]
     known = {("put", 3): put, ("back", 3): back, ("tell", 4): tell}
     action = known.get((words[0] if words else "", len(words)))

@@ -43,7 +43,7 @@ class People:
         self.phase = "starting"
 
     def said(self, recipient: str, content: str) -> None:
-        """Note what the gateway sends."""
+        """Record a message from the gateway."""
         self.book.reply(recipient, content, time.monotonic(), self.signal.went_deaf())
 
     def send(self, number: int, sender: str) -> None:
@@ -70,7 +70,7 @@ class People:
         return [number for number in self.book.sent if number not in self.book.answers]
 
     def state(self) -> dict[str, object]:
-        """Return the figures; ``waited`` messages were sent to the old process and taken by the new one."""
+        """Return the figures; ``waited`` messages were sent before the new process was up, which took them."""
         returned = [again for _deaf, again in self.signal.deaf]
         waited = [
             number
