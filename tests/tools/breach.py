@@ -109,7 +109,7 @@ def wait(host: str, gateway: str, since: float) -> None:
         return any(entry["event"] == "restart" for entry in ledger(host, gateway, since))
 
     def is_answered(figures: dict) -> bool:
-        return figures["starts"] and figures["last_answer_seconds_ago"] < SAY_SECONDS
+        return bool(figures.get("starts")) and figures["last_answer_seconds_ago"] < SAY_SECONDS
 
     what = "waiting for the watchdog, and for a quiet moment"
     wait_for(host, what, is_restarted, PATIENCE_SECONDS)
@@ -139,6 +139,8 @@ def stop(host: str) -> None:
 def tell(host: str, gateway: str, since: float) -> int:
     """Print the result; return the exit code."""
     figures, entries = state(host), ledger(host, gateway, since)
+    if not figures:
+        sys.exit("breach: nobody talks to the gateway of %s" % host)
     restarts = [entry for entry in entries if entry["event"] == "restart"]
     lost = figures["sent"] - figures["answered"]
     print(

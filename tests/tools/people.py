@@ -108,6 +108,8 @@ class People:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self.unanswered() and time.monotonic() < deadline:
             await asyncio.sleep(0.5)
+            if set(self.book.kept()) <= self.book.held:
+                continue
             for number, sender in self.book.hold(self.number + 1).items():
                 self.number = number
                 self.signal.receive(number, sender, accounting.text(number))
