@@ -16,7 +16,15 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import a
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 ROW = dict.fromkeys(history.COLUMNS, "")
 OWN = dict(ROW, timestamp="1790000000", invocation_id="ab", pid="7", version="0.22.2")
-GOOD = {"sent": 9, "answered": 9, "again": 1, "waited": 2, "twice": 0, "starts": 1}
+GOOD = {
+    "sent": 9,
+    "answered": 9,
+    "again": 1,
+    "waited": 2,
+    "twice": 0,
+    "starts": 1,
+    "unanswered": [7],
+}
 RESTART = {"time": 5, "event": "restart", "reason": "94 MB is above 40 MB", "mode": "drain"}
 
 
