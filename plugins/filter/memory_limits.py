@@ -18,8 +18,7 @@ _MEMORY = {"total_bytes": "number", "swap_total_bytes": "number"}
 def memory_limits(options: dict[str, Any], memory: object) -> dict[str, str]:
     """The directives by name; ``memory`` is the value that the guard module returned for the host.
 
-    Empty for invalid ``options``, which the module refuses with an error of its own, and for an
-    invalid ``memory``.
+    Empty for invalid ``options``, which the module itself refuses, and for an invalid ``memory``.
     """
     try:
         known = _answers.typed(memory, _MEMORY)
