@@ -9,7 +9,7 @@ TEST := $(CHECK) units-others,sanity-newest,execution-environment vm,soak-short,
 GUARD_SOURCES := $(wildcard plugins/module_utils/*/*.py)
 
 comma := ,
-.PHONY: help setup setup-every setup-monitoring demo test check $(subst $(comma), ,$(TEST)) bench soak hostile-hour hermes allocator lab lab-down lock manual clean
+.PHONY: help setup setup-every setup-monitoring demo test check $(subst $(comma), ,$(TEST)) bench soak hostile-hour hermes allocator docs lab lab-down lock manual clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -26,6 +26,9 @@ check: setup-every ## the quick part of test: lint, units, sanity
 
 lint: setup-monitoring ## ansible-lint (profile production), ruff, shellcheck, documentation, changelog
 	@tests/tools/lint
+
+docs: setup ## the documentation site, in .build/docs/html: pages, modules, roles and filters
+	@tests/tools/docs
 
 units: setup-every ## unit tests, on the Python of this machine
 	@tests/tools/units first
