@@ -131,6 +131,7 @@ def value_of(key: str, text: object, where: str | None, strict: bool = False) ->
 def _parsed(kind: str, text: str) -> Any:
     """``text`` as a value of ``kind``; ValueError says what is expected."""
     if kind == "size":
+        text = guard_program.threshold(text, 1)
         return quantity.size(text, proc.host_memory()["total_bytes"]) if text else None
     if kind in _TIMES:
         value = quantity.seconds(text)
@@ -264,14 +265,19 @@ def _load(paths: list[str]) -> dict[str, Settings]:
     parser = _read(paths)
     known: dict[tuple[str, str], Any] = {}
     host = parser.defaults()
+    sections = {
+        name: dict(parser.items(name, raw=True))
+        for name in parser.sections()
+        if names.is_safe_name(name)
+    }
+    watched = sum(1 for section in sections.values() if section.get("threshold"))
     found = {}
-    for name in parser.sections():
-        if names.is_safe_name(name):
-            section = dict(parser.items(name, raw=True))
-            found[name] = Settings(name, section, known)
-            found[name].own = {
-                key: section[key] for key in KEYS if section.get(key) != host.get(key)
-            }
+    for name, section in sections.items():
+        own = {key: section[key] for key in KEYS if section.get(key) != host.get(key)}
+        if section.get("threshold"):
+            section["threshold"] = guard_program.threshold(section["threshold"], watched)
+        found[name] = Settings(name, section, known)
+        found[name].own = own
     return found
 
 

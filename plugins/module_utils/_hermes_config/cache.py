@@ -83,7 +83,7 @@ def _thresholds(
 
     In check mode, guard.conf may not list all gateways yet.
     """
-    text = str(params.get(THRESHOLD) or "").strip()
+    text = guard_program.threshold(params.get(THRESHOLD) or "", len(gateways))
     known = guard_program.thresholds()
     if not text or (known and not check_mode):
         return known

@@ -36,6 +36,8 @@ NEEDS_PYTHON = "hermes-guard needs Python 3.8 or newer as /usr/bin/python3"
 # In the environment: until this time (epoch) a check takes samples and does not act. Set for the
 # check that runs right after an installation.
 LOOK_UNTIL = "HERMES_GUARD_LOOK_UNTIL"
+# A threshold that follows from the RAM and the number of gateways.
+AUTO = "auto"
 # In STATE: the version of the layout of that directory.
 FORMAT = "format"
 # In STATE: the metrics page of the last check.
@@ -71,6 +73,16 @@ def excluded(folder: str | None = None) -> frozenset[str]:
     except (OSError, UnicodeDecodeError, configparser.Error):
         return frozenset()
     return frozenset(parser.defaults().get(EXCLUDED, "").split())
+
+
+def threshold(text: object, gateways: int) -> str:
+    """The watchdog's threshold ``text`` on a host with so many watched ``gateways``.
+
+    "auto" is half of the RAM, but all gateways together get at most four fifths of it: the rest of
+    the host needs memory too.
+    """
+    words = str(text).strip()
+    return "%d%%" % max(1, min(50, 80 // max(1, gateways))) if words == AUTO else words
 
 
 def thresholds() -> dict[str, int]:

@@ -178,7 +178,7 @@ def _matching(
 
 def _lines(found: list[Entry]) -> list[Line]:
     """The lines of ``found``, oldest first, without duplicates."""
-    lines = {Line(entry.time, entry.fields.get("MESSAGE", "")) for entry in found}
+    lines = dict.fromkeys(Line(entry.time, entry.fields.get("MESSAGE", "")) for entry in found)
     return sorted(lines, key=lambda line: line.time)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._guard import config, pending, ping, state_format
 from .._hermes import discovery
-from .._host import proc
+from .._host import guard_program, proc
 from .._host.errors import host_faults
 from . import change, lock, memory_limit, metrics_link, notify_command, one_truth
 from .desired_state import DesiredState, drop_in_directory, of_files
@@ -91,7 +91,8 @@ def _limits(
     asked = {name: options.get(name, "") for name in memory_limit.OPTIONS}
     if check_mode and options.get(THRESHOLD):
         # In a real run, the watchdog's role would have written this threshold before.
-        thresholds = {THRESHOLD: config.value_of("threshold", options[THRESHOLD], None)}
+        text = guard_program.threshold(options[THRESHOLD], len(gateways))
+        thresholds = {THRESHOLD: config.value_of("threshold", text, None)}
     else:
         settings = config.load(config.FOLDER)
         thresholds = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._guard import config, limits
 from .._hermes import discovery
-from .._host import cgroup, display, proc, quantity, tree
+from .._host import cgroup, display, guard_program, proc, quantity, tree
 from .._host.errors import SettingError
 from . import gateway_settings, memory_limit
 
@@ -21,7 +21,15 @@ def check_thresholds(
     options: dict[str, Any], settings: dict[str, dict[str, Any]], gateways: list[discovery.Gateway]
 ) -> list[str]:
     """Like check_threshold, but some gateways have their own ``settings``."""
-    own = {name: entry["threshold"] for name, entry in settings.items() if "threshold" in entry}
+    watched = [one.name for one in gateways if _is_watched(settings.get(one.name, {}))]
+    if options.get(THRESHOLD) is not None:
+        text = guard_program.threshold(options[THRESHOLD], len(watched))
+        options = dict(options, **{THRESHOLD: text})
+    own = {
+        name: guard_program.threshold(entry["threshold"], len(watched))
+        for name, entry in settings.items()
+        if "threshold" in entry
+    }
     notes = check_threshold(options, [one for one in gateways if one.name not in own])
     for gateway in gateways:
         if gateway.name in own:
@@ -35,7 +43,6 @@ def check_thresholds(
                 ]
             except SettingError as exc:
                 raise SettingError(str(exc).replace(THRESHOLD, place, 1)) from exc
-    watched = [one.name for one in gateways if _is_watched(settings.get(one.name, {}))]
     texts = [own.get(name, options.get(THRESHOLD)) for name in watched]
     return notes + _sum([str(text) for text in texts if text is not None])
 

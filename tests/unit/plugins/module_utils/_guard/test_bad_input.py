@@ -136,9 +136,7 @@ def test_state_file_of_a_newer_schema(host, check, tmp_path):
     path.write_text(json.dumps(said))
     one = check()
     assert (one["state"], one["active_agents"]) == ("running", None)
-    assert (
-        one["problem"] == "its gateway_state.json has the unknown state 'hibernating'"
-    )
+    assert one["problem"] == "its gateway_state.json has the unknown state 'hibernating'"
 
 
 @pytest.mark.parametrize("how", ["brackets", "link", "fifo", "array"])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc, quantity
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SettingError
 
 GB = 1 << 30
@@ -187,3 +187,24 @@ def test_what_only_root_may_read_is_left_out_for_others(folder, monkeypatch):
     assert (one.threshold, one.notify_command) == (2 * GB, "")
     monkeypatch.setattr(config.os, "geteuid", lambda: 0)
     assert len(config.load_tolerantly(str(folder))[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("sections", "share"),
+    [
+        # One gateway: half of the RAM.
+        ("[a]\n", 50),
+        # Several: an equal share of 80 %.
+        ("[a]\n[b]\n", 40),
+        ("[a]\n[b]\n[c]\nthreshold = 1G\n", 26),
+        # One on which the watchdog does not act needs no share.
+        ("[a]\n[b]\nthreshold =\n", 50),
+        ("".join("[g%d]\n" % number for number in range(100)) + "[a]\n", 1),
+    ],
+)
+def test_automatic_threshold_is_shared_out_of_the_ram(folder, sections, share):
+    write(folder, "guard.conf", sections)
+    write(folder, "guard.conf.d/watchdog.conf", "[DEFAULT]\nthreshold = auto\n")
+    total = proc.host_memory()["total_bytes"]
+    assert config.load(str(folder))["a"].threshold == quantity.size("%d%%" % share, total)
+    assert config.load(str(folder))["a"].own == {}

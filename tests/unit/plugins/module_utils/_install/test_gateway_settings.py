@@ -256,6 +256,9 @@ def test_thresholds_that_add_up_to_more_than_the_ram_are_told(three, guard, ram)
         {A: {"enabled": False}},
     ):
         assert backend.apply(guard(**given(entries, **options)), True)["notes"] == []
+    # The default gives each of them 26 %.
+    options = {"hermes_watchdog_threshold": "auto"}
+    assert backend.apply(guard(options=options), True)["notes"] == []
 
 
 def test_role_for_other_gateways_than_the_guard_is_refused(three, guard, timer):
