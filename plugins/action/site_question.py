@@ -21,7 +21,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 SOURCES = ("plugins", "roles", "playbooks/site.yml", "galaxy.yml", "MANIFEST.json")
 # An older program does not have this command; a program that hangs or prints endlessly is cut off.
 COMMAND = "timeout -k 5 30 %s as-asked 2>/dev/null | head -c 100000" % guard_program.PROGRAM
-NOBODY = "the host has no hermes-guard that can answer"
+NO_ANSWER = "the host has no hermes-guard that can answer"
 
 
 def _digest() -> str:
@@ -95,7 +95,7 @@ class ActionModule(ActionBase):
         else:
             asked["collection"] = DIGEST
             answer = self._ask({"asked": asked, **ended})
-            if ended and answer.get("why", NOBODY) != NOBODY:
+            if ended and answer.get("why", NO_ANSWER) != NO_ANSWER:
                 answer["warnings"] = ["the next run repeats all tasks: %s" % answer["why"]]
         if unknown:
             answer["warnings"] = [*unknown, *answer.get("warnings", ())]
@@ -151,4 +151,4 @@ class ActionModule(ActionBase):
                 }
             return {"same": False, "why": _answers.text(answer["why"])}
         except (ValueError, TypeError, LookupError):
-            return {"same": False, "why": NOBODY}
+            return {"same": False, "why": NO_ANSWER}

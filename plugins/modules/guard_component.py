@@ -11,8 +11,8 @@ version_added: 0.1.0
 description:
   - Installs, changes or removes the files and units of one role of this collection, in one round
     trip, and verifies them.
-  - A role passes the complete desired state. Files and units from an earlier run that are no
-    longer requested are removed.
+  - A role passes the complete desired state. Files and units from an earlier run are removed if
+    they are no longer requested.
   - Installing or changing a timer starts neither its service nor a gateway. The component
     V(watchdog) runs one check through its unit, if no check has run since the last change. That
     check takes a sample of each gateway and restarts nothing.

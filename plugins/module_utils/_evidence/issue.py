@@ -70,7 +70,7 @@ def markdown(
     last_lines = (log or "not read").rstrip("\n").split("\n")[-LOG_LINES:]
     return _TEMPLATE.format(
         headline=_headline(summary, trend),
-        why=trend.get("why") or "There is no history of memory samples yet.",
+        why=trend.get("why") or "No history of memory samples exists yet.",
         hours=hours,
         table="\n".join("| %s | %s |" % (name, _cell(value)) for name, value in _facts(summary)),
         memory=_listed(memory, "the gateway is not running"),

@@ -149,9 +149,9 @@ def open_alarms(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def _opened(run: str | None, reason: str) -> dict[str, Any]:
-    """An open alert: ``since`` and ``told`` (the last notification) are in epoch seconds."""
+    """An open alert: ``since`` and ``notified`` (the last notification) are in epoch seconds."""
     now = round(time.time(), 3)
-    return {"run": run, "reason": reason, "since": now, "told": now}
+    return {"run": run, "reason": reason, "since": now, "notified": now}
 
 
 def put(
@@ -217,16 +217,16 @@ def remind(settings: Settings, codes: Collection[str]) -> None:
             if code not in codes or any(_is(one, RAISES, code) for one in state["waiting"]):
                 continue
             if _is_due(alarm, now):
-                since = alarm.get("since", alarm["told"])
+                since = alarm.get("since", alarm["notified"])
                 text = "since %s: %s" % (display.utc(since), alarm.get("reason"))
                 state["waiting"].append(_entry("reminder", code, text, None))
-                alarm["told"] = round(now, 3)
+                alarm["notified"] = round(now, 3)
 
 
 def _is_due(alarm: dict[str, Any], now: float) -> bool:
     """Whether the last notification is a day old; also if the clock was changed."""
-    told = alarm.get("told")
-    return isinstance(told, (int, float)) and not 0 <= now - told < DAILY
+    notified = alarm.get("notified")
+    return isinstance(notified, (int, float)) and not 0 <= now - notified < DAILY
 
 
 def waiting(settings: Settings) -> list[float]:
@@ -294,7 +294,7 @@ def _sound_alarm(one: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in one.items()
-        if name not in ("since", "told") or ledger.is_time(value)
+        if name not in ("since", "notified") or ledger.is_time(value)
     }
 
 

@@ -257,14 +257,14 @@ def test_reminder_once_a_day_while_it_lasts(one, notifier):
         (time.time() + 9000, [("reminder", "threshold")]),
     ):
         before = len(notifier.told)
-        alarms.amend(one, "threshold", {"told": told})
+        alarms.amend(one, "threshold", {"notified": told})
         for _number in range(2):
             watchdog.check([one])
         assert notifier.told[before:] == expected
     reason = notifier.all[-1][2]
     assert reason.startswith("since 20") and "is above the threshold of 1 MB" in reason
     one.threshold = 1 << 40
-    alarms.amend(one, "threshold", {"told": 0})
+    alarms.amend(one, "threshold", {"notified": 0})
     watchdog.check([one])
     assert notifier.told[-1] == ("recovered", "threshold")
 
@@ -272,7 +272,7 @@ def test_reminder_once_a_day_while_it_lasts(one, notifier):
 def test_no_reminder_of_what_was_never_told(one, notifier):
     notifier.works(False)
     watchdog.check([one])
-    alarms.amend(one, "threshold", {"told": 0})
+    alarms.amend(one, "threshold", {"notified": 0})
     watchdog.check([one])
     notifier.works(True)
     watchdog.check([one])
@@ -295,7 +295,7 @@ def test_alarm_of_an_earlier_version_has_no_reminder(one, notifier):
 def test_waiting_reminder_goes_with_its_alarm(one, notifier):
     watchdog.check([one])
     notifier.works(False)
-    alarms.amend(one, "threshold", {"told": 0})
+    alarms.amend(one, "threshold", {"notified": 0})
     watchdog.check([one])
     notifier.works(True)
     one.threshold = 1 << 40

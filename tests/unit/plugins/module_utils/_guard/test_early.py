@@ -143,10 +143,10 @@ def test_memory_below_the_threshold_does_not_end_a_leak(one):
 def test_reminder_once_a_day_with_the_judgements(one):
     early.note(one, judged(), NOW)
     alarms.deliver(one, time.monotonic() + 9)
-    alarms.amend(one, "leak", {"told": time.time() - 86300})
+    alarms.amend(one, "leak", {"notified": time.time() - 86300})
     early.note(one, judged(hour=1), NOW)
     assert told(one) == []
-    alarms.amend(one, "leak", {"told": time.time() - 86500})
+    alarms.amend(one, "leak", {"notified": time.time() - 86500})
     for hour in (2, 3):
         early.note(one, judged(hour=hour), NOW)
     assert told(one) == [("reminder", "leak")]

@@ -172,8 +172,11 @@ def test_no_line_of_a_ledger_makes_a_counter_fall(tmp_path, line):
     "content",
     [
         {"open": {"leak": {}}, "waiting": [{"event": "alert"}]},
-        {"open": {"leak": {"told": 0, "since": 10**19, "reason": ["x"]}}, "waiting": []},
-        {"open": {"leak": {"told": 1e300, "since": "now", "run": {}}}, "waiting": [{}, 7, None]},
+        {"open": {"leak": {"notified": 0, "since": 10**19, "reason": ["x"]}}, "waiting": []},
+        {
+            "open": {"leak": {"notified": 1e300, "since": "now", "run": {}}},
+            "waiting": [{}, 7, None],
+        },
         {
             "open": {},
             "waiting": [
