@@ -22,8 +22,11 @@ _GATEWAY = {
     "managed": "flag",
     "outdated": "flag",
     "pid": "number",
+    "uptime_seconds": "number",
 }
 _UP = ("running", "degraded")
+# Seconds that a new run must last: one that cannot start may need that long until it fails.
+_STEADY = 30
 # The ledger codes of a gateway that did not start, or crashed.
 _FAULTS = ("down", "not-up")
 
@@ -85,9 +88,17 @@ def _missing(before: dict[str, Any], now: list[dict[str, Any]]) -> list[str]:
     for one in now:
         if one["name"] == before["name"]:
             if one["pid"] is not None and one["state"] in _UP:
-                return []
+                return _is_too_young(one, before)
             return ["%s: %s" % (one["name"], one["down"] or "its state is %s" % one["state"])]
     return ["%s: its unit no longer exists" % before["name"]]
+
+
+def _is_too_young(one: dict[str, Any], before: dict[str, Any]) -> list[str]:
+    """Why a gateway that runs since the upgrade is not up yet: it may end again, and again."""
+    uptime = one["uptime_seconds"]
+    if uptime is None or uptime >= _STEADY or one["invocation_id"] == before["invocation_id"]:
+        return []
+    return ["%s: it has been running for only %d s" % (one["name"], uptime)]
 
 
 def _said(one: dict[str, Any], before: dict[str, Any] | None) -> str:

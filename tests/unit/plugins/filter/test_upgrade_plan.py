@@ -134,3 +134,13 @@ def test_restart_that_was_refused_is_named():
     assert "stops here: hermes-gateway still runs the old Hermes" in upgrade_failure(
         {"msg": "x"}, BEFORE, now
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "run", "up"), [(5, "b", False), (31, "b", True), (5, "a", True)]
+)
+def test_new_run_counts_once_it_has_lasted(seconds, run, up):
+    """systemd may start one that cannot run again and again."""
+    now = gateway(invocation_id=run, uptime_seconds=seconds)
+    plan = upgrade_plan({"gateways": [now]}, {"gateways": [gateway(invocation_id="a")]})
+    assert (plan["missing"] == []) is up
