@@ -9,7 +9,7 @@ TEST := $(CHECK) units-others,sanity-newest,execution-environment vm,soak-short,
 GUARD_SOURCES := $(wildcard plugins/module_utils/*/*.py)
 
 comma := ,
-.PHONY: help setup setup-every setup-monitoring demo test check $(subst $(comma), ,$(TEST)) bench soak hostile-hour hermes allocator docs lab lab-down lock manual clean
+.PHONY: help setup setup-every setup-monitoring demo test check $(subst $(comma), ,$(TEST)) bench soak hostile-hour hermes allocator docs release lab lab-down lock manual clean
 
 help: ## this list
 	@sed -n 's/^\([a-z/-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -92,6 +92,9 @@ lab-down: setup ## remove the lab
 
 manual: setup ## man page and shell completions of hermes-guard, which the role installs: before a release is built
 	@tests/tools/manual
+
+release: setup ## the tarball of a release in .build/release, checked by galaxy-importer and run with the oldest and the newest ansible-core
+	@tests/tools/release
 
 build/hermes-guard: $(GUARD_SOURCES) ## the on-host program as one file
 	@tests/tools/link

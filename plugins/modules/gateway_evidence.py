@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gateway_evidence
 short_description: Collect evidence for a bug report about a Hermes gateway's memory
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Collects on the host, as one C(.tar.gz) that only root can read, the evidence that upstream asks
     for, and an issue text in Markdown that is ready to post.

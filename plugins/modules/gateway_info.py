@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gateway_info
 short_description: Find the Hermes gateways of a host and read their memory
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Finds every gateway through systemd, in system scope and in each user's scope, profiles
     included, and gateways that were started manually.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gateway_restart
 short_description: Restart Hermes gateways without cutting a conversation short
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Asks the arbiter, the program C(hermes-guard) that the role
     P(hermes_ops.gateway.hermes_guard#role) installs, for a restart, and waits until the new process

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: guard
 short_description: Find the gateways of a host and install the guard
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Installs the program C(/usr/local/bin/hermes-guard), which is built on the host from this
     module's own sources, and its files, in one round trip, and verifies them.

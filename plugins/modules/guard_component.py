@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: guard_component
 short_description: Ensure one component of the guard is in its desired state
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Installs, changes or removes the files and units of one role of this collection, in one round
     trip, and verifies them.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: hermes_config
 short_description: Read and set the configuration of Hermes gateways
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sets keys of Hermes's configuration for all gateways of a host, in the managed scope or in each
     gateway's own C(config.yaml).

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: memory_trend_info
 short_description: Detect whether the Hermes gateways of a host leak memory
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Analyses the memory history of each managed gateway, as C(hermes-guard trend --json) does,
     and forecasts when memory runs out.

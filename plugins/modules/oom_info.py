@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: oom_info
 short_description: Find the OOM kills of Hermes gateways
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Finds the processes of a gateway that the kernel, systemd-oomd, earlyoom or nohang killed
     because memory ran out.

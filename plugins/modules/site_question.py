@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: site_question
 short_description: Check whether a host is already in the desired state of the site playbook
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Validates the variables of all roles of this collection, and sends them to the program
     C(hermes-guard) on the host in one round trip. The program compares them, and the state of the

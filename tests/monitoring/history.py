@@ -218,7 +218,7 @@ def lines(end: float, days: float, step: int) -> Iterator[str]:
     for now in range(0, int(days * DAY) + 1, step):
         for host, gateways in fleet.items():
             guard = {
-                "info": metrics.labels(version="0.1.0"),
+                "info": metrics.labels(version="1.0.0"),
                 "check_timestamp_seconds": begin + now,
                 "check_interval_seconds": 300,
                 "check_duration_seconds": 0.03,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,20 @@ def test_every_entry_point_of_a_role_has_a_specification(role):
 
 def test_dependencies_stay_empty():
     assert load("galaxy.yml")["dependencies"] == {}
+
+
+def test_every_molecule_scenario_is_a_target_of_ansible_test():
+    scenarios = {path.parent.name for path in CHECKOUT.glob("extensions/molecule/*/molecule.yml")}
+    targets = {path.parent.name for path in CHECKOUT.glob("tests/integration/targets/*/runme.sh")}
+    assert targets == {"molecule-" + name for name in scenarios}
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/events.md", "meta/execution-environment.yml"])
+def test_examples_install_this_version(name):
+    text = (CHECKOUT / name).read_text(encoding="utf-8")
+    found = re.findall(r"gateway-([0-9.]+)\.tar\.gz|\bversion: ([0-9]+\.[0-9.]+)", text)
+    assert {one or other for one, other in found} == {load("galaxy.yml")["version"]}
+
+
+def test_changelog_has_this_version():
+    assert load("galaxy.yml")["version"] in load("changelogs/changelog.yaml")["releases"]

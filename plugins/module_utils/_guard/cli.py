@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .config import Settings
 
-VERSION = "0.1.0"
+VERSION = "1.0.0"
 # Exit codes: success, failure, wrong usage, restart refused.
 DONE, FAULT, USAGE, REFUSED = 0, 1, 2, 3
 

@@ -73,7 +73,7 @@ def stopped():
 
 
 GUARD = {
-    "info": metrics.labels(version="0.1.0"),
+    "info": metrics.labels(version="1.0.0"),
     "check_timestamp_seconds": NOW,
     "check_interval_seconds": 300,
     "check_duration_seconds": 0.031,
