@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sphinx settings of the documentation site: these pages, and the modules, roles and filters by antsibull-docs. `make docs` builds it."""
+"""Sphinx settings of the documentation site, which `make docs` builds.
+
+It has these pages, and by antsibull-docs the modules, roles and filters.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import re
 
 project = "hermes_ops.gateway"
 author = "hermes_ops contributors"
-copyright = "2026, " + author
+project_copyright = "2026, " + author
 extensions = ["myst_parser", "sphinx_antsibull_ext"]
 html_theme = "sphinx_ansible_theme"
 html_title = project
@@ -17,8 +20,8 @@ html_theme_options = {"topbar_links": {"Source": "https://github.com/hermes-ops/
 # The anchors that GitHub gives to headings, which the pages link to.
 myst_heading_anchors = 4
 nitpicky = True
-# Labels of Ansible's own documentation, which is not fetched. References within the collection are checked by
-# `antsibull-docs lint-collection-docs`, and links between the pages by myst_parser.
+# Labels of Ansible's own documentation, which is not fetched. References within the collection are
+# checked by `antsibull-docs lint-collection-docs`, and links between the pages by myst_parser.
 suppress_warnings = ["ref.ref"]
 default_role = "any"
 
