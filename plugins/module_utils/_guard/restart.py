@@ -61,6 +61,9 @@ UP_SECONDS = 240
 UP_LOOK_SECONDS = 0.5
 # A Hermes that writes no state file counts as up after this time.
 SILENT_UP_SECONDS = 15
+# The same for a gateway that wrote one before: it writes one again unless it fails to start, and
+# the processes of a crash loop last for less than this.
+MUTE_UP_SECONDS = 120
 # A restart that takes this many seconds longer than all its waits was stopped for a while
 # (SIGSTOP), so earlier decisions no longer apply.
 SUSPENDED_SECONDS = 600
@@ -93,6 +96,7 @@ class Restart:
         self.pid = gateway.pid or 0
         self.started = proc.start_ticks(self.pid)
         self.before = self._sample()
+        self.writes_state = state_file.runtime(gateway)["state"] is not None
         self.begun = time.monotonic()
         self.waited = 0.0
         self.mode = "emergency" if self.emergency else "resume"
@@ -377,7 +381,8 @@ class Restart:
     def _says_up(self, now: ManagedGateway) -> bool:
         state = state_file.runtime(now)["state"]
         if state is None:
-            return (now.uptime_seconds or 0) >= SILENT_UP_SECONDS
+            least = MUTE_UP_SECONDS if self.writes_state else SILENT_UP_SECONDS
+            return (now.uptime_seconds or 0) >= least
         return state in ("running", "degraded") or state == "draining" and drain.foreign(now)
 
     def second_try(self) -> dict[str, Any]:

@@ -354,6 +354,24 @@ def test_gateway_that_comes_up_at_the_second_try(systemd, settings, home, monkey
     assert (outcome["event"], outcome["mode"]) == ("restart", "second-try")
 
 
+@pytest.mark.parametrize(("wrote", "least"), [("running", 120), (None, 15)])
+def test_process_without_a_state_file_is_up_after_a_while(
+    systemd, settings, home, stub, monkeypatch, wrote, least
+):
+    """A gateway that cannot import a module ends after 20 s: such a crash loop was called restarted.
+
+    If the process before it wrote its state, the new one does too. An old Hermes writes none.
+    """
+    systemd.add_gateway(home)
+    one = settings()
+    monkeypatch.setattr(state_file, "runtime", lambda gateway: {"state": wrote})
+    monkeypatch.setattr(restart.Restart, "_sample", lambda self: None)
+    job = restart.Restart(managed.find(one), "it leaks", "operator", False, print)
+    monkeypatch.setattr(state_file, "runtime", lambda gateway: {"state": None})
+    assert not job._says_up(stub(one, uptime_seconds=least - 1.0))
+    assert job._says_up(stub(one, uptime_seconds=least + 1.0))
+
+
 def test_systemd_that_refuses_leaves_no_marker(systemd, settings, home):
     systemd.add_gateway(home)
     systemd.fails.add("try-restart")
