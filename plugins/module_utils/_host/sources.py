@@ -22,10 +22,12 @@ def source(name: str) -> str:
     it (40 ms for all of hermes-guard). mitogen fetches the source when the module is imported.
     """
     here = os.path.dirname(os.path.dirname(__file__))
+    data: Any
     try:
         data = __loader__.get_data(os.path.join(here, *name.split(".")) + ".py")
     except (AttributeError, OSError):
         full = "%s.%s" % (str(__package__).rpartition(".")[0], name)
         loader: Any = importlib.import_module(full).__loader__
-        return loader.get_source(full)
-    return data.decode("utf-8")
+        data = loader.get_source(full)
+    # Ansible's loader returns bytes from get_source too.
+    return data.decode("utf-8") if isinstance(data, bytes) else data
