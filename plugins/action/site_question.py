@@ -69,7 +69,7 @@ def _ended(words: dict[str, Any]) -> dict[str, Any]:
 
 
 class ActionModule(ActionBase):
-    """Validates the variables of all roles, and asks the host whether it is in that state.
+    """Validates the variables of all roles, and asks the host whether they are applied.
 
     Also warns of misspelt role variables.
     """

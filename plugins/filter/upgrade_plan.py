@@ -94,7 +94,7 @@ def _missing(before: dict[str, Any], now: list[dict[str, Any]]) -> list[str]:
 
 
 def _is_too_young(one: dict[str, Any], before: dict[str, Any]) -> list[str]:
-    """Why a gateway that runs since the upgrade is not up yet: it may end again, and again."""
+    """Why a gateway that has started since the upgrade is not up yet: it may end again."""
     uptime = one["uptime_seconds"]
     if uptime is None or uptime >= _STEADY or one["invocation_id"] == before["invocation_id"]:
         return []

@@ -149,7 +149,7 @@ def test_hostile_alerts_do_nothing(
         "a gateway that is not on the host, Jinja elsewhere": (
             HOST,
             GHOST,
-            "'%s' is not .*; available: " % GHOST,
+            "'%s' is not .*: expected one of " % GHOST,
         ),
     }
     for name, (place, gateway, _said) in refused.items():

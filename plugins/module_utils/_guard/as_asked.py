@@ -55,7 +55,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
     if record is None:
         return {"same": False, "why": "no run has succeeded yet"}
     if not 0 <= record["until"] - time.time() <= 2 * _DAYS * 86400:
-        return {"same": False, "why": "the last full run is too long ago"}
+        return {"same": False, "why": "the last full run was too long ago"}
     why = _difference(record["asked"], _digests(asked, record["key"]))
     if why is None:
         why = _difference(

@@ -39,8 +39,8 @@ def is_asked(every: object, at: object, settings: Mapping[str, Any]) -> bool:
 def followed(verdict: dict[str, Any] | None, installed: float | None) -> str | None:
     """The recommendation of ``verdict``, if there is enough evidence to follow it.
 
-    A timer every ``installed`` hours (None for no timer) keeps its cadence, or a shorter one, until
-    the history covers a run of a day, and a week in total: a weekend shows little.
+    ``installed`` is the cadence of the timer in hours, None without one. It does not become longer
+    until the history covers a run of a day, and a week in total: a weekend shows little.
     """
     # The longest cadence that the role has a calendar for, up to the installed one.
     kept = [one for one in CADENCES if installed is not None and one <= installed]

@@ -124,7 +124,7 @@ def _restart(commands: Any) -> None:
     one.add_argument(
         "--scheduled",
         action="store_true",
-        help="for the unit NAME-restart.service: do what the watchdog has requested; otherwise"
+        help="for the unit NAME-restart.service: carry out a request of the watchdog; without one,"
         " refuse if the gateway started recently or its calendar restarts are suspended",
     )
     one.add_argument(

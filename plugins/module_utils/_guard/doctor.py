@@ -301,17 +301,17 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
 
 
 def hung(every: Collection[Settings]) -> list[str]:
-    """A line for each gateway whose home directory hangs: other checks would hang on it too."""
+    """A line for each gateway whose home hangs: other checks would hang on it too."""
     waiting = reach.unanswered({settings.home: settings.user for settings in every})
     found = [
-        "%s: its home directory %s does not respond: only its memory is watched, and neither a "
-        "frozen event loop nor high memory leads to a restart" % (settings.name, settings.home)
+        "%s: its home %s does not answer: only its memory is watched, and neither a frozen event "
+        "loop nor high memory leads to a restart" % (settings.name, settings.home)
         for settings in every
         if settings.home in waiting
     ]
     if not found:
         return []
-    return [*found, "all other checks were skipped: they would hang on these home directories"]
+    return [*found, "all other checks were skipped: they would hang on these homes"]
 
 
 def _held_up(settings: Settings) -> list[str]:

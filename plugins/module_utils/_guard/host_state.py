@@ -145,7 +145,7 @@ def _below(folder: str) -> list[str]:
 def _file(path: str) -> list[Any] | None:
     """Mode, owner, group and a digest of the content or target; None if the file is missing."""
     if reach.is_silent(path):
-        return ["its directory does not respond"]
+        return ["its directory does not answer"]
     content = b""
     try:
         info = os.lstat(path)

@@ -87,7 +87,7 @@ def _look(every: list[Settings]) -> tuple[dict[str, ManagedGateway], dict[str, s
     If systemd cannot be queried, a process that a check has seen may still be running.
     """
     silent = {
-        one.name: "only root and %s can query the systemd of %s" % (one.user, one.user)
+        one.name: "only root and %s can query the systemd manager of %s" % (one.user, one.user)
         for one in every
         if one.scope == "user" and not _may_ask(one)
     }

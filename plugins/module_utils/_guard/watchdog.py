@@ -107,7 +107,7 @@ def _ask(group: list[Settings], user: str, follow: Progress) -> dict[str, Manage
         elif settings.name in seen.silent:
             follow.seen.pop(settings.name, None)
             why = seen.silent[settings.name]
-            _alert(settings, "silent", "the systemd that runs it does not answer: %s" % why, follow)
+            _alert(settings, "silent", "its systemd manager does not answer: %s" % why, follow)
             gateway_of_before = last_seen.alive(settings)
             if gateway_of_before is not None:
                 found[settings.name] = gateway_of_before

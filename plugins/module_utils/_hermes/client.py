@@ -68,7 +68,7 @@ def run_python(
     ``arguments`` begin with "-c" and code, or with "-m" and a module. HERMES_HOME is in the
     environment, and ``env`` is added to it. The process has its own limits, and its children do not
     outlive it: see confined. Raises RunError if it cannot be started, does not end in time or
-    prints more than MAX_ANSWER, and if root would run code that another user can write.
+    prints more than MAX_ANSWER. The same if root would run code that another user can write.
     """
     return _run(gateway, arguments, stdin, env, command.Limits(timeout, MAX_ANSWER))
 

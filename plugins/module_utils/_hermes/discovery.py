@@ -4,7 +4,7 @@
 """Finds every Hermes gateway of a host: in system scope, in user scope, or started manually.
 
 systemd is queried first. A unit belongs to a gateway if its command or a process in its cgroup runs
-one, or if it has a name that Hermes assigns. The gateway's own process is then found in the unit's
+one. A name that Hermes assigns is enough too. The gateway's own process is then found in the unit's
 cgroup, so that a shell or runner above it is neither measured nor queried.
 """
 
@@ -203,8 +203,8 @@ def look(wanted: Iterable[Known], timeout: float = systemd.TIMEOUT) -> Look:
 def standing(known: Known) -> str:
     """Whether the unit of ``known`` "exists", is "masked" or "gone".
 
-    The result is "unknown" if systemd does not answer, and "hidden" if the home directory with the
-    unit's file is not accessible, for example while a disk is not mounted.
+    The result is "unknown" if systemd does not answer. It is "hidden" if the home directory with
+    the unit's file is not accessible, for example while a disk is not mounted.
     """
     if not known.unit:
         return "unknown"

@@ -47,7 +47,7 @@ def of(
     native = os.path.join(environment.get("HOME") or user.pw_dir, DIRECTORY)
     given = environment.get("HERMES_HOME", "").strip()
     home = os.path.normpath(given or native)
-    # The home is accessed from here on, and may be on a server that does not respond.
+    # The home is accessed from here on, and may be on a server that does not answer.
     reach.answers(home, user.pw_name)
     named = command.profile if command else None
     if named:

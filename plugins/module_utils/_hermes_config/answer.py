@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Validates the answer of a user's Python about its config.yaml before any of it is used.
 
-Data to undo a change is stored in a file of root, so its size is limited, and it must match the
+Data to undo a change is stored in a file of root. So its size is limited, and it must match the
 request and the old text.
 """
 

@@ -183,7 +183,7 @@ def absent(
     """The plans that revert earlier settings in ``homes``: all, or only those ``wanted``.
 
     ``homes`` is None for all files, including the managed ones. A setting in a home that cannot be
-    reverted is forgotten: the home's owner is responsible for it, or no longer exists.
+    reverted is no longer tracked: the home's owner is responsible for it, or no longer exists.
     """
     planned = Planned([], [], [])
     keys = {key for entry in record.files.values() for key in entry["keys"]}
@@ -192,7 +192,7 @@ def absent(
         if homes is not None and entry["home"] not in homes:
             continue
         if entry["home"] and not reach.answers(entry["home"], entry["user"]):
-            text = "the settings in %s stay until its home directory answers: run this again then"
+            text = "the settings in %s remain until its home answers: run this again then"
             planned.warnings.append(text % path)
             continue
         if entry["home"] and not os.path.isdir(entry["home"]):
@@ -212,7 +212,7 @@ def absent(
         if plan.owner is None:
             plan.preview(record)
         else:
-            with faults.of_one("the settings in %s stay and are forgotten: %%s" % path):
+            with faults.of_one("the settings in %s remain and are no longer tracked: %%s" % path):
                 _preview_at_home(plan, plan.owner, record)
         if not plan.previewed:
             record.forget(plan)

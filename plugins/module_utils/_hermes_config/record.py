@@ -160,12 +160,12 @@ def _checked(path: str, entry: object, warnings: list[str]) -> dict[str, Any] | 
     known = dict(entry, text=entry.get("text")) if isinstance(entry, dict) else {}
     usable = all(isinstance(known.get(name), kinds) for name, kinds in _FILE.items())
     if not usable or bool(known["home"]) != bool(known["user"]):
-        warnings.append("the record of %s is damaged: the settings there stay" % path)
+        warnings.append("the record of %s is damaged: the settings there remain" % path)
         return None
     keys = {}
     for key, kept in known["keys"].items():
         if not (isinstance(kept, dict) and "was" in kept and isinstance(kept.get("option"), str)):
-            warnings.append("the record of %s in %s is damaged: the key stays" % (key, path))
+            warnings.append("the record of %s in %s is damaged: the key remains" % (key, path))
             continue
         how = answer.how_to_undo(kept, key)
         if how is None or (known["home"] and len(how.get("raw", "")) > answer.MAX_RAW):

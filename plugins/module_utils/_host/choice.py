@@ -26,13 +26,12 @@ def select(option: str, names: Collection[str], among: Iterable[T], what: str) -
     """The objects in ``among`` that ``names`` lists, or all if it is empty; sorted by name.
 
     Raises SettingError for an unknown name. ``option`` and ``what`` are parts of its text, as in
-    "names: 'x' is not configured; available: a, b".
+    "names: 'x' is not configured: expected one of a, b".
     """
     found = sorted(among, key=lambda one: one.name)
     known = [one.name for one in found]
     unknown = sorted(set(names).difference(known))
     if unknown:
-        raise SettingError(
-            "%s: %r %s; available: %s" % (option, unknown[0], what, ", ".join(known) or "none")
-        )
+        expected = "expected one of %s" % ", ".join(known) if known else "none is available"
+        raise SettingError("%s: %r %s: %s" % (option, unknown[0], what, expected))
     return [one for one in found if not names or one.name in names]

@@ -109,8 +109,8 @@ def obstacle(gateway: discovery.Gateway) -> str | None:
         delegated = proc.read(folder + "/cgroup.controllers")
         if delegated is not None and "memory" not in delegated.split():
             return (
-                "the memory controller is not delegated to the systemd of %s: user@.service needs"
-                " Delegate=memory" % gateway.user
+                "the memory controller is not delegated to the systemd manager of %s:"
+                " user@.service needs Delegate=memory" % gateway.user
             )
     return None
 

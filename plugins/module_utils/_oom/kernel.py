@@ -7,8 +7,8 @@ The kernel writes two lines about a kill: the chosen process with its cgroup, an
 with its memory. Either may be missing, because the kernel limits the rate of its messages.
 
 Users choose the names of their processes and cgroups, and some kernel messages repeat user input,
-such as an option of mount(8). A line therefore counts only if it begins like the kernel's own, and
-it is parsed from the end, so that user input cannot imitate a field.
+such as an option of mount(8). A line therefore counts only if it begins like the kernel's own. It
+is parsed from the end, so that user input cannot imitate a field.
 """
 
 from __future__ import annotations

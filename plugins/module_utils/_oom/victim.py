@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Assigns an OOM-killed process to a gateway.
 
-The kernel and the OOM daemons report the killed process. It belongs to a gateway by its cgroup, by
-its user and a pid in the history, or by its user and the time at which the gateway's main process
+The kernel and the OOM daemons report the killed process. It belongs to a gateway by its cgroup, or
+by its user together with a pid in the history or the time at which the gateway's main process
 ended. Its name does not count, because it is always hermes or python.
 """
 

@@ -18,8 +18,8 @@ def texts(
 ) -> list[str]:
     """One text for each recommendation.
 
-    ``answer`` holds the figures of the verdict, ``known`` the known leak of the version, and
-    ``cadence`` how often to restart if the gateway has a memory limit.
+    ``answer`` holds the figures of the verdict, ``known`` the known leak of the version.
+    ``cadence`` says how often to restart if the gateway has a memory limit.
     """
     found = []
     if known and (not known["bound"] or judged.grows or judged.verdict == "saturating"):

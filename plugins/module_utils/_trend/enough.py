@@ -13,7 +13,7 @@ LEAST_BINS = 8
 LEAST_HOURS = 6.0
 # A full day includes a night; a shorter run may cover only a morning.
 SURE_RUN_HOURS = 24.0
-# In a run of this many hours, at least half a day is seen at two ages of the process.
+# A run of this many hours covers half of the hours of the day twice, at different ages.
 TELLS_AGE_HOURS = 36.0
 # With calendar restarts, several runs together are enough. A run counts from 6 h.
 CARRY_RUNS, CARRY_RUN_HOURS, CARRY_TOTAL_HOURS = 4, 6.0, 48.0

@@ -109,8 +109,8 @@ def settle(judged: Judgement, now: float | None) -> str | None:
     evidence = judged.evidence
     if judged.reason == verdict_rules.TIME_OF_DAY and evidence.restarted:
         return (
-            "Two days without a calendar restart, or three if memory grows only during the day, "
-            "so that each hour of the day is seen at two ages of the process: the playbook "
+            "Two days without a calendar restart, or three if memory grows only during the day: "
+            "restarts at fixed hours tie the age of the process to the time of day. The playbook "
             "confirm.yml suspends the restart timer and leaves the watchdog active."
         )
     if judged.reason != verdict_rules.SHORT:

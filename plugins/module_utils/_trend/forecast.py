@@ -134,7 +134,7 @@ def boxes(fresh_mb: float, slope: float) -> list[dict[str, float]]:
 def fresh_level(series: Series, slope: float) -> float:
     """Memory of the gateway after its warm-up: the median over runs sampled from their start.
 
-    If no such run exists, as right after the installation of the guard, it is calculated back from
+    Right after the installation of the guard no such run exists. It is then calculated back from
     the first samples of each run with ``slope``. ``series`` must not be empty.
     """
     seen, reckoned = [], []

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Detects growth that slows down, by comparing the squared errors of a line and a logarithm.
 
-A leak adds the same amount each hour. A cache that is hit more often the fuller it is, or a heap
-that rarely reaches a new maximum, adds the same amount each time the age doubles.
+A leak adds the same amount each hour. A filling cache is hit more and more often, and a heap
+reaches a new maximum less and less often: both add the same amount each time the age doubles.
 """
 
 from __future__ import annotations

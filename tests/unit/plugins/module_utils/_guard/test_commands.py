@@ -48,7 +48,7 @@ def test_every_command_has_json_and_says_its_exit_codes(capsys):
 def test_unknown_gateway_is_wrong_usage(two, capsys):
     for words in (["status"], ["log"], ["restart", "--reason", "x"]):
         assert cli.main([*words, "--gateway", "x"]) == cli.USAGE
-        assert "available: hermes-gateway, hermes-gateway-coder" in capsys.readouterr().err
+        assert "expected one of hermes-gateway, hermes-gateway-coder" in capsys.readouterr().err
 
 
 def test_restart_needs_a_name_on_a_host_with_several_gateways(two, monkeypatch, capsys):
@@ -125,7 +125,7 @@ def test_gateway_of_another_user_is_unknown_and_not_gone(systemd, settings, monk
     monkeypatch.setattr(status.os, "geteuid", lambda: 1000)
     found = status.status([one])["gateways"][0]
     assert found["state"] == "unknown"
-    assert found["problem"] == "only root and nobody can query the systemd of nobody"
+    assert found["problem"] == "only root and nobody can query the systemd manager of nobody"
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_name_that_no_gateway_has(host):
     with pytest.raises(SettingError) as raised:
         gateway_info.collect(["nobody"])
     assert str(raised.value) == (
-        "gateways: 'nobody' is not a gateway on this host; available: hermes-gateway, hermes-gateway-gone"
+        "gateways: 'nobody' is not a gateway on this host: expected one of hermes-gateway, hermes-gateway-gone"
     )
 
 

@@ -108,7 +108,7 @@ def test_systemd_that_hangs_is_not_asked_twice(three, monkeypatch):
     monkeypatch.setitem(supervised.SECONDS, progress.SYSTEMD, 3)
     lines, good = supervised.check(three)
     assert not good and len(lines) == 3
-    assert "the systemd that runs it does not answer: it did not answer in time" in lines[0]
+    assert "its systemd manager does not answer: it did not answer in time" in lines[0]
     with open(asked, encoding="utf-8") as told:
         assert told.read() == "3\n"
 

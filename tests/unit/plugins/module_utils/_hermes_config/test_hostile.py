@@ -260,7 +260,7 @@ def test_what_cannot_be_taken_back_is_a_warning_and_forgotten(host, monkeypatch,
     """It failed each time, and the guard stayed because this role comes first in remove.yml."""
     one, done = left_behind(host, monkeypatch, **entry)
     (warning,) = done["warnings"]
-    assert warning.startswith("the settings in %s stay" % one.config) and why in warning
+    assert warning.startswith("the settings in %s remain" % one.config) and why in warning
     assert "50" in host.read(one.config)
 
 

@@ -20,7 +20,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
         ),
         (
             {"session_max_messages": 5, "gateways": ["nope"]},
-            "gateways: 'nope' .* available: hermes-gateway",
+            "gateways: 'nope' .*: expected one of hermes-gateway",
         ),
         ({"settings": {"a b": 1}}, "settings: invalid key 'a b': expected"),
         (

@@ -53,7 +53,7 @@ def test_a_home_that_does_not_answer_is_restored_by_a_later_run(host, monkeypatc
         patched.setattr(reach, "answers", lambda path, user: path != one.home)
         result = host.run(state="absent")
     assert result["changed"] is False and len(result["warnings"]) == 1
-    assert "stay until its home directory answers" in result["warnings"][0]
+    assert "remain until its home answers" in result["warnings"][0]
     host.run(state="absent")
     assert host.read(one.config) == "a: 1\n"
 

@@ -25,8 +25,8 @@ def test_select_returns_the_named_ones_sorted_or_all(names, expected):
 @pytest.mark.parametrize(
     ("among", "expected"),
     [
-        (AMONG, "names: 'x' is not configured; available: a, b, c"),
-        ([], "names: 'x' is not configured; available: none"),
+        (AMONG, "names: 'x' is not configured: expected one of a, b, c"),
+        ([], "names: 'x' is not configured: none is available"),
     ],
 )
 def test_unknown_name_is_refused_with_what_there_is(among, expected):

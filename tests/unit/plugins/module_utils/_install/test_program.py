@@ -319,9 +319,9 @@ def test_check_of_nothing(program, tmp_path):
         (
             ["restart", "--gateway", "x", "--reason", "y"],
             2,
-            "--gateway: 'x' is not configured; available: none",
+            "--gateway: 'x' is not configured: none is available",
         ),
-        (["check", "--gateway", "x"], 2, "available: none"),
+        (["check", "--gateway", "x"], 2, "none is available"),
     ],
 )
 def test_wrong_use(program, tmp_path, arguments, code, word):
