@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter fail_on: the gateways and hosts because of which a playbook must fail."""
+"""The filter fail_on: lists the gateways and hosts that make a playbook fail."""
 
 from __future__ import annotations
 

@@ -87,9 +87,9 @@ gateways:
       sample: coder
     profiles:
       description:
-        - The profiles that its process serves, V(default) for the default one. From Hermes 0.21.5
-          on, one process can serve several. If the gateway does not report them, or is stopped, it
-          is its own profile.
+        - The profiles that its process serves, V(default) for the default one. With Hermes 0.21.5
+          and later, one process can serve several. If the gateway does not report them, or is
+          stopped, it is its own profile.
         - Empty if its unit no longer exists.
       type: list
       elements: str
@@ -147,7 +147,7 @@ gateways:
       sample:
     conflict:
       description:
-        - Other gateways with the same home directory or the same profile, null for none. Only
+        - Other gateways with the same home directory or the same profile, null if none. Only
           one of them can work. The conflict may be between two units, or between a unit and a
           process that was started manually.
       type: str
@@ -192,12 +192,11 @@ gateways:
       type: int
       sample: 1785981600
     suspended_from:
-      description: Start of the suspension of its calendar restarts, in epoch seconds, null for
-        none.
+      description: Start of the suspension of its calendar restarts, in epoch seconds, null if none.
       type: float
       sample:
     suspended_until:
-      description: End of the suspension of its calendar restarts, in epoch seconds, null for none.
+      description: End of the suspension of its calendar restarts, in epoch seconds, null if none.
       type: float
       sample:
     watchdog_suspended:
@@ -214,7 +213,7 @@ gateways:
         restart", "trigger": "timer"}
     last_end:
       description:
-        - How the last run ended that the guard did not end, null without one. C(time) in
+        - The end of the last run that the guard did not end itself, null without one. C(time) in
           epoch seconds, C(code), V(crashed), V(killed), V(oom-killed), V(exited), V(restarted),
           V(stopped), V(reboot) or V(unknown), C(reason), and in C(runs) how many runs ended like
           this between two checks.
@@ -232,9 +231,9 @@ gateways:
       type: str
       sample:
     outdated:
-      description: Whether its Hermes was changed on disk after its process had started, for example
-        by an upgrade, or its unit now names another Python, so that it needs a restart. Null if
-        unknown, or if the gateway is not running.
+      description: Whether the gateway needs a restart to run the installed Hermes. That is so if
+        its Hermes was changed on disk after the start of its process, for example by an upgrade, or
+        if its unit now names another Python. Null if unknown, or if the gateway is not running.
       type: bool
       sample: false
     last_decision:
@@ -278,11 +277,11 @@ gateways:
           type: int
           sample: 231211008
         cgroup_max_bytes:
-          description: The limit of the unit's own cgroup, C(MemoryMax=), null for none.
+          description: The limit of the unit's own cgroup, C(MemoryMax=), null if none.
           type: int
           sample:
         limit_bytes:
-          description: The effective limit, null for none. It is the lowest C(MemoryMax=) or
+          description: The effective limit, null if none. It is the lowest C(MemoryMax=) or
             C(MemoryHigh=) of the unit and of all cgroups above it, such as a slice, a user or a
             container.
           type: int
@@ -293,7 +292,7 @@ gateways:
           sample: 0
     workers:
       description:
-        - The scopes in which Hermes, from 0.20 on, runs commands outside the gateway's unit. Their
+        - The scopes in which Hermes 0.20 and later run commands outside the gateway's unit. Their
           memory is not part of RV(gateways[].memory) and not a leak of the gateway, but it counts
           if the host runs out of memory.
       type: list

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gateway_restart
-short_description: Restart Hermes gateways without cutting a conversation short
+short_description: Restart Hermes gateways without interrupting a conversation
 version_added: 1.0.0
 description:
   - Asks the arbiter, the program C(hermes-guard) that the role

@@ -97,7 +97,7 @@ options:
     description:
       - Secret values by key. A value is inserted into a file with a line C(key =), as
         C(key = value), or becomes the content of a file whose O(files[].content) is C(@key@).
-      - They are never logged. Ansible logs O(files) on the host, so secrets must not be in there.
+      - They are never logged. Ansible logs O(files) on the host, so do not put secrets there.
     type: dict
     default: {}
 notes:

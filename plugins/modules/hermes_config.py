@@ -45,9 +45,9 @@ options:
     description:
       - Memory usage above which a gateway evicts cached chats itself. It reads them from
         its database again at the next message, and no turn is interrupted.
-      - Hermes supports this from 0.20.1 on. Its own default is 65 % of its limit or of the RAM,
-        which is above the watchdog's default threshold. If that is less than 512 MB, Hermes evicts
-        nothing. Older releases ignore the option.
+      - Hermes 0.20.1 and later support this; older releases ignore it. Hermes's own default is 65 %
+        of its limit or of the RAM, which is above the watchdog's default threshold. If that is less
+        than 512 MB, Hermes evicts nothing.
       - V(auto) is 80 % of the watchdog's threshold, the lowest of all gateways. Without a
         watchdog it is 65 % of the lowest limit or of the RAM. It is never less than 256 MB.
       - A share of RAM, such as V(40%), or an amount, such as V(800M), is set as given. An empty
@@ -77,7 +77,7 @@ options:
   scope:
     description:
       - V(managed) writes C(/etc/hermes/config.yaml), whose values override every user's
-        own. Hermes reads it from 0.17 on; a gateway with an older Hermes is configured in its home
+        own. Hermes 0.17 and later read it; a gateway with an older Hermes is configured in its home
         directory.
       - If the unit of a gateway in system scope sets E(HERMES_MANAGED_DIR), the values are written
         to that directory.
@@ -101,7 +101,7 @@ options:
       - V(absent) removes the keys that this module has set, in every file, and restores the
         previous values. If any of O(session_max_messages), O(auto_compress), O(cache_memory) and
         O(settings) are given, only their keys are removed, regardless of the values. A key that
-        someone else has changed in the meantime does not change. If a key cannot be removed,
+        someone else has changed in the meantime is kept. If a key cannot be removed,
         because the user or the virtual environment no longer exists, the module warns and no longer
         tracks it.
     type: str

@@ -214,7 +214,7 @@ trends:
       type: dict
       sample:
     suspended_until:
-      description: End of the suspension of its calendar restarts, in epoch seconds, null for none.
+      description: End of the suspension of its calendar restarts, in epoch seconds, null if none.
       type: float
       sample:
     down:
@@ -224,7 +224,7 @@ trends:
       sample:
     ends:
       description:
-        - How the runs of the last week ended that the guard did not end, oldest first, at
+        - The ends of the runs of the last week that the guard did not end itself, oldest first, at
           most 20. C(time) in epoch seconds, C(code) and C(reason) as in C(last_end) of
           M(hermes_ops.gateway.gateway_info), and in C(runs) how many runs ended like this between
           two checks.

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a run ended that the guard did not end: what status, log and doctor say of it, and the playbooks report and diagnose.
+"""How a run ended if the guard did not end it: what status, log and doctor report, and the playbooks report and diagnose.
 
 The literal lines of each case are in .build/told.md.
 """

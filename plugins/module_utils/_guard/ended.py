@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds out how a run ended that the guard did not end: crashed, killed, stopped.
+"""Finds out how a run ended if the guard did not end it: crashed, killed, stopped.
 
 A check that finds a new run, or none, calls note() once for each run that ended. systemd's journal
 entries about that run say how it ended. A user can forge entries about their own gateway only. The

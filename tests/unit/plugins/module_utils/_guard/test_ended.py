@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a run ended that the guard did not end: the journal entries, and the text for the operator.
+"""How a run ended if the guard did not end it: the journal entries, and the text for the operator.
 
 The texts and fields of the entries are those that systemd 247 to 257 write.
 """
