@@ -81,7 +81,8 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
 
 def _details(one: dict[str, Any]) -> list[str]:
     """The sentences below the row of one gateway."""
-    found = [text for text in (one["down"], one["problem"], one["conflict"]) if text]
+    faults = (one["down"], one["problem"], one["conflict"], one["restart_needed"])
+    found = [text for text in faults if text]
     if one["alerts"] is None:
         found.append("alerts: not readable; run this command as root")
     for alert in one["alerts"] or ():

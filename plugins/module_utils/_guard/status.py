@@ -23,6 +23,7 @@ from . import (
     ledger,
     managed,
     next_restart,
+    pending,
     sampling,
     suspension,
 )
@@ -187,6 +188,7 @@ def _one(
         "profiles": state_file.served(gateway, said) if gateway else [],
         "problem": _problem(gateway, said),
         "down": down.sentence(gateway, settings) if gateway and down.is_down(gateway) else None,
+        "restart_needed": pending.restart(live) if live else None,
         "pid": live.pid if live else None,
         "invocation_id": live.invocation_id if live else None,
         "uptime_seconds": None if uptime is None else int(uptime),

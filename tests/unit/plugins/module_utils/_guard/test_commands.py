@@ -169,6 +169,7 @@ def gateway(**more):
         "down": None,
         "problem": None,
         "conflict": None,
+        "restart_needed": None,
         "alerts": [{"code": "threshold", "since": 1785938400.1, "reason": "too much"}],
         "workers": [],
     }

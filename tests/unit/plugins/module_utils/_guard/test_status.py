@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import stat
+import time
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
@@ -20,6 +21,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     identity,
     ledger,
     managed,
+    pending,
     sampling,
     status,
 )
@@ -67,6 +69,23 @@ def test_status_of_a_running_gateway(timers, settings, tmp_path):
         found["last_decision"]["code"],
     ) == (1 << 30, "it leaked", "young")
     assert found["next_restart"] > ELAPSE
+
+
+def test_status_says_that_a_restart_is_needed(timers, settings, tmp_path, monkeypatch, capsys):
+    """A drop-in that is newer than the process takes effect at its next start."""
+    timers.add_gateway(tmp_path / "home")
+    assert status.status([settings()])["gateways"][0]["restart_needed"] is None
+    monkeypatch.setattr(pending.unit_files, "FOLDER", str(tmp_path) + "/")
+    drop_in = tmp_path / "system" / "hermes-gateway.service.d" / "50-hermes-allocator.conf"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\n")
+    os.utime(drop_in, (time.time() + 60,) * 2)
+    assert cli_status.run(argparse.Namespace(json=False, gateway=None), [settings()]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "a restart is needed to apply all of 50-hermes-allocator.conf: "
+        "hermes-guard restart --gateway hermes-gateway"
+    ) in shown
 
 
 @pytest.mark.parametrize(
