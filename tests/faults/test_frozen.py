@@ -37,7 +37,7 @@ def test_frozen(delta):
         for pair in delta.sh("tr '\\0' '\\n' < %s; rm %s" % (TOLD, TOLD)).splitlines()
     )
     assert (told["HERMES_GUARD_EVENT"], told["HERMES_GUARD_GATEWAY"]) == ("restart", NAME)
-    assert "stood still" in told["HERMES_GUARD_REASON"]
+    assert "its event loop has been frozen for" in told["HERMES_GUARD_REASON"]
 
 
 def _silence(host):

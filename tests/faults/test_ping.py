@@ -88,7 +88,7 @@ def test_ping_file_that_is_refused(pinged):
     for script, words in (
         ("chmod 644 %s", "contains a secret but has mode 0644: expected 0600"),
         ("rm %s; mkfifo -m 600 %s", "is not a regular file"),
-        ("rm %s; head -c 1048576 /dev/zero > %s; chmod 600 %s", "has 1048576 bytes"),
+        ("rm %s; head -c 1048576 /dev/zero > %s; chmod 600 %s", "is too large: 1048576 bytes"),
     ):
         pinged.sh("rm -f /var/lib/hermes-guard/ping.json; " + script.replace("%s", FILE))
         calls, seconds, log = _check(pinged)
