@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Three hosts with real gateways for all tests of faults, what must hold after each of them, and the table at the end."""
+"""The lab hosts with real gateways for all fault tests, the invariants after each fault, and the final table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from shared import NAME as SHARED
 
 HOSTS = ("alpha", "delta", "epsilon")
 SHEBANG = "#!/usr/bin/python3 -ISB\n"
-# The wrapper imports the program's modules, compiled, as the program itself has them.
+# The wrapper imports the program's compiled modules, as the program itself does.
 UNPACK = "rm -rf %(to)s && python3 -m zipfile -e %(of)s %(to)s && python3 -m compileall -q %(to)s"
 RESULTS = {}
 
@@ -53,7 +53,7 @@ def pytest_configure(config):
 
 
 def pytest_runtest_logreport(report):
-    """A test is as good as the worst of its set-up, itself, and what must hold afterwards."""
+    """The result of a test is the worst result of its set-up, its body and the invariants."""
     fault = dict(report.user_properties).get("fault")
     if fault:
         known = RESULTS.setdefault(report.nodeid, dict(fault, result="passed", seconds=0))
@@ -64,7 +64,7 @@ def pytest_runtest_logreport(report):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """The marker's words into the report."""
+    """Copy the text of the marker to the report."""
     for marker in item.iter_markers("fault"):
         item.user_properties.append(
             (
@@ -78,7 +78,7 @@ def pytest_runtest_setup(item):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The table, for a person and as .build/faults.md."""
+    """Print the table, and write it to .build/faults.md."""
     if not RESULTS:
         return
     lines = ["| fault | test | result | seconds |", "| --- | --- | --- | ---: |"]
@@ -93,14 +93,14 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(scope="session")
 def playbook(lab):
-    """playbook(NAME, ARGUMENT...): run one of the collection's playbooks on the lab; subprocess.CompletedProcess."""
+    """playbook(NAME, ARGUMENT...): run a playbook of the collection on the lab; returns subprocess.CompletedProcess."""
 
     return lab.playbook
 
 
 @pytest.fixture(scope="session")
 def lab(request):
-    """The Fleet, up, for as long as the tests run."""
+    """The running Fleet, for the whole session."""
     engine.install(["ssh", "ssh-keygen"])
     fleet = Fleet(engine.find(), request.config.getoption("--prefix"), None)
     with paths.locked("prefix-" + fleet.prefix):
@@ -113,7 +113,7 @@ def lab(request):
 
 @pytest.fixture(scope="session")
 def hosts(lab, playbook):
-    """The guarded hosts (dict of Host by name). The watchdog looks when a test says so; the program can be killed at each step."""
+    """The protected hosts (dict of Host by name). Only a test starts the watchdog; the program can be killed at each step."""
     every = {name: Host(lab, name) for name in HOSTS}
     for host in every.values():
         host.profile(RESTING, 8700)
@@ -134,7 +134,7 @@ def hosts(lab, playbook):
 
 @pytest.fixture(scope="session")
 def conversation(hosts):
-    """Somebody who writes to alpha's gateway when told to."""
+    """A client that writes to alpha's gateway on request."""
     alpha = hosts["alpha"]
     for source in (
         *(TOP / "tests/lab/load" / name for name in ("accounting.py", "stubs.py", "drive.py")),
@@ -159,7 +159,7 @@ def conversation(hosts):
 
 @pytest.fixture
 def alpha(hosts, conversation):
-    """A host whose gateway talks all the time, with what must hold afterwards."""
+    """A host whose gateway is always in a conversation, with the invariants afterwards."""
     host = hosts["alpha"]
     before = invariants.begin(host)
     conversation.stdin.write("go\n")
@@ -174,13 +174,13 @@ def alpha(hosts, conversation):
 
 @pytest.fixture
 def delta(hosts):
-    """A host whose gateway nobody talks to, with what must hold afterwards: for faults that cost what is under way, whoever restarts."""
+    """A host whose gateway is idle, with the invariants afterwards: for faults that interrupt a turn with any restart method."""
     yield from _quiet(hosts["delta"])
 
 
 @pytest.fixture
 def epsilon(hosts):
-    """Another one."""
+    """Another such host."""
     yield from _quiet(hosts["epsilon"])
 
 
@@ -192,7 +192,7 @@ def _quiet(host):
 
 @pytest.fixture(scope="session")
 def own_lab(request):
-    """own_lab(HOST): a context with a lab of its own for a host, which no playbook of the other tests meets."""
+    """own_lab(HOST): a context with a separate lab for a host, which the playbooks of other tests do not reach."""
 
     @contextlib.contextmanager
     def up(name):
@@ -222,7 +222,7 @@ def shared(own_lab):
 
 @pytest.fixture
 def mallory(shared):
-    """That host for a test in which one of its users does harm; afterwards the others must still be sampled."""
+    """The shared host, for a test with one hostile user; afterwards the other gateways must still be sampled."""
     shared.configure()
     yield shared
     shared.gone(HOSTILE)

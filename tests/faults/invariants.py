@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must hold after every fault: nothing lost, no restart storm, never a stopped gateway started, never a drain marker left behind."""
+"""The invariants after every fault: nothing is lost, no restart storm, a stopped gateway stays stopped, and no drain marker is left."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from machine import FAULT, HOME, NAME, PLACE, PROGRAM, RESTING, STATE
 
 
 def begin(host):
-    """The state of ``host`` before a fault. What Hermes and the arbiter remember of earlier restarts is taken away, so that each test is the first."""
+    """The state of ``host`` before a fault. Removes the records of earlier restarts, so that each test starts from scratch."""
     host.allowed = 1
     host.sh(
         "rm -f %s* %s/gateway-starts.log %s/ledger.jsonl %s/request.json; systemctl reset-failed"
         % (FAULT, HOME, STATE, STATE)
     )
-    # A playbook puts the shipped program back in its place.
+    # A playbook restores the shipped program.
     host.run("install", PLACE + "wrapper", PROGRAM)
     host.configure()
     return {"samples": _samples(host)}
@@ -35,7 +35,7 @@ def hold(host, before):
     ), "what was stopped was started"
     assert not host.ledger("begun", "restart", name="%s-%s" % (NAME, RESTING))
     assert _samples(host) >= before["samples"], "samples of the history are lost"
-    # Whatever is left of the guard still works.
+    # The guard still works.
     assert (
         host.run(
             "sh", "-c", "cd %s && { test ! -e lock || flock -n lock true; }" % STATE, check=False
@@ -47,7 +47,7 @@ def hold(host, before):
 
 
 def complete(talk):
-    """Every message of the conversation that went on during the fault had an answer or a refusal, and none had two answers."""
+    """Every message sent during the fault has an answer or a refusal, and none has two answers."""
     assert talk["sent"] and not talk["lost"] and not talk["twice"] and not talk["strange"], talk
 
 

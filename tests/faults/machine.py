@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One host of the lab, as the tests of faults see it."""
+"""One lab host, as the fault tests use it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LOCAL = "/etc/hermes-guard/guard.conf.d/zz-local.conf"
 FAULT = "/var/lib/hermes-guard/fault"
 # A gateway that an operator has stopped. Nothing may ever start it.
 RESTING = "resting"
-# What the rules of every day would have the tests wait for. The gateway is never quiet for a minute here.
+# The default settings would make the tests wait. Here the gateway is never idle for a minute.
 IMPATIENT = {"min_uptime": "1s", "startup_grace": "1s", "wait_idle": "1s"}
 PATIENCE_SECONDS = 180
 
-# A profile's gateway, made by hand from the unit that Hermes wrote for the default one: install takes ten seconds each.
+# The gateway of a profile, copied from the unit of the default one: installing each takes ten seconds.
 PROFILE = """
 set -e
 home=%(home)s/profiles/%(profile)s
@@ -51,7 +51,7 @@ class Host:
         return self.fleet.inside(self.name, *argv, **more)
 
     def sh(self, script, **more):
-        """What a script says on standard output."""
+        """The standard output of a script."""
         return self.run("sh", "-c", script, **more).stdout.strip()
 
     def start(self, *argv):
@@ -82,7 +82,7 @@ class Host:
         )
 
     def profile(self, name, port):
-        """The unit and the home of a gateway with a profile of its own; it is not started."""
+        """Create the unit and the home of a gateway with its own profile, without starting it."""
         self.sh(PROFILE % {"home": HOME, "profile": name, "port": port})
 
     def wait(self, what, true, seconds=PATIENCE_SECONDS):
@@ -100,7 +100,7 @@ class Host:
             time.sleep(0.3)
 
     def show(self, unit=UNIT):
-        """systemd's word of a unit (dict)."""
+        """The properties of a unit (dict)."""
         out = self.sh(
             "systemctl show -p ActiveState,SubState,Result,MainPID,InvocationID %s" % unit
         )
@@ -111,7 +111,7 @@ class Host:
         return self.show(unit)["InvocationID"]
 
     def up(self, home=HOME, unit=UNIT):
-        """Whether the gateway runs and says so, in a state file of its own process."""
+        """Whether the gateway runs and reports it, in the state file of its own process."""
         state = json.loads(
             self.run("cat", home + "/gateway_state.json", check=False).stdout or "{}"
         )
@@ -142,7 +142,7 @@ class Host:
         return [one for one in entries if not events or one["event"] in events]
 
     def marker(self, home=HOME):
-        """Whether drain marker found in the home."""
+        """Whether the home has a drain marker."""
         return self.run("test", "-e", home + "/.drain_request.json", check=False).returncode == 0
 
     def fault(self, text):
@@ -161,7 +161,7 @@ class Host:
         self.run("rm", FAULT + ".held")
 
     def finished(self, unit=RESTART):
-        """Wait until a oneshot unit is over, with its ExecStopPost; systemd's word of it."""
+        """Wait until a oneshot unit has ended, with its ExecStopPost; returns its properties."""
         return self.wait(
             "the end of " + unit,
             lambda: (

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host that several users share, one of whom means harm.
+"""A host that several users share, one of whom is hostile.
 
-Its gateways cost next to nothing: Hermes's own Python and command line, with host/gateway.py in the place of the rest.
+Its gateways need little memory: Hermes's own Python and command line, with host/gateway.py in the place of the rest.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UNIT = """[Service]
 Environment=PYTHONPATH=%(place)s %(environment)s
 ExecStart=%(python)s -m hermes_cli.main gateway run
 """
-# These never do anything wrong, and nobody's doings may cost them a sample.
+# These users do nothing wrong, and must not lose a sample because of another user.
 INNOCENT = {"hermes-gateway": "good", "hermes-gateway@ada": "ada"}
 HOSTILE = "mallory"
 CHECK_SECONDS = 60

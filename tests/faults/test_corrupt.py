@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the guard keeps is garbage."""
+"""The files of the guard contain garbage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ head -c 4096 /dev/urandom > ../code
 
 @pytest.mark.fault("history and ledger corrupt")
 def test_corrupt(alpha):
-    """It costs the lines that are garbage: the next sample is kept, the restart is done and noted, and every command has its answer."""
+    """Only the garbage lines are lost: the next sample is stored, the restart happens and is in the ledger, and every command answers."""
     before = alpha.sh("head -n 2 %s/memory.csv" % STATE)
     alpha.sh(GARBAGE)
     alpha.run("systemctl", "start", WATCHDOG)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""More than one who wants a restart."""
+"""Several restarts are requested at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from machine import NAME, RESTART, UNIT, WATCHDOG
 
 @pytest.mark.fault("two guards and an operator at once")
 def test_three_at_once(alpha):
-    """One restart, and each of the others is told why not."""
+    """One restart happens, and every other request is refused with a reason."""
     argv = ["hermes-guard", "restart", "--gateway", NAME, "--json", "--reason"]
     alpha.run("systemctl", "start", "--no-block", RESTART)
     every = [alpha.start(*argv, who) for who in ("one", "other")]
@@ -26,7 +26,7 @@ def test_three_at_once(alpha):
 
 @pytest.mark.fault("timer and watchdog in the same second")
 def test_timer_and_watchdog(alpha):
-    """In one transaction of systemd, with a gateway above its threshold."""
+    """In one systemd transaction, with a gateway above its threshold."""
     alpha.configure(threshold="40M", breaches="1 of 1")
     alpha.run("systemctl", "start", WATCHDOG, RESTART)
     alpha.finished()
@@ -48,7 +48,7 @@ def _while_it_drains(host, verb):
 
 @pytest.mark.fault("an operator's systemctl restart while the guard drains")
 def test_operator_is_first(alpha):
-    """The guard finds another life, and leaves it alone."""
+    """The guard finds a new run, and does not restart it."""
     _while_it_drains(alpha, "restart")
     assert [entry["code"] for entry in alpha.ledger()] == ["changed"]
     alpha.wait("the start that the operator asked for", alpha.starts)
@@ -57,7 +57,7 @@ def test_operator_is_first(alpha):
 
 @pytest.mark.fault("an operator's systemctl stop while the guard drains")
 def test_operator_stops_it(delta):
-    """It stays stopped, whatever is fired at it."""
+    """It stays stopped, whichever unit or command is started."""
     _while_it_drains(delta, "stop")
     delta.run("systemctl", "start", WATCHDOG, RESTART)
     delta.finished()

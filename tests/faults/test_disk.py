@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Disks that are full, and one that is read-only."""
+"""Full disks, and a read-only one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import json
 import pytest
 from machine import NAME, STATE, WATCHDOG
 
-# A small file system in the place of a folder, with what is in it but the history, whose last page would have room for a line.
+# A small file system in place of a directory, with its files except the history, whose last page would have room for a line.
 SMALL = """
 set -e
 cp -a %(folder)s /tmp/kept
@@ -25,7 +25,7 @@ rm -f %(folder)s/more
 
 @pytest.fixture
 def full_state(alpha):
-    """The guard's own folder on a disk that is full."""
+    """The guard's directory on a full disk."""
     alpha.sh(SMALL % {"folder": "/var/lib/hermes-guard"})
     yield alpha
     alpha.run("umount", "-l", "/var/lib/hermes-guard")
@@ -33,7 +33,7 @@ def full_state(alpha):
 
 @pytest.mark.fault("disk full in /var/lib: a restart")
 def test_restart_on_a_full_disk(full_state):
-    """What was done is done, and whoever asked is told that the ledger has no line of it."""
+    """The restart happens, and the command reports that the ledger has no entry about it."""
     entry = full_state.operator()
     assert (entry["event"], entry["mode"]) == ("restart", "drain")
     assert "No space left on device" in entry["unwritten"]
@@ -42,10 +42,10 @@ def test_restart_on_a_full_disk(full_state):
 
 @pytest.mark.fault("disk full in /var/lib: the watchdog still acts")
 def test_watchdog_on_a_full_disk(full_state):
-    """Its word for the arbiter cannot be left, nor a line in the ledger: the restart is done all the same."""
+    """Neither the request for the arbiter nor a ledger entry can be stored: the restart happens all the same."""
     full_state.configure(threshold="40M", breaches="1 of 1")
     assert full_state.run("systemctl", "start", WATCHDOG, check=False).returncode != 0, (
-        "a check that could keep nothing is a failed one"
+        "a check that cannot store anything must fail"
     )
     full_state.wait("the restart", full_state.starts)
     full_state.finished()
@@ -70,7 +70,7 @@ def full_run(alpha):
 
 @pytest.mark.fault("disk full in /run")
 def test_full_run(full_run):
-    """The guard itself keeps nothing there, and systemd does."""
+    """The guard stores nothing there, but systemd does."""
     samples = int(full_run.sh("wc -l < %s/memory.csv" % STATE))
     full_run.sh("hermes-guard check")
     assert int(full_run.sh("wc -l < %s/memory.csv" % STATE)) == samples + 1
@@ -87,9 +87,9 @@ def fixed_etc(alpha):
     alpha.run("umount", "-l", "/etc")
 
 
-@pytest.mark.fault("read-only /etc: the guard goes on, and a playbook says why it cannot")
+@pytest.mark.fault("read-only /etc: the guard continues, and a playbook reports why it cannot")
 def test_read_only_etc(fixed_etc, playbook):
-    """The playbook leaves no half of what it was to do."""
+    """The playbook leaves no partial change."""
     before = fixed_etc.sh(
         "find /etc/hermes-guard /etc/systemd/system -type f | sort | xargs sha256sum"
     )

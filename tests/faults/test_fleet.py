@@ -8,14 +8,14 @@ from __future__ import annotations
 import pytest
 from machine import NAME, UNIT
 
-# Hermes ends with this code where its configuration is none to start with, and its unit keeps systemd from trying again.
+# Hermes exits with this code if it cannot start with its configuration; its unit then prevents another try.
 BROKEN = "[Service]\nExecStart=\nExecStart=/bin/sh -c 'exit 78'\n"
 DROPIN = "/etc/systemd/system/%s.d/lab.conf" % UNIT
 
 
 @pytest.mark.fault("restart.yml: a gateway of the second batch does not come up")
 def test_restart_stops_at_the_batch_that_fails(alpha, delta, epsilon, playbook):
-    """One host first, then the one that fails; the third is never touched."""
+    """One host first, then the one that fails; the third is not changed."""
     lives = {host.name: host.life() for host in (alpha, delta, epsilon)}
     delta.put(DROPIN, BROKEN)
     delta.run("systemctl", "daemon-reload")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A gateway whose process lives and whose event loop does not."""
+"""A gateway whose process runs, but whose event loop is frozen."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import pytest
 from machine import FAULT, HOME, NAME, STATE, WATCHDOG
 
 TOLD = "/var/lib/hermes-guard/told"
-# Hermes beats every 30 s; the patience of every day, five minutes, would make this a long test.
+# Hermes writes a heartbeat every 30 s; the default limit of five minutes would make this a long test.
 PATIENCE = 35
 
 
-@pytest.mark.fault("gateway frozen by SIGSTOP: seen, restarted, told")
+@pytest.mark.fault("gateway frozen by SIGSTOP: detected, restarted, notified")
 def test_frozen(delta):
-    """A beat that is young is no reason, one that is old is."""
+    """A recent heartbeat does not cause a restart; an old one does."""
     delta.configure(notify_command="/usr/bin/cp /proc/self/environ " + TOLD)
     delta.put(FAULT + ".patience", str(PATIENCE))
-    delta.wait("a beat", lambda: _silence(delta) < 25)
+    delta.wait("a heartbeat", lambda: _silence(delta) < 25)
     life = delta.life()
     delta.run("systemctl", "kill", "--kill-who=main", "--signal=SIGSTOP", "hermes-gateway.service")
     delta.run("systemctl", "start", WATCHDOG)
     assert (delta.ledger(), delta.life()) == ([], life)
-    delta.wait("the beat to be old", lambda: _silence(delta) > PATIENCE)
+    delta.wait("an old heartbeat", lambda: _silence(delta) > PATIENCE)
     delta.run("systemctl", "start", WATCHDOG)
     delta.wait("the restart", lambda: delta.ledger("restart"))
     entry = delta.ledger("restart")[0]
@@ -49,9 +49,9 @@ def _silence(host):
     )
 
 
-@pytest.mark.fault("pid reuse: a stranger with the pid of the gateway")
+@pytest.mark.fault("pid reuse: another process with the pid of the gateway")
 def test_pid_reuse(delta):
-    """After a kill -9, and before systemd starts it again, another process gets the gateway's pid."""
+    """After kill -9, before systemd starts the gateway again, another process gets its pid."""
     delta.run("systemctl", "start", WATCHDOG)
     pid = delta.show()["MainPID"]
     samples = delta.sh("wc -l < %s/memory.csv" % STATE)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A user who has nothing good in mind owns the home that root's programs read."""
+"""A hostile user owns the home that root's programs read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import subprocess
 import pytest
 from machine import HOME, NAME, RESTART, STATE, WATCHDOG
 
-# What the guard reads in a home: the gateway's word of itself, its beat, and the marker of a drain.
+# What the guard reads in a home: the gateway's state file, its heartbeat, and the drain marker.
 READ = ("gateway_state.json", "state/gateway.heartbeat", ".drain_request.json")
 SHADOW = "sha256sum /etc/shadow; stat -c '%a %u %g %i %Y %Z' /etc/shadow"
 UNITS = "/home/hermes/.config/systemd/user"
-# Above these systemd would see more that a guard that is taken over may do.
+# Upper bounds of systemd's exposure level, for a guard that has been taken over.
 EXPOSURE = {WATCHDOG: 2.0, "hermes-guard-identity.service": 2.0, RESTART: 2.6}
 EVIL = """[Service]
 Environment=HERMES_HOME=/etc
@@ -39,7 +39,7 @@ def _as_the_user(host, script):
 
 
 def _guard(host, *arguments, **more):
-    """The guard, without room for a large file and without the time to wait for a writer."""
+    """The guard, with too little memory for a large file and too little time to wait for a writer."""
     return host.run(
         "prlimit", "--as=1000000000", "timeout", "100", "hermes-guard", *arguments, **more
     )
@@ -66,7 +66,7 @@ def _guard(host, *arguments, **more):
     ],
 )
 def test_files_that_are_none(delta, make):
-    """They are not read, and nothing else of the guard's work suffers. (Hermes itself does suffer: its own user did that to it.)"""
+    """They are not read, and the rest of the guard's work is not affected. (Hermes itself is affected, by its own user.)"""
     before, pid = delta.sh(SHADOW), delta.show()["MainPID"]
     _as_the_user(delta, 'for file; do %s "$file"; done' % make)
     try:
@@ -85,7 +85,7 @@ def test_files_that_are_none(delta, make):
 
 @pytest.mark.fault("hostile user: a link in place of the drain marker, and a restart")
 def test_marker_that_is_a_link(delta):
-    """The marker is the user's to write, so root's files are safe, and the restart comes to its end."""
+    """The marker is written as the user, so root's files are safe, and the restart is completed."""
     before = delta.sh(SHADOW)
     _as_the_user(delta, 'ln -s /etc/shadow "$3"')
     entry = json.loads(
@@ -96,9 +96,9 @@ def test_marker_that_is_a_link(delta):
     _as_the_user(delta, 'rm -f "$3"')
 
 
-@pytest.mark.fault("hostile user: a state file that names somebody else's process")
+@pytest.mark.fault("hostile user: a state file that names another user's process")
 def test_pid_of_somebody_else(delta):
-    """systemd says which process it is, and the journal's memory is never taken for the gateway's."""
+    """systemd identifies the process, so the memory of journald is never taken for the gateway's."""
     pid, other = delta.show()["MainPID"], delta.show("systemd-journald.service")["MainPID"]
     path = HOME + "/gateway_state.json"
     truth = delta.sh("cat " + path)
@@ -113,7 +113,7 @@ def test_pid_of_somebody_else(delta):
 
 @pytest.mark.fault("hostile user: a unit with a home of /etc, and one with a newline in its name")
 def test_units_of_the_user(delta, playbook, lab):
-    """The playbook says what is wrong and leaves that one out; the odd name is no unit at all. The user keeps nobody else from being guarded."""
+    """The playbook reports the problem and skips that unit; the odd name is not a unit name. All other gateways are still protected."""
     delta.run("loginctl", "enable-linger", "hermes")
     try:
         delta.put(UNITS + "/hermes-gateway-evil.service", EVIL)
@@ -153,10 +153,10 @@ def test_units_of_the_user(delta, playbook, lab):
 
 
 @pytest.mark.fault(
-    "hostile user: what a guard that is taken over may still do (systemd-analyze security)"
+    "hostile user: what a guard that has been taken over can still do (systemd-analyze security)"
 )
 def test_units_are_hardened(delta):
-    """docs/security.md has the figures, and why each directive is left open that is."""
+    """docs/security.md has the figures, and the reason for each directive that is left open."""
     for unit, most in EXPOSURE.items():
         line = delta.sh("systemd-analyze security --no-pager %s | tail -n 1" % unit)
         print(line)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user, or a network, can make of a host: many accounts, a home that never answers, a systemd that never answers."""
+"""What a user or the network can do to a host: many accounts, a home or a systemd manager that never answers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import time
 import pytest
 from shared import HERE
 
-# Each of the four modules waits for the home, and for the systemd of its user, which waits for it too.
+# Each of the four modules waits for the home, and for the user's systemd manager, which waits for it too.
 PLAYBOOK_SECONDS = 240
 
 
 @pytest.mark.fault("a home on a server that never answers")
 def test_home_that_never_answers(mallory):
-    """The check ends in its time; so does the playbook, which says whose home it is, and removes nothing."""
+    """The check and the playbook end in time. The playbook names the owner of the home, and removes nothing."""
     mallory.gateway("mallory")
     mallory.site()
     managed = mallory.managed()
@@ -39,9 +39,9 @@ def test_home_that_never_answers(mallory):
         server.wait()
 
 
-@pytest.mark.fault("a systemd of a user that never answers")
+@pytest.mark.fault("a systemd manager of a user that never answers")
 def test_systemd_of_a_user_that_never_answers(mallory):
-    """The check ends in its time, and says whose it is."""
+    """The check ends in time, and names the user."""
     mallory.gateway("mallory")
     mallory.site("--tags", "watchdog")
     manager = mallory.sh("systemctl show -p MainPID --value user@$(id -u mallory)")
@@ -54,7 +54,7 @@ def test_systemd_of_a_user_that_never_answers(mallory):
 
 @pytest.mark.fault("50,000 users")
 def test_many_users(mallory):
-    """The check and the playbook end in their time."""
+    """The check and the playbook end in time."""
     lines = "".join(
         "u%d:x:%d:%d::/nonexistent:/bin/false\n" % (n, n, n) for n in range(100000, 150000)
     )

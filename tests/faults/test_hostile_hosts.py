@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host whose root means harm to the controller, and to the other hosts of a report.
+"""A host whose root is hostile to the controller, and to the other hosts in a report.
 
 It needs no host: the interpreter of each is a program on this machine that prints an answer and reads no question.
 """
@@ -39,7 +39,7 @@ HONEST = {
     "guard_problem": None,
 }
 GATEWAY = HONEST["gateways"][0]
-# What report.yml had no line for, each in the place of an answer.
+# Invalid answers, for each of which report.yml once printed no line.
 ODD = {
     "list": [],
     "number": 5,
@@ -59,12 +59,12 @@ ODD = {
 }
 # ansible-playbook's exit code: some hosts failed.
 FAILED = 2
-# Far above what a playbook takes that waits for nothing.
+# Far longer than a playbook takes that does not wait.
 PLAY_SECONDS = 240
 
 
 class Done(NamedTuple):
-    """How a playbook ended, and what it said."""
+    """The exit code and the output of a playbook."""
 
     returncode: int
     stdout: str
@@ -72,7 +72,7 @@ class Done(NamedTuple):
 
 @pytest.fixture
 def run(tmp_path):
-    """run(PLAYBOOK, ANSWERS, ARGUMENT...): what a playbook says of hosts with these answers by name, in a directory of its own."""
+    """run(PLAYBOOK, ANSWERS, ARGUMENT...): the output of a playbook for hosts with these answers by name, in a separate directory."""
 
     def play(name, answers, *arguments):
         hosts = {}
@@ -116,7 +116,7 @@ def run(tmp_path):
     "hostile host: an answer with variables, and a report that is written on the controller"
 )
 def test_host_does_not_choose_where_the_report_goes(run, tmp_path):
-    """It goes where the operator said, and a directory that is there keeps its mode."""
+    """It is written to the operator's directory, and an existing directory keeps its mode."""
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
     facts = {"hermes_report_dir": str(private), "folder": str(private), "ansible_check_mode": False}
@@ -133,7 +133,7 @@ def test_host_does_not_choose_where_the_report_goes(run, tmp_path):
 
 @pytest.mark.fault("hostile host: an answer with variables, and a restart of the fleet")
 def test_host_does_not_choose_the_pause(run):
-    """The pause between the batches is the operator's."""
+    """The operator determines the pause between batches."""
     restarts = [
         {
             "name": "x",
@@ -158,13 +158,13 @@ def test_host_does_not_choose_the_pause(run):
     "playbook",
     [
         pytest.param(
-            name, marks=pytest.mark.fault("hostile host: answers that are none, and %s.yml" % name)
+            name, marks=pytest.mark.fault("hostile host: invalid answers, and %s.yml" % name)
         )
         for name in ("report", "diagnose", "verify_fix")
     ],
 )
 def test_odd_answers_cost_a_line_each(run, playbook):
-    """Every other host has its line, and no line has what a terminal would act on."""
+    """Every other host has its line, and no line contains control characters for a terminal."""
     done = run(playbook, dict(ODD, fine=HONEST))
     assert done.returncode in (0, FAILED), done.stdout[-5000:]
     table = done.stdout.partition("PLAY RECAP")[0]

@@ -17,7 +17,7 @@ REAL = ("good", "ada")
 EACH = 10
 STARTS = "/var/lib/hermes-guard/starts"
 NOTE_STARTS = "[Service]\nExecStartPre=/bin/sh -c 'date +%%%%s >> %s'\n" % STARTS
-# An interval of a minute, the ten seconds that systemd may be late, and as many for a busy machine.
+# An interval of a minute, the ten seconds that systemd may be late, and ten more for a busy machine.
 LONGEST_GAP = 80
 OFTEN = ("--tags", "watchdog", "-e", "hermes_watchdog_interval=1min")
 COPIES = """
@@ -78,10 +78,10 @@ def test_every_sample_of_the_others(many, request):
     pid = 0
     deadline = time.monotonic() + 60 * request.config.getoption("--minutes")
     try:
-        # A run of the playbook in the middle of it; an administrator may do that at any time.
+        # A run of the playbook in the middle, which an administrator may start at any time.
         time.sleep(30)
         many.fleet.playbook("site", *OFTEN)
-        # Only now: a playbook waits for such a server as long as the mount does.
+        # Not earlier: a playbook waits for such a server as long as the mount does.
         server = many.start("python3", "/opt/lab/dead_mount.py", "/home/%s/g9" % HOSTILE)
         pid = int(server.stdout.readline())
         while time.monotonic() < deadline:
@@ -95,7 +95,7 @@ def test_every_sample_of_the_others(many, request):
     for name in names:
         path = "/var/lib/hermes-guard/%s/memory.csv" % name
         times = [int(word) for word in many.sh("tail -n +2 '%s' | cut -d, -f1" % path).split()]
-        # The last check may not be over.
+        # The last check may still be running.
         for earlier, later in zip(starts, starts[1:]):
             assert len([one for one in times if earlier <= one < later]) == 1, (
                 name,

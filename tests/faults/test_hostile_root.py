@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A user who wants root to run a program of theirs, or wants theirs to run with what root's have."""
+"""A user who tries to make root run a program, or to run one with the privileges of root's programs."""
 
 from __future__ import annotations
 
 import pytest
 from machine import WATCHDOG
 
-# Says as whom it ran, wherever that can be written.
+# Writes the user that it runs as to every place that it can.
 PROGRAM = """#!/bin/sh
 id -u | tee -a /root/ran /var/lib/hermes-guard/ran /run/ran /tmp/ran > /dev/null 2>&1
 exit 1
@@ -28,7 +28,7 @@ os.dup2(pipe, 1)
 os.dup2(pipe, 2)
 os.execve("/usr/bin/su", ["/home/mallory/p/python3", "hermes-gateway"], {"HERMES_HOME": "/root"})
 """
-# A service that starts as root and goes on as someone else, as a resolver does, and that was taken over.
+# A service that starts as root and switches to another user, as a resolver does, and that was taken over.
 RESOLVER = """[Service]
 ExecStart=/usr/bin/setpriv --reuid=resolver --regid=resolver --clear-groups /usr/bin/python3 /usr/local/lib/resolver.py
 """
@@ -47,14 +47,14 @@ def _ran_as(host):
 
 @pytest.fixture
 def clean(mallory):
-    """Nothing ran yet."""
+    """Nothing has run yet."""
     yield mallory
     mallory.sh("rm -f /root/ran /var/lib/hermes-guard/ran /run/ran /tmp/ran")
 
 
 @pytest.mark.fault("hostile user: a set-uid program with the command line of a gateway")
 def test_command_line_of_a_set_uid_program(clean, monkeypatch, tmp_path):
-    """It is no gateway of root's, whose Python is asked: the modules that look at all processes run nothing of it."""
+    """It does not count as a gateway of root: the modules that read all processes do not run its Python."""
     clean.mallory("mkdir p; cat > p/python3; chmod 755 p/python3", input=PROGRAM)
     process = clean.start("runuser", "-u", "mallory", "--", "python3", "-c", SET_UID)
     try:
@@ -67,7 +67,7 @@ def test_command_line_of_a_set_uid_program(clean, monkeypatch, tmp_path):
             "cat /proc/%s/status" % pid
         )
         found = clean.ask("gateway_info")["gateways"]
-        # It is written where ansible-playbook was started.
+        # Written to the directory in which ansible-playbook was started.
         monkeypatch.setenv("PWD", str(tmp_path))
         names = '{"hermes_evidence_names": ["hermes-gateway@root"]}'
         clean.fleet.playbook("evidence", "-e", names)
@@ -80,7 +80,7 @@ def test_command_line_of_a_set_uid_program(clean, monkeypatch, tmp_path):
 
 @pytest.mark.fault("hostile user: a service of root's that has dropped its privileges")
 def test_service_that_drops_its_privileges(clean):
-    """What such a process calls its Python is not run as root, and does not keep the others from being guarded."""
+    """The Python in its command line is not run as root, and the other gateways are still protected."""
     clean.sh("useradd -r -m -d /var/lib/resolver resolver; mkdir -p /var/lib/resolver/p")
     clean.put("/usr/local/lib/resolver.py", TAKEN_OVER)
     clean.put("/var/lib/resolver/p/hermes-gateway", "import time; time.sleep(6000)\n")
@@ -111,14 +111,14 @@ def test_service_that_drops_its_privileges(clean):
 
 @pytest.mark.fault("hostile user: code in the directory that the guard's units may write")
 def test_nothing_that_is_run_is_in_the_state_directory(mallory):
-    """A guard that was taken over may write there; root's next command must run nothing of it."""
+    """A guard that was taken over may write there; root's next command must not run that code."""
     mallory.sh("hermes-guard status > /dev/null")
     assert mallory.sh("find /var/lib/hermes-guard -name code -o -name '*.py*'") == ""
     shown = mallory.sh("systemctl show -p ReadWritePaths,StateDirectory " + WATCHDOG).split()
     assert sorted(shown) == ["ReadWritePaths=", "StateDirectory=hermes-guard"], shown
 
 
-# How a program of hers finds itself. It leaves another one behind.
+# The program reports its environment, and leaves another process behind.
 NOSY = """#!/bin/sh
 case "$*" in *"gateway run") exec sleep 60000;; esac
 cat /proc/self/oom_score_adj >> ~/score
@@ -126,7 +126,7 @@ cat /proc/self/cgroup >> ~/cgroup
 setsid sleep 47114711 > /dev/null 2>&1 < /dev/null &
 exit 1
 """
-# Ansible's, with another OOM score than that of a user's programs.
+# Ansible's process, whose OOM score differs from that of a user's programs.
 SCORED = """#!/bin/sh
 echo 500 > /proc/self/oom_score_adj
 exec /usr/bin/python3 "$@"
@@ -134,10 +134,10 @@ exec /usr/bin/python3 "$@"
 
 
 @pytest.mark.fault(
-    "hostile user: a Python that looks at what it was given, and leaves a process behind"
+    "hostile user: a Python that inspects its environment, and leaves a process behind"
 )
 def test_what_a_program_of_the_user_is_given(mallory):
-    """Not the OOM score of the guard, not the cgroup of root, and no time after the answer."""
+    """It has neither the guard's OOM score nor root's cgroup, and the process ends with the answer."""
     mallory.mallory("mkdir p; cat > p/python3; chmod 755 p/python3", input=NOSY)
     mallory.gateway("mallory", python="/home/mallory/p/python3")
     mallory.put("/opt/lab/scored/python3", SCORED, "755")

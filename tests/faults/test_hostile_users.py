@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A user who wants the others of the host to lose the guard: a check that does not end, a play that fails."""
+"""A user who tries to end the protection of the other users: with a check that does not end, or a play that fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared import INNOCENT
 
 TOKEN = "t0k3n-4711"
 TIMERS = "/etc/systemd/system/*@mallory-restart.timer"
-# Each is a way from a home that is a directory to one that no mount can follow, or that is somewhere else.
+# Each replaces a home by one that a mount cannot follow, or that is somewhere else.
 LINKS = {
     "to itself": "ln -s .hermes .hermes",
     "through a file": "touch f; ln -s f/x .hermes",
@@ -21,7 +21,7 @@ LINKS = {
 
 @pytest.mark.fault("hostile user: a home that is a link, to itself, through a file, to /etc")
 def test_home_that_is_a_link(mallory):
-    """The unit that serves everybody starts, and may write in nobody's home nor where a link of hers leads."""
+    """The unit of all users starts. It may write neither to a home nor to the target of the user's link."""
     mallory.gateway("mallory")
     mallory.site("--tags", "watchdog")
     for make in LINKS.values():
@@ -36,7 +36,7 @@ def test_home_that_is_a_link(mallory):
     "hostile user: twelve gateways whose Python never answers, and a configuration that changes"
 )
 def test_pythons_that_never_answer(mallory):
-    """The check ends in its time, and samples the others."""
+    """The check ends in time, and samples the others."""
     python = mallory.liar("honest")
     for number in range(12):
         mallory.gateway("mallory", "a%d" % number, python=python)
@@ -48,10 +48,10 @@ def test_pythons_that_never_answer(mallory):
 
 
 @pytest.mark.fault(
-    "hostile user: homes with the words of a template, and a notify command with a token"
+    "hostile user: homes with template expressions, and a notify command with a token"
 )
 def test_homes_that_are_words_of_a_template(mallory):
-    """They are filled into nothing: the token is where only root reads, and the play goes on."""
+    """They are not evaluated: the token is readable by root only, and the play continues."""
     homes = (
         "@NOTIFY_COMMAND@",
         "@CALENDAR@",
@@ -77,18 +77,16 @@ def test_homes_that_are_words_of_a_template(mallory):
     "lie",
     [
         pytest.param(
-            "raw", marks=pytest.mark.fault("hostile user: an answer of 2 MB that root is to keep")
+            "raw", marks=pytest.mark.fault("hostile user: an answer of 2 MB for root to store")
         ),
         pytest.param(
             "depth",
-            marks=pytest.mark.fault(
-                "hostile user: an answer of the wrong type that root is to keep"
-            ),
+            marks=pytest.mark.fault("hostile user: an answer of the wrong type for root to store"),
         ),
     ],
 )
 def test_answers_that_root_keeps(mallory, playbook_of_shared, lie):
-    """They do not get into the record, which the next run and the removal read."""
+    """They are not stored in the record, which the next run and the removal read."""
     python = mallory.liar(lie)
     mallory.gateway("mallory", python=python)
     for _number in range(2):
@@ -108,19 +106,19 @@ def test_answers_that_root_keeps(mallory, playbook_of_shared, lie):
         pytest.param(
             "seven",
             [],
-            marks=pytest.mark.fault("hostile user: a Hermes that never has in effect what was set"),
+            marks=pytest.mark.fault("hostile user: a Hermes that never applies its settings"),
         ),
         pytest.param(
             "ends",
             ["-e", "hermes_session_scope=home"],
             marks=pytest.mark.fault(
-                "hostile user: a Python that ends with 1, and the homes are to be configured"
+                "hostile user: a Python that exits with 1 while the homes are configured"
             ),
         ),
     ],
 )
 def test_hermes_that_cannot_be_configured(mallory, lie, arguments):
-    """Hers is left out with a warning that names it; the play goes on for the others."""
+    """The user's gateway is skipped with a warning that names it; the play continues for the others."""
     mallory.gateway("mallory", python=mallory.liar(lie))
     said = mallory.site("--tags", "session", *arguments)
     assert "hermes-gateway@mallory" in said
@@ -129,7 +127,7 @@ def test_hermes_that_cannot_be_configured(mallory, lie, arguments):
 
 @pytest.mark.fault("hostile user: the home of a gateway in system scope is moved away")
 def test_home_that_is_moved_away(mallory):
-    """It is left out with a warning, or stays managed as configured: the play goes on for the others."""
+    """It is skipped with a warning, or stays managed as configured; the play continues for the others."""
     mallory.gateway("mallory", "hermes-moved", scope="system")
     try:
         for step in ("mv .hermes .h", "mv .h .hermes", "mv .hermes .h"):
@@ -144,10 +142,10 @@ def test_home_that_is_moved_away(mallory):
 
 
 @pytest.mark.fault(
-    "hostile user: 300 unit files of gateways, and one whose drop-ins would be everybody's"
+    "hostile user: 300 unit files of gateways, and one whose drop-ins would apply to all users"
 )
 def test_many_unit_files(mallory):
-    """She has twenty gateways at most, those that run first; the others are named in a warning."""
+    """At most twenty gateways of the user are managed, running ones first; a warning names the others."""
     mallory.gateway("mallory", "z-runs")
     mallory.mallory(
         "cd .config/systemd/user; for n in $(seq 300); do cp z-runs.service hermes-m$n.service; done;"
@@ -161,10 +159,10 @@ def test_many_unit_files(mallory):
 
 
 @pytest.mark.fault(
-    "two gateways with one name: a template of the system's for a user, and that user's own unit"
+    "two gateways with one name: a system template unit for a user, and that user's own unit"
 )
 def test_two_gateways_with_one_name(mallory):
-    """The run names both, and the one in system scope does not lose its guard without a word."""
+    """The run names both, and the one in system scope does not lose its protection silently."""
     mallory.gateway("mallory")
     mallory.gateway("mallory", "hermes-gateway@mallory", scope="system")
     try:
@@ -184,9 +182,9 @@ def test_two_gateways_with_one_name(mallory):
         )
 
 
-@pytest.mark.fault("gateways called like files of the guard")
+@pytest.mark.fault("gateways with the names of the guard's files")
 def test_names_of_the_guards_own_files(mallory):
-    """code.service and installed.service share no path with the guard, which works as before."""
+    """code.service and installed.service share no path with the guard, which still works."""
     names = ("code", "installed", "hermes_config", "hermes-mem-watchdog-restart")
     for name in names:
         mallory.gateway("mallory", name, scope="system")
@@ -203,7 +201,7 @@ def test_names_of_the_guards_own_files(mallory):
         mallory.run("systemctl", "daemon-reload")
 
 
-# What systemd writes about a unit has its description in it.
+# systemd's entries about a unit contain its description.
 KILLED = "A process of this unit has been killed by the OOM killer"
 FLOOD = """
 import socket
@@ -216,9 +214,11 @@ for _number in range(1200):
 """
 
 
-@pytest.mark.fault("hostile user: 40 MB of messages in the journal that name everybody's unit")
+@pytest.mark.fault(
+    "hostile user: 40 MB of messages in the journal that name the units of all users"
+)
 def test_journal_that_is_flooded(mallory):
-    """What systemd says of the OOM kills of the others is found as before."""
+    """systemd's entries about the OOM kills of the others are still found."""
     mallory.gateway("mallory")
     mallory.put(
         "/run/systemd/system/hermes-gateway.service.d/lab.conf", "[Unit]\nDescription=%s\n" % KILLED
@@ -237,10 +237,10 @@ def test_journal_that_is_flooded(mallory):
 
 
 @pytest.mark.fault(
-    "hostile user: a venv that is deleted, a user who is gone, and everything is to be removed"
+    "hostile user: a deleted venv and a deleted user, and then the removal of everything"
 )
 def test_remove_ends(mallory, playbook_of_shared):
-    """What cannot be taken back is a warning. Nothing else of the guard is left, and a second run has nothing to do."""
+    """A warning names what cannot be reverted. Nothing else of the guard is left, and a second run has nothing to do."""
     wrapper = '#!/bin/sh\nexec %s "$@"\n' % "/opt/hermes/venv/bin/python"
     mallory.user("carl")
     for user in ("mallory", "carl"):
@@ -255,7 +255,7 @@ def test_remove_ends(mallory, playbook_of_shared):
         check=False,
     )
     try:
-        # An operator's own file would stay.
+        # An operator's own file would be kept.
         mallory.run("rm", LOCAL)
         said = playbook_of_shared("remove")
         assert "mallory" in said

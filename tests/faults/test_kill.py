@@ -8,21 +8,21 @@ from __future__ import annotations
 import pytest
 from machine import RESTART, STATE, WATCHDOG
 
-# Until the restart is asked for, nothing has happened to the gateway; from then on it is systemd that brings it up.
+# Before the restart is requested, nothing has happened to the gateway; after that, systemd starts it.
 BEFORE = ("locked", "waiting", "before the marker", "marker written", "drained", "settled", "begun")
 AFTER = ("restart asked for", "marker removed", "up", "written")
 
 
 @pytest.mark.fault("kill -9 of the guard: " + ", ".join(BEFORE))
 def test_before_the_restart(alpha):
-    """The unit of the timer and of the watchdog: its ExecStopPost cleans up, at once, and nothing has happened."""
+    """The unit of the timer and the watchdog: its ExecStopPost cleans up at once, and the gateway is not restarted."""
     life = alpha.life()
     for step in BEFORE:
         alpha.wait("the gateway to take messages", alpha.up)
         assert _killed(alpha, step) == "signal", step
         assert not alpha.marker(), step
         assert (alpha.life(), alpha.starts()) == (life, 0), step
-    # One that has begun counts, whether or not anybody could note its end.
+    # A restart that has begun counts, even if its end could not be recorded.
     assert [entry["event"] for entry in alpha.ledger()] == ["begun"]
     assert alpha.operator()["code"] == "cooldown"
 
@@ -35,17 +35,17 @@ def test_before_the_restart(alpha):
     ],
 )
 def test_after_it(alpha, step):
-    """It comes up all the same, once, and without a marker."""
+    """It still comes up, once, and without a marker."""
     life = alpha.life()
     assert _killed(alpha, step) == "signal"
     assert not alpha.marker()
-    alpha.wait("a new life", lambda: alpha.life() not in ("", life) and alpha.up())
+    alpha.wait("a new run", lambda: alpha.life() not in ("", life) and alpha.up())
     assert alpha.starts() == 1
     assert alpha.operator()["code"] == "cooldown"
 
 
 def _killed(host, step):
-    """What systemd says of the unit whose guard was killed at the step."""
+    """The properties of the unit whose guard was killed at the step."""
     host.fault("kill " + step)
     host.run("systemctl", "start", RESTART, check=False)
     return host.finished()["Result"]
@@ -59,7 +59,7 @@ def _killed(host, step):
     ],
 )
 def test_by_hand(alpha, step):
-    """Nobody stands behind an operator's own command: the next check of the watchdog cleans up."""
+    """No unit cleans up after an operator's own command: the next check of the watchdog does."""
     alpha.fault("kill " + step)
     assert (
         alpha.run(
@@ -84,12 +84,12 @@ def test_by_hand(alpha, step):
 
 @pytest.mark.fault("kill -9 of the guard in the middle of its check")
 def test_check(alpha):
-    """The sample that is cut off costs itself, and the next check is as good as ever."""
+    """Only the truncated sample is lost, and the next check works as usual."""
     life = alpha.life()
     alpha.fault("kill sampled")
     alpha.run("systemctl", "start", WATCHDOG, check=False)
     assert alpha.finished(WATCHDOG)["Result"] == "signal"
-    # As far as a power loss lets a line get.
+    # A line as a power loss may truncate it.
     alpha.sh("printf '1795364623,abc,17' >> %s/memory.csv" % STATE)
     alpha.run("systemctl", "start", WATCHDOG)
     assert alpha.sh("tail -n 1 %s/memory.csv" % STATE).split(",")[1] == life == alpha.life()

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Hermes's own commands do under the guard, and many gateways on one host."""
+"""Hermes's own commands on a managed gateway, and many gateways on one host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DROPIN = "/etc/systemd/system/%s.d/lab.conf" % UNIT
 
 @pytest.mark.fault("unit rewritten by hermes gateway install --force")
 def test_unit_is_rewritten(alpha):
-    """The guard stands beside the unit and not in it: nothing of it is lost, and the next restart is as good as ever."""
+    """The guard does not change the unit itself: nothing is lost, and the next restart works as usual."""
     alpha.put(DROPIN, "[Service]\nEnvironment=LAB=kept\n")
     alpha.sh("echo '# by hand' >> /etc/systemd/system/%s && systemctl daemon-reload" % UNIT)
     alpha.sh(
@@ -34,7 +34,7 @@ def test_unit_is_rewritten(alpha):
 
 @pytest.fixture(scope="module")
 def twenty(hosts, playbook):
-    """Twenty gateways on one host, three of which run."""
+    """Twenty gateways on one host, three of them running."""
     host = hosts["epsilon"]
     for number, name in enumerate(STOPPED):
         host.profile(name, 8800 + number)
@@ -56,7 +56,7 @@ def _place(name):
 
 @pytest.mark.fault("20 gateways on one host, three of them running and all above the threshold")
 def test_twenty(twenty, epsilon):
-    """Each of those that run is restarted once, and none of the others is started."""
+    """Each running gateway is restarted once, and no other gateway is started."""
     for name in RUNNING:
         epsilon.sh("rm -f %s/gateway-starts.log" % _place(name)[0])
     epsilon.configure(threshold="40M", breaches="1 of 1")
@@ -77,9 +77,9 @@ def test_twenty(twenty, epsilon):
     epsilon.configure()
 
 
-@pytest.mark.fault("profile removed under a gateway that runs")
+@pytest.mark.fault("profile removed while its gateway runs")
 def test_profile_is_removed(twenty, epsilon, playbook):
-    """It is left alone and told of, the others are watched, and the playbook clears up."""
+    """It is reported and not restarted, the others are watched, and the playbook cleans up."""
     home, unit = _place("p18")
     epsilon.sh("rm -rf " + home)
     epsilon.run("systemctl", "start", WATCHDOG)

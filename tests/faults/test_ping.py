@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ping URL under the watchdog's real unit: its sandbox has the network that the call needs, and nothing waits for it."""
+"""The ping URL under the watchdog's real unit: its sandbox permits the network that the call needs, and nothing waits for the call."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHECK_SECONDS = 20
 
 @pytest.fixture
 def pinged(shared):
-    """A host that calls a monitoring service of its own."""
+    """A host that calls a monitoring service on itself."""
     source = (Path(__file__).parent / "host/monitor.py").read_text(encoding="utf-8")
     shared.configure()
     shared.put("/opt/lab/monitor.py", source)
@@ -54,10 +54,10 @@ def _check(host):
 @pytest.mark.fault("dead man's switch: success, failure, and a service that does not answer")
 def test_ping_of_a_check(pinged):
     """Each call arrives, a service that hangs costs ten seconds and one line, and the token is nowhere."""
-    # That of the check which the playbook runs.
+    # The call of the check that the playbook runs.
     assert pinged.sh("cat " + CALLS).split() == ["/" + TOKEN]
     assert _check(pinged)[0] == ["/" + TOKEN]
-    # A file of an operator with a fault: the check ends with 1.
+    # An invalid file of an operator: the check exits with 1.
     pinged.configure(interval="never")
     assert _check(pinged)[0] == ["/%s/fail" % TOKEN]
     pinged.configure()
@@ -65,13 +65,13 @@ def test_ping_of_a_check(pinged):
     calls, seconds, log = _check(pinged)
     assert calls == [] and 8 < seconds < CHECK_SECONDS + 10
     assert "the ping URL failed: no answer within 10 s" in log
-    # It is no failure of the check, and is said once.
+    # The check does not fail, and logs it once.
     assert pinged.show(WATCHDOG)["Result"] == "success"
     assert _check(pinged)[2] == ""
     found = pinged.run("hermes-guard", "doctor", check=False)
     assert "the ping URL failed: no answer within 10 s, since " in found.stdout
     pinged.run("systemctl", "kill", "--signal=SIGCONT", MONITOR)
-    # The calls that nobody waited for any more are answered first.
+    # The calls that timed out are answered first.
     assert _check(pinged)[0][-1] == "/" + TOKEN
     assert "ping" not in pinged.run("hermes-guard", "doctor", check=False).stdout
     assert pinged.sh("stat -c '%a %U' " + FILE) == "600 root"
@@ -84,7 +84,7 @@ def test_ping_of_a_check(pinged):
 
 @pytest.mark.fault("hostile: the file of the ping URL is readable by everyone, a FIFO, or 1 MB")
 def test_ping_file_that_is_refused(pinged):
-    """The check goes on without the call, and says so once; doctor names the file."""
+    """The check continues without the call, and logs it once; doctor names the file."""
     for script, words in (
         ("chmod 644 %s", "contains a secret but has mode 0644: expected 0600"),
         ("rm %s; mkfifo -m 600 %s", "is not a regular file"),

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults whose proof stands in the unit tests: the table names those, and they are run again here."""
+"""Faults that unit tests cover: the table names those tests, which are run again here."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 TOP = Path(__file__).resolve().parents[2]
 UNITS = "tests/unit/plugins/module_utils/"
 PROVED = {
-    "clock set while a restart is cooling down": [
+    "clock set during the cooldown after a restart": [
         "_guard/test_policy.py::test_cooldown",
         "_guard/test_watchdog.py::test_clock_that_goes_back",
     ],
-    "clock set: nothing of the history is lost": [
+    "clock set: no part of the history is lost": [
         "_guard/test_history.py::test_a_clock_that_jumps_ahead_does_not_cost_the_history",
         "_trend/test_samples.py::test_clock_that_jumps",
     ],
@@ -32,7 +32,7 @@ PROVED = {
     "disk full in the home: no gateway looks frozen": [
         "_hermes/test_heartbeat.py::test_a_full_disk_stops_the_beat_and_not_the_loop"
     ],
-    "pid reuse: what a file of the home says": [
+    "pid reuse: a file in the home that names the pid": [
         "_guard/test_restart.py::test_runtime_of_another_life_says_nothing",
         "_guard/test_last_seen.py::test_another_process_has_its_pid",
     ],
@@ -41,7 +41,7 @@ PROVED = {
         "_trend/test_comparison.py::test_the_last_of_two_upgrades_counts",
         "_guard/test_watchdog.py::test_check_asks_no_hermes_and_has_a_unit_ask_once_a_run",
     ],
-    "a gateway that does not come up: one more try and no loop": [
+    "a gateway that does not come up: one more try, and no loop": [
         "_guard/test_restart.py::test_one_more_try_and_no_loop"
     ],
     "hostile: one sample near a limit, of a container or of all users, is enough": [
@@ -49,11 +49,11 @@ PROVED = {
         "_guard/test_watchdog.py::test_host_without_memory_is_an_emergency",
         "_guard/test_limits.py::test_kernel_limit_is_the_cgroups_or_all_ram",
     ],
-    "hostile: a home that goes read-only is no frozen gateway": [
+    "hostile: a home that becomes read-only: no gateway looks frozen": [
         "_hermes/test_heartbeat.py::test_a_full_disk_stops_the_beat_and_not_the_loop",
         "_hermes/test_heartbeat.py::test_quota_or_read_only_disk_stops_the_beat_and_not_the_loop",
     ],
-    "hostile: a second alarm at 90 % of the limit, and one when it is over": [
+    "hostile: a second alert at 90 % of the limit, and one when it is over": [
         "_guard/test_alarms.py::test_second_alarm_near_the_limit_and_one_when_it_is_over"
     ],
     "hostile: Ctrl-Z on a restart": [

@@ -1,10 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""site.yml asks a host one question, and must do its whole work on it if anything differs.
+"""site.yml asks a host one question, and must run completely if anything differs.
 
-Each case breaks one thing, sees the question name it, and takes it back: then the host is again as the last run left it, or the case has
-proved nothing.
+Each case breaks one thing, checks that the answer names it, and restores it. The host must then be as the last run left it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ SOURCES = "/opt/hermes/venv/lib/python3*/site-packages/"
 RELOAD = "; systemctl daemon-reload"
 SAVE = "#!/bin/sh\ncat > %s\n" % QUESTION
 
-# What is broken, how, what is said of it, and how it is taken back. KEEP and BACK: a file as it was, its mode too.
+# What is broken, how, the expected answer, and how it is restored. KEEP and BACK save and restore a file with its mode.
 KEEP, BACK = "cp -a {0} /tmp/kept; ", "cp -a /tmp/kept {0}"
 CASES = {
     "a timer is stopped": (
@@ -143,7 +142,7 @@ OTHERS = {
 
 @pytest.fixture(scope="module")
 def lab_of_one(own_lab):
-    """A host that has had its first run, and the words with which that run can be repeated."""
+    """A host after its first run, and the arguments to repeat that run."""
     with own_lab(NAME) as fleet:
         words = ["-e", "hermes_watchdog_notify_secret=" + SECRET]
         first = fleet.playbook("site", *words)
@@ -153,7 +152,7 @@ def lab_of_one(own_lab):
 
 @pytest.fixture(scope="module")
 def host(lab_of_one):
-    """The host, on which the question of its run lies in QUESTION."""
+    """The host; the question of its run is in the file QUESTION."""
     fleet, words = lab_of_one
     one = Host(fleet, NAME)
     one.sh("cp -a %s /tmp/program" % PROGRAM)
@@ -164,7 +163,7 @@ def host(lab_of_one):
 
 
 def ask(fleet, *words):
-    """What the question says of the host, or "same"."""
+    """The answer about the host, or "same"."""
     done = fleet.playbook(str(HERE / "ask.yml"), *words)
     return (
         re.search(r'"msg": "answer: (.*)"', done.stdout)[1] if done.returncode == 0 else done.stdout
@@ -178,7 +177,7 @@ def recap(done):
 
 
 def answer(host, question=None):
-    """What the program on the host answers to ``question``, or to that of the last run."""
+    """The answer of the program on the host to ``question``, or to that of the last run."""
     if question is not None:
         host.put("/tmp/other.json", json.dumps(question))
     told = host.sh("%s as-asked < %s" % (PROGRAM, "/tmp/other.json" if question else QUESTION))
@@ -188,7 +187,7 @@ def answer(host, question=None):
 
 @pytest.mark.fault("site.yml again, and nothing has changed")
 def test_first_repeat_has_nothing_to_do(lab_of_one):
-    """One result, in check mode too; a part of the play and a full run do what they did before."""
+    """One task result, in check mode too; runs with tags and full runs work as before."""
     fleet, words = lab_of_one
     for more in ([], ["--check"], []):
         done = fleet.playbook("site", *words, *more)
@@ -198,13 +197,13 @@ def test_first_repeat_has_nothing_to_do(lab_of_one):
         done = fleet.playbook("site", *words, *more)
         assert "Ensure the memory watchdog is configured" in done.stdout
         assert recap(done)["changed"] == 0, done.stdout
-    # The last one was a whole run, so the host remembers that.
+    # The last run was complete, so the host has stored it.
     assert ask(fleet, *words) == "same"
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_question_sees(host, name):
-    """The question names what has changed, and is content when it is as before."""
+    """The answer names the change, and is "same" again when it is restored."""
     wrong, why, back = CASES[name]
     assert answer(host) == "same"
     host.sh(wrong)
@@ -216,7 +215,7 @@ def test_question_sees(host, name):
     host.wait("the host as it was", lambda: answer(host) == "same", 30)
 
 
-@pytest.mark.fault("site.yml again: the question sees each thing that has changed on a host")
+@pytest.mark.fault("site.yml again: the answer names each change on a host")
 @pytest.mark.parametrize("name", OTHERS)
 def test_question_sees_another_variable(host, name):
     """A variable of each role, a secret, a role that is off, and another version of the collection."""
@@ -234,7 +233,7 @@ def test_record_holds_no_secret(host):
 
 
 def test_hermes_is_another(lab_of_one, host):
-    """Any of its sources: the full run asks it what it reads now."""
+    """Any of its source files: the full run queries Hermes again."""
     fleet, words = lab_of_one
     host.sh("touch %stools/*.py" % SOURCES)
     assert ask(fleet, *words) == "the Hermes of hermes-gateway has changed"
@@ -243,7 +242,7 @@ def test_hermes_is_another(lab_of_one, host):
 
 
 def test_home_configuration(lab_of_one, host):
-    """A user who edits what was set in their own home: the full run sets it again."""
+    """A user edits a setting in their own home: the full run sets it again."""
     fleet, words = lab_of_one
     words = [*words, "-e", "hermes_session_scope=home"]
     assert recap(fleet.playbook("site", *words))["failed"] == 0
@@ -258,9 +257,11 @@ def test_home_configuration(lab_of_one, host):
     assert ask(fleet, *words) == "same"
 
 
-@pytest.mark.fault("site.yml again: the program on the host lies, hangs, or prints without an end")
+@pytest.mark.fault(
+    "site.yml again: the program on the host gives a false answer, hangs, or prints endlessly"
+)
 def test_program_that_misbehaves(lab_of_one, host):
-    """The full run follows, and puts the program back."""
+    """A full run follows, and restores the program."""
     fleet, words = lab_of_one
     words = [*words, "-e", "hermes_session_scope=home"]
     none = "the host has no hermes-guard that can answer"

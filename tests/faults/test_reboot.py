@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The machine goes down in the middle of a drain."""
+"""The host reboots during a drain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from machine import RESTART, WATCHDOG
 
 @pytest.mark.fault("host reboot in the middle of a drain")
 def test_reboot(delta):
-    """The host is killed with the marker in place. Hermes takes no notice of a marker from before the boot, and the first check removes it."""
+    """The host is killed with the marker in place. Hermes ignores a marker from before the boot, and the first check removes it."""
     fleet = delta.fleet
     delta.fault("hold drained")
     delta.run("systemctl", "start", "--no-block", RESTART)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the guard stands on is not there: the journal, the bus."""
+"""Services that the guard uses are down: the journal, the bus."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def silent(alpha):
 
 @pytest.mark.fault("journald stopped in the middle of a restart, and during a check")
 def test_journal(silent):
-    """The restart was about to say something to a journal that no longer listens: it comes to its end all the same."""
+    """The restart prints to a journal that no longer reads: it is completed all the same."""
     silent.fault("hold drained")
     silent.run("systemctl", "start", "--no-block", RESTART)
     silent.held()

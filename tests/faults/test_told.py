@@ -15,7 +15,7 @@ import pytest
 from machine import NAME, UNIT, WATCHDOG
 
 TOLD = Path(__file__).resolve().parents[2] / ".build/told.md"
-# A Hermes whose files are damaged: it ends while it starts, until systemd gives up.
+# A Hermes whose files are damaged: every start fails, until systemd gives up.
 DAMAGED = "/opt/lab/damaged"
 DROPIN = "/etc/systemd/system/%s.d/lab.conf" % UNIT
 GIVE_UP = (
@@ -26,13 +26,13 @@ GIVE_UP = (
 
 @pytest.fixture(scope="module", autouse=True)
 def _anew():
-    """The lines of this run alone."""
+    """The lines of this run only."""
     TOLD.unlink(missing_ok=True)
 
 
 @pytest.fixture
 def told(epsilon, playbook, tmp_path):
-    """told(CASE): what all of them say after a check (dict)."""
+    """told(CASE): the output of each command and playbook after a check (dict)."""
     epsilon.run("systemctl", "start", WATCHDOG)
 
     def ask(case):
@@ -66,7 +66,7 @@ def _rows(done):
 
 
 def _keep(case, said):
-    """For a person: the literal lines."""
+    """Write the literal lines, for a person."""
     texts = ["## %s\n" % case]
     for name in ("status", "log", "doctor", "report", "diagnose"):
         code = " (exit code %d)" % said[name + " exit"] if name == "doctor" else ""
@@ -89,15 +89,18 @@ def _again(host, life):
     ("signal", "code", "word"),
     [
         pytest.param(
-            "SEGV", "crashed", "SIGSEGV", marks=pytest.mark.fault("told: a crash of the gateway")
+            "SEGV",
+            "crashed",
+            "SIGSEGV",
+            marks=pytest.mark.fault("reported: a crash of the gateway"),
         ),
         pytest.param(
-            "KILL", "killed", "SIGKILL", marks=pytest.mark.fault("told: kill -9 of the gateway")
+            "KILL", "killed", "SIGKILL", marks=pytest.mark.fault("reported: kill -9 of the gateway")
         ),
     ],
 )
 def test_crash_and_kill(epsilon, told, signal, code, word):
-    """systemd starts it again; what happened is told everywhere, and is urgent for a day."""
+    """systemd starts it again; every command reports what happened, as urgent for a day."""
     life = epsilon.life()
     epsilon.sh("kill -s %s %s" % (signal, epsilon.show()["MainPID"]))
     _again(epsilon, life)
@@ -109,7 +112,7 @@ def test_crash_and_kill(epsilon, told, signal, code, word):
     assert code in said["status"] and word in said["status"]
     assert said["status json"]["last_end"]["code"] == code
     assert said["status json"]["down"] is None
-    # The set-up of the host is as it should be.
+    # The set-up of the host is correct.
     assert said["doctor exit"] == 0, said["doctor"]
     assert code in said["report"]
     assert (said["row"]["group"], said["row"]["crashes_24h"]) == ("now", 1)
@@ -117,9 +120,9 @@ def test_crash_and_kill(epsilon, told, signal, code, word):
     assert word in said["diagnose"]
 
 
-@pytest.mark.fault("told: a gateway that cannot start, until systemd gives up")
+@pytest.mark.fault("reported: a gateway that cannot start, until systemd gives up")
 def test_failed_start(epsilon, told):
-    """It is down: told everywhere, with the way to start it, and started by nobody."""
+    """It is down: every command reports it and how to start it, and nothing starts it."""
     life = epsilon.life()
     epsilon.put(DAMAGED + "/hermes_cli/__init__.py", "raise ImportError('a damaged file')\n")
     epsilon.put(DROPIN, GIVE_UP)
@@ -144,9 +147,9 @@ def test_failed_start(epsilon, told):
     assert "is down" in said["diagnose"]
 
 
-@pytest.mark.fault("told: systemctl restart by an operator")
+@pytest.mark.fault("reported: systemctl restart by an operator")
 def test_manual_restart(epsilon, told):
-    """It is told and is no fault."""
+    """It is reported, and is not a fault."""
     life = epsilon.life()
     epsilon.run("systemctl", "restart", UNIT)
     _again(epsilon, life)
@@ -160,9 +163,9 @@ def test_manual_restart(epsilon, told):
     assert (said["row"]["down"], said["row"]["ends"][-1]["code"]) == ("", "restarted")
 
 
-@pytest.mark.fault("told: a gateway that an operator has stopped")
+@pytest.mark.fault("reported: a gateway that an operator has stopped")
 def test_stopped(epsilon, told):
-    """It is down, and by whom: no fault of the host, and started by nobody."""
+    """It is reported as down, with the cause: not a fault, and nothing starts it."""
     life = epsilon.life()
     epsilon.run("systemctl", "stop", UNIT)
     try:
@@ -175,7 +178,7 @@ def test_stopped(epsilon, told):
     [entry] = [one for one in said["log json"] if one["gateway"] == NAME]
     assert (entry["event"], entry["code"], entry["invocation_id"]) == ("ended", "stopped", life)
     assert "is down" in said["status"] and "stopped" in said["status"]
-    # A note of it, and no fault.
+    # A note, and not a fault.
     assert said["doctor exit"] == 0 and "stopped" in said["doctor"], said["doctor"]
     assert "is down" in said["report"] and "stopped" in said["report"]
     assert "stopped" in said["row"]["down"] and said["row"]["crashes_24h"] == 0

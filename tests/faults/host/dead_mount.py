@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""dead_mount.py DIRECTORY: mounts a file system whose server never answers, as a home on a dead NFS server.
+"""dead_mount.py DIRECTORY: mounts a file system whose server never answers, like a home on a dead NFS server.
 
 Whoever looks at it waits. Prints its pid; the mount ends with it.
 """

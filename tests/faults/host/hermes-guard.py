@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes the place of hermes-guard on a lab host: runs the shipped program, byte for byte, and is killed or held at one of its steps.
+"""Takes the place of hermes-guard on a lab host: runs the unchanged program, which is killed or held at one step.
 
-The step stands in a file that only root can write: "kill STEP" or "hold STEP", for once. Another file shortens its patience. The shipped
+A file that only root can write names the step once: "kill STEP" or "hold STEP". Another file shortens the time-outs. The shipped
 program knows nothing of them: this is the only file with such a hook, and no role installs it.
 """
 
@@ -24,7 +24,7 @@ PATIENCE = FAULT + ".patience"
 
 
 def step(name):
-    """This is step ``name``: end here, or wait until the test takes the file away."""
+    """Step ``name``: end here, or wait until the test removes the file."""
     try:
         with open(FAULT, encoding="utf-8") as handle:
             verb, _blank, wanted = handle.read().strip().partition(" ")

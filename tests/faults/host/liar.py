@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Python of a user who means harm. The file `lie` beside it says what it answers to whoever asks Hermes through it."""
+"""The Python of a hostile user. The file `lie` beside it says what it answers to whoever asks Hermes through it."""
 
 import json
 import os

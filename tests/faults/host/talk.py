@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs on a lab host while faults happen: somebody writes to the gateway all the time, and every message is accounted for.
+"""Runs on a lab host during a fault: writes to the gateway continuously, and accounts for every message.
 
 "go" on standard input begins a conversation, "stop" ends it and prints what became of its messages, a JSON line. The end of standard input
 ends it all. The stubs and the book are those of tests/lab/load.
@@ -23,7 +23,7 @@ import stubs
 EVERY_SECONDS = 2
 DELAY_SECONDS = 1
 SENDERS = 20
-# On a machine with too much to do nobody writes a second time before the first message had its word: that is another fault (docs/restart.md).
+# On an overloaded machine, no second message is sent before the first is answered: that is another fault (docs/restart.md).
 OPEN = 4
 PATIENCE_SECONDS = 120
 
