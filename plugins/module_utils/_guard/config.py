@@ -150,7 +150,12 @@ def _parsed(kind: str, text: str) -> Any:
             raise ValueError("invalid number %r: expected a whole number from 1 to 3650" % text)
         return int(text)
     if kind == "action" and text not in ACTIONS:
-        raise ValueError("invalid action %r: expected one of %s" % (text, ", ".join(ACTIONS)))
+        # YAML reads a plain off, no or false as a boolean.
+        hint = "; to switch the watchdog off, set hermes_watchdog_state: absent"
+        raise ValueError(
+            "invalid action %r: expected one of %s%s"
+            % (text, ", ".join(ACTIONS), hint if text.lower() in ("false", "off", "no") else "")
+        )
     return text
 
 

@@ -110,8 +110,8 @@ def _sum_of_thresholds(every: Collection[Settings]) -> list[str]:
         return []
     return [
         "the thresholds of the %d gateways add up to %s, more than the RAM of this host (%s); the "
-        "watchdog also acts if less than %d %% of RAM is available, but lower "
-        "hermes_watchdog_threshold to be safe"
+        "watchdog also acts if less than %d %% of RAM is available, but set "
+        "hermes_watchdog_threshold to auto, which shares the RAM"
         % (
             len(sizes),
             display.megabytes(sum(sizes)),

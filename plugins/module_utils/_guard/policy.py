@@ -9,7 +9,7 @@ import time
 
 from .._hermes import drain
 from .._host import display
-from . import ledger, limits, sampling, suspension
+from . import down, ledger, limits, sampling, suspension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _not_running(gateway: ManagedGateway) -> Refusal | None:
     if gateway.problem:
         return "unsafe", gateway.problem
     if gateway.active_state in ("inactive", "failed", "deactivating"):
-        return ("stopped", "it is %s: a stopped gateway is never started" % gateway.active_state)
+        return "stopped", down.sentence(gateway, gateway.settings)
     if gateway.active_state != "active" or gateway.pid is None:
         return "starting", "it is starting (%s, %s)" % (gateway.active_state, gateway.sub_state)
     return None

@@ -31,6 +31,9 @@ def apply(parameters: dict[str, Any], check_mode: bool = False) -> dict[str, Any
 
 
 def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    if (parameters.get("guard") or {}).get(one_truth.STATE) == "absent":
+        # The guard's removal has removed this component too.
+        parameters = dict(parameters, state="absent")
     component, options = parameters["component"], change.options(parameters)
     one_truth.check(parameters)
     notes = _check_secrets(parameters, check_mode)

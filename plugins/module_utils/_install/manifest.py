@@ -23,6 +23,8 @@ from . import leftovers
 BASE = "guard"
 # All components, so that one with a lost manifest is found too.
 COMPONENTS = ("allocator", "memory_limit", "metrics", "restart_timer", "watchdog")
+# The component with a timer for each service of the base.
+RESTART_TIMER = "restart_timer"
 # The beginning of the program: an interpreter line, which may run compiled code, and an archive.
 _PROGRAM = re.compile(rb"#!/usr/bin/python3 -ISB(?:cimport sys;[^\n]*)?\nPK")
 
@@ -70,6 +72,19 @@ def save(component: str, content: Manifest) -> None:
     target = path(component)
     os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
     files.write_atomic(target, json.dumps(content._asdict(), indent=1, sort_keys=True) + "\n")
+
+
+def take_out(component: str, paths: list[str]) -> None:
+    """Remove the files ``paths`` and their units from the manifest of ``component``."""
+    now = load(component)
+    units = {os.path.basename(path) for path in paths}
+    save(
+        component,
+        now._replace(
+            files=[path for path in now.files if path not in paths],
+            units=[unit for unit in now.units if unit not in units],
+        ),
+    )
 
 
 def forget(component: str) -> None:

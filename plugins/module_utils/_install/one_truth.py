@@ -14,6 +14,8 @@ from typing import Any
 from .._host.errors import GuardError
 from . import gateway_settings, kept, manifest, selection
 
+# Of the guard: without it, no component remains.
+STATE = "hermes_guard_state"
 _WHERE = (
     "all roles of a host need the same value: set it in host_vars, group_vars or the vars of the"
     " play, not for one role or in a loop; put settings of one gateway in %s"
@@ -22,9 +24,13 @@ _WHERE = (
 
 
 def asked(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The variables of ``parameters`` that say which gateways are managed, by name."""
+    """The variables of ``parameters`` that say which gateways are managed, and its state."""
     settings = (parameters["options"] or {}).get(gateway_settings.VARIABLE) or {}
-    return {selection.OPTION: sorted(parameters["gateways"]), gateway_settings.VARIABLE: settings}
+    return {
+        selection.OPTION: sorted(parameters["gateways"]),
+        gateway_settings.VARIABLE: settings,
+        STATE: parameters["state"],
+    }
 
 
 def check(parameters: dict[str, Any]) -> None:
@@ -34,7 +40,7 @@ def check(parameters: dict[str, Any]) -> None:
         return
     before, now = parameters.get("guard") or {}, asked(parameters)
     for variable, value in now.items():
-        if variable in before and before[variable] != value:
+        if variable != STATE and variable in before and before[variable] != value:
             raise GuardError(
                 "%s is %s for the component %s, but was %s for the guard in the same play: %s"
                 % (variable, value, parameters["component"], before[variable], _WHERE)

@@ -96,9 +96,11 @@ def make(component: str, desired: DesiredState) -> Plan:
     components = manifest.components() if whole else [component]
     installed = manifest.merged([_installed(name, desired) for name in components])
     notes: list[str] = []
-    changes = _changes(desired, set(installed.files), notes)
+    orphaned = [] if whole or component != manifest.BASE else _orphaned(installed, desired)
+    changes = _changes(desired, {*installed.files, *orphaned}, notes)
     _check_writable(changes)
     obsolete = [unit for unit in installed.units if unit not in desired.units]
+    obsolete += map(os.path.basename, orphaned)
     paths = {*installed.files, *desired.files, *map(manifest.path, components)}
     own = {unit_files.unit(path) for path in desired.files if unit_files.scope(path) == "system"}
     live = look(sorted(own.union(desired.units, obsolete)), desired.units)
@@ -123,6 +125,15 @@ def make(component: str, desired: DesiredState) -> Plan:
         leftovers.temporary(paths),
         notes,
     )
+
+
+def _orphaned(installed: manifest.Manifest, desired: DesiredState) -> list[str]:
+    """The restart timers, of their own component, whose services are no longer requested."""
+    gone = {path for path in installed.files if path not in desired.files}
+    timers_of = {path[: -len("service")] + "timer" for path in gone if path.endswith(".service")}
+    if not timers_of:
+        return []
+    return [path for path in manifest.load(manifest.RESTART_TIMER).files if path in timers_of]
 
 
 def _installed(component: str, desired: DesiredState) -> manifest.Manifest:

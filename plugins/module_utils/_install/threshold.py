@@ -58,16 +58,9 @@ def _sum(texts: list[str]) -> list[str]:
     if len(sizes) < 2 or sum(sizes) <= total:
         return []
     return [
-        "%s: the thresholds of the %d gateways add up to %s, but this host has %s of RAM: set %d%%"
-        ' for each, or set "threshold" in hermes_gateways'
-        % (
-            THRESHOLD,
-            len(sizes),
-            display.megabytes(sum(sizes)),
-            display.megabytes(total),
-            # A fifth of the RAM is reserved for the rest of the host.
-            80 // len(sizes),
-        )
+        "%s: the thresholds of the %d gateways add up to %s, but this host has %s of RAM: set it"
+        ' to auto, which shares the RAM, or set "threshold" in hermes_gateways'
+        % (THRESHOLD, len(sizes), display.megabytes(sum(sizes)), display.megabytes(total))
     ]
 
 

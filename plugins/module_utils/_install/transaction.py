@@ -45,6 +45,13 @@ def carry_out(plan: Plan) -> None:
         if left:
             outcome = "some changes could not be rolled back: " + "; ".join(left)
         raise GuardError("%s; %s" % (exc, outcome)) from exc
+    orphaned = [
+        path
+        for path, change in plan.changes.items()
+        if change.after is None and path not in plan.installed.files
+    ]
+    if orphaned:
+        manifest.take_out(manifest.RESTART_TIMER, orphaned)
     for name in plan.components:
         if name != plan.component or not plan.desired.files:
             manifest.forget(name)

@@ -168,11 +168,9 @@ def _memory(answer: dict[str, Any]) -> str:
         now += ", limit %d MB (%s)" % (answer["limit_mb"], answer["limit_from"])
     if answer["hours_to_limit"] is not None:
         early, late = answer["hours_to_limit_ci"]
-        now += ", reached in %s (%s to %s)" % (
-            hours_span(answer["hours_to_limit"]),
-            hours_span(early),
-            "never" if late is None else hours_span(late),
-        )
+        first, last = hours_span(early), "never" if late is None else hours_span(late)
+        now += ", reached in %s" % hours_span(answer["hours_to_limit"])
+        now += " (%s to %s)" % (first, last) if first != last else ""
     return now
 
 
@@ -188,8 +186,16 @@ def hours_span(hours: float) -> str:
 
 def rate(slope: float | None, interval: Sequence[float] | None = None) -> str:
     """A rate in MB/h, with its interval if it has one."""
-    shown = "%.1f MB/h" % (slope or 0.0)
-    return shown + " (%.1f to %.1f)" % tuple(interval) if interval else shown
+    shown = "%s MB/h" % _tenths(slope or 0.0)
+    if not interval:
+        return shown
+    low, high = interval
+    return "%s (%s to %s)" % (shown, _tenths(low), _tenths(high))
+
+
+def _tenths(value: float) -> str:
+    """``value`` with one decimal, without a negative zero."""
+    return "%.1f" % (round(value, 1) + 0.0)
 
 
 def _rate_of(trend: Trend | None) -> str:

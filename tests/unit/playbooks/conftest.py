@@ -70,6 +70,34 @@ def ansible_playbook(tmp_path, import_root):
     return run
 
 
+@pytest.fixture
+def answering_hosts(tmp_path):
+    """answering_hosts(NAMES, ANSWER, NOTE, **VARIABLES): (inventory, the file that it notes to).
+
+    The Python of these hosts answers every module. NOTE is a shell command that prints what to note of the module in "$1".
+    """
+
+    def make(names, answer, note, **variables):
+        asked = tmp_path / "asked"
+        (tmp_path / "answer").write_text(json.dumps(answer))
+        python = tmp_path / "python.sh"
+        python.write_text("#!/bin/sh\n%s >> %s\ncat %s/answer\n" % (note, asked, tmp_path))
+        python.chmod(0o755)
+        every = {
+            "ansible_connection": "local",
+            "ansible_become": False,
+            "ansible_python_interpreter": str(python),
+        }
+        group = {"hosts": dict.fromkeys(names)}
+        inventory = tmp_path / "inventory.json"
+        inventory.write_text(
+            json.dumps({"all": {"children": {"webs": group}, "vars": {**every, **variables}}})
+        )
+        return inventory, asked
+
+    return make
+
+
 @pytest.fixture(scope="module")
 def many_playbooks(tmp_path_factory, import_root):
     """many_playbooks(WORDS, DIRECTORY): (exit code, output). All runs share one home directory and one environment."""

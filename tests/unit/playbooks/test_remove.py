@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -25,27 +24,16 @@ ANSWER = {
 # A parameter of this module only.
 GUARD, SESSION, PACKAGE = "keep_history:", "article_keys:", "python3-psutil"
 # The code that Python runs contains the module with its parameters.
-PYTHON = """#!/bin/sh
-grep -aoE '"(component|state|keep_history|article_keys)": ?"?[a-z_]+|"python3-psutil"' "$1" >> %(asked)s
-cat %(answer)s
-"""
+NOTE = (
+    """grep -aoE '"(component|state|keep_history|article_keys)": ?"?[a-z_]+|"python3-psutil"' """
+    '"$1"'
+)
 
 
 @pytest.fixture
-def remove(tmp_path, ansible_playbook):
+def remove(tmp_path, ansible_playbook, answering_hosts):
     """remove(WORDS): (exit code, output, the components and the modules that the host received)."""
-    asked, answer = tmp_path / "asked", tmp_path / "answer"
-    answer.write_text(json.dumps(ANSWER))
-    python = tmp_path / "python.sh"
-    python.write_text(PYTHON % {"asked": asked, "answer": answer})
-    python.chmod(0o755)
-    inventory = tmp_path / "inventory.json"
-    variables = {
-        "ansible_connection": "local",
-        "ansible_become": False,
-        "ansible_python_interpreter": str(python),
-    }
-    inventory.write_text(json.dumps({"all": {"hosts": {"web1": {}}, "vars": variables}}))
+    inventory, asked = answering_hosts(["web1"], ANSWER, NOTE)
 
     def run(*words):
         asked.write_text("")

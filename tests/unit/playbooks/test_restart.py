@@ -16,29 +16,12 @@ pytest.importorskip("ansible")
 HOSTS = ("web1", "web2")
 ANSWER = {"changed": True, "ping": "pong", "restarts": []}
 NAME = "hermes-gateway-coder@ada"
-PYTHON = """#!/bin/sh
-cat "$1" >> %(asked)s
-cat %(answer)s
-"""
 
 
 @pytest.fixture
-def restart(tmp_path, many_playbooks):
+def restart(tmp_path, many_playbooks, answering_hosts):
     """restart(LIMIT, **VARIABLES): (exit code, output, the modules that the hosts received)."""
-    asked, answer = tmp_path / "asked", tmp_path / "answer"
-    answer.write_text(json.dumps(ANSWER))
-    python = tmp_path / "python.sh"
-    python.write_text(PYTHON % {"asked": asked, "answer": answer})
-    python.chmod(0o755)
-    every = {
-        "ansible_connection": "local",
-        "ansible_become": False,
-        "ansible_python_interpreter": str(python),
-        "hermes_restart_pause": 0,
-    }
-    group = {"hosts": dict.fromkeys(HOSTS)}
-    inventory = tmp_path / "inventory.json"
-    inventory.write_text(json.dumps({"all": {"children": {"webs": group}, "vars": every}}))
+    inventory, asked = answering_hosts(HOSTS, ANSWER, 'cat "$1"', hermes_restart_pause=0)
 
     def run(limit, **variables):
         asked.write_text("")

@@ -169,8 +169,8 @@ def test_thresholds_of_several_gateways_together(settings, monkeypatch):
     ]
     assert doctor._sum_of_thresholds(every) == [
         "the thresholds of the 2 gateways add up to 1100 MB, more than the RAM of this host (1024 MB); "
-        "the watchdog also acts if less than 5 % of RAM is available, but lower "
-        "hermes_watchdog_threshold to be safe"
+        "the watchdog also acts if less than 5 % of RAM is available, but set "
+        "hermes_watchdog_threshold to auto, which shares the RAM"
     ]
     assert doctor._sum_of_thresholds(every[1:]) == []
 

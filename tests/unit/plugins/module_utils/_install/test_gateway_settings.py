@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import gateway_evidence
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
@@ -248,7 +250,8 @@ def test_thresholds_that_add_up_to_more_than_the_ram_are_told(three, guard, ram)
     options = {"hermes_watchdog_threshold": "50%"}
     assert backend.apply(guard(options=options), True)["notes"] == [
         "hermes_watchdog_threshold: the thresholds of the 3 gateways add up to 1500 MB, but this"
-        ' host has 1000 MB of RAM: set 26% for each, or set "threshold" in hermes_gateways'
+        ' host has 1000 MB of RAM: set it to auto, which shares the RAM, or set "threshold"'
+        " in hermes_gateways"
     ]
     for entries in (
         {A: {"threshold": "20%"}, B: {"threshold": "30%"}},
@@ -299,3 +302,32 @@ def test_component_is_not_taken_from_the_other_gateways(three, guard, timer):
     assert guard_component.apply(timer(state="absent", gateways=list(every)))["changed"] is True
     # It is not there any more: nothing to refuse.
     assert guard_component.apply(timer(state="absent", gateways=[B]))["changed"] is False
+
+
+def test_gateway_that_the_guard_leaves_out_loses_its_timer_too(three, guard, timer, systemd):
+    """A play without the role of the timers, for fewer gateways: timers were left without a service."""
+    every = (A, B, C)
+    backend.apply(guard())
+    guard_component.apply(timer(names=every))
+    paths = [path for path in manifest.load("restart_timer").files if path.endswith(".timer")]
+    result = backend.apply(guard(gateways=[B]), True)
+    assert result["changed"] and all(map(os.path.exists, paths))
+    assert any("%s-restart.timer" % A in one["before_header"] for one in result["diff"])
+    assert backend.apply(guard(gateways=[B]))["changed"] is True
+    left = [os.path.basename(path) for path in paths if os.path.exists(path)]
+    assert left == ["%s-restart.timer" % B]
+    assert "disable %s-restart.timer" % A in systemd.calls
+    assert manifest.load("restart_timer").units == ["%s-restart.timer" % B]
+    # The role of the timers has nothing left to do.
+    assert guard_component.apply(timer(names=[B], gateways=[B]))["changed"] is False
+    assert backend.apply(guard(gateways=[B]))["changed"] is False
+
+
+def test_component_after_the_removal_of_the_guard(three, guard, timer):
+    """hermes_guard_state is absent in a list of all roles: the guard's removal takes every component."""
+    backend.apply(guard())
+    guard_component.apply(timer(names=(A, B, C)))
+    asked = backend.apply(guard(state="absent"))["asked"]
+    for check_mode in (True, False):
+        result = guard_component.apply(timer(names=(A, B, C), guard=asked), check_mode)
+        assert result["changed"] is False
