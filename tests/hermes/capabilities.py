@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The capabilities that are checked, in the order of the table: what is done, and what must hold for each gateway."""
+"""The capabilities in the order of the table: the action, and what must hold for each gateway."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ LIMIT = 6
 # Until a gateway in the middle of a turn has a new process: the aim for an emergency, on a machine
 # that has nothing else to do.
 EMERGENCY_SECONDS = 10
-# A machine that is fuller than this does not excuse more: the old way took two minutes.
+# The upper bound on a busy machine: the old method took two minutes.
 MOST_SLOWER = 3
 # More requests than a gateway has threads on a machine with two processors.
 BUSY_REQUESTS = 8
-# A beat comes every 30 s at most.
+# A heartbeat is written every 30 s at most.
 BEAT_SECONDS = 33
-# The ways whose command says nothing of Hermes: only their processes show what they are.
+# The ways whose command does not mention Hermes: only their processes identify them.
 UNKNOWN = ("script", "runner")
-# How long requests go on after the patience, so that those of the first gateway are still open.
+# How long requests last after the limit, so that those of the first gateway are still open.
 OPEN_SECONDS = 30
 
 
@@ -45,7 +45,7 @@ CAPABILITIES = []
 
 
 def capability(text, prepare=None, **more):
-    """Make a check one of the table."""
+    """Add a check to the table."""
 
     def add(function):
         CAPABILITIES.append(Capability(function.__name__, text, function, prepare, **more))
@@ -60,7 +60,7 @@ def _asked(contract):
 
 @capability("found while running: name, scope, user, home, profile, process", _asked)
 def found(gateway):
-    """gateway_info has it, and every word of it is right."""
+    """gateway_info lists the gateway, and every value is correct."""
     info = gateway.info
     assert info, "gateway_info does not list it"
     made = gateway.made
@@ -83,7 +83,7 @@ def found(gateway):
 
 @capability("version, provider, model, channels")
 def identity(gateway):
-    """gateway_info knows which Hermes it is and what it uses."""
+    """gateway_info knows the version of Hermes, its provider, model and channels."""
     info = gateway.info
     assert (info["version"] or "").startswith(gateway.release), info["version"]
     assert (info["provider"], info["model"]) == ("custom", "stub-model"), info
@@ -133,7 +133,7 @@ def _evidence(contract):
 
 @capability("messages per hour, each counted once", _evidence)
 def activity(gateway):
-    """What was sent, however often a compression has copied it."""
+    """The number of sent messages, even if compressions have copied them."""
     counted = (gateway.evidence or {}).get("activity")
     assert counted, "not known: %s" % gateway.evidence
     assert counted["messages"] == gateway.sent, (counted, "sent", gateway.sent)
@@ -141,7 +141,7 @@ def activity(gateway):
 
 @capability("complete, without message texts")
 def evidence(gateway):
-    """The bundle has its files, and no word of a chat."""
+    """The bundle has all files, and no text of a chat."""
     known = gateway.evidence
     assert known, "the bundle does not have it"
     assert known["version"].startswith(gateway.release), known["version"]
@@ -179,7 +179,7 @@ def _impatient(contract):
 
 @capability("a running turn ends, and its answer is delivered, before the restart", _impatient)
 def drain(gateway):
-    """What runs is finished by the old process."""
+    """The old process finishes its turns."""
     gateway.forget()
     pid = gateway.pid
     number = gateway.in_flight(10)
@@ -194,7 +194,7 @@ def drain(gateway):
     "a turn that does not end is resumed after the restart", _impatient, long=True, workers=16
 )
 def turn(gateway):
-    """After the drain was given up the turn is interrupted, and the next process answers."""
+    """If the drain times out, the turn is interrupted, and the next process answers."""
     gateway.forget()
     pid = gateway.pid
     number = gateway.in_flight(900)
@@ -207,7 +207,7 @@ def turn(gateway):
 
 
 def _interrupted(contract):
-    """An emergency for three at a time: a machine that is full says nothing about the seconds."""
+    """Emergency restarts of three gateways at a time: on an overloaded machine the duration means nothing."""
     _impatient(contract)
     contract.each(interrupt, workers=3)
 
@@ -251,7 +251,7 @@ def _renewed(gateway, pid, entry):
 
 
 def _all_threads_busy(contract):
-    """All gateways have more to do than threads for it, for longer than the patience."""
+    """All gateways have more requests than threads, for longer than the limit."""
 
     def begin(gateway):
         gateway.forget()
@@ -271,7 +271,7 @@ def _all_threads_busy(contract):
 
 @capability("a busy gateway does not count as frozen", _all_threads_busy)
 def busy(gateway):
-    """No restart is asked for, and the gateway is as it was."""
+    """No restart is requested, and the gateway has not changed."""
     assert gateway.open == BUSY_REQUESTS, "%d requests were open" % gateway.open
     gateway.host.ssh("systemctl is-failed %s && exit 1 || :" % WATCHDOG)
     # The check before this one restarted it, and its ledger was forgotten: that somebody did is told, and right.
@@ -281,7 +281,7 @@ def busy(gateway):
 
 
 def _frozen(contract):
-    """All gateways that beat are stopped in the middle, for longer than the patience."""
+    """All gateways with a heartbeat are frozen, for longer than the limit."""
 
     def freeze(gateway):
         # The requests of the check before this one are over then: beside them Hermes 0.22 took a minute to end.
@@ -297,7 +297,7 @@ def _frozen(contract):
 
 @capability("a frozen gateway is detected and restarted", _frozen)
 def frozen(gateway):
-    """The watchdog restarts it, in an emergency's way."""
+    """The watchdog restarts it in mode emergency."""
     try:
         entry = gateway.wait("the restart", lambda: gateway.ledger("restart"))[0]
     except AssertionError:
@@ -316,7 +316,7 @@ def _stopped(contract):
 
 @capability("found while stopped, and not started", _stopped)
 def stopped(gateway):
-    """It is known by the same words, and no restart starts it."""
+    """It is described in the same way, and no restart starts it."""
     info = gateway.info
     try:
         assert info, "gateway_info does not list it"
@@ -344,7 +344,7 @@ def _removed(contract):
 
 @capability("removal leaves nothing behind", _removed)
 def removal(gateway):
-    """Every file is as it was before, and no gateway was restarted for it."""
+    """Every file is as before, and no gateway was restarted."""
     assert gateway.host.left == [], gateway.host.left
     assert gateway.pid == gateway.stays
     assert gateway.up()

@@ -41,7 +41,7 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    """Capability by capability, and each for all gateways."""
+    """Sort by capability, then by gateway."""
     if "capability" not in metafunc.fixturenames:
         return
     config = metafunc.config
@@ -100,7 +100,7 @@ def contract(request, options, fleet):
 
 @pytest.fixture(scope="session")
 def outcomes(contract, options):
-    """outcomes(CAPABILITY): what came out of it for each gateway (dict), checked for all at once."""
+    """outcomes(CAPABILITY): the result for each gateway (dict), checked for all at once."""
     known = {}
 
     def outcome(capability):
@@ -121,12 +121,12 @@ def outcomes(contract, options):
 
 @pytest.fixture
 def cell(capability, release, way):
-    """Notes what comes out of a test for the table."""
+    """Record the result of a test for the table."""
     return CELLS.setdefault((release, way, capability.key), {})
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The tables, for a person and as .build/hermes.md."""
+    """Print the tables, and write them to .build/hermes.md."""
     if not CELLS:
         return
     keys = [one for one in CAPABILITIES if any(key == one.key for _r, _w, key in CELLS)]

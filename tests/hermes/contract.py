@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All releases and ways at once: the hosts, the playbooks, and what came out of each check."""
+"""All releases and ways at once: the hosts, the playbooks, and the result of each check."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from gateway import PLACE, PROGRAM, PYTHON, WATCHDOG, Host
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 LOAD = TOP / "tests/lab/load"
-# The patience of every day, in seconds.
+# The default limit, in seconds.
 PATIENCE = 300
-# What the product may leave files in.
+# The directories in which the collection may leave files.
 PLACES = "/etc /usr/local /var/lib /run/systemd/system /opt/lab/apt"
 SNAPSHOT = (
     "find %s /home /root -xdev -path '*/.hermes*' -prune -o -path '*/.cache*' -prune -o -path /var/lib/apt -prune"
@@ -84,11 +84,11 @@ class Contract:
         host.files = host.ssh(SNAPSHOT).stdout.splitlines()
 
     def impatience(self, host):
-        """Settings for tests, and a shorter patience if it is asked for."""
+        """Settings for tests, with a shorter limit if requested."""
         host.configure()
         if self.patience == PATIENCE:
             return
-        # The wrapper imports the program's modules, compiled, as the program itself has them.
+        # The wrapper imports the program's compiled modules, as the program itself does.
         unpack = "rm -rf {1} && python3 -m zipfile -e {0} {1} && python3 -m compileall -q {1}"
         host.ssh(unpack.format(PROGRAM, PLACE + "hermes-guard"))
         host.put(PLACE + "patience", str(self.patience))
@@ -117,7 +117,7 @@ class Contract:
         return done.stdout
 
     def answers(self, kind):
-        """What a module says of each gateway of each host: (host, dict)."""
+        """The result of a module for each gateway of each host: (host, dict)."""
         self.playbook(str(HERE / (kind + ".yml")), "-e", "out=%s" % self.out)
         for host in self.hosts:
             path = self.out / ("%s-%s.json" % (kind, host.name))
@@ -172,10 +172,7 @@ class Contract:
             list(pool.map(function, self.hosts))
 
     def each(self, function, workers=SIDE_BY_SIDE):
-        """``function`` for every gateway, a few at a time.
-
-        What goes wrong is said here and shows in the check of the gateway.
-        """
+        """``function`` for every gateway, a few at a time. An error is printed, and fails the check of the gateway."""
 
         def one(gateway):
             try:
@@ -187,17 +184,17 @@ class Contract:
             list(pool.map(one, self.gateways))
 
     def keep(self, gateway, key):
-        """Its ledger and the end of its log, for whoever looks for the cause."""
+        """Its ledger and the end of its log, to find the cause."""
         script = "cat /var/lib/hermes-guard/%s/ledger.jsonl; tail -n 300 %s/logs/gateway.log"
         done = gateway.host.ssh(script % (gateway.name, gateway.home), check=False)
         path = self.out / ("%s-%s.log" % (gateway, key))
         path.write_text(done.stdout, encoding="utf-8")
 
     def outcomes(self, capability, wanted):
-        """What came out of a check for each gateway of ``wanted`` {str: None or why not}."""
+        """The result of a check for each gateway of ``wanted`` {str: None or why not}."""
         started = time.monotonic()
         self.say("%s ..." % capability.text)
-        # What cannot be prepared is the fault of all of them.
+        # If the preparation fails, the check fails for all of them.
         problem = None
         everyone, self.gateways = self.gateways, wanted
         try:

@@ -15,7 +15,7 @@ PROGRAM = "/usr/local/bin/hermes-guard"
 WATCHDOG = "hermes-mem-watchdog.service"
 LOCAL = "/etc/hermes-guard/guard.conf.d/zz-local.conf"
 PYTHON = "/opt/hermes/venv/bin/python"
-# What the rules of every day would have the tests wait for.
+# The default settings would make the tests wait.
 IMPATIENT = {
     "min_uptime": "1s",
     "startup_grace": "1s",
@@ -130,17 +130,17 @@ class Gateway:
 
     @property
     def pid(self):
-        """The gateway's own process, by Hermes's own word."""
+        """The gateway's own process, as Hermes reports it."""
         return self.state().get("pid")
 
     def up(self):
-        """Whether the gateway runs and says so."""
+        """Whether the gateway runs and reports it."""
         state = self.state()
         alive = self.host.ssh("test -e /proc/%s" % state.get("pid", "x"), check=False)
         return alive.returncode == 0 and state.get("gateway_state") == "running"
 
     def wait(self, what, true, seconds=PATIENCE_SECONDS, every=0.5):
-        """Until ``true()`` is, whose value is returned; if it is not, an error with what was told last."""
+        """Wait until ``true()`` returns a true value, and return it; else an error with the last output."""
         deadline = time.monotonic() + seconds
         while True:
             value = true()
@@ -163,14 +163,14 @@ class Gateway:
         return [one for one in entries if one["event"] in events or not events]
 
     def forget(self):
-        """What the guard and Hermes remember of earlier restarts goes: each check is the first."""
+        """Remove the records of earlier restarts by the guard and Hermes: each check starts from scratch."""
         self.sh(
             "cd /var/lib/hermes-guard/%s && rm -f ledger.jsonl request.json; rm -f %s/gateway-starts.log"
             % (self.name, self.home)
         )
 
     def restart(self, *options):
-        """An operator's restart by the arbiter; (its entry in the ledger, when it was asked for)."""
+        """An operator's restart by the arbiter; (its ledger entry, the time of the request)."""
         script = "date +%%s.%%N; hermes-guard restart --gateway %s --reason contract --json %s"
         done = self.host.ssh(script % (self.name, " ".join(options)), check=False)
         when, _newline, entry = done.stdout.partition("\n")
@@ -187,11 +187,11 @@ class Gateway:
     # -- its chats --------------------------------------------------------------------------------
 
     def talk(self):
-        """How its chats are."""
+        """The state of its chats."""
         return self.host.order(do="state", port=self.port)
 
     def send(self, delay=1.0, sender=None):
-        """A message, of a new sender unless told otherwise; its number."""
+        """Send a message, from a new sender by default; returns its number."""
         if sender is None:
             self.senders += 1
             sender = "+1555%07d" % self.senders

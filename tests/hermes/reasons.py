@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What does not hold, or does not apply, and why: docs/hermes.md has the same reasons in full sentences."""
+"""Checks that fail or do not apply, with the reason; docs/hermes.md has the reasons in full sentences."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ PATIENT = ("system", "user", "profile", "root")
 
 
 def red(way, release, key):
-    """Why a cell is red that is known to be, or None."""
+    """Why a check is known to fail, or None."""
     numbers = [int(part) for part in release.split(".")]
     if key == "activity" and numbers < [0, 19, 0]:
         return "before 0.19.0 Hermes deletes from its database what a compression has summarised"
     if key == "turn" and numbers < [0, 17, 0]:
-        return "0.16.0 says nothing of a turn that runs, so the ledger calls the gateway idle"
+        return "0.16.0 does not report a running turn, so the ledger has the mode idle"
     patient = release == "0.17.0" and way in PATIENT
     if key == "emergency" and numbers < [0, 18, 2] or key == "turn" and patient:
         return "before 0.18.2 Hermes itself waits 180 s for turns, on SIGUSR1 and on SIGTERM"

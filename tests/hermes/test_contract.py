@@ -10,7 +10,7 @@ from reasons import reason, red
 
 
 def test_capability(capability, release, way, options, outcomes, cell):
-    """It holds; or it cannot, and the reason is in docs/hermes.md."""
+    """The check holds, or docs/hermes.md says why it cannot."""
     why = reason(way, release, capability.key)
     if why:
         cell["word"] = "-"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A protected gateway is upgraded in place, into the same venv, as `hermes update` and pip do it."""
+"""A protected gateway is upgraded in the same venv, as `hermes update` and pip do it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def gateway(fleet, options):
 
 
 def test_upgrade_in_place(gateway, fleet):
-    """Nothing is removed, the history goes on, the version changes in it, verify_fix sees it."""
+    """Nothing is removed, the history continues with the new version, and verify_fix finds the change."""
     host = gateway.host
 
     def play(name, *arguments):
@@ -72,7 +72,7 @@ def test_upgrade_in_place(gateway, fleet):
 
     host.ssh(UPGRADE)
     gateway.wait("the new release to run", gateway.up)
-    # Before the playbook runs again, the guard does its work.
+    # The guard works before the playbook runs again.
     host.ssh(CHECK)
     # Only the setting that 0.19.0 did not have is left to the playbook.
     said = host.ssh("hermes-guard doctor", check=False).stdout.splitlines()
@@ -85,7 +85,7 @@ def test_upgrade_in_place(gateway, fleet):
 
     after = _samples(gateway)
     assert after[: len(before)] == before
-    # Never the old one: what is known of one run of a gateway says nothing of the next.
+    # Never the old version: data about one run does not apply to the next.
     new = [one["version"] for one in after[len(before) :]]
     assert new[-1].startswith(AFTER) and {one for one in new if one} == {new[-1]}
     entry, _asked = gateway.restart("--now")

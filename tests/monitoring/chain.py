@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When each step from a growing gateway to an alert that is over was seen."""
+"""The time of each step, from a growing gateway to the end of its alert."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from collections.abc import Callable
 
 import servers
 
-# The arbiter may drain for two minutes and wait for rest for one; on a loaded machine it does.
+# The arbiter may drain for two minutes and wait for quiescence for one, as it does on a loaded machine.
 STEP_SECONDS = 240
 LOOK_SECONDS = 0.2
 
 
 class Chain:
-    """The steps in their order: name, and the time at which it was seen (epoch seconds)."""
+    """The steps in order: the name, and the time (epoch seconds)."""
 
     def __init__(self) -> None:
         self.steps: list[tuple[str, float]] = []
 
     def note(self, name: str, when: float | None = None) -> None:
-        """A step is done, now unless something knows it better."""
+        """Record a step, with the current time unless a better one is known."""
         self.steps.append((name, time.time() if when is None else when))
         servers.say("[%5.1f s] %s" % (self.steps[-1][1] - self.steps[0][1], name))
 
@@ -40,12 +40,12 @@ class Chain:
             time.sleep(LOOK_SECONDS)
 
     def also(self, name: str, when: float) -> None:
-        """A step that was noted elsewhere, in its place."""
+        """Insert a step that was recorded elsewhere."""
         self.steps.append((name, when))
         self.steps.sort(key=lambda step: step[1])
 
     def at(self, name: str) -> float:
-        """When a step was seen."""
+        """The time of a step."""
         return dict(self.steps)[name]
 
     def table(self) -> list[str]:

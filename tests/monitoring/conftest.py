@@ -26,7 +26,7 @@ from growing import HOST, Conversation, Growing
 from stack import Stack
 from webhook import Webhook
 
-# Another checkout on the machine has a lab of its own.
+# Another checkout on the machine has a separate lab.
 PREFIX = "hermes-monitoring-" + hashlib.sha256(str(TOP).encode()).hexdigest()[:8]
 TABLES: dict[str, list[str]] = {}
 STARTED = time.monotonic()
@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The tables, for a person and as .build/monitoring.md."""
+    """Print the tables, and write them to .build/monitoring.md."""
     if not TABLES:
         return
     lines = []
@@ -63,7 +63,7 @@ def tables() -> dict[str, list[str]]:
 
 @pytest.fixture(scope="session")
 def lab(request: pytest.FixtureRequest) -> Iterator[Fleet]:
-    """A lab of its own with one host."""
+    """A separate lab with one host."""
     engine.install(["ssh", "ssh-keygen"])
     fleet = Fleet(engine.find(), request.config.getoption("--prefix"), None)
     with paths.locked("prefix-" + fleet.prefix):
@@ -77,7 +77,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Fleet]:
 
 @pytest.fixture(scope="session")
 def host(lab: Fleet) -> Growing:
-    """The host, managed as an operator would who wants restarts by alerts: its watchdog checks, and restarts nothing."""
+    """The host, managed for restarts by alerts: its watchdog checks, but does not restart."""
     found = Growing(lab)
     found.prepare()
     done = lab.playbook(
@@ -96,7 +96,7 @@ def host(lab: Fleet) -> Growing:
 
 @pytest.fixture(scope="session")
 def conversation(host: Growing) -> Iterator[Conversation]:
-    """Somebody who writes to its gateway when told to."""
+    """A client that writes to its gateway on request."""
     talk = Conversation(host)
     try:
         first = talk.listens()
@@ -108,7 +108,7 @@ def conversation(host: Growing) -> Iterator[Conversation]:
 
 @pytest.fixture(scope="session")
 def webhook(tmp_path_factory: pytest.TempPathFactory) -> Webhook:
-    """What the rulebook listens with."""
+    """The address, the token and the certificate of the rulebook."""
     return Webhook(tmp_path_factory.mktemp("events"))
 
 

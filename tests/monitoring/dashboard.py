@@ -27,7 +27,7 @@ METRIC = re.compile(r"\bhermes_[a-z0-9_]+")
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 # Prometheus refuses more than 11,000 points for each series; a panel of Grafana has about 1,000.
 MOST_POINTS = 1000
-# What a panel of Grafana cannot draw finer, as the guard checks every five minutes.
+# The finest step of a panel, because the guard checks every five minutes.
 LEAST_STEP = 300
 
 
@@ -47,7 +47,7 @@ class Query(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What became of a query: how many series it returned for ``whom``, or the ``error``."""
+    """The result of a query: the number of series returned for ``whom``, or the ``error``."""
 
     query: Query
     series: int
@@ -63,7 +63,7 @@ def load(path: Path = DASHBOARD) -> dict[str, Any]:
 
 
 def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every panel but the rows; those in a folded row too."""
+    """Every panel except rows, including those in a folded row."""
     for panel in dashboard["panels"]:
         if panel["type"] == "row":
             yield from panels(panel)
@@ -118,7 +118,7 @@ class Prometheus:
         self.url = url.rstrip("/")
 
     def ask(self, path: str, **parameters: str | float) -> Any:
-        """The data of an answer; ValueError with the server's own words if it is an error."""
+        """The data of an answer; ValueError with the server's message if it is an error."""
         url = "%s/api/v1/%s?%s" % (self.url, path, urllib.parse.urlencode(parameters))
         try:
             with urllib.request.urlopen(url, timeout=60) as answer:
@@ -158,7 +158,7 @@ def ask(server: Prometheus, query: Query, whom: tuple[str, str], end: float, day
 
 
 def _sample(found: list[Any]) -> str:
-    """One of the values in a result, the last of its first series."""
+    """The last value of the first series in a result."""
     if not found or isinstance(found[0], str):
         return ", ".join(found[:3])
     one = found[0]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host with a real gateway that grows when a test says so, somebody who writes to it, and a real exporter."""
+"""A host with a real gateway that grows on request, a client that writes to it, and a real exporter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE = "/var/lib/hermes-guard/hermes-guard.prom"
 # The gateway of the lab needs 100 to 200 MB.
 GROWTH_MB_PER_SECOND = 5
 CHECK_SECONDS = 2
-# Systemd may start a timer later than it says; here every second is measured.
+# systemd may start a timer late; here every second counts.
 TIMER = "[Timer]\nAccuracySec=100ms\nOnActiveSec=\nOnUnitActiveSec=\nOnActiveSec=%(s)ds\nOnUnitActiveSec=%(s)ds\n"
 MEMINFO = "/etc/systemd/system/hermes-mem-watchdog.service.d/lab-meminfo.conf"
 LOAD = servers.TOP / "tests/lab/load"
@@ -37,7 +37,7 @@ class Growing(Host):
         self.limit_bytes = 0
 
     def prepare(self) -> None:
-        """Everything but the collection: the hook by which the gateway grows, and the exporter as Debian's package has it."""
+        """Everything except the collection: the hook that makes the gateway grow, and the exporter of Debian's package."""
         self.plenty()
         hook = HOME + "/hooks/leak/"
         self.run("runuser", "-u", "hermes", "--", "mkdir", "-p", hook)
@@ -65,7 +65,7 @@ class Growing(Host):
         self.run("systemctl", "restart", "hermes-mem-watchdog.timer")
 
     def page(self) -> dict[str, float]:
-        """The page of metrics as it is now: values of its series, by name and labels."""
+        """The current metrics page: the values of its series, by name and labels."""
         found = {}
         for line in self.run("cat", PAGE, check=False).stdout.splitlines():
             if line and line[0] != "#":
@@ -74,11 +74,11 @@ class Growing(Host):
         return found
 
     def metric(self, name: str) -> float | None:
-        """A metric of the gateway that has no other label."""
+        """A metric of the gateway without other labels."""
         return self.page().get('hermes_gateway_%s{gateway="%s"}' % (name, NAME))
 
     def grow(self) -> None:
-        """Have the gateway keep more memory each second from now on."""
+        """Make the gateway leak memory from now on."""
         self.put(HOME + "/hooks/leak/ask.new", "self %d" % GROWTH_MB_PER_SECOND)
         self.sh("cd %s/hooks/leak && chown hermes: ask.new && mv ask.new ask" % HOME)
 
@@ -88,9 +88,9 @@ class Growing(Host):
         self.put(LOCAL, "[DEFAULT]\n" + "".join(lines))
 
     def limit(self) -> int:
-        """Give the host so little RAM that the gateway is below nine tenths of it now, and soon is not; in bytes.
+        """Make the host report so little RAM that the gateway soon exceeds 90 % of it; returns the RAM in bytes.
 
-        It is a word only, which the watchdog reads, so that nothing is killed.
+        Only the watchdog reads the value, so that nothing is killed.
         """
         used = self.metric("memory_footprint_bytes")
         assert used, "no footprint on the page"
@@ -106,7 +106,7 @@ class Growing(Host):
         return self.limit_bytes
 
     def plenty(self) -> None:
-        """Take that back, also what an earlier run has left."""
+        """Undo that, also after an earlier run."""
         self.sh("rm -f %s; systemctl daemon-reload" % MEMINFO)
 
     @contextlib.contextmanager
@@ -121,7 +121,7 @@ class Growing(Host):
 
 
 class Conversation:
-    """Somebody who writes to the gateway all the time, and accounts for every message: tests/faults/host/talk.py."""
+    """A client that writes to the gateway continuously, and accounts for every message: tests/faults/host/talk.py."""
 
     def __init__(self, host: Host) -> None:
         files = [LOAD / name for name in ("accounting.py", "stubs.py", "drive.py")]
@@ -144,7 +144,7 @@ class Conversation:
         self.process.stdin.flush()
 
     def listens(self) -> dict[str, Any]:
-        """Wait until the first message, which takes long, has its answer; what became of it."""
+        """Wait for the answer to the first message, which takes long; returns its outcome."""
         return self._answer()
 
     def begin(self) -> None:
@@ -152,7 +152,7 @@ class Conversation:
         self._say("go")
 
     def finish(self) -> dict[str, Any]:
-        """Stop writing; what became of the messages."""
+        """Stop writing; returns the outcome of the messages."""
         self._say("stop")
         return self._answer()
 

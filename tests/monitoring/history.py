@@ -69,7 +69,7 @@ class Gateway:
         return self.base + self.growth * (now - self.started) + burst
 
     def live(self, now: float, used: float) -> None:
-        """What happens at ``now``, when the gateway uses ``used`` bytes."""
+        """The events at ``now``, when the gateway uses ``used`` bytes."""
 
     def verdict(self, now: float) -> str:
         return "flat" if now > DAY else "insufficient"
@@ -78,7 +78,7 @@ class Gateway:
         return None
 
     def facts(self, now: float) -> dict[str, Any]:
-        """What the guard would have on its page."""
+        """The metrics on the guard's page."""
         used = self.footprint(now)
         self.live(now, used)
         judged = now - now % HOUR
@@ -160,7 +160,7 @@ class Leaking(Gateway):
 
 
 class Flat(Gateway):
-    """Restarted by a calendar once a day; on the third day an operator comes first and the timer is refused."""
+    """Restarted by a calendar once a day; on the third day an operator restarts it first, and the timer is refused."""
 
     name = "hermes-gateway"
     due = 12.0 * HOUR

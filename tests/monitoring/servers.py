@@ -24,16 +24,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 TOP = Path(__file__).resolve().parents[2]
-# Java starts in 3 s on a quiet machine, and in 30 s beside everything else that two cores may have to do.
+# Java starts in 3 s on an idle machine, and in 30 s on a busy one with two cores.
 PATIENCE_SECONDS = 120
 
 
 class Missing(Exception):
-    """What was waited for did not come."""
+    """A wait has timed out."""
 
 
 def wait(what: str, true: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> object:
-    """Until ``true()`` is, whose value is returned; Missing, which says ``what`` was waited for."""
+    """Wait until ``true()`` returns a true value, and return it; else raise Missing, which names ``what``."""
     deadline = time.monotonic() + seconds
     while True:
         value = true()
@@ -45,7 +45,7 @@ def wait(what: str, true: Callable[[], object], seconds: float = PATIENCE_SECOND
 
 
 def free_port() -> int:
-    """A port of loopback that nothing listens on now."""
+    """A free port of loopback."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
@@ -59,13 +59,13 @@ def listens(port: int) -> bool:
 
 
 class Server:
-    """A program that runs until it is told to end. Its lines are kept with the time at which they came."""
+    """A program that runs until it is stopped. Its output lines are stored with their times."""
 
     def __init__(self, name: str, argv: Sequence[str | Path], folder: Path, **more: str) -> None:
         self.name = name
         self.lines: list[tuple[float, str]] = []
         self.log = folder / (name + ".log")
-        # A group of its own: ansible-rulebook leaves ansible-playbook behind when it ends.
+        # A separate process group: ansible-rulebook leaves ansible-playbook running when it ends.
         self.process = subprocess.Popen(
             [str(word) for word in argv],
             cwd=folder,
@@ -89,12 +89,12 @@ class Server:
                 log.flush()
 
     def said(self, pattern: str, since: int = 0) -> float | None:
-        """When it first printed a line with ``pattern`` in it, ``since`` a number of lines; None if it did not."""
+        """When it first printed a line that matches ``pattern``, after line ``since``; None if it did not."""
         found = (when for when, line in self.lines[since:] if re.search(pattern, line))
         return next(found, None)
 
     def count(self, pattern: str, since: int = 0) -> int:
-        """How many of its lines since then have ``pattern`` in them."""
+        """The number of its lines after line ``since`` that match ``pattern``."""
         return sum(bool(re.search(pattern, line)) for _when, line in self.lines[since:])
 
     def tail(self, lines: int = 15) -> str:
@@ -114,7 +114,7 @@ class Server:
         return self
 
     def end(self) -> None:
-        """SIGTERM, and SIGKILL for what is left after ten seconds."""
+        """Send SIGTERM, and SIGKILL to the rest after ten seconds."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
@@ -168,7 +168,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def terminate_as_an_error() -> None:
-    """Have SIGTERM end this program as Ctrl-C does, so that what it has started is ended."""
+    """Make SIGTERM end this program as Ctrl-C does, so that its child processes are ended."""
 
     def ended(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
@@ -177,7 +177,7 @@ def terminate_as_an_error() -> None:
 
 
 def program(name: str, environment: str = ".venv") -> Path:
-    """A program of one of the checkout's environments."""
+    """The path of a program in one of the checkout's environments."""
     return TOP / environment / "bin" / name
 
 

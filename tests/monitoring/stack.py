@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prometheus and Alertmanager with the rules of monitoring/, made quick: no `for`, and a second between looks."""
+"""Prometheus and Alertmanager with fast versions of the rules in monitoring/: without `for`, evaluated every second."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rule_files() -> list[Path]:
 
 
 def quick(content: dict[str, Any]) -> dict[str, Any]:
-    """The same rules, looked at every second and without a time for which they must hold."""
+    """The same rules, evaluated every second, without `for`."""
     for group in content["groups"]:
         group["interval"] = "1s"
         for rule in group["rules"]:
@@ -40,7 +40,7 @@ def quick(content: dict[str, Any]) -> dict[str, Any]:
 
 
 class Stack:
-    """The two servers and how to ask them."""
+    """The two servers, and queries to them."""
 
     def __init__(self, folder: Path, webhook: Webhook) -> None:
         self.folder = folder
@@ -99,7 +99,7 @@ class Stack:
 
     @contextlib.contextmanager
     def running(self, host: str, exporter: int) -> Iterator[Stack]:
-        """Both, scraping the exporter of a host at a port of this machine."""
+        """Start both; they scrape the exporter of a host at a port of this machine."""
         alertmanager = [
             "prometheus-alertmanager",
             "--config.file=%s" % self._alertmanager(),
@@ -128,7 +128,7 @@ class Stack:
         return self._get(self.prometheus, path)["data"]["result"]
 
     def firing(self, **labels: str) -> bool:
-        """Whether Prometheus says that an alert with these labels fires."""
+        """Whether an alert with these labels fires in Prometheus."""
         alerts = self._get(self.prometheus, "/api/v1/alerts")["data"]["alerts"]
         return any(
             one["state"] == "firing" and labels.items() <= one["labels"].items() for one in alerts

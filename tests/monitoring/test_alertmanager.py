@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a real Alertmanager mutes with the inhibition of the example. Its routes are tested by amtool, see tests/tools/lint."""
+"""The alerts that a real Alertmanager mutes with the inhibition rules of the example. Its routes are tested by amtool, see tests/tools/lint."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def alert(name: str, host: str, gateway: str = "one") -> Alert:
 
 
 class Alertmanager:
-    """A server with the inhibition of the example, and nobody to send anything to."""
+    """A server with the inhibition rules of the example, and without a receiver."""
 
     def __init__(self, port: int) -> None:
         self.url = "http://127.0.0.1:%d/api/v2/alerts" % port
@@ -55,7 +55,7 @@ class Alertmanager:
 
 @pytest.fixture(scope="module")
 def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
-    """The example's inhibition in a server of its own."""
+    """A separate server with the example's inhibition rules."""
     folder: Path = tmp_path_factory.mktemp("inhibition")
     example = yaml.safe_load((MONITORING / "alertmanager/alertmanager.yml").read_text("utf-8"))
     config = {
@@ -79,18 +79,18 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmana
 EVERY = set(names())
 GATEWAY = {name for name in EVERY if name.startswith("HermesGateway")}
 MEMORY = {name for name in GATEWAY if "Memory" in name or name.endswith(("Leak", "AboveThreshold"))}
-# The cause, what is raised beside it, and what of that is still shown.
+# The cause, the alerts raised with it, and those of them that are still shown.
 CASES: dict[str, tuple[str, set[str], set[str]]] = {
-    # What is known of a host that does not answer is old.
+    # The data of a host that does not answer is outdated.
     "unreachable": ("HermesHostUnreachable", EVERY, set()),
-    # What a guard that does not check has said of its gateways is old.
+    # The data of a guard that does not check is outdated.
     "stale": (
         "HermesGuardStale",
         GATEWAY | {"HermesGuardCheckFails", "HermesTextfileScrapeError"},
         {"HermesTextfileScrapeError"},
     ),
     "missing": ("HermesGuardMissing", GATEWAY, set()),
-    # A gateway that is down uses no memory. That it was killed, or did not come up, is shown.
+    # A gateway that is down uses no memory. Alerts about a kill or a failed restart are shown.
     "down": ("HermesGatewayDown", GATEWAY, GATEWAY - MEMORY - {"HermesGatewayFrozen"}),
     # The most urgent alert about the memory of a gateway is enough.
     "near": ("HermesGatewayMemoryNearLimit", MEMORY, set()),
@@ -109,7 +109,7 @@ CASES: dict[str, tuple[str, set[str], set[str]]] = {
 
 @pytest.mark.parametrize("host", CASES)
 def test_what_follows_from_a_cause_is_muted(alertmanager: Alertmanager, host: str) -> None:
-    """On the same host only and, if the cause is about a gateway, for that one only."""
+    """Only on the same host and, if the cause is about a gateway, only for that gateway."""
     cause, others, left = CASES[host]
     there = {alert(name, host) for name in {cause} | others}
     neighbour = alert("HermesGatewayLeak", host, "two")

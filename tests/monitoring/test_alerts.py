@@ -30,7 +30,7 @@ SECONDS = {"m": 60, "h": 3600}
 
 
 class Case(NamedTuple):
-    """A case of the tests in which ``alert`` fires ``seconds`` after its begin."""
+    """A test case in which ``alert`` fires ``seconds`` after the start."""
 
     alert: str
     seconds: int
@@ -88,7 +88,7 @@ def lines(case: Case, host: str, now: int) -> Iterator[str]:
 
 
 class Alerts:
-    """Prometheus and Alertmanager, and what both say."""
+    """Prometheus and Alertmanager, and their alerts."""
 
     def __init__(self, prometheus: int, alertmanager: int) -> None:
         self.prometheus = "http://127.0.0.1:%d/api/v1/alerts" % prometheus
@@ -142,7 +142,7 @@ def alerts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alerts]:
 
 
 def test_every_alert_fires_and_arrives(alerts: Alerts, tables: dict[str, list[str]]) -> None:
-    """With the labels and the texts that promtool expects, on a host of its own."""
+    """With the labels and texts that promtool expects, each on a separate host."""
     expected = {(case.alert, case.alert.lower()) for case in cases()}
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
     assert {name for name, _host in expected} == {

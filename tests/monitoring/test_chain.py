@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a gateway that grows to its restart by the arbiter, over Prometheus, Alertmanager and the rulebook; then alerts that must do nothing."""
+"""From a gateway that grows to its restart by the arbiter, over Prometheus, Alertmanager and the rulebook; then alerts that must not have an effect."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEAR = "hermes_gateway_memory_footprint_bytes / hermes_gateway_memory_limit_byte
 PLAY = r"^PLAY \[Restart the Hermes gateways\]"
 ASKED = r"^TASK \[Restart the gateways of the host"
 RECAP = r"^PLAY RECAP"
-# A playbook that failed is in the log twice: as it ran, and behind this.
+# A failed playbook is in the log twice: as it ran, and after this line.
 FAILED = r"ansible_rulebook\.action\.run_playbook - ERROR"
 BREACH = "a check finds it above 90 % of its limit"
 GHOST = NAME + "-nobody"
@@ -39,7 +39,7 @@ JINJA = "{{ lookup('pipe', 'touch %s') }}" % MARK
 
 
 def test_the_page_is_clean(host: Growing) -> None:
-    """promtool finds nothing to say about the page of a real gateway."""
+    """promtool finds no problem with the page of a real gateway."""
     host.wait("a page", lambda: host.metric("memory_footprint_bytes"), 30)
     page = host.run("cat", PAGE).stdout
     done = subprocess.run(
@@ -60,7 +60,7 @@ def test_from_a_breach_to_a_restart(
     stack: Stack,
     tables: dict[str, list[str]],
 ) -> None:
-    """Each step is seen where it happens; nothing that was written to the gateway is lost."""
+    """Each step is observed, and no message to the gateway is lost."""
     host.wait("the gateway to run", host.up)
     host.sh("rm -f /var/lib/hermes-guard/%s/ledger.jsonl %s" % (NAME, MARK))
     servers.wait("the page in Prometheus", lambda: stack.query("hermes_gateway_up == 1"))
@@ -141,7 +141,7 @@ def test_hostile_alerts_do_nothing(
     rows = []
     for name, status in _nothing(webhook).items():
         rows.append((name, status, "nothing"))
-    # What has the form of a name, the playbook and the host look at. A gateway that is not there shows that the rulebook still works.
+    # A valid name is checked by the playbook and the host. A gateway that does not exist shows that the rulebook still works.
     refused = {
         "host `hermes`, a group": ("hermes", NAME, 'hermes_alert_host: invalid value .*"hermes'),
         "host `all`": ("all", NAME, 'hermes_alert_host: invalid value .*"all'),
@@ -172,11 +172,11 @@ def test_hostile_alerts_do_nothing(
 
 
 def _nothing(webhook: Webhook) -> dict[str, str]:
-    """What is answered to each request that must not even start a playbook."""
+    """The answer to each request that must not even start a playbook."""
     number = itertools.count(1)
 
     def near(**labels: object) -> dict[str, Any]:
-        # Each of another gateway: the rulebook takes the second alert about one for a copy of the first.
+        # Each is about another gateway: the rulebook treats a second alert about the same one as a copy.
         return alert(**{"host": HOST, "gateway": "%s-%d" % (NAME, next(number)), **labels})
 
     def body(**labels: object) -> bytes:
@@ -215,7 +215,7 @@ def _nothing(webhook: Webhook) -> dict[str, str]:
 
 
 def test_a_second_alert_is_refused_by_the_arbiter(host: Growing, webhook: Webhook) -> None:
-    """A rulebook that was restarted has forgotten the first alert; the host has not."""
+    """A restarted rulebook no longer knows the first alert, but the host does."""
     life = host.life()
     folder = webhook.folder / "second"
     folder.mkdir()

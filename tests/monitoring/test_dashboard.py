@@ -16,9 +16,9 @@ import pytest
 import servers
 
 DAYS = 7
-# The check before now, so that no sample is of the future.
+# The last check before now, so that no sample is in the future.
 END = time.time() // 300 * 300
-# What history.py says of its gateways.
+# The properties of the gateways in history.py.
 TOTALS = {
     "Gateways": 3,
     "Down": 0,
@@ -31,7 +31,7 @@ TOTALS = {
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dashboard.Prometheus]:
-    """A server with the week as its blocks, and nothing to scrape."""
+    """A server with the week as blocks, and no scrape targets."""
     folder: Path = tmp_path_factory.mktemp("week")
     with (folder / "week.om").open("w", encoding="utf-8") as week:
         week.writelines(line + "\n" for line in history.lines(END, DAYS, 300))
@@ -84,7 +84,7 @@ def _walked(prometheus: dashboard.Prometheus) -> list[dashboard.Answer] | None:
 
 
 def test_table_by_urgency_names_every_gateway_once(prometheus: dashboard.Prometheus) -> None:
-    """What it ranks first is the leak; the flat one and the one killed days ago are healthy."""
+    """The leak ranks first; the flat gateway and the one killed days ago are healthy."""
     board = dashboard.load()
     (panel,) = [one for one in dashboard.panels(board) if one["type"] == "table"]
     urgency = panel["targets"][0]["expr"]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rulebooks and how they start, without a host: a webhook that would not be safe does not open."""
+"""The start of the rulebooks, without a host: an unsafe webhook does not start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from webhook import FILES, Webhook
 SCHEMA = "lib/python3*/site-packages/ansible_rulebook/schema/ruleset_schema.json"
 # As in monitoring/: a verdict alone restarts nothing.
 ACTS_ON = ("HermesGatewayMemoryLimitSoon", "HermesGatewayMemoryNearLimit", "HermesGatewayFrozen")
-# What a start with these changes of the variables says; None: the variable is left out.
+# The error of a start with these changes to the variables; None removes the variable.
 REFUSED: dict[str, tuple[dict[str, str | None], str]] = {
     "no token": ({"hermes_events_token": None}, "'hermes_events_token' is undefined"),
     "a short token": ({"hermes_events_token": "x" * 31}, "a_hermes_events_token_of_32_or_more"),
@@ -72,7 +72,7 @@ def _start(changed: dict[str, str | None], folder: Path) -> Start:
 
 @pytest.fixture(scope="module")
 def starts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Start]:
-    """How each start ended; side by side, for Java takes its time."""
+    """How each start ended; in parallel, because Java starts slowly."""
     folders = [tmp_path_factory.mktemp("start") for _name in REFUSED]
     changes = [changed for changed, _said in REFUSED.values()]
     with concurrent.futures.ThreadPoolExecutor(3) as pool:

@@ -24,7 +24,7 @@ BIN = servers.TOP / ".venv-rulebook/bin"
 
 
 class Webhook:
-    """Where it listens, and what it needs to be asked."""
+    """Its address, and what a request needs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,7 +52,7 @@ class Webhook:
         return [BIN / "ansible-rulebook", "-r", RULEBOOK, "-i", inventory, "-e", file]
 
     def environment(self) -> dict[str, str]:
-        """Of that command: its own Ansible, and this checkout's collection."""
+        """The environment of that command: its own Ansible, and this checkout's collection."""
         return {
             "PATH": "%s:/usr/bin:/bin:/usr/sbin:/sbin" % BIN,
             "ANSIBLE_COLLECTIONS_PATH": str(servers.TOP / ".build/collections"),
@@ -71,7 +71,7 @@ class Webhook:
             yield server
 
     def post(self, body: bytes, token: str | None) -> str:
-        """What it answers to a request: a status, or why there is none."""
+        """The answer to a request: a status, or why it has none."""
         headers = {"Content-Type": "application/json"}
         if token is not None:
             headers["Authorization"] = "Bearer " + token

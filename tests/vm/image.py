@@ -20,7 +20,7 @@ from say import step
 HERE = pathlib.Path(__file__).parent
 ALPHA = hosts.HOSTS["alpha"]
 PREFIX = "hermes-vm-image"
-# A bind mount that is not recursive shows the files of the image, without what the engine lays over them.
+# A non-recursive bind mount shows the files of the image, without the engine's mounts over them.
 MAKE = "mount --bind / /mnt && cp /mnt/boot/vmlinuz /mnt/boot/initrd.img /disk/ && mke2fs -q -t ext4 -d /mnt /disk/root.ext4 2G"
 
 
@@ -40,7 +40,7 @@ def ensure():
 
 
 def make(folder, recipe):
-    """Start alpha, keep it as an image, add the kernel, write it out as a file system. Nothing stays but the folder."""
+    """Start alpha, save it as an image, add the kernel, and write it as a file system. Only the directory remains."""
     engine = engines.find()
     host, tag = "%s:vm-host" % images.NAME, "%s:vm" % images.NAME
     with images.scratch("vm") as context, images.scratch("disk") as disk:
@@ -98,7 +98,7 @@ def make(folder, recipe):
                 what="writing the machine's file system",
             )
         engine("rmi", tag, host)
-        # A gigabyte each: what was made of earlier recipes goes. The file that says that it is complete comes last.
+        # A gigabyte each, so disks of earlier recipes are removed. The file that marks a disk as complete is written last.
         for old in folder.parent.iterdir():
             shutil.rmtree(old)
         folder.mkdir()

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the machine's journal and kernel say of the kills: kept as they are, less what tells of the machine and not of the kill."""
+"""The journal and the kernel log of the machine about the kills, unchanged except for lines about the machine itself."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def keep(vm):
 
 
 def reports(records):
-    """The lines of the kernel's buffer that are its OOM reports, without traces and what belongs to no report."""
+    """The OOM reports in the kernel's buffer, without traces and unrelated lines."""
     within, kept = False, False
     for line in records:
         if not line.startswith(" "):
@@ -75,7 +75,7 @@ def reports(records):
 
 
 def short(entries):
-    """The lines that tell the story, as journalctl shows them."""
+    """The relevant lines, as journalctl shows them."""
     return [
         "  %s %s: %s"
         % (

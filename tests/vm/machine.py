@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One virtual machine: booted, reached over SSH, and gone at the end. Its disk stays as it is."""
+"""One virtual machine: booted, reached over SSH, and removed at the end. Its disk does not change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Machine:
     def __init__(self, folder, state):
         self.folder = folder
         self.state = pathlib.Path(state)
-        # A socket's path may have 108 characters, so not in a checkout.
+        # The path of a socket has at most 108 characters, so it is not in the checkout.
         self.scratch = tempfile.mkdtemp(prefix="hermes-vm.")
         self.process = None
 
@@ -54,7 +54,7 @@ class Machine:
         self.state.mkdir(parents=True)
         port = free_port()
         self.keys(port)
-        # Without KVM, which many machines do not have, or not whole. Killed with this process, whatever becomes of it.
+        # Without KVM, which many machines lack. Killed when this process ends for any reason.
         argv = [
             "setpriv",
             "--pdeathsig",
@@ -163,7 +163,7 @@ class Machine:
         return run(["ssh", "-F", self.state / "ssh_config", NAME, command], timeout=120, **kwargs)
 
     def say(self, command):
-        """What a command prints, which has to succeed."""
+        """The output of a command, which must succeed."""
         return self.ssh(command).stdout.strip()
 
     def wait(self, what, command, seconds=300):
@@ -191,7 +191,7 @@ def of_root(member):
 
 
 def free_port():
-    """A port of this machine that nobody listens on."""
+    """A free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

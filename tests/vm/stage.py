@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kernel's OOM killer on a virtual machine with a real gateway: `make vm`.
 
-First the limit alone: a child of the gateway leaks until the kernel kills it, then the gateway itself does. Then the watchdog is armed, and is
-first. The last line is what was seen, as JSON. What the journal said of the kills is in .build/vm, in the form of tests/data/oom.
+First the limit alone: a child of the gateway leaks until the kernel kills it, then the gateway itself does. Then the watchdog is enabled, and acts first. The last line is
+the result, as JSON. What the journal said of the kills is in .build/vm, in the form of tests/data/oom.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NAME = "hermes-gateway"
 LIMIT_MB, THRESHOLD_MB = 400, 170
 HOME = "/home/hermes/.hermes"
 STATE = "/var/lib/hermes-guard/" + NAME
-# Its state file outlives a process, so the pid in it has to be the unit's.
+# The state file outlives the process, so the pid in it must be the unit's.
 RUNNING = """pid=$(systemctl show -p MainPID --value %s) state=$(tr -d ' \\n' < %s/gateway_state.json)
 [[ $state == *'"gateway_state":"running"'* && $state == *'"pid":'$pid[,}]* ]]""" % (NAME, HOME)
 KILLS = "awk '$1 == \"oom_kill\" { print $2 }' /proc/vmstat"
@@ -35,14 +35,14 @@ RESTARTED = 'grep \'"event": "restart"\' %s/ledger.jsonl' % STATE
 
 
 class Stage:
-    """What is shown on one machine, in order; `seen` is what comes out."""
+    """The stages on one machine, in order; `seen` holds the results."""
 
     def __init__(self, vm):
         self.vm = vm
         self.seen = {}
 
     def check(self, holds, what):
-        """One thing that has to hold."""
+        """Record one condition that must hold."""
         print("%s  %s" % ("ok    " if holds else "FAILED", what), flush=True)
         if not holds:
             raise LabError("%s; the console and what was kept are in %s" % (what, self.vm.state))
@@ -62,7 +62,7 @@ class Stage:
         )
 
     def leak(self, who, rate):
-        """Have the gateway, or a child of it, keep `rate` MB a second from now on."""
+        """Make the gateway, or a child of it, leak `rate` MB per second."""
         self.vm.say("echo %s %d > %s/hooks/leak/ask" % (who, rate, HOME))
 
     def site(self, tags, **variables):
@@ -78,7 +78,7 @@ class Stage:
             )
 
     def ansible(self, program, *arguments):
-        """One of Ansible's programs; what it prints."""
+        """Run one of Ansible's programs; returns its output."""
         return run(
             [program, "-i", self.vm.state / "inventory.yml", *arguments],
             cwd=TOP,
@@ -94,29 +94,29 @@ class Stage:
     # ----------------------------------------------------------------------------------------------------------------------------------
 
     def limited(self):
-        """The limit is in force at once, and nothing was restarted for it."""
+        """The limit takes effect immediately, without a restart."""
         before = self.main_pid()
         self.site("guard,memory_limit", hermes_memory_limit_max="%dM" % LIMIT_MB)
         self.check(
             self.cgroup("memory.max") == str(LIMIT_MB << 20),
             "the limit of %d MB is in force" % LIMIT_MB,
         )
-        self.check(self.main_pid() == before, "nothing was restarted for it")
+        self.check(self.main_pid() == before, "no gateway was restarted")
         self.vm.wait("the gateway runs", RUNNING)
 
     def kernel(self):
-        """The kernel kills a child, then the gateway; all else lives, systemd restarts it, and both kills are found."""
+        """The kernel kills a child, then the gateway. No other process is killed, systemd restarts the gateway, and both kills are found."""
         self.vm.say("systemd-run --quiet --unit=neighbour sleep infinity")
         others = {unit: self.main_pid(unit) for unit in ("ssh", "neighbour")}
         gateway = self.main_pid()
 
         self.leak("child", 100)
         self.vm.wait("the kernel kills a child that leaks", "test $(%s) = 1" % KILLS)
-        self.check(self.main_pid() == gateway, "the gateway whose child it was lives")
+        self.check(self.main_pid() == gateway, "the parent gateway still runs")
         self.check(
             "oom_kill 1" in self.cgroup("memory.events").splitlines(), "the cgroup counts 1 kill"
         )
-        # Of the counter of a life that ends by a kill nothing stays but what the guard has noted.
+        # If a run ends by a kill, its counter remains only in the guard's history.
         self.vm.say("hermes-guard check")
 
         self.leak("self", 100)
@@ -131,7 +131,7 @@ class Stage:
         self.check(
             self.number("cat /proc/%d/oom_score_adj" % self.main_pid())
             > self.number("cat /proc/%d/oom_score_adj" % others["ssh"]),
-            "were the whole host out of memory, the gateway would go before sshd",
+            "if the host ran out of memory, the kernel would kill the gateway before sshd",
         )
 
         kept = journal.keep(self.vm)
@@ -141,20 +141,20 @@ class Stage:
         self.check([kill["name"] for kill in kills] == [NAME, NAME], "oom_info finds both kills")
         self.check(
             all((kill["scope"], kill["source"]) == ("cgroup", "kernel") for kill in kills),
-            "as the cgroup's, by the kernel's word",
+            "with scope cgroup and source kernel",
         )
         self.check(
             kills[0]["pid"] != gateway and kills[1]["pid"] == gateway,
             "first the child, then the gateway",
         )
-        # Files that are mapped count for a process, but may be charged to who read them first.
+        # Mapped files count for a process, but may be charged to the cgroup that read them first.
         self.check(
             all(0.5 * LIMIT_MB < kill["rss_bytes"] >> 20 < 1.1 * LIMIT_MB for kill in kills),
-            "with the memory that they had",
+            "with their memory",
         )
         self.check(
             found["counters"][NAME]["in_window"] >= 1,
-            "the guard's history counts what the cgroup has counted",
+            "the guard's history has the same count as the cgroup",
         )
         self.seen.update(
             limit_mb=LIMIT_MB,
@@ -164,7 +164,7 @@ class Stage:
         )
 
     def watchdog(self):
-        """The watchdog, armed, acts before the kernel does."""
+        """The enabled watchdog acts before the kernel does."""
         gateway, kills = self.main_pid(), self.number(KILLS)
         self.site(
             "watchdog",
@@ -174,7 +174,7 @@ class Stage:
             hermes_watchdog_startup_grace="1s",
             hermes_memory_limit_max="%dM" % LIMIT_MB,
         )
-        self.check(self.main_pid() == gateway, "to arm the watchdog restarts nothing")
+        self.check(self.main_pid() == gateway, "enabling the watchdog restarts nothing")
         self.leak("self", 5)
         entry = json.loads(
             self.vm.wait("the watchdog restarts the gateway", RESTARTED).splitlines()[-1]
@@ -182,13 +182,13 @@ class Stage:
         print("\nThe ledger: %s\n" % entry["reason"])
         self.check(
             entry["trigger"] == "watchdog" and entry["before"]["pid"] == gateway,
-            "the watchdog did it",
+            "the watchdog restarted the gateway",
         )
         self.check(
             entry["before"]["oom_kills"] == 0 and self.number(KILLS) == kills,
             "the kernel has killed nothing",
         )
-        self.check(self.main_pid() not in (0, gateway), "another process runs")
+        self.check(self.main_pid() not in (0, gateway), "a new process runs")
         status = json.loads(self.vm.say("hermes-guard status --json"))["gateways"][0]
         self.check(
             status["last_restart"]["time"] == entry["time"], "hermes-guard status tells of it"
@@ -203,7 +203,7 @@ class Stage:
 
 
 def main():
-    """Exit code 1 where something does not hold."""
+    """Exit code 1 if a condition does not hold."""
     engines.install([machine.QEMU, "ssh", "ssh-keygen"])
     run([TOP / "tests/tools/link"])
     started = time.monotonic()
