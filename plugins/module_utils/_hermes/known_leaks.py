@@ -122,6 +122,7 @@ def known(version: str | None, kind: str = MEMORY) -> dict[str, Any] | None:
                 "kind": kind,
                 "bound": leak.bound,
                 "source": leak.source,
-                "text": "%s %s (%s); %s" % (version, leak.what, leak.source, leak.advice),
+                "text": "Hermes %s %s (upstream issue %s); %s"
+                % (version, leak.what, leak.source, leak.advice),
             }
     return None
