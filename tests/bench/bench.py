@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast it is, compared within one run: `make bench`, or `python3 tests/bench/bench.py converge --hosts 1 10`.
+"""Benchmarks, compared within one run: `make bench`, or `python3 tests/bench/bench.py converge --hosts 1 10`.
 
 The results are in .build/bench: results.json, and results.md with the tables.
 """
@@ -66,12 +66,12 @@ def main():
         "--repeats",
         type=int,
         default=5,
-        help="runs of which the median is taken, where they are cheap (default 5)",
+        help="number of runs for the median, for short measurements (default: 5)",
     )
     parser.add_argument(
         "--against",
         metavar="COMMIT",
-        help="converge: in place of all else, a repeat by the code of this commit and by today's, in turn",
+        help="converge: instead of all else, compare a repeated run with the code of this commit and the current code",
     )
     options = parser.parse_args()
     if os.geteuid() != 0:

@@ -56,7 +56,7 @@ def _image():
     ).stdout.split()
     names = [name for name in listed if IMAGE in name]
     if not names:
-        raise SystemExit("bench: the lab's image is not there: tests/lab/lab up alpha")
+        raise SystemExit("bench: the lab's image is missing: run tests/lab/lab up alpha")
     return subprocess.run(
         ["podman", "image", "mount", names[0]], check=True, stdout=subprocess.PIPE, text=True
     ).stdout.strip()

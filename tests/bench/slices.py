@@ -59,9 +59,11 @@ def main(inventory, slices, pattern="all"):
             % (len(mine), runner.status, json.dumps(runner.stats["failures"]))
         )
         if runner.rc != 0:
-            raise SystemExit("slices: a slice ended with %d" % runner.rc)
+            raise SystemExit("slices: a slice exited with code %d" % runner.rc)
     if sorted(done) != hosts:
-        raise SystemExit("slices: %s were to be done, and %s were" % (hosts, sorted(done)))
+        raise SystemExit(
+            "slices: expected the hosts %s, but the slices ran on %s" % (hosts, sorted(done))
+        )
 
 
 if __name__ == "__main__":

@@ -171,4 +171,4 @@ def find(may_install=True):
             break
         say("no working container engine found")
         install(["podman", "runc", "iptables"])
-    raise LabError("no working container engine: podman or docker has to be installed and running")
+    raise LabError("no working container engine: install and start podman or docker")

@@ -332,7 +332,7 @@ class Fleet:
             # A folder with somebody else's files in it stays.
             if os.path.isdir(folder) and not os.listdir(folder):
                 os.rmdir(folder)
-        say("down: nothing of %s is left but cached images" % self.prefix)
+        say("down: only the cached images of %s are left" % self.prefix)
 
     def table(self):
         """One line a host and one a gateway."""

@@ -92,7 +92,7 @@ def base(engine, suite):
             if REGISTRY["reachable"]:
                 return stock
             REGISTRY["why"] = (pulled.stderr.strip().splitlines() or ["no reason given"])[-1]
-            say("no registry answers: the base images are made with debootstrap")
+            say("no registry answers: building the base images with debootstrap")
             if os.geteuid() or not shutil.which("apt-get"):
                 raise LabError(
                     "cannot fetch %s (%s), and making it needs root on a Debian"

@@ -28,13 +28,13 @@ def parse(argv):
         "--prefix",
         default=argparse.SUPPRESS,
         metavar="NAME",
-        help="names of containers start so (default hermes-lab)",
+        help="prefix of the container names (default: hermes-lab)",
     )
     common.add_argument(
         "--state",
         default=argparse.SUPPRESS,
         metavar="DIR",
-        help="key, inventory, ssh config (default .lab/PREFIX in the checkout)",
+        help="directory for the key, the inventory and the ssh config (default: .lab/PREFIX in the checkout)",
     )
     parser = argparse.ArgumentParser(
         prog="lab",
@@ -68,7 +68,7 @@ def check(names):
     """Only hosts of the table."""
     for name in names:
         if name not in hosts.HOSTS:
-            raise LabError("unknown host %s: there are %s" % (name, ", ".join(hosts.HOSTS)))
+            raise LabError("unknown host %s: expected one of %s" % (name, ", ".join(hosts.HOSTS)))
     return list(dict.fromkeys(names))
 
 
@@ -95,7 +95,7 @@ def main(argv):
         if fleet.status(names[0]) != "running":
             raise LabError("%s is not up: `lab up %s`" % (names[0], names[0]))
         if args.command == "ssh" and not os.path.exists(fleet.file("ssh_config")):
-            raise LabError("%s is not ready: `lab up` has not come to its end" % names[0])
+            raise LabError("%s is not ready: `lab up` has not finished" % names[0])
         line = fleet.ssh(names[0], *args.argv)
         if args.command == "exec":
             line = (
@@ -116,4 +116,4 @@ if __name__ == "__main__":
     except LabError as error:
         sys.exit("lab: %s" % error)
     except KeyboardInterrupt:
-        sys.exit("lab: interrupted; run it again to go on, or `lab down`")
+        sys.exit("lab: interrupted; run it again to continue, or run `lab down`")

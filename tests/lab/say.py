@@ -52,7 +52,9 @@ def run(argv, what=None, check=True, timeout=900, **kwargs):
     except FileNotFoundError as error:
         raise LabError("%s is not installed" % argv[0]) from error
     except subprocess.TimeoutExpired as error:
-        raise LabError("%s: no end after %d s" % (what or " ".join(argv[:4]), timeout)) from error
+        raise LabError(
+            "%s: still running after %d s" % (what or " ".join(argv[:4]), timeout)
+        ) from error
     if check and done.returncode:
         raise LabError(
             "%s failed (exit %d)%s"

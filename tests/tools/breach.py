@@ -140,7 +140,7 @@ def tell(host: str, gateway: str, since: float) -> int:
     """Print the result; return the exit code."""
     figures, entries = state(host), ledger(host, gateway, since)
     if not figures:
-        sys.exit("breach: nobody talks to the gateway of %s" % host)
+        sys.exit("breach: no conversation with the gateway of %s is running" % host)
     restarts = [entry for entry in entries if entry["event"] == "restart"]
     lost = figures["sent"] - figures["answered"]
     print(

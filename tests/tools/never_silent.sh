@@ -10,7 +10,7 @@ never_silent() {
       printf '%s\n' "$line$more"
       line=''
     elif (($? > 128)); then
-      # The beginning of a line is kept until its end has come.
+      # The beginning of a line is kept until its end arrives.
       line+=$more
       printf '     [%4d s] %s ...\n' "$SECONDS" "$what"
     else

@@ -22,7 +22,7 @@ import stubs
 
 STATE = "/run/lab-people.json"
 STOP = "/run/lab-people.stop"
-# Pauses between turns are needed: the arbiter waits for a moment in which no turn runs.
+# Pauses between turns are necessary: the arbiter waits for a moment without a running turn.
 EVERY_SECONDS = 3
 DELAY_SECONDS = 1
 SENDERS = 20
@@ -91,7 +91,7 @@ class People:
         }
 
     def write_state(self) -> None:
-        """Write STATE, whole or not at all."""
+        """Write STATE atomically."""
         with open(STATE + ".new", "w", encoding="utf-8") as handle:
             json.dump(self.state(), handle)
         os.replace(STATE + ".new", STATE)
