@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The examples of docs/notify.md, word for word, against a server on this machine."""
+"""The literal examples of docs/notify.md, against a server on this machine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is no
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Notes each request; refuses it if the server says so."""
+    """Records each request; refuses it if the server is set to."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -123,7 +123,7 @@ def web(serve, monkeypatch, tmp_path):
         server = serve(http.server.HTTPServer, Handler)
         server.code = code
         command, secret = example(name)
-        # The token is in no word of the command.
+        # The token is not in the command line.
         assert "your" not in command
         here = "http://127.0.0.1:%d/" % server.server_address[1]
         problem = send(monkeypatch, tmp_path, command, re.sub(r"https://[^/]+/", here, secret))

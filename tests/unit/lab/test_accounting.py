@@ -88,7 +88,7 @@ def test_refusal_is_about_the_newest_message(book, word):
 def test_what_hermes_holds_is_answered_after_the_next_message_of_its_sender(book):
     assert book.hold(101) == {}
     book.reply("a", accounting.BUSY[0] + ". I'll respond to your message shortly.", 3.5)
-    # Sent at 1, 2 and 3 seconds; nobody told "b" anything.
+    # Sent at 1, 2 and 3 seconds; "b" never got a refusal.
     book.send(4, "a", 4.0)
     book.send(5, "b", 5.0)
     assert book.hold(101) == {101: "a"}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The releases of Hermes that the lab has: each with pins that have hashes, and a word of where it comes from."""
+"""The releases of Hermes that the lab has: each with hashed pins, and its source."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ class FakeSystemd:
             self.start(unit)
 
     def start(self, unit):
-        """Start the gateway and wait until it lives."""
+        """Start the gateway and wait until it runs."""
         home = Path(self.homes[unit])
         for name in ("born", "gateway_state.json"):
             if (home / name).exists():
@@ -315,7 +315,7 @@ def nobody_is_root(monkeypatch):
 
 @pytest.fixture(scope="session")
 def python(tmp_path_factory):
-    """A virtual environment with the stub of a Hermes in it, made by hand: that is faster than venv."""
+    """A virtual environment with the stub of a Hermes, written directly: that is faster than venv."""
     root = tmp_path_factory.mktemp("venv")
     base = os.path.realpath(sys.executable)
     packages = root / "lib" / ("python%d.%d" % sys.version_info[:2]) / "site-packages"

@@ -28,7 +28,7 @@ MARKER = '{"principal": "hermes-guard"}'
 
 
 def test_ctrl_z_does_not_suspend_a_restart(systemd, settings, home, monkeypatch):
-    """Its gateway would refuse messages until somebody types fg."""
+    """Its gateway would refuse messages until someone types fg."""
     systemd.add_gateway(home)
     handled = {}
     monkeypatch.setattr(signal, "signal", handled.setdefault)
@@ -66,7 +66,7 @@ def test_restart_that_was_stopped_for_long_does_not_go_on(systemd, settings, hom
 
 
 def test_systemd_that_is_silent_for_a_moment_changes_nothing(systemd, settings, home):
-    """It is told to restart the unit next, and then shows whether it answers again."""
+    """The next request restarts the unit, and shows whether systemd answers again."""
     systemd.add_gateway(home)
     under_way = restart.Restart(managed.find(settings()), "it leaks", "operator", False, print)
     systemd.fails.add("show")

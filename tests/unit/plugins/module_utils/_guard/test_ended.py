@@ -45,7 +45,7 @@ def exited(how, ago=0.0):
 
 
 KILL = exited("code=killed, status=9/KILL")
-# A control process, such as that of ExecStop=, says nothing about the gateway.
+# A control process, such as that of ExecStop=, does not say anything about the gateway.
 CONTROL = entry(EXIT, "Control process exited, code=exited, status=1/FAILURE")
 
 

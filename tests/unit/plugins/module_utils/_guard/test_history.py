@@ -251,7 +251,7 @@ def test_a_lock_that_is_never_given_back_costs_no_sample(folder, monkeypatch):
 
 
 def test_everyone_reads_the_history_and_only_root_can_lock_it(folder):
-    """Whoever can open a file can lock it, and block the check for ever."""
+    """A user who can open a file can lock it, and block the check forever."""
     history.append(str(folder), row(1))
     assert stat.S_IMODE((folder / "memory.csv").stat().st_mode) == 0o644
     assert stat.S_IMODE((folder / file_lock.NAME).stat().st_mode) == 0o600

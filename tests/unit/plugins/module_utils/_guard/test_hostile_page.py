@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One gateway, or one damaged file, costs itself at most: the page has all the others, and the check goes on."""
+"""One hostile gateway or damaged file affects only itself: the page has all others, and the check continues."""
 
 from __future__ import annotations
 
@@ -333,7 +333,7 @@ def test_user_whose_journal_is_slow_hides_no_kill_of_another(two, systemd, monke
 
 
 class Clock:
-    """A monotonic clock that stands still until someone moves it."""
+    """A monotonic clock that only a test moves."""
 
     def __init__(self, now):
         self.now = now

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page that a full check writes: of every gateway, whatever became of it."""
+"""The page that a full check writes: it has every gateway, in any state."""
 
 from __future__ import annotations
 
@@ -361,9 +361,9 @@ def test_codes_of_alarms_are_on_the_page():
     calls = [
         given for call, given in words("watchdog") if call in ("", "_alert", "alert_of") and given
     ]
-    # One of the policy that is an alarm, the second alarm, and the one of another module.
+    # A code of the policy that is an alert, the second alert, and the code of another module.
     raised |= {given[0] for given in calls} | {"daily-cap", alarms.NEAR, down.CODE}
-    # What comes before an alarm is no alarm to the ledger.
+    # The event before an alert is not an alert in the ledger.
     assert raised - set(alarms.EARLY) == set(metrics.ALERTS)
 
 
@@ -473,7 +473,7 @@ def test_growth_and_when_the_limit_is_reached(systemd, settings, home):
     reached = found[short("memory_limit_reached_timestamp_seconds")]
     assert reached == pytest.approx(time.time() + left / 2048, abs=60)
     assert found[short("memory_limit_reached_latest_timestamp_seconds")] > reached
-    # A threshold is when the watchdog acts, which is no danger.
+    # At a threshold the watchdog acts, which is not a danger.
     assert check(settings(threshold="1G"))[
         short("memory_limit_reached_timestamp_seconds")
     ] == pytest.approx(reached, rel=0.01)

@@ -90,7 +90,7 @@ def configured(monkeypatch):
 
 @pytest.fixture
 def check(place, configured, monkeypatch, capsys):
-    """Run ``hermes-guard check`` with a check that ends as it is told: (exit code, its output)."""
+    """Run ``hermes-guard check`` with a simulated check: (exit code, output)."""
 
     def run(lines=(), good=True, words=("check",)):
         monkeypatch.setattr(supervised, "check", lambda every, faults, full: (list(lines), good))
@@ -225,7 +225,7 @@ def test_name_that_is_not_known(place, monkeypatch):
 
 @pytest.mark.parametrize("stage", ["lookup", "answer"])
 def test_server_that_hangs_is_given_up(check, place, silent, monkeypatch, stage):
-    """Also a look-up of its name, for which there is no time limit."""
+    """A look-up of its name too, which has no time limit."""
     place(silent)
     monkeypatch.setattr(ping, "SECONDS", 1)
     if stage == "lookup":
@@ -242,7 +242,7 @@ def test_server_that_hangs_is_given_up(check, place, silent, monkeypatch, stage)
 def test_lines_of_the_check_are_out_before_it_is_called(
     place, server, configured, monkeypatch, capsys
 ):
-    """Whoever follows the journal does not wait for a server."""
+    """The lines of the check do not wait for a server."""
     said = []
     place(server.url)
     monkeypatch.setattr(ping, "call", lambda good: said.append(capsys.readouterr().out))
@@ -283,7 +283,7 @@ def test_https(place, encrypted, monkeypatch):
 
 @pytest.mark.parametrize("trusted", [False, True])
 def test_certificate_that_is_not_valid(place, encrypted, monkeypatch, trusted):
-    """One that nobody has signed, and one of another host."""
+    """A self-signed certificate, and one of another host."""
     server, certificate = encrypted
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", certificate)
@@ -294,7 +294,7 @@ def test_certificate_that_is_not_valid(place, encrypted, monkeypatch, trusted):
 
 
 def test_server_without_tls(place, server):
-    """What it answers is no handshake."""
+    """Its answer is not a handshake."""
     place(server.url.replace("http:", "https:"))
     problem = ping.call(True)
     assert problem.startswith("failed: TLS: ") and TOKEN not in problem
@@ -351,7 +351,7 @@ def test_answer_that_repeats_the_token(place, answer):
 
 
 def refused(check, words):
-    """The check goes on; its line and doctor's have ``words``."""
+    """The check continues; its line and doctor's have ``words``."""
     code, out = check()
     assert code == 0 and out.startswith("the ping URL is not called: ") and words in out
     (fault,) = ping.faults()

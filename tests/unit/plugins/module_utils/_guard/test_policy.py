@@ -89,7 +89,7 @@ def test_a_drain_of_somebody_else_is_left_alone(systemd, settings, home):
     marker.write_text(json.dumps({"principal": "dashboard:ada"}))
     os.chown(str(marker), gateway.uid, -1)
     assert policy.refusal(gateway, "timer")[0] == "draining"
-    # What would be a danger to wait for goes on, without it.
+    # A restart that must not wait happens at once.
     assert (policy.refusal(gateway, "watchdog") or ("",))[0] != "draining"
     assert drain.write(gateway) is False
     assert drain.remove(gateway) is False

@@ -39,7 +39,7 @@ def test_graceful_restart(systemd, settings, home):
     assert outcome["new_pid"] == systemd.pid() != before
     # Nothing was under way: a plain restart, which does not wait for RestartSec.
     assert systemd.calls == ["try-restart " + UNIT]
-    # The marker lay there until the signal came, so that no turn could begin in between.
+    # The marker existed until the signal arrived, so that no turn could begin in between.
     assert "draining" in said
     assert (home / "signals").read_text() == "SIGTERM marker\n"
     assert not (home / ".drain_request.json").exists()
@@ -166,7 +166,7 @@ def test_answers_that_are_owed_are_waited_for(systemd, settings, home, monkeypat
     columns = "owner_pid INTEGER, state TEXT"
     with contextlib.closing(sqlite3.connect(home / "state.db")) as base:
         base.execute("CREATE TABLE delivery_obligations (%s)" % columns)
-        # Of this process, and of an earlier one, which nobody waits for.
+        # Of this process, and of an earlier one, for which the restart does not wait.
         base.executemany(
             "INSERT INTO delivery_obligations VALUES (?, ?)",
             [(systemd.pid(), "attempting"), (systemd.pid(), "delivered"), (1, "pending")],

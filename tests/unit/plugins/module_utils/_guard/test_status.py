@@ -256,7 +256,7 @@ def test_command_line(timers, settings, tmp_path, monkeypatch, capsys):
     "active, sub, elapse, works",
     [
         ("active", "waiting", 1785542580, True),
-        # Its service runs: there is no next time until that has ended.
+        # Its service runs: the timer has no next elapse until it has ended.
         ("active", "running", None, True),
         ("active", "elapsed", None, False),
         ("inactive", "dead", None, False),

@@ -151,7 +151,7 @@ def test_any_number_of_hours_up_to_a_week(armed, hours):
 
 
 def test_a_host_that_only_alerts(armed):
-    """Something still tells of a gateway that runs out of memory."""
+    """An alert about a gateway that runs out of memory must still be possible."""
     armed.action = "alert"
     assert suspension.suspend([armed], Wanted(48))[0]
     assert suspension.until(armed.folder) is not None

@@ -30,7 +30,7 @@ ASKED = "start hermes-gateway-restart.service"
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The wall clock, moved by hand."""
+    """The wall clock, set by the test."""
     now = [time.time()]
     monkeypatch.setattr(time, "time", lambda: now[0])
     return now
@@ -80,7 +80,7 @@ def test_check_that_only_looks(systemd, settings, home, clock, monkeypatch):
     monkeypatch.setenv("HERMES_GUARD_LOOK_UNTIL", str(1 << 40))
     assert check(clock, one) == ([], True)
     assert len(history.tail(one.folder, 9)) == 1 and systemd.calls == []
-    # Whatever becomes of the file that says so, the watchdog is itself again.
+    # Even if the record cannot be read, the watchdog acts again.
     monkeypatch.setenv("HERMES_GUARD_LOOK_UNTIL", "1")
     check(clock, one)
     assert systemd.calls == [ASKED]
@@ -185,7 +185,7 @@ sys.exit(os.path.exists(os.path.join(os.path.dirname(sys.argv[0]), "fails")))
 
 @pytest.fixture
 def notifier(tmp_path, systemd):
-    """A command for notify_command, and what it was told."""
+    """A command for notify_command, and its input."""
     (tmp_path / "notify.py").write_text(NOTIFIER)
 
     def told():

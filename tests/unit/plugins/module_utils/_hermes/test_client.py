@@ -98,7 +98,7 @@ def test_python_that_root_must_not_run(gateway, monkeypatch):
 
 
 def test_sources_that_may_still_be_made(tmp_path, monkeypatch):
-    """What is not there when root looks may be there, and someone else's, when it runs."""
+    """A file that is missing at the check may exist, and belong to another user, at the run."""
     root = tmp_path / "absent"
     looked = []
 
@@ -193,6 +193,6 @@ def test_answer_beyond_all_limits(gateway, monkeypatch, answer, why):
 
 
 def test_config_of_a_home_may_be_long(gateway, monkeypatch):
-    """Its text travels twice, before and after: that is no answer of a probe."""
+    """The text is sent twice, before and after: more than a probe may answer."""
     monkeypatch.setattr(client, "_program", lambda: "print('{\"a\": \"' + 'x' * 2000000 + '\"}')")
     assert len(client.ask(gateway, {"do": "edit"})["a"]) == 2000000

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding gateways: by systemd's word, by a user's word that is not believed, and by hand."""
+"""Finding gateways: from systemd, from users' claims that are not trusted, and those started manually."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ SHOW[247] = SHOW[252].replace(
 
 
 class FakeManager(systemd_module.Manager):
-    """A manager whose word is ``text``."""
+    """A manager that prints ``text``."""
 
     def __init__(self, text, user=None):
         super().__init__(user)

@@ -143,7 +143,7 @@ def world(tmp_path, monkeypatch):
             lambda pid, key=key, missing=missing: processes.get(pid, {}).get(key, missing),
         )
     monkeypatch.setattr(proc, "exe", lambda pid: processes.get(pid, {}).get("exe"))
-    # Whoever runs the tests, ada is not root.
+    # ada is not root, regardless of the user of the tests.
     monkeypatch.setattr(processes_module, "ROOT", -1)
     monkeypatch.setattr(container, "of", lambda pid: processes.get(pid, {}).get("inside"))
     monkeypatch.setattr(
@@ -217,7 +217,7 @@ def test_process_that_only_its_own_file_tells_from_a_chat(world, argv, name):
     state = {"pid": 20, "start_time": 7, "gateway_state": "running"}
     (world.root / "ada/.hermes" / name).write_text(json.dumps(state))
     assert (world.only().scope, world.only().pid) == ("manual", 20)
-    # A file that an earlier process with this pid wrote says nothing of this one.
+    # A file of an earlier process with this pid does not describe this one.
     state["start_time"] = 6
     (world.root / "ada/.hermes" / name).write_text(json.dumps(state))
     assert world.found() == []
@@ -244,7 +244,7 @@ def test_process_with_a_title_that_no_shell_is_above(world):
 )
 @pytest.mark.parametrize("scope", [None, "ada"])
 def test_wrapper_is_the_main_process(world, name, line, scope):
-    """It is no gateway that was started manually, and its own process is the one to measure."""
+    """It does not count as started manually, and its own process is measured."""
     group = (USERS if scope else SYSTEM) + name
     world.process(30, ["/bin/bash", line], group=group)
     world.process(31, SCRIPT, parent=30, group=group, INVOCATION_ID="ab" * 16)
@@ -330,7 +330,7 @@ def test_gateway_in_a_terminal_of_a_unit_is_not_the_unit(world):
     ],
 )
 def test_unit_that_restarts_a_gateway_is_none(world, name, line, kind):
-    """Operators have them with a timer, because of the leak. It is nobody's second gateway."""
+    """Operators start such a unit by a timer, because of the leak. It is not a second gateway."""
     world.unit(name, line, Type=kind)
     world.unit("hermes-gateway.service", " ".join(MODULE))
     assert world.only().unit == "hermes-gateway.service" and world.only().conflict is None
@@ -384,7 +384,7 @@ def other_users(world):
 
 @pytest.mark.parametrize("words", [RUN, ["gateway", "status"], ["chat"]])
 def test_service_that_drops_its_privileges_itself(other_users, words):
-    """The unit has no User=, but its process is another's: what that says is never root's word."""
+    """The unit has no User=, but its process runs as another user, and is not trusted like root."""
     world = other_users
     world.process(
         20, [*THEIRS, *words], uid=RESOLVER, group=SYSTEM + "x.service", HERMES_HOME="/root"
@@ -558,7 +558,7 @@ def unit_file(world, name, *lines):
 
 @pytest.mark.parametrize("name", ["hermes-gateway", "hermes-gateway-1f2e3d4c", "my-agent"])
 def test_unit_file_says_where_its_home_is(world, name):
-    """What Hermes puts behind the name for an unusual home is no profile."""
+    """The suffix that Hermes adds to the name for an unusual home is not a profile."""
     home = world.home(world.root / "data")
     unit_file(
         world,
@@ -720,7 +720,7 @@ def test_each_process_is_looked_at_once_whatever_the_number_of_units(world, monk
 
 
 def test_system_unit_and_user_unit_of_one_name(world):
-    """The instance of a template for ada, and ada's own: both are there, to be told apart."""
+    """The instance of a template for ada, and ada's own unit: both are found, with different names."""
     world.unit("hermes-gateway@ada.service", " ".join(MODULE), user="hermes")
     world.unit("hermes-gateway.service", " ".join(MODULE), scope="ada")
     found = world.found()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A gateway whose process lives and whose event loop does not."""
+"""A gateway whose process runs, but whose event loop is frozen."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_no_setting_of_the_clock_makes_it_old(one, monkeypatch):
         {"monotonic": 1e18},
         {"monotonic": float("nan")},
         {"monotonic": []},
-        # From before the process: of another life that had its pid.
+        # Older than the process: from an earlier run with its pid.
         {"monotonic": -1e9},
     ],
 )
@@ -94,7 +94,7 @@ def test_what_says_nothing_of_this_life(one, changed):
     "number", ["1" + 400 * "0", "-1" + 400 * "0", "1e400", "NaN", "true", '"5"', "[]"]
 )
 def test_a_beat_that_no_clock_shows(one, number):
-    """The file is its user's: whatever stands there, the watchdog goes on."""
+    """The user controls the file: the watchdog continues with any content."""
     beat(one.home, 400, one.pid)
     path = os.path.join(one.home, heartbeat.NAME)
     with open(path, "w") as handle:
@@ -108,7 +108,7 @@ def test_an_older_hermes_has_none(one):
 
 def test_a_machine_that_was_paused(one, monkeypatch):
     beat(one.home, 4000, one.pid)
-    # Its loop was due long ago, and beats as soon as it goes on.
+    # The heartbeat is overdue, and is written as soon as the loop continues.
     monkeypatch.setattr(time, "sleep", lambda seconds: beat(one.home, 0, one.pid))
     assert heartbeat.frozen(one) is None
 
@@ -139,7 +139,7 @@ def test_quota_or_read_only_disk_stops_the_beat_and_not_the_loop(one, monkeypatc
 
 @contextlib.contextmanager
 def witness(one, answers):
-    """The socket of a loop that answers when ``answers`` says so, by the number of the call."""
+    """The socket of a loop; ``answers`` decides by the number of the call whether it answers."""
     path = os.path.join(one.home, "state", "gateway.loop-tick.%d.sock" % one.pid)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.bind(path)
@@ -186,7 +186,7 @@ def test_loop_whose_file_is_old_and_whose_socket_is_silent_is_frozen(armed):
     with witness(armed, lambda number: False) as calls:
         assert 400 <= heartbeat.frozen(armed) < 500
         assert len(calls) == heartbeat.TRIES
-    # Nobody listens any more.
+    # No process listens any more.
     assert heartbeat.frozen(armed)
 
 

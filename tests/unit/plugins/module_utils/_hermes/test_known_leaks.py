@@ -27,7 +27,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import 
         # Nothing is known of these.
         ("0.23.0", None),
         ("1.0.0", None),
-        # The stamp of the install is missing: an alarm would be a false one.
+        # The install stamp is missing, so the version is unknown: a warning could be false.
         ("0.0.0", None),
         ("v0.16.0", "#25315"),
         ("", None),

@@ -57,7 +57,7 @@ def test_scopes_of_the_gateways_own_children(gateway):
 
 @pytest.mark.parametrize("parent", [1, 5])
 def test_worker_that_its_gateway_has_left_over(gateway, parent):
-    """It takes memory of the host until it ends, and nobody else ends it."""
+    """It uses memory of the host until it ends, and no other process ends it."""
     gateway.scope_made("hermes-worker-old.scope", {30: parent, 31: 30}, 700)
     assert [one.name for one in workers.of(gateway)] == ["hermes-worker-old.scope"]
 

@@ -124,7 +124,7 @@ def test_value_that_is_none(small):
 
 
 def test_hermes_that_does_not_read_it(host, monkeypatch):
-    """0.19 has no such budget; that is no news at every run."""
+    """0.19 has no such budget; a run does not warn about it."""
     monkeypatch.setattr(guard_program, "thresholds", lambda: pytest.fail("the guard was asked"))
     host.gateway().control_group = ""
     done = host.run(cache_memory="auto", watchdog_threshold="50%", session_max_messages=50)

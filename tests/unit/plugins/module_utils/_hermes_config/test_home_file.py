@@ -90,7 +90,7 @@ def of_root(host, monkeypatch):
 
 
 def test_gateway_of_root_is_set_in_the_managed_scope(host, of_root):
-    """Its Python is not run, and the play goes on: six of 27 public unit files are like that."""
+    """Its Python is not run, and the play continues: six of 27 public unit files are like that."""
     result = host.run(scope="managed", **BOTH)
     assert result["changed"] and os.path.exists(host.file)
     why = "%s belongs to uid 1000" % of_root.python

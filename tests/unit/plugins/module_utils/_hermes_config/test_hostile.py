@@ -108,7 +108,7 @@ BAD = [
 
 @pytest.mark.parametrize("given", BAD[1:], ids=range(1, len(BAD)))
 def test_answer_to_an_edit_that_is_none(given):
-    """Before, the word of a user's Python went into root's record as it was."""
+    """The answer of a user's Python was once stored in root's record unchecked."""
     with pytest.raises(answer.BadAnswer):
         answer.edit(given, [{"key": LIMIT, "value": 50}])
 
@@ -140,7 +140,7 @@ def test_one_user_costs_nobody_else_the_limit(host, eve, given):
 
 
 def test_lie_about_what_is_in_effect(host, eve):
-    """The managed file is root's and is as it must be; the rest is a user's word."""
+    """The managed file belongs to root and is correct; the rest is a user's claim."""
     eve.says(EDIT, dict(PROBE, managed_support=True, config={LIMIT: "\x1b[31m" + "7" * 5000}))
     done = host.run(**BOTH)
     assert done["changed"] and "50" in host.read(host.file)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Hermes that cannot be asked, and one that lies."""
+"""A Hermes that cannot be queried, and one that gives false answers."""
 
 from __future__ import annotations
 

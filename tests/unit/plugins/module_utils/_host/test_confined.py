@@ -23,7 +23,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 
 NOBODY = pwd.getpwnam("nobody")
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-# The system's own: nobody may not read the one that runs the tests.
+# The system's Python: the user nobody may be unable to read the one that runs the tests.
 PYTHON = command.system_python()
 
 

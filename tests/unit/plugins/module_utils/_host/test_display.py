@@ -37,7 +37,7 @@ def test_megabytes_are_powers_of_two(size, expected):
 
 
 def test_time_is_utc(monkeypatch):
-    # 2026-08-05 14:00 in UTC, whatever zone the host is in.
+    # 2026-08-05 14:00 in UTC, in any time zone of the host.
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     assert display.utc(1785938400) == "2026-08-05 14:00 UTC"
 

@@ -49,7 +49,7 @@ def test_of_the_kernels_buffer_what_matches_and_is_new(monkeypatch, tmp_path):
 
 
 def test_what_journald_no_longer_reads_is_in_the_kernels_buffer(monkeypatch, tmp_path):
-    """A kill behind the journal's last line; those that the journal has are not there twice."""
+    """A kill after the journal's last line; those in the journal are not returned twice."""
     boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
     entry = '{"__REALTIME_TIMESTAMP": "%d", "MESSAGE": "%s"}'
     printed = "\n".join(entry % ((boot + at) * 1e6, text) for at, text in ((1, "kill 1"), (2, "x")))

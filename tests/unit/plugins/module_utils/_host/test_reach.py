@@ -36,7 +36,7 @@ def touched(monkeypatch, tmp_path, dead, way):
 
 
 def test_all_answer(tmp_path, monkeypatch, way):
-    """Also a directory that is not there, or that may not be looked at: that is an answer."""
+    """A missing directory, or one without permission, counts as an answer too."""
     children = []
     start = reach._start
     monkeypatch.setattr(
@@ -136,7 +136,7 @@ def test_what_waits_keeps_nothing_open(touched, tmp_path, monkeypatch):
 
 
 def test_no_process_can_be_started(monkeypatch):
-    """Then nothing is known against any directory, and the check goes on."""
+    """Then no directory counts as unanswered, and the check continues."""
 
     def fork():
         raise BlockingIOError(11, "Resource temporarily unavailable")

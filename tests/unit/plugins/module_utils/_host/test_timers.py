@@ -58,7 +58,7 @@ def test_next_elapse_that_systemd_refuses_to_say(monkeypatch):
     [
         ("active", "waiting", 5, True),
         ("active", "elapsed", None, False),
-        # While its service runs there is no next time.
+        # While its service runs, a timer has no next elapse.
         ("active", "running", None, True),
         ("inactive", "dead", 5, False),
         ("failed", "failed", None, False),

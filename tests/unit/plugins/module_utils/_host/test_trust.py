@@ -187,7 +187,7 @@ def test_pth_without_end(place, monkeypatch):
     ],
 )
 def test_what_a_file_adds_and_someone_may_make_next(place, name, text):
-    """It is not there when root looks, and is another user's when it is imported."""
+    """It is missing at the check, and belongs to another user at the import."""
     folder = os.path.dirname(place.write("shared/notes", ""))
     place.write(os.path.join(place.packages, name), text % (folder + "/app"))
     assert place.why_not() is None

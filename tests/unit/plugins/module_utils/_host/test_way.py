@@ -28,7 +28,7 @@ def test_plain_way(tmp_path):
 
 @pytest.mark.parametrize("target", ["real", "/etc", ".."])
 def test_link_of_a_user_in_any_directory_is_not_followed(tmp_path, monkeypatch, target):
-    """The owner of the file is no help: it may be another file of the same user, or root's."""
+    """The owner does not help: it may be another file of the same user, or root's."""
     monkeypatch.setattr(way, "ROOT", os.getuid() + 1)
     write(tmp_path / "home" / "real" / "sub" / "file")
     (tmp_path / "home" / "link").symlink_to(target)

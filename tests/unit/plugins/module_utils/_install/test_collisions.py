@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names that two gateways share, or that are the guard's own: each is said, and costs nobody else."""
+"""Names that two gateways share, or that the guard uses: each is reported, and other gateways are not affected."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def users(monkeypatch):
 
 
 def test_system_gateway_and_one_of_a_user_with_the_same_name(host, guard, systemd, users, tmp_path):
-    """The user's took the name, and the system's was not guarded, without a word."""
+    """The user's gateway once took the name, and the system's silently lost its protection."""
     systemd.add_gateway(tmp_path / "home", unit="hermes-gateway@ada.service", start=False)
     users.append(of_user("hermes-gateway.service", tmp_path / "home"))
     result = backend.apply(guard())
@@ -50,7 +50,7 @@ def test_system_gateway_and_one_of_a_user_with_the_same_name(host, guard, system
         " rename one of the two units"
     ]
     assert result["faults"][0] in result["notes"]
-    # It concerns nobody who names other gateways.
+    # It does not matter if other gateways are named.
     assert backend.apply(guard(gateways=["hermes-gateway"]))["faults"] == []
 
 
@@ -66,7 +66,7 @@ def test_managed_one_keeps_its_name(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(collisions.TAKEN))
 def test_name_that_the_guard_uses_itself(host, guard, systemd, tmp_path, name):
-    """[DEFAULT] would be everybody's settings, installed/ the manifests of all components."""
+    """[DEFAULT] would be the settings of all gateways, installed/ the manifests of all components."""
     systemd.add_gateway(tmp_path / "home", unit=name + ".service", start=False)
     result = backend.apply(guard())
     assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
@@ -79,14 +79,14 @@ def test_name_that_the_guard_uses_itself(host, guard, systemd, tmp_path, name):
 
 
 def test_name_that_nobody_asked_for_is_no_fault(host, guard, systemd, tmp_path):
-    """The operator names the gateways to guard: one with a name that is taken is none of them, and the run goes on."""
+    """The operator names the gateways to manage: one with a reserved name is not among them, and the run continues."""
     systemd.add_gateway(tmp_path / "other", unit="code.service", start=False)
     assert backend.apply(guard(gateways=["hermes-gateway"]))["faults"] == []
     assert len(backend.apply(guard())["faults"]) == 1
 
 
 def test_names_in_the_state_directory_are_taken(host, guard):
-    """Whoever adds one adds it to TAKEN."""
+    """A new one must be added to TAKEN."""
     backend.apply(guard())
     assert set(os.listdir(config.STATE)) <= collisions.TAKEN
     assert os.path.basename(os.path.dirname(manifest.path("x"))) in collisions.TAKEN
@@ -102,7 +102,7 @@ def test_profile_called_restart(host, guard, systemd, tmp_path):
         " unit that restarts hermes-gateway (hermes-gateway.service) needs the same name: rename"
         " one of the two profiles, or list the gateways to manage in hermes_guard_gateways"
     )
-    # Either of them can be guarded, and the unit file of a gateway is never taken for ours.
+    # Either of them can be managed, and the unit file of a gateway is never taken for ours.
     for name in ("hermes-gateway", "hermes-gateway-restart"):
         try:
             chosen = selection.select([name]).gateways

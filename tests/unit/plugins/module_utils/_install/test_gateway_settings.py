@@ -192,7 +192,7 @@ _load = config.load
 
 
 def test_gateway_that_cannot_be_managed_may_be_disabled_only(three, guard, systemd):
-    """One whose unit is not understood is told of in every run, until it is disabled."""
+    """A gateway whose unit is not recognised is reported in every run, until it is disabled."""
     systemd.units["hermes-gateway-b.service"]["ExecStart"] = (
         "{ path=/opt/h/start ; argv[]=/opt/h/start --forever ; ignore_errors=no ; }"
     )
@@ -265,7 +265,7 @@ def test_thresholds_that_add_up_to_more_than_the_ram_are_told(three, guard, ram)
 
 
 def test_role_for_other_gateways_than_the_guard_is_refused(three, guard, timer):
-    """In a loop over gateways the last one once won, and the others were not guarded, in silence."""
+    """In a loop over gateways, the last one once won, and the others silently lost their protection."""
     asked = backend.apply(guard(gateways=[A]))["asked"]
     before = config.load(config.FOLDER)
     for changed, word in (
@@ -282,7 +282,7 @@ def test_role_for_other_gateways_than_the_guard_is_refused(three, guard, timer):
         guard_component.apply(parameters)
     assert manifest.load("restart_timer").files == []
     assert list(config.load(config.FOLDER)) == list(before)
-    # The same, in whatever order; and a play that knows nothing of the guard.
+    # The same in any order; and a play without the guard.
     assert guard_component.apply(timer(guard=asked, gateways=[A]))["changed"] is True
     asked = backend.apply(guard(gateways=[A, B]))["asked"]
     guard_component.apply(timer(guard=asked, gateways=[B, A]))

@@ -143,7 +143,7 @@ def test_removing_the_base_removes_the_others(host, guard, timer, watchdog, syst
 
 
 def test_removing_beside_a_restart_waits_for_it_or_says_so(host, guard, systemd, monkeypatch):
-    """Nothing else would remove the drain marker of a restart that somebody typed."""
+    """Nothing else would remove the drain marker of a restart that an operator started."""
     monkeypatch.setattr(base, "LOCK_SECONDS", 0.1)
     before = everything(host)
     apply(guard())
@@ -216,7 +216,7 @@ def test_last_gateway_is_gone(host, guard, timer, systemd):
         True,
         "no Hermes gateway on this host can be managed",
     )
-    # What stands on the program goes with it.
+    # Components that depend on the program are removed with it.
     assert (os.listdir(str(host / "units")), os.path.exists(config.PROGRAM), systemd.units) == (
         [],
         False,
@@ -245,7 +245,7 @@ def test_what_is_guarded_stays_so_while_its_home_is_away(host, guard, systemd, m
 
 
 def test_drop_in_for_a_name_that_a_user_chose(host, guard, limit, ram, systemd, monkeypatch):
-    """/etc/systemd/user/UNIT.d holds for every user: nobody gives other users' dbus.service a limit by calling a gateway so."""
+    """/etc/systemd/user/UNIT.d applies to all users: a gateway called dbus must not limit their dbus.service."""
     account = pwd.getpwuid(os.getuid())
     mallory = discovery.Gateway(
         "dbus@mallory", "user", account, systemd.homes[GATEWAY], "dbus.service"
@@ -341,7 +341,7 @@ def test_home_of_somebody_else(host, guard, systemd):
 
 
 def test_a_user_cannot_keep_the_others_from_being_guarded(host, guard, systemd, monkeypatch):
-    """Anybody may have a unit of their own that names the home of somebody else; it is told, and an error only where it was asked for."""
+    """Any user may have a unit that names another user's home: a warning, and an error only if the gateway is named."""
     mallory = discovery.Gateway(
         "hermes-gateway@mallory", "user", pwd.getpwnam("nobody"), str(host), GATEWAY
     )

@@ -211,7 +211,7 @@ def test_hermes_that_could_not_be_asked(facts, hermes, monkeypatch):
 
 
 def test_home_that_is_no_file(facts, hermes, tmp_path):
-    """What was set in a home is a part of the state, whatever its user makes of it."""
+    """The settings in a home are part of the state, even after changes by the user."""
     config = tmp_path / "home/config.yaml"
     config.write_text("a: 1\n")
     before = facts(hermes=of(hermes, config))
@@ -228,7 +228,7 @@ def test_home_that_is_no_file(facts, hermes, tmp_path):
 
 
 def test_managed_directory(facts, hermes, tmp_path):
-    """Its permissions, and a file in it that nobody of us wrote: the full run refuses the one, and warns of the other."""
+    """Its permissions, and a foreign file in it: the full run refuses the first, and warns about the second."""
     folder = tmp_path / "managed"
     folder.mkdir()
 
@@ -255,14 +255,14 @@ def test_user_who_leads_root_elsewhere(facts, hermes, tmp_path, name):
 
 
 def test_hermes_without_sources(facts, tmp_path):
-    """Nothing that can change says nothing."""
+    """Every value that can change must be in the state."""
     (tmp_path / "empty").mkdir()
     with pytest.raises(GuardError):
         facts(hermes=of(tmp_path / "empty"))
 
 
 def test_program_of_the_notify_command(facts, tmp_path):
-    """A program that was removed: the full run refuses it, since no alarm would arrive."""
+    """A removed program: the full run refuses it, because no alert would arrive."""
     program = tmp_path / "notify"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A removal ends with nothing left that can be removed, whatever happened before."""
+"""A removal leaves nothing that can be removed, even after an earlier failure."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_another_run_that_does_not_end(path, monkeypatch):
         ):
             with lock.alone(False):
                 pass
-        # A dry run changes nothing and waits for nobody.
+        # A dry run changes nothing and does not wait.
         with lock.alone(True):
             pass
     assert not path.exists()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A notify command that cannot be run is refused when the role runs, and not noticed at the first alarm."""
+"""A notify command that cannot be run is refused when the role runs, not noticed at the first alert."""
 
 from __future__ import annotations
 

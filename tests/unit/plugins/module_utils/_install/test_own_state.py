@@ -71,7 +71,7 @@ def test_history_that_is_kept(lived, guard, host):
         assert result["changed"] and result["notes"] == ["%s in %s" % (said, config.STATE)]
     assert lived() == KEPT
     assert base.apply(parameters)["changed"] is False
-    # The next installation goes on with it, and a removal without the option takes it away.
+    # The next installation continues it, and a removal without the option deletes it.
     base.apply(guard())
     assert base.apply(parameters)["changed"] and lived() == KEPT
     assert base.apply(guard(state="absent"))["changed"]

@@ -18,7 +18,7 @@ LIBRARY = "/nowhere/psutil/_psutil_linux.cpython-311-x86_64-linux-gnu.so"
 
 @pytest.fixture
 def debian(monkeypatch, host):
-    """What dpkg and apt-get say, by the last word of what they are asked."""
+    """The output of dpkg and apt-get, by the last argument."""
 
     class Debian:
         installed = {"python3-psutil", "libjemalloc2"}

@@ -63,7 +63,7 @@ def test_upgrade_to_a_release_that_is_not_understood(host, guard, timer, systemd
             "a gateway, but its command '/opt/h/start' is not known to start a gateway"
         )
     assert contents(host) == before
-    # The unit itself is gone, and systemd says so.
+    # The unit itself is gone, as systemd reports.
     del systemd.units[GATEWAY]
     result = backend.apply(guard())
     assert (result["gateways"], result["faults"]) == ([], [])
@@ -81,7 +81,7 @@ def test_one_of_two_is_not_understood(host, guard, systemd, tmp_path):
     result = backend.apply(guard())
     assert [one["name"] for one in result["gateways"]] == ["hermes-gateway", "hermes-gateway-b"]
     assert (result["changed"], contents(host)) == (False, before)
-    # It goes if it is no longer asked for.
+    # It is removed if it is no longer requested.
     result = backend.apply(guard(gateways=["hermes-gateway"]))
     assert [one["name"] for one in result["gateways"]] == ["hermes-gateway"]
 
@@ -89,7 +89,7 @@ def test_one_of_two_is_not_understood(host, guard, systemd, tmp_path):
 def test_unit_that_looks_like_a_gateways_and_was_never_managed(host, guard, systemd):
     not_understood(systemd)
     result = backend.apply(guard())
-    # Nothing of it is ours, so that it is no fault of this host.
+    # It has no files of ours, so it is not a fault of this host.
     assert (result["changed"], result["gateways"], result["faults"]) == (False, [], [])
     assert result["notes"][0].startswith("hermes-gateway is skipped: hermes-gateway.service looks")
     with pytest.raises(GuardError, match="'hermes-gateway' cannot be managed: .* not known"):
@@ -97,7 +97,7 @@ def test_unit_that_looks_like_a_gateways_and_was_never_managed(host, guard, syst
 
 
 def test_users_systemd_that_does_not_answer(host, guard, systemd, settings, monkeypatch, tmp_path):
-    """Nobody says that the unit is gone, so it is not."""
+    """Nothing reports that the unit is gone, so it counts as existing."""
     me = pwd.getpwuid(os.getuid())
     backend.apply(guard())
     with open(os.path.join(config.FOLDER, "guard.conf"), "a", encoding="utf-8") as conf:

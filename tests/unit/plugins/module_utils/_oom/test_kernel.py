@@ -113,7 +113,7 @@ def test_each_form_of_the_kernels_line(gateway, line):
     ],
 )
 def test_a_message_that_repeats_user_input_is_not_a_kill(gateway, begin):
-    """Users make the kernel print such lines, with a mount in a namespace of their own."""
+    """Users can make the kernel print such lines, with a mount in their own namespace."""
     running = gateway(pid=4711, start_time=KILL - 5)
     chosen = (
         "oom-kill:constraint=CONSTRAINT_NONE,task_memcg=/system.slice/hermes-gateway.service,"

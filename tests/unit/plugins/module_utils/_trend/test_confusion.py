@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Error rates of the verdict, on a few seeds of each scenario.
 
-tests/trend/confusion.py with many is the proof, this is the alarm.
+tests/trend/confusion.py with many seeds is the proof; this test is the early warning.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The shapes of a gateway that is simulated message by message, with one seed of each.
 
-tests/trend/verdicts.py with a hundred is the proof, this is the alarm.
+tests/trend/verdicts.py with a hundred seeds is the proof; this test is the early warning.
 """
 
 from __future__ import annotations
