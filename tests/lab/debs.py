@@ -1,7 +1,4 @@
-"""Debian packages that a test installs on lab hosts, which have no way out: python3 debs.py SUITE PACKAGE... prints their folder.
-
-They are downloaded once, with what they need, in a build of an image: that is where the lab has a network.
-"""
+"""Debian packages that a test installs on lab hosts, which have no network: python3 debs.py SUITE PACKAGE... prints their directory. They are downloaded once, with their dependencies, while an image is built: only then is a network available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The container engine: which one works here, and with which flags."""
+"""Finds the container engine that works on this machine, and its flags."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import shutil
 import paths
 from say import LabError, run, say, step
 
-# Packages of the tools that the lab can install by itself on a Debian where it is root.
+# Packages of the tools that the lab can install itself, as root on Debian.
 PACKAGES = {
     "podman": "podman",
     "runc": "runc",
@@ -23,14 +23,14 @@ PACKAGES = {
 
 
 def install(tools):
-    """Install what is missing of these tools where we may, else say what to install."""
+    """Install the missing tools if permitted, else name the packages to install."""
     packages = sorted({PACKAGES[tool] for tool in tools if not shutil.which(tool)})
     if packages:
         apt(packages)
 
 
 def apt(packages):
-    """Install Debian packages, or tell the user to."""
+    """Install Debian packages, or ask the user to."""
     if os.geteuid() or not shutil.which("apt-get"):
         raise LabError("please install: %s" % " ".join(packages))
     with step("installing %s" % " ".join(packages)):
@@ -48,7 +48,7 @@ class Engine:
         self.variant = "plain"
 
     def answers(self):
-        """True when there is an engine behind the client: a docker client alone is not enough."""
+        """Whether the client has a running engine: a docker client alone is not enough."""
         if not shutil.which(self.name):
             return False
         field = "{{.Version.Version}}" if self.name == "podman" else "{{.ServerVersion}}"
@@ -65,7 +65,7 @@ class Engine:
 
     @property
     def run_flags(self):
-        """What every container gets. Privileged: units with ProtectSystem= and the like make mount namespaces."""
+        """The flags of every container. Privileged, because units with ProtectSystem= and similar settings create mount namespaces."""
         flags = ["--privileged"]
         if self.name == "podman":
             flags += ["--systemd=always"]
@@ -91,7 +91,7 @@ class Engine:
 
     @property
     def build_flags(self):
-        """What every build gets; no intermediate images, so that `down --images` has nothing to miss."""
+        """The flags of every build; without intermediate images, so that `down --images` removes everything."""
         flags = ["--layers=false"] if self.name == "podman" else []
         if self.variant == "restricted":
             flags += ["--isolation=chroot", "--network=host"]
@@ -143,7 +143,7 @@ class Engine:
 
 
 def remembered():
-    """The engine and flags that worked last time, or nothing."""
+    """The engine and flags that worked last time, or None."""
     try:
         with open(paths.cache("engine.json"), encoding="utf-8") as handle:
             return json.load(handle)

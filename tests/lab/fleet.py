@@ -19,7 +19,7 @@ FILES = ("id_ed25519", "id_ed25519.pub", "known_hosts", "ssh_config", "inventory
 
 
 class Fleet:
-    """The containers of one prefix, and the folder that says how to reach them."""
+    """The containers of one prefix, and the directory with their connection data."""
 
     def __init__(self, engine, prefix, state, ways=None):
         """`ways` are those that the hosts with every way shall have; None: all."""
@@ -31,11 +31,11 @@ class Fleet:
         self.prefix = prefix
         self.state = os.path.abspath(state or paths.default_state(prefix))
         self.ways = ways
-        # What is to be done with a host before its gateways start: called with its record.
+        # Called with the record of a host before its gateways start.
         self.before = None
 
     def gateways(self, host):
-        """The gateways that a host shall have."""
+        """The gateways of a host."""
         return [
             one for one in host.gateways if not self.ways or one.way in (*self.ways, "installed")
         ]
@@ -100,11 +100,11 @@ class Fleet:
     # -- up ---------------------------------------------------------------------------------------------------------
 
     def up(self, names):
-        """Make every host as the table has it; what is so already stays."""
+        """Create every host of the table; existing ones are kept."""
         wanted = [hosts.HOSTS[name] for name in names]
         images.ensure(self.engine, wanted)
         self.key()
-        # Containers one by one (engines dislike races over networks), the rest side by side.
+        # Containers one by one (engines have races over networks), the rest in parallel.
         fresh = {host.name: self.start(host) for host in wanted}
         with ThreadPoolExecutor(4) as pool:
             for job in [pool.submit(self.provision, host, fresh[host.name]) for host in wanted]:
@@ -173,7 +173,7 @@ class Fleet:
                     what="starting a container for %s" % host.name,
                 )
             except LabError:
-                # The machine may have changed under us: the next run looks again which flags it needs.
+                # The machine may have changed: the next run determines the flags again.
                 engines.forget()
                 raise
         return True
@@ -195,11 +195,11 @@ class Fleet:
         gateways = self.gateways(host)
         if not gateways:
             return
-        # As a file and not on stdin, so that no command in it can eat the rest of the script.
+        # As a file and not on stdin, so that no command can read the rest of the script.
         with open(os.path.join(paths.LAB, "host/gateway.sh"), encoding="utf-8") as handle:
             script = handle.read()
         self.inside(host.name, "sh", "-c", "cat > /run/lab-gateway.sh", input=script)
-        # Side by side, for they wait more than they work.
+        # In parallel, because they mostly wait.
         with ThreadPoolExecutor(4) as pool:
             for job in [pool.submit(self.gateway, host.name, one) for one in gateways]:
                 job.result()
@@ -246,14 +246,14 @@ class Fleet:
     # -- how to reach them ------------------------------------------------------------------------------------------
 
     def port(self, name):
-        """The port on 127.0.0.1 behind which a host's sshd is; another one after a restart with some engines."""
+        """The port on 127.0.0.1 of a host's sshd; with some engines it changes at a restart."""
         lines = self.engine("port", self.container(name), "22/tcp").stdout.split()
         if not lines:
             raise LabError("%s: the engine published no port for ssh" % name)
         return int(lines[0].rpartition(":")[2])
 
     def describe(self):
-        """known_hosts, ssh_config and the inventory of what runs now."""
+        """Write known_hosts, ssh_config and the inventory of the running hosts."""
         known, config, inventory = [], [], []
         for name in self.members():
             if self.status(name) != "running":
@@ -297,7 +297,7 @@ class Fleet:
         return ["ssh", "-F", self.file("ssh_config"), name, *argv]
 
     def knock(self, name):
-        """Wait until the host answers over ssh, as it will have to for Ansible."""
+        """Wait until the host answers over ssh, as Ansible requires."""
         argv = self.ssh(name, "true")
         argv[1:1] = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=5"]
         deadline = time.monotonic() + 30
@@ -329,13 +329,13 @@ class Fleet:
             with paths.ignoring_missing():
                 os.unlink(self.file(name))
         for folder in (self.state, os.path.dirname(paths.default_state(self.prefix))):
-            # A folder with somebody else's files in it stays.
+            # A directory with other files is kept.
             if os.path.isdir(folder) and not os.listdir(folder):
                 os.rmdir(folder)
         say("down: only the cached images of %s are left" % self.prefix)
 
     def table(self):
-        """One line a host and one a gateway."""
+        """One line for each host and each gateway."""
         yield "%-8s %-10s %-9s %s" % ("HOST", "SUITE", "STATE", "ADDRESS")
         for name in self.members() or hosts.FLEET:
             host, status = hosts.HOSTS[name], self.status(name)

@@ -1,4 +1,4 @@
-"""The hosts the lab can make: one table, one record a host."""
+"""The hosts that the lab can create: one table, with one record for each host."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ WAYS = {
     "multi": "0.21.5",
     "source": "0.22.2",
 }
-# Those whose unit an operator has written.
+# Ways with a unit that an operator has written.
 OWN_UNITS = ("shell", "script", "tee", "runner", "root")
 USER_SCOPE = ("user", "multi", "source")
 # Those that have a lock file, and where each comes from; docs/hermes.md says more.
@@ -104,7 +104,7 @@ def contract(release):
 # The Python that each suite brings, for which the wheels are downloaded.
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13", "bullseye": "3.9"}
 
-# What the demo shows: two releases of Hermes, and a host without one.
+# The demo's hosts: two releases of Hermes, and a host without one.
 FLEET = ("alpha", "beta", "gamma", "zeta")
 
 HOSTS = {
@@ -121,7 +121,7 @@ HOSTS = {
         # With alpha, three hosts of one kind: what a restart in batches needs.
         Host("delta", "bookworm", "0.19.0", (Gateway("system", "hermes"),)),
         Host("epsilon", "bookworm", "0.19.0", (Gateway("system", "hermes"),)),
-        # Several users share it, one of whom means harm: tests/faults makes their gateways.
+        # Several users share it, one of whom is hostile: tests/faults creates their gateways.
         Host("eta", "bookworm", "0.19.0"),
         # The same, with ten gateways for each of five users.
         Host(

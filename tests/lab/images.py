@@ -1,4 +1,4 @@
-"""The images: a base from a registry or from debootstrap, then one recipe for all; tags say what went in."""
+"""The images: a base from a registry or debootstrap, then one recipe for all; the tag is a hash of the inputs."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def tag(host):
 
 
 def exists(engine, image):
-    """Is the image here already?"""
+    """Whether the image exists."""
     return engine("image", "inspect", image, check=False).returncode == 0
 
 
 @contextlib.contextmanager
 def scratch(name):
-    """A folder for a build. What is still mounted in it is unmounted first: a removal must never reach the host."""
+    """A directory for a build. Remaining mounts in it are unmounted first: a removal must never reach the host."""
     folder = tempfile.mkdtemp(prefix=name + ".", dir=os.path.dirname(paths.cache("build", "x")))
     try:
         yield folder
@@ -79,7 +79,7 @@ def scratch(name):
 
 
 def base(engine, suite):
-    """The name of a bare Debian image, made or fetched where it is not here."""
+    """The name of a bare Debian image, which is built or fetched if missing."""
     stock, own = "debian:" + suite, "%s:%s" % (BASE, suite)
     for image in (stock, own):
         if exists(engine, image):
@@ -160,7 +160,7 @@ def wheels(engine, hermes, python):
 
 
 def pip_python():
-    """A Python with pip, in the cache, for a host whose own has none."""
+    """A Python with pip, in the cache, for a host whose Python has none."""
     folder = os.path.dirname(paths.cache("pip", "x"))
     python = os.path.join(folder, "bin", "python")
     if (
@@ -179,7 +179,7 @@ def bare(host):
 
 
 def build(engine, host, found):
-    """One image; `found` is the coming folder of wheels, or None."""
+    """Build one image; `found` is the future directory of wheels, or None."""
     source = tag(bare(host)) if found else base(engine, host.suite)
     with FIRST:
         # The first base image that is ready shows which flags the engine needs.
@@ -209,7 +209,7 @@ def build(engine, host, found):
 
 
 def ensure(engine, wanted):
-    """All images that these hosts need, side by side: debootstrap wants the processor, pip the network."""
+    """All images of these hosts, in parallel: debootstrap needs the processor, pip the network."""
     with paths.locked("images"):
         missing = {tag(host): host for host in wanted if not exists(engine, tag(host))}
         if not missing:
@@ -235,7 +235,7 @@ def ensure(engine, wanted):
 
 
 def remove(engine):
-    """All images of the lab, built and base, and what was remembered of the engine."""
+    """Remove all images of the lab, including base images, and the stored flags of the engine."""
     users = engine(
         "ps", "-a", "--filter", "label=hermes-lab-prefix", "--format", "{{.Names}}"
     ).stdout.split()

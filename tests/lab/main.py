@@ -1,10 +1,10 @@
 """Small VPSes with booted systemd, sshd and real Hermes gateways, as containers.
 
-lab up [HOST ...]         make them (default: alpha beta gamma zeta); safe to repeat
+lab up [HOST ...]         create them (default: alpha beta gamma zeta); safe to repeat
 lab down [HOST ...]       remove them; with --images the cached images as well
-lab status                what runs
-lab ssh HOST [CMD ...]    over ssh, as Ansible goes
-lab exec HOST CMD ...     through the container engine
+lab status                show what runs
+lab ssh HOST [CMD ...]    run a command or a shell over ssh, as Ansible does
+lab exec HOST CMD ...     run a command through the container engine
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def parse(argv):
 
 
 def check(names):
-    """Only hosts of the table."""
+    """Check that the hosts are in the table."""
     for name in names:
         if name not in hosts.HOSTS:
             raise LabError("unknown host %s: expected one of %s" % (name, ", ".join(hosts.HOSTS)))
@@ -73,7 +73,7 @@ def check(names):
 
 
 def main(argv):
-    """One command."""
+    """Run one command."""
     args = parse(argv)
     names = check(getattr(args, "hosts", None) or ([args.host] if "host" in args else []))
     if args.command == "up":

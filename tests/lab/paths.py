@@ -1,4 +1,4 @@
-"""Where things are: the checkout, the cache, and the state of one lab."""
+"""The paths of the checkout, the cache, and the state of one lab."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHECKOUT = os.path.dirname(os.path.dirname(LAB))
 
 
 def cache(*parts):
-    """A path in the user's cache; its folder is made."""
+    """A path in the user's cache; its directory is created."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     path = os.path.join(base, "hermes-ops-lab", *parts)
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -22,13 +22,13 @@ def cache(*parts):
 
 
 def default_state(prefix):
-    """Where the key and the inventory of a lab are kept unless told otherwise."""
+    """The default directory for the key and the inventory of a lab."""
     return os.path.join(CHECKOUT, ".lab", prefix)
 
 
 @contextlib.contextmanager
 def ignoring_missing():
-    """For removals: what is not there is removed already."""
+    """For removals: a missing file counts as removed."""
     try:
         yield
     except FileNotFoundError:
@@ -36,7 +36,7 @@ def ignoring_missing():
 
 
 def write(path, text, mode=0o644):
-    """Write a whole file or nothing, and leave it alone when it says the same already."""
+    """Write a file atomically, unless it has the same content already."""
     try:
         with open(path, encoding="utf-8") as handle:
             if handle.read() == text:
@@ -56,7 +56,7 @@ def write(path, text, mode=0o644):
 
 @contextlib.contextmanager
 def locked(name):
-    """One at a time, over all processes of this user: molecule and the demo share engine and cache."""
+    """A lock for all processes of this user: molecule and the demo share engine and cache."""
     with open(cache(name + ".lock"), "w", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

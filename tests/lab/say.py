@@ -1,4 +1,4 @@
-"""Progress, errors, and running other programs: the parts that everything else uses."""
+"""Progress lines, errors, and running other programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ START = time.monotonic()
 
 
 class LabError(Exception):
-    """Something the user has to know; its text is one line, with a tail of output where that helps."""
+    """An error for the user; the text is one line, with the end of the output if that helps."""
 
 
 def say(text):
@@ -22,7 +22,7 @@ def say(text):
 
 @contextlib.contextmanager
 def step(text):
-    """A slow step: a line when it starts, a line when it is over."""
+    """A slow step: prints a line at its start and at its end."""
     begin = time.monotonic()
     say("%s ..." % text)
     yield

@@ -17,9 +17,9 @@ ANSWER = re.compile(r"\bdone:((?: msg-\d{1,6}\b)+)")
 BEGINNING = "x" * 60
 # The end of an answer where no message waits for one.
 NOTHING = "done: nothing"
-# What Hermes says to a sender whose last message it is still busy with.
+# Hermes's reply to a sender whose last message it is still processing.
 BUSY = ("⚡ Interrupting current task", "gateway.busy.ack")
-# What Hermes says to the sender of a message that it does not take: while the drain marker lies there, and while it shuts down.
+# Hermes's reply to the sender of a message that it refuses: while the drain marker exists, and during the shutdown.
 RECOVERED = "♻️ Recovered reply"
 REFUSAL = re.compile(
     r"please resend|not accepting (?:another turn|new work)|please send it again"
@@ -83,7 +83,7 @@ def torn(content):
 
 
 class Book:
-    """What became of every message. Times are seconds of one clock."""
+    """The outcome of every message. Times are seconds of one clock."""
 
     def __init__(self):
         self.sent = {}
@@ -152,11 +152,11 @@ class Book:
         return found
 
     def settled(self, number):
-        """Whether the sender has had an answer or a refusal."""
+        """Whether the sender has received an answer or a refusal."""
         return number in self.answers or number in self.refused
 
     def open(self):
-        """The numbers that nothing has come for."""
+        """The numbers of the messages without a reply."""
         return [number for number in self.sent if not self.settled(number)]
 
     def kinds(self, restarts):

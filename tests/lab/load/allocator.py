@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""By how much a real gateway grows, as Hermes comes and with the roles hermes_session and hermes_allocator: one JSON row a run.
+"""Measures how much a real gateway grows, with Hermes's defaults and with the roles hermes_session and hermes_allocator: one JSON row for each run.
 
 Each run has a fresh host of the lab; those of one load run at the same time, so what disturbs one disturbs all. The rows are appended to
 .build/allocator.jsonl; the last lines are docs/allocator.md's tables, made of all of its rows of the same release and scale.
@@ -96,7 +96,7 @@ def measure(lab, setting, load, scale):
 
 
 def side_by_side(options, load):
-    """Every setting at the same time; what was measured stays when one of them fails."""
+    """Every setting at the same time; results are kept if one of them fails."""
     labs = {
         setting: soak.Lab("%s-%s" % (options.prefix, setting), options.hermes)
         for setting in options.settings

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs on a lab host: numbered messages from many senders through its real gateway, with restarts among them. One JSON line on standard output.
+"""Runs on a lab host: sends numbered messages from many senders through its real gateway, with restarts in between. One JSON line on standard output.
 
 The stubs live in this process, so nothing of the load outlives it. Started by soak.py.
 """
@@ -43,7 +43,7 @@ HOW = {
 }
 UP_SECONDS = 240
 REST_SECONDS = 5
-# Nothing more is to be expected when nothing has come for so long.
+# After this time without a message, no more are expected.
 SILENCE_SECONDS = 90
 
 
@@ -148,7 +148,7 @@ class Soak:
             while len(self.book.sent) < mark:
                 await asyncio.sleep(0.2)
             await self.restart(mark)
-            # Never one on the heels of another: both Hermes and the arbiter mind that, and it is another test.
+            # Not immediately after another one: Hermes and the arbiter both react to that, which another test covers.
             await asyncio.sleep(REST_SECONDS)
 
     async def restart(self, number):
@@ -225,7 +225,7 @@ class Soak:
         }
 
     def tell(self, number):
-        """What happened around a message that was lost, for whoever looks for the cause."""
+        """The events around a lost message, to find the cause."""
         sender, sent = self.book.sent[number]
         handed = self.signal.handed.get(number)
         note(
@@ -240,7 +240,7 @@ class Soak:
 
 
 def parse():
-    """The command line; soak.py hands it on."""
+    """The command line, which soak.py passes on."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--restarts", type=int, default=10)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs on a lab host: by how much its real gateway grows under a load, and what that costs. One JSON line on standard output.
+"""Runs on a lab host: measures how much its real gateway grows under load, and the CPU time. One JSON line on standard output.
 
 evicted: each of many chats sends a few large messages, then nobody says anything until Hermes has evicted every cached agent.
 steady: a fixed number of chats at a fixed rate, so that what still grows after the warm-up grows for ever.

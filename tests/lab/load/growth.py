@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The memory and the work of one process, from /proc, and by how much it grows."""
+"""The memory and CPU time of one process, from /proc, and its growth."""
 
 from __future__ import annotations
 

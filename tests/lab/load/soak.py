@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Numbered messages through a real gateway of the lab, with restarts among them: one JSON line a run.
+"""Sends numbered messages through a real gateway of the lab, with restarts in between: one JSON line for each run.
 
 Usage: soak.py [--keep] [--prefix NAME] [--hermes RELEASE] [--how arbiter|restart|reload|none|all] [--messages N] [--restarts N] ... (see drive.py)
 """
@@ -112,7 +112,7 @@ def main():
             ("arbiter", "restart", "reload", "none") if options.how == "all" else (options.how,)
         ):
             if not options.keep:
-                # Each run on a fresh host: the sessions of the last one would be in the next one's way.
+                # Each run on a fresh host: the sessions of the previous run would affect the next.
                 lab.do("down")
             lab.do("up", lab.host)
             figures = run(lab, ["--how", how] + rest)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a gateway talks to, without a network: an OpenAI-compatible model and signal-cli's HTTP interface, both on 127.0.0.1."""
+"""The services that a gateway uses, without a network: an OpenAI-compatible model and signal-cli's HTTP interface, both on 127.0.0.1."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a lab host bootable: kernel, initramfs, udev, network, and keys from a second disk.
+# From a host of the lab to one that boots: kernel, initramfs, udev, network, and keys from a second disk.
 set -eu
 cd "$(dirname "$0")"
 export DEBIAN_FRONTEND=noninteractive
@@ -11,12 +11,12 @@ printf 'virtio_pci\nvirtio_blk\next4\n' > /usr/share/initramfs-tools/modules.d/v
 
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
-# Lab hosts have no network: the packages come from the archive of the base image.
+# The lab's hosts have no way out: the archive that the packages come from is the base image's.
 mkdir /opt/vm
 tar -C /opt/vm -xf apt.tar
 apt="apt-get -q -o Dir::Etc=/opt/vm -o Dpkg::Options::=--force-unsafe-io"
 $apt update
-# psutil is preinstalled, because installing it takes long here and is tested elsewhere.
+# psutil as on a host that has had the role already: to install it is tested elsewhere, and takes long here.
 $apt install -y --no-install-recommends linux-image-cloud-amd64 initramfs-tools udev e2fsprogs python3-psutil
 $apt clean
 rm -rf /var/lib/apt/lists/* /opt/vm /usr/sbin/policy-rc.d
@@ -43,18 +43,18 @@ ExecStart=/usr/bin/tar -C / -xf /dev/vdb
 [Install]
 RequiredBy=ssh.service
 UNIT
-# qemu accepts connections before sshd runs, and early ones are slow: the console shows when to begin.
+# qemu takes connections before there is a sshd, and what comes too early is slow to get through: the console tells when to begin.
 mkdir /etc/systemd/system/ssh.service.d
 cat > /etc/systemd/system/ssh.service.d/vm.conf <<'UNIT'
 [Service]
 ExecStartPost=/bin/sh -c 'echo sshd is up > /dev/ttyS0'
 UNIT
 systemctl enable systemd-networkd.service vm-keys.service
-# Remove the identity of the lab host.
+# What the host of the lab was is another machine.
 systemctl disable lab-ssh-keys.service
 rm -f /etc/ssh/ssh_host_*
 : > /etc/machine-id
-# The first would wait for more than a static address, the second would take a minute for nothing.
+# The one would wait for more than a static address, the other is a minute's work for nothing.
 systemctl mask systemd-networkd-wait-online.service e2scrub_reap.service
-# Keep only the set-up of the gateway: its state belongs to another process.
+# Of the host's gateway only the set-up: its state is another process's.
 rm -f /home/hermes/.hermes/gateway_state.json /home/hermes/.hermes/gateway.pid
