@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # gateway.sh SCOPE USER PROFILE PORT WAY UNIT STUB: one gateway, installed and started in one of the ways that operators use.
-# Runs as root on the lab host until the gateway runs; CONFIG, DOTENV and SIGNAL contain its files. Safe to repeat: existing files are kept.
+# Runs as root on the lab host and ends when the gateway runs; CONFIG, DOTENV and SIGNAL hold its files. Safe to repeat: what is there stays.
 #
 # WAY: installed   Hermes's own `gateway install`, where it can be had in a container
 #      system, user, profile, root   the unit that Hermes's own generator writes
@@ -15,7 +15,7 @@ venv=/opt/hermes/venv
 
 fail() { echo "$unit of $user ($way): $*" >&2; exit 1; }
 
-# One at a time: two gateways of a user are created in parallel, and the account exists before its home.
+# One at a time: two gateways of a user are made side by side, and the account is there before its home is.
 exec 9>/run/lab-users.lock
 flock 9
 [ "$(id -u "$user" 2>/dev/null)" ] || useradd --create-home --shell /bin/bash "$user"
@@ -47,7 +47,7 @@ else
     journal() { journalctl --no-pager -n 25 -u "$unit"; }
 fi
 
-# Creates a file that only the user can read, unless it exists.
+# A file that the user owns and nobody else reads, unless there is one already.
 put() {
     [ ! -e "$1" ] || return 0
     runuser -u "$user" -- install -m "${3:-600}" /dev/null "$1.new"
@@ -74,7 +74,7 @@ create_profile() {
     [ "$way" = installed ] || rm -f "$top/profiles/$1/config.yaml" "$top/profiles/$1/.env"
 }
 
-# Installs one of our unit files, from standard input.
+# A unit file of ours, from standard input.
 write_unit() {
     if [ "$scope" = user ]; then
         as_user mkdir -p "$units"
@@ -202,7 +202,7 @@ if [ "$way" = multi ] && [ ! -d "$top/profiles/coder" ]; then
     files "$top/profiles/coder" "$((stub + 100))"
 fi
 
-# A state file outlives its process, so its pid must be that of a running one.
+# A state file outlives its process, so its pid has to be one that lives.
 pid_of() {
     python3 - "$hermes_home/gateway_state.json" << 'PY'
 import json
