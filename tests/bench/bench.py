@@ -28,7 +28,7 @@ PARTS = {"guard": guard, "trend": trend, "report": report, "ssh": ssh, "converge
 
 
 def machine():
-    """The machine's state, in general terms."""
+    """A general description of the machine."""
     with open("/proc/meminfo", encoding="utf-8") as handle:
         memory = int(handle.readline().split()[1]) >> 20
     system = platform.freedesktop_os_release()
@@ -47,7 +47,7 @@ def machine():
 
 
 def main():
-    """Run the parts that were asked for, and write what they found beside what earlier runs found of the others."""
+    """Run the requested parts, and write their results; results of other parts are kept from earlier runs."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many task results, modules and bytes the site playbook takes on a host; more than the budget is an error.
+"""Counts task results, modules and bytes of the site playbook on a host; more than the budget is an error.
 
 Time in Ansible is tasks times hosts, and counts do not depend on the machine. A fresh host of the lab with a real gateway is used:
 its first run installs psutil too. The last line is the answer, as JSON.
@@ -14,7 +14,7 @@ import sys
 
 import runs
 
-# What a task adds costs every host of every fleet: raise these figures only for what is worth that.
+# The cost of a task occurs on every host of every fleet: raise these figures only for a good reason.
 BUDGET = {
     "task_results_first": 10,
     "task_results_repeat": 1,
@@ -28,7 +28,7 @@ HOST = "alpha"
 
 
 def main():
-    """Exit code 0 where the counts are within the budget."""
+    """Exit code 0 if the counts are within the budget."""
     counts = {}
     with runs.alone("budget"), runs.lab(PREFIX, HOST) as inventory:
         runs.snapshot("budget")

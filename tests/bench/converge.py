@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The site playbook on simulated fleets, against the article's recipes as a plain playbook."""
+"""Compares the site playbook on simulated fleets with the article's recipes as a plain playbook."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLAYBOOKS = (
     ("the article's recipes", ARTICLE),
     ("as many results that do nothing", str(runs.BENCH / "floor.yml")),
 )
-# From the first size on only the site playbook, from the second on only its repeat, on hosts that are copies of one: the rest takes hours.
+# From the first size, only the site playbook; from the second, only its repeat, on copies of one host: the rest takes hours.
 LARGE, VAST = 100, 1000
 # Published counts, for comparison.
 REFERENCES = (
@@ -32,13 +32,13 @@ REFERENCES = (
 
 
 def run(options):
-    """A row for each playbook, size of fleet and run; each is also said at once, because the large ones take long."""
+    """A row for each playbook, size of fleet and run; each is also printed at once, because large fleets take long."""
     rows = []
     settings = {"ANSIBLE_FORKS": str(options.forks)}
     if options.against:
         return [row for count in options.hosts for row in _against(options, count, settings)]
     for count in options.hosts:
-        # The long ones once: what disturbs a run of seconds is lost in one of minutes.
+        # Long runs only once: a disturbance does not matter in a run of minutes.
         repeats = options.repeats if count < 10 else 3 if count < LARGE else 1
         for label, name in PLAYBOOKS if count < LARGE else PLAYBOOKS[:1]:
             prepare = functools.partial(runs.playbook, name, **settings) if count >= VAST else None
@@ -55,7 +55,7 @@ def run(options):
 
 
 def _against(options, count, settings):
-    """A repeat by the code of a commit and by today's in turn, each on a fleet of its own; the last row is the quotient."""
+    """A repeat with the code of a commit and with the current code in turn, each on a separate fleet; the last row is the quotient."""
     sides = {
         options.against: lambda: runs.code_of(options.against),
         "today": contextlib.nullcontext,
@@ -115,7 +115,7 @@ def _row(label, kind, count, done):
 
 
 def _exponents(rows):
-    """How wall time grows from each size of fleet to the next: 1 is proportional, and less where start-up still weighs."""
+    """The growth of wall time from each size of fleet to the next: 1 is proportional, less if the start-up dominates."""
     found = []
     for label, kind in dict.fromkeys((row["playbook"], row["run"]) for row in rows):
         sizes = sorted(

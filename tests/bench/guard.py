@@ -1,10 +1,9 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One `hermes-guard check` that has nothing to do, against what else watches the memory of a process.
+"""Compares a `hermes-guard check` with nothing to do with other programs that watch the memory of a process.
 
-On a fresh host of the lab, with a real gateway, and with nineteen units more that look like one. Measured is all that a program starts,
-and waits for; what systemd's own process does for it is not in it.
+On a fresh host of the lab, with a real gateway, and with nineteen units more that look like one. The figures include all child processes, but not the work of systemd's own process.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ HOST = "alpha"
 MORE = 19
 
 
-# As on a managed host: with files that its Python has compiled.
+# As on a managed host: with files compiled by its Python.
 INSTALL = """
 import os, sys
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import program
@@ -33,7 +32,7 @@ os.chmod(sys.argv[1], 0o755)
 
 
 def program():
-    """The program, made of the sources of this run."""
+    """The program, built from the sources of this run."""
     path = runs.OUT / "hermes-guard"
     subprocess.run(
         [sys.executable, "-c", INSTALL, str(path)],
@@ -44,7 +43,7 @@ def program():
 
 
 def run(options):
-    """A row for each program and number of gateways, and one for what a day of checks leaves in the journal."""
+    """A row for each program and number of gateways, and one for the journal lines of a day of checks."""
     rows = []
     with runs.lab(PREFIX, HOST) as inventory:
         sys.stderr.write("bench: guard: preparing a host of the lab\n")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fleet report of ten to ten thousand synthetic gateways with charts of up to 300 points: time, memory, size."""
+"""Measures the fleet report of ten to ten thousand synthetic gateways with charts of up to 300 points: time, memory, size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIZES = (10, 100, 1000, 10000)
 
 
 def run(options):
-    """A row for each size; memory is that of the whole program, with the answers of the hosts in it."""
+    """A row for each size; memory is that of the whole program, including the answers of the hosts."""
     rows = []
     log = runs.OUT / "report.log"
     for size in SIZES:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs of programs that are measured and counted."""
+"""Runs programs, and measures and counts their work."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def measure(argv, log=None, env=None, cwd=TOP, accept=(0,)):
 
 
 def alone(name):
-    """Wait until no other run of ``name`` is under way: they would disturb each other."""
+    """Wait until no other run of ``name`` is in progress: they would disturb each other."""
     OUT.mkdir(parents=True, exist_ok=True)
     handle = open(OUT / (name + ".lock"), "wb")
     fcntl.flock(handle, fcntl.LOCK_EX)
@@ -69,7 +69,7 @@ def alone(name):
 
 
 def snapshot(name):
-    """A copy of the collection as it is now, for the runs from here on: somebody may be working in the checkout."""
+    """A copy of the present collection for all following runs: someone may be editing the checkout."""
     done = subprocess.run(
         [sys.executable, TOP / "tests/tools/snapshot.py", name],
         check=True,
@@ -110,7 +110,7 @@ def playbook(name, inventory, *arguments, **settings):
 
 @contextlib.contextmanager
 def code_of(commit):
-    """Have playbook() run the code of a ``commit`` meanwhile."""
+    """Make playbook() run the code of a ``commit`` in this context."""
     global COLLECTIONS
     now, top = COLLECTIONS, OUT / ("code-" + commit)
     place = top / "ansible_collections/hermes_ops/gateway"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many hosts on one machine: each a root of its own, in which modules, Python, files and Hermes are real.
+"""Many hosts on one machine: each has a separate root directory, in which modules, Python, files and Hermes are real.
 
 The root is the lab's Debian 12 image with a real Hermes in it, under a layer in memory that is the host's own. Simulated are the answers
 of systemctl (a script that remembers what was enabled; there is one gateway, stopped) and the network (no sshd: what a connection costs
@@ -40,7 +40,7 @@ OTHERS = 60
 
 
 def own_mounts(argv):
-    """Have this process run in mounts of its own, which go when it ends."""
+    """Give this process its own mounts, which are removed when it ends."""
     if os.environ.get("HERMES_BENCH_MOUNTS") != "own":
         os.environ["HERMES_BENCH_MOUNTS"] = "own"
         os.execvp("unshare", ["unshare", "--mount", "--propagation", "private"] + argv)
@@ -98,7 +98,7 @@ def _unmount(path, *how):
 
 
 def _inventory(mounts, top, names, layers):
-    """The inventory file of hosts that lie above ``layers``."""
+    """The inventory file of hosts above ``layers``."""
     hosts = {}
     for name in names:
         root = top / name
@@ -117,7 +117,7 @@ def _inventory(mounts, top, names, layers):
         "ansible_connection": "rooted",
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_remote_tmp": "/tmp/.ansible",
-        # The hour that follows from a host's name would be the only thing in which they differ.
+        # They would differ only in the hour that is derived from the host's name.
         "hermes_restart_timer_at": ["04:00", "16:00"],
     }
     inventory.write_text(json.dumps({"all": {"vars": common, "hosts": hosts}}), encoding="utf-8")
@@ -125,7 +125,7 @@ def _inventory(mounts, top, names, layers):
 
 
 def _base(base, lowest):
-    """What all hosts have above the image: a gateway's unit, home and user, and the systemctl of this folder."""
+    """The files that all hosts have in addition to the image: a gateway's unit, home and user, and the systemctl of this directory."""
     for folder in (
         "opt/bench",
         "usr/local/sbin",

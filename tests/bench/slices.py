@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The site playbook by ansible-runner, in slices of the inventory that run side by side, as AWX slices a job.
+"""Runs the site playbook by ansible-runner, in parallel slices of the inventory, as AWX slices a job.
 
 Usage: slices.py INVENTORY SLICES [HOSTS_PATTERN]. On several machines, each runs its own slice.
 """
@@ -18,7 +18,7 @@ import runs
 
 
 def main(inventory, slices, pattern="all"):
-    """Exit code 0 where every host was in exactly one slice, and all went well."""
+    """Exit code 0 if every host was in exactly one slice, and all runs succeeded."""
     env = {"ANSIBLE_COLLECTIONS_PATH": str(runs.COLLECTIONS), "ANSIBLE_PIPELINING": "1"}
     bin_folder = runs.TOP / ".venv/bin"
     listed = subprocess.run(
@@ -34,7 +34,7 @@ def main(inventory, slices, pattern="all"):
         folder = runs.OUT / ("slice-%d" % number)
         folder.mkdir(parents=True, exist_ok=True)
         mine = hosts[number::slices]
-        # As AWX does it: every SLICES-th host, so that no slice gets one site's slow hosts.
+        # As AWX does it: every SLICES-th host, so that no slice gets all slow hosts of a site.
         jobs.append(
             (
                 mine,

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The repeat of the site playbook over real SSH, with and without what Ansible can do to spare connections."""
+"""Measures the repeat of the site playbook over real SSH, with and without Ansible's options that save connections."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CASES = (
 
 
 def run(options):
-    """A row for each case; the cases take turns, so that what disturbs one disturbs all."""
+    """A row for each case; the cases take turns, so that a disturbance affects all of them."""
     found = {label: [] for label, _settings in CASES}
     with runs.lab(PREFIX, *HOSTS) as inventory:
         runs.playbook("hermes_ops.gateway.site", inventory)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`hermes-guard trend` on histories of a day to a year, a sample every five minutes: a sawtooth that the watchdog cuts, with noise."""
+"""Measures `hermes-guard trend` on histories of a day to a year, with a sample every five minutes: a leak with noise that the watchdog restarts."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A report of N synthetic gateways: `tests/report/many.py N DIRECTORY`. Writes the three files, and says how long it took and how large they are.
 
-With hostile names among them. Set the seed with SEED; the charts of the gateways look like what the lab and users have shown.
+Some have hostile names. Set the seed with SEED; the charts of the gateways look like what the lab and users have shown.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ HOSTILE = (
 
 
 def answers(count, seed=1):
-    """As the hosts would answer: what the filter fleet_report takes."""
+    """The answers of the hosts, as the filter fleet_report takes them."""
     rng = random.Random(seed)
     found = []
     number = 0

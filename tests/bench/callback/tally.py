@@ -57,7 +57,7 @@ def _watch(owner, name, note):
 
 
 def _note(**figures):
-    """A line a call, in one write: workers are forked after this callback is loaded, so all of them write here."""
+    """One line for each call, in one write, because forked workers write to the same file."""
     fd = os.open(CALLS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         os.write(fd, (json.dumps(dict(figures, host=_here["host"])) + "\n").encode())
@@ -74,7 +74,7 @@ def _module(_seconds, *_args, **_kwargs):
 
 
 def _command(seconds, cmd, sudoable=True, in_data=None, *_args, **_kwargs):
-    # Where a host is simulated on this machine, what the connection starts is the host's own work.
+    # If a host is simulated on this machine, the processes of the connection are the host's own work.
     _note(
         round_trips=1,
         bytes_sent=len(cmd.encode("utf-8", "replace")) + len(in_data or b""),

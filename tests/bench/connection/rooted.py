@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 name: rooted
 short_description: As connection local, in a root of the host's own
 description:
-  - Every command runs in a root folder, with process ids of its own, so that many hosts can be simulated on one machine.
+  - Every command runs in a separate root directory and PID namespace, so that many hosts can be simulated on one machine.
 author:
   - Hermes Ops (@hermes-ops)
 extends_documentation_fragment:

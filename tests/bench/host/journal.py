@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On a host of the lab: the lines that checks with nothing to do leave in the journal, under systemd, and what that makes in a day."""
+"""Runs on a lab host: counts the journal lines of checks with nothing to do, and extrapolates to a day."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ A_DAY = 288
 
 
 def lines(since, *arguments):
-    """How many lines the journal has since then."""
+    """The number of journal lines since then."""
     subprocess.run(["journalctl", "--sync"], check=True)
     text = subprocess.run(
         ["journalctl", "--quiet", "--no-pager", "--output=cat", "--since=@%f" % since, *arguments],
@@ -38,7 +38,7 @@ def main():
         time.sleep(1.1)
         since = time.time()
         for _number in range(CHECKS):
-            # So many in a few seconds are above systemd's limit, which a day of them is not.
+            # In a few seconds they exceed systemd's rate limit, but not in a day.
             subprocess.run(
                 ["systemctl", "reset-failed", unit], check=False, stderr=subprocess.DEVNULL
             )

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On a host of the lab: what one check costs, of each program in turn. Usage: measure.py GATEWAYS RUNS"""
+"""Runs on a lab host: measures one check of each program in turn. Usage: measure.py GATEWAYS RUNS"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sys
 import time
 
 GATEWAYS, RUNS = int(sys.argv[1]), int(sys.argv[2])
-# The least that does what the article's script does, by psutil, and counts children.
+# The shortest psutil program that does the same as the article's script, and counts children.
 PSUTIL = """
 import subprocess, sys, psutil
 units = subprocess.run(["systemctl", "show", "--property=MainPID", "--value", "hermes-gateway*.service"], stdout=subprocess.PIPE, text=True).stdout.split()
@@ -44,7 +44,7 @@ def units():
 
 
 def monit():
-    """monit's own settings: one process a gateway, its memory with children's."""
+    """The settings of monit: one process for each gateway, with the memory of its children."""
     lines = [
         "set daemon 300",
         "set pidfile /run/bench-monit.pid",
@@ -71,14 +71,14 @@ def once(argv):
     )
     _pid, status, usage = os.wait4(process.pid, 0)
     process.returncode = status
-    # monit validates with 1 where it has found nothing that fails, too.
+    # monit validate also exits with 1 if it finds no failure.
     if status and argv[-1] != "validate":
         raise SystemExit("%s ended with %d" % (argv, status))
     return usage.ru_utime + usage.ru_stime, time.monotonic() - started, usage.ru_maxrss / 1024
 
 
 def calls(argv):
-    """How many system calls it takes, where strace is there."""
+    """The number of system calls, if strace is installed."""
     if not os.path.exists("/opt/bench/strace"):
         return None
     trace = BORROWED + ["/opt/bench/strace", "-f", "-c", "-o", "/run/bench-strace"]
@@ -122,7 +122,7 @@ def main():
         programs["monit, one cycle"] = BORROWED + ["/opt/bench/monit", "-c", MONIT, "validate"]
     settle()
     found = {name: [] for name in programs}
-    # In turn, so that what disturbs one disturbs all.
+    # In turn, so that a disturbance affects all of them.
     for _number in range(RUNS):
         for name, argv in programs.items():
             found[name].append(once(argv))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a gateway looks like to a check: installed as hermes_cli/main.py, it writes a gateway's state and its beat."""
+"""A stand-in for a gateway: installed as hermes_cli/main.py, it writes a gateway's state and heartbeat."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BEAT_SECONDS = 30
 
 
 def main():
-    """Write the state once and the beat for ever, as Hermes 0.19 does."""
+    """Write the state once and the heartbeat forever, as Hermes 0.19 does."""
     with open("/proc/self/stat", encoding="utf-8") as handle:
         ticks = int(handle.read().rpartition(")")[2].split()[19])
     platforms = {"api_server": {"state": "connected", "error_code": None, "error_message": None}}
