@@ -254,7 +254,7 @@ def test_home_of_a_gateway_in_a_container_is_not_read(host, monkeypatch, tmp_pat
 
 
 def serve(host, tmp_path, *profiles):
-    """Have the gateway say, as Hermes from 0.21.5 on does, which profiles its process serves."""
+    """Make the gateway report which profiles its process serves, as Hermes 0.21.5 and later do."""
     path = tmp_path / "home/gateway_state.json"
     path.write_text(json.dumps(dict(json.loads(path.read_text()), served_profiles=profiles)))
 

@@ -53,7 +53,7 @@ def put(one, name, content):
 
 
 def test_gateway_without_a_state_directory(two, settings, tmp_path):
-    # In the configuration since a moment; its unit was never started.
+    # Newly configured; its unit was never started.
     new = settings("new.service", tmp_path / "new")
     shutil.rmtree(new.folder)
     lines, _good = supervised.check([*two, new])
@@ -124,7 +124,7 @@ def test_counters_that_cannot_be_written_cost_no_other_gateway(two, monkeypatch)
 def test_page_of_a_thousand_gateways_is_read(two, systemd, monkeypatch, capsys):
     monkeypatch.setattr(cli_commands, "_chosen", lambda options, every: two)
     supervised.check(two)
-    # About 10 kB a gateway.
+    # About 10 kB for each gateway.
     files.write_atomic(page.path(), "x" * (10 << 20) + "\n" + text())
     assert cli.main(["metrics"]) == 0
     assert "hermes_guard_check_timestamp_seconds 1" in capsys.readouterr().out
@@ -324,7 +324,7 @@ def test_user_whose_journal_is_slow_hides_no_kill_of_another(two, systemd, monke
     monkeypatch.setattr(page_questions, "time", Clock(clock))
     for _check in range(3):
         supervised.check(two)
-    # One in a check, each of them once.
+    # One in each check, each gateway once.
     assert sorted(asked) == [["a"], ["b"]]
     assert 'oom_kills_total{gateway="b"} 1' in text()
     assert (
@@ -351,5 +351,5 @@ def test_damaged_place_in_the_ledger_loses_no_gateway(two):
     put(two[0], counters.NAME, record)
     lines, _good = supervised.check(two)
     assert lines == [] and 'up{gateway="a"} 1' in text()
-    # It is the time that says what is new.
+    # The time shows which entries are new.
     assert 'alerts_total{gateway="a",code="threshold"} 0' in text()

@@ -87,7 +87,7 @@ def test_forecast_goes_to_the_first_limit_that_is_set(
         (400, 600, 380, None),
         (None, 50, 900, None),
         (None, 49, 900, "of RAM is available on this host"),
-        # Its end would not free enough memory.
+        # Ending it would not free enough memory.
         (None, 49, 50, None),
     ],
 )

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verdict on each gateway: before there is a history, and since a change."""
+"""The verdict on each gateway: without a history, and after a change."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_configuration_that_cannot_be_listed(configured, tmp_path, monkeypatch):
 
 
 def test_fault_of_one_gateway_costs_no_other_its_verdict(configured, monkeypatch):
-    """What is read of a gateway is a user's: its process, its state file, its journal."""
+    """All sources belong to a user: the process, the state file, the journal."""
     one = config.load()["hermes-gateway"]
     other = type(one).__new__(type(one))
     vars(other).update(vars(one), name="other")

@@ -17,7 +17,7 @@ NOW = 1795440000
 
 
 def running():
-    """A gateway of which everything is known."""
+    """A gateway with all values known."""
     return {
         "gateway": "hermes-gateway",
         "info": metrics.labels(unit="hermes-gateway.service", scope="system", version="0.19.0"),
@@ -83,7 +83,7 @@ GUARD = {
 
 
 def test_whole_page():
-    """Every line of it is an interface: change tests/data/metrics only for what is meant."""
+    """Every line is an interface: change tests/data/metrics only on purpose."""
     assert metrics.page(GUARD, [running(), stopped()]) == GOLDEN.read_text()
 
 
@@ -122,7 +122,7 @@ def test_each_metric_has_help_and_type_and_follows_the_naming_rules():
     ],
 )
 def test_every_label_value_is_there_from_the_first_page(name, count):
-    """A counter that is born with 1 raises no alert: increase() of it is 0."""
+    """A counter that starts at 1 raises no alert: its increase() is 0."""
     text = metrics.page(GUARD, [running() if name == "memory_verdict" else stopped()])
     found = [one for one in series(text) if one.startswith("hermes_gateway_%s{" % name)]
     assert len(found) == count

@@ -59,7 +59,7 @@ def real(daily, since, until):
 def test_first_time_after_the_suspension_with_the_delay_of_the_host(daily, form):
     daily["form"] = form
     assert real(daily, 0, 48 * HOUR) == 52 * HOUR + DELAY
-    # It ends between the time of the calendar and that of the host.
+    # It ends between the calendar time and the delayed time of this host.
     assert real(daily, 0, 52 * HOUR + 60) == 52 * HOUR + DELAY
     assert real(daily, 0, 52 * HOUR + DELAY + 60) == 76 * HOUR + DELAY
 

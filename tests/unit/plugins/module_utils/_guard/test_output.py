@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A journal that stops listening ends nothing."""
+"""The program continues if the journal stops reading."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def test_nobody_reads_any_more(monkeypatch):
         cli.say("waiting for a quiet moment")
         assert sys.stdout is not broken
         cli.say("draining")
-        # What is left in its buffer has nowhere to go.
+        # The rest of its buffer cannot be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
     os.close(writer)

@@ -45,7 +45,7 @@ G = 'gateway="hermes-gateway"'
 
 @pytest.fixture(autouse=True)
 def asked(monkeypatch):
-    """No journal is asked; what would have been."""
+    """Records the queries of the journal instead of making them."""
     found = []
     answer = []
 
@@ -133,13 +133,13 @@ def test_a_quiet_check_asks_nothing_and_writes_one_file(systemd, settings, home,
     )
     monkeypatch.setattr(page_questions, "ask", None)
     found = check(one)
-    # The question about the unit is the check's own, which it spares on a real host.
+    # The check itself queries the unit, which it avoids on a real host.
     assert (written, systemd.asked) == ([page.path()], ["show"])
     assert found[short("up")] == 1
 
 
 def test_two_checks_at_the_same_time_write_one_page(systemd, settings, home):
-    """The counters of the one that ends last would lack what the other has counted."""
+    """The counters of the last check would lack the counts of the other."""
     systemd.add_gateway(home)
     one = settings()
     check(one)
@@ -193,14 +193,14 @@ def test_gateway_that_was_never_there(systemd, settings):
 
 
 def test_gateway_that_has_never_run(systemd, settings, home):
-    """Nothing is kept of it yet, not even its directory."""
+    """Nothing is stored about it yet, not even a directory."""
     systemd.add_gateway(home, start=False)
     one = settings(threshold="100%")
     os.rmdir(one.folder)
     assert check(one)[short("up")] == 0
     asked = verdict_cache.read(one.folder)["tried"]
     assert check(one)[short("memory_verdict", 'verdict="insufficient"')] == 1
-    # It is not judged again until it runs.
+    # It gets no new verdict until it runs.
     assert verdict_cache.read(one.folder)["tried"] == asked
 
 
@@ -240,7 +240,7 @@ def test_removed_gateway_vanishes(systemd, settings, tmp_path):
         every.append(settings(unit=name + ".service", home=tmp_path / name))
     assert {one for one in check(*every) if "gateway-b" in one}
     assert not {one for one in check(every[0]) if "gateway-b" in one}
-    # Also the last one: a page of a removed gateway would be repeated for ever.
+    # Also for the last gateway: a page about a removed one would be repeated forever.
     supervised.check([])
     assert not {one for one in series() if "hermes_gateway_" in one}
 
@@ -328,7 +328,7 @@ def test_events_of_the_ledger(systemd, settings, home):
 
 
 def words(name):
-    """What a module of the guard gives to the ledger: (function or "", constant arguments)."""
+    """The ledger calls in a module of the guard: (function or "", constant arguments)."""
     path = os.path.join(os.path.dirname(page.__file__), name + ".py")
     with open(path, encoding="utf-8") as handle:
         tree = ast.parse(handle.read())
@@ -342,7 +342,7 @@ def words(name):
 
 
 def test_codes_of_refusals_and_failures_are_on_the_page():
-    """One that is not would be counted nowhere."""
+    """An unlisted code would not be counted."""
     refused = {
         given[0]
         for name in ("policy", "arbiter")
@@ -535,7 +535,7 @@ def test_suspended_restarts(systemd, settings, home):
 
 
 def entry(gateway, invocation, message, ago=0.0):
-    """What the system's systemd writes about the gateway's unit."""
+    """The entries of the system's systemd about the gateway's unit."""
     fields = {"_PID": "1", "UNIT": gateway, "INVOCATION_ID": invocation, "MESSAGE_ID": message}
     return journal.Entry(time.time() - ago, fields)
 
@@ -578,7 +578,7 @@ def test_gateway_that_stays_down_is_asked_about_once(systemd, settings, home, as
     assert check(one)[short("oom_kills_total")] == 1
     assert len(asked) == 1
     systemd.start(UNIT)
-    # From the first question on.
+    # Since the first query.
     assert check(one)[short("oom_kills_total")] == 1
     assert len(asked) == 2 and asked[1][1] > asked[0][1]
 
@@ -616,7 +616,7 @@ def test_one_gateway_is_judged_in_a_check_the_oldest_verdict_first(
         supervised.check(every)
     assert sorted(judged) == ["a", "b", "c"]
     order = list(judged)
-    # An hour after its own verdict, each again.
+    # Each again, an hour after its verdict.
     for _number in range(12):
         clock[0] += 300
         supervised.check(every)
@@ -656,7 +656,7 @@ def test_command_prints_the_page_of_this_moment(systemd, settings, home, monkeyp
     found, written = series(text), series()
     assert set(found) == set(written)
     assert found[short("alerts_total", 'code="threshold"')] == 1
-    # It says when the last check was, and not that one has been.
+    # The page has the time of the last check, not of this one.
     name = "hermes_guard_check_timestamp_seconds"
     assert found[name] == written[name]
     assert os.stat(os.path.join(one.folder, counters.NAME)).st_mtime_ns == before

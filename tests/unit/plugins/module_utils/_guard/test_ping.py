@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ping URL, with a real server: called after each check, and never in the way of one."""
+"""The ping URL, with a real server: called after each check, without delaying it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOKEN = "t0ken-4711"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Notes each path, and answers as the server says."""
+    """Records each path, and answers as the server is set to."""
 
     def do_GET(self):
         self.server.seen.append(self.path)
@@ -54,7 +54,7 @@ def server():
 
 @pytest.fixture
 def silent():
-    """The URL of a port that takes a connection and never answers."""
+    """The URL of a port that accepts connections and never answers."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(5)
@@ -143,7 +143,7 @@ def test_nothing_is_imported_without_a_url(check, monkeypatch):
             "https://kuma/api/push/x?status=down&msg=OK&ping=",
         ),
         ("https://kuma/api/push/x?msg=a&status=up", "https://kuma/api/push/x?msg=a&status=down"),
-        # Another parameter that only ends alike.
+        # Another parameter with the same ending.
         ("https://h/x?laststatus=up", "https://h/x/fail?laststatus=up"),
     ],
 )
@@ -334,7 +334,7 @@ def test_redirects_without_end(place, server):
 
 @pytest.mark.parametrize("answer", [b"hello %s\r\n\r\n", b"", b"HTTP/1.1 x%s y\r\n\r\n"])
 def test_answer_that_repeats_the_token(place, answer):
-    """What a server says is in no message."""
+    """No message contains text of the server."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(5)
@@ -356,7 +356,7 @@ def refused(check, words):
     assert code == 0 and out.startswith("the ping URL is not called: ") and words in out
     (fault,) = ping.faults()
     assert fault.startswith("the ping URL is not called: ") and words in fault
-    # It is said once.
+    # It is logged once.
     assert check() == (0, "")
 
 
@@ -454,7 +454,7 @@ def test_doctor_says_both_files(place, server, tmp_path, monkeypatch):
 
 
 def test_record_is_readable(check, place, server):
-    """`hermes-guard doctor` of an ordinary user; it holds no token."""
+    """`hermes-guard doctor` of an ordinary user; its output has no token."""
     place(server.url)
     server.code = 500
     check()
@@ -465,7 +465,7 @@ def test_record_is_readable(check, place, server):
 
 
 def test_answer_that_never_ends_is_not_read():
-    """A redirect with an endless body: the next address is called, and the memory stays as it is."""
+    """A redirect with an endless body: the next address is called, and memory does not grow."""
     sent = []
 
     class Endless(Handler):

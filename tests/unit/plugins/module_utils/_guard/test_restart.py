@@ -37,7 +37,7 @@ def test_graceful_restart(systemd, settings, home):
     outcome = arbiter.restart(settings(), "it leaks", say=said.append)
     assert (outcome["event"], outcome["mode"], outcome["pid"]) == ("restart", "drain", before)
     assert outcome["new_pid"] == systemd.pid() != before
-    # Nothing was under way: a plain restart, which does not wait for RestartSec.
+    # No turn was running: a plain restart, which does not wait for RestartSec.
     assert systemd.calls == ["try-restart " + UNIT]
     # The marker existed until the signal arrived, so that no turn could begin in between.
     assert "draining" in said
@@ -59,12 +59,12 @@ def test_gateway_that_does_not_drain_is_told_to_restart_itself(
     outcome = arbiter.restart(settings(), "it leaks")
     assert (outcome["event"], outcome["mode"]) == ("restart", "resume")
     assert systemd.calls == ["kill " + UNIT]
-    # The next process must not boot beside a marker.
+    # The next process must not start while the marker exists.
     assert (home / "signals").read_text() == "SIGUSR1 clean\n"
 
 
 def test_shell_above_a_gateway_gets_no_signal(systemd, settings, home, monkeypatch):
-    """It would die of SIGUSR1, and systemd would then kill the turns that are under way."""
+    """SIGUSR1 would end it, and systemd would then kill the running turns."""
     monkeypatch.setattr(restart, "DRAIN_SECONDS", 0.3)
     real = discovery.look
 
@@ -154,7 +154,7 @@ def test_marker_stays_while_the_unit_runs_its_execstop(systemd, settings, home, 
     outcome = arbiter.restart(settings(), "it leaks")
     stopper.join()
     assert (outcome["event"], outcome["mode"]) == ("restart", "drain")
-    # A program that does not end must not keep the door closed for the next process.
+    # A program that does not end must not block the next process with the marker.
     seen = "marker" if bound == 60 else "clean"
     assert (home / "signals").read_text() == "SIGTERM %s\n" % seen
     assert not (home / ".drain_request.json").exists()
@@ -192,7 +192,7 @@ def test_answers_that_are_owed_are_waited_for(systemd, settings, home, monkeypat
 def test_rest_is_short_if_hermes_says_which_answers_it_owes(
     systemd, settings, home, monkeypatch, recorded
 ):
-    """All that come meanwhile are refused. Before 0.19 nothing says that an answer is delivered."""
+    """All messages in the meantime are refused. Before 0.19 Hermes does not record delivered answers."""
     monkeypatch.setattr(restart, "DELIVERY_SECONDS", 2)
     monkeypatch.setattr(restart, "RECORDED_SECONDS", 0.2)
     systemd.add_gateway(home)
@@ -410,13 +410,13 @@ def test_emergency_ends_the_wait(systemd, settings, home):
 def test_chat_that_is_never_quiet_is_drained_at_a_moment_with_few_turns(
     systemd, settings, home, monkeypatch, least, begins_at
 ):
-    """All messages are refused until the last turn ends; the first half of the wait is for quiet.
+    """All messages are refused until the last turn ends; in the first half of the wait, the gateway must be idle.
 
     Of four turns, two must do when half of the second half is over, and all four at its end.
     """
     systemd.add_gateway(home)
     real, seen, sleep = state_file.runtime, [], time.sleep
-    # Only the pauses count: a look takes no time, however slow the machine of the tests is.
+    # Only the pauses count: a poll takes no time, even on a slow machine.
     clock = [time.monotonic()]
     begun = clock[0]
 
@@ -456,7 +456,7 @@ def test_marker_that_cannot_be_removed_keeps_the_signal_back(systemd, settings, 
     said = []
     outcome = arbiter.restart(settings(), "it leaks", emergency=True, say=said.append)
     assert (outcome["event"], outcome["code"]) == ("failed", "error")
-    # Said once more at the end; the unit and the next check try it again.
+    # Reported once more at the end; the unit and the next check try again.
     assert "the drain marker cannot be removed" in said
     assert systemd.calls == []
     assert ledger.read(settings().folder, 1)[0]["event"] == "failed"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The advice says whether the calendar that is set does what the verdict asks for."""
+"""The advice says whether the installed calendar meets the recommendation of the verdict."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LEAK = {"recommended_restart_hours": 48, "hours_to_limit": 93.6}
         (48, 20, "the timer restarts it every 48 h, which is often enough"),
         (12, 2, "the timer restarts it every 12 h, which is often enough"),
         (None, None, "the limit would be reached in 3.9 days, and no timer restarts it: " + AUTO),
-        # It is installed and does not fire.
+        # It is installed, but never fires.
         (12, None, "the limit would be reached in 3.9 days, and no timer restarts it: " + AUTO),
     ],
 )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What status, doctor and the timers say, and the command line around them."""
+"""The output of status and doctor, the timers, and the command line."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_doctor_names_the_limit(timers, settings, tmp_path, monkeypatch, source,
 
 
 def test_status_of_what_is_not_managed(timers, settings, tmp_path, monkeypatch, capsys):
-    """Every gateway of the host is listed, and why the guard leaves some of them alone."""
+    """Every gateway of the host is listed, with the reason if it is not managed."""
     timers.add_gateway(tmp_path / "home")
     timers.add_gateway(tmp_path / "home", unit="hermes.service", start=False)
     timers.units["hermes.service"]["ExecStart"] = (

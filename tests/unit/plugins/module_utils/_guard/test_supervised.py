@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A check that something holds up: it costs its own gateway or user, and the others are checked."""
+"""A check that a gateway or user blocks: only that one is affected, and the others are checked."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_home_that_does_not_answer_is_never_looked_at(three, monkeypatch, dead):
     monkeypatch.setattr(home_module, "look", lambda one: looked.append(one.name) or real(one))
     dead(three[1].home)
     lines, good = supervised.check(three)
-    # The first has answered; the user's others are not asked after one that does not.
+    # The first has answered; after one that does not, the user's others are not queried.
     assert looked == [NAMES[0]] and good
     assert lines == [
         "%s: its home %s does not answer: only its memory is watched" % (one.name, one.home)
@@ -160,7 +160,7 @@ def test_thread_that_goes_on_after_all_does_nothing(three, monkeypatch):
 
 
 def test_budget_of_a_user(three, monkeypatch):
-    """What is left of it is used up by the first: the others of the same user are left out."""
+    """The first uses the rest of it: the others of the same user are skipped."""
     monkeypatch.setattr(supervised, "USER_SECONDS", 0.7)
     monkeypatch.setattr(home_module, "look", hang(NAMES[0]))
     lines, good = supervised.check(three)
@@ -192,7 +192,7 @@ def test_longest_unsampled_first_also_if_it_is_given_up_each_time(three):
 
 
 def test_check_that_still_waits_for_a_home_is_not_joined_by_another(three):
-    """Nothing can end a process that waits for a broken disk; there must not be one more each time."""
+    """A process that waits for a broken disk cannot be ended; a check must not add another one."""
     supervised._note(three[0], progress.HOME, os.getpid())
     assert supervised._hung(three) == {NAMES[0]}
     record = dict(supervised.given_up(three[0]), start_ticks=1)

@@ -1,8 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calendar restarts that are suspended: for how long, what that refuses and what it does not, and
-how it ends.
-"""
+"""Suspended calendar restarts: the duration, what is refused and what is not, and the end."""
 
 from __future__ import annotations
 
@@ -189,7 +187,7 @@ def test_times_that_are_not_allowed(armed, ahead, word):
 
 
 def test_the_watchdog_too(armed, systemd):
-    """It then only alerts, also above the threshold, and says until when."""
+    """It then only alerts, also above the threshold, and names the end of the suspension."""
     suspension.suspend([armed], Wanted(2, None, True))
     armed.threshold, armed.breaches, armed.startup_grace = 1, (1, 1), 0
     pid = systemd.pid()

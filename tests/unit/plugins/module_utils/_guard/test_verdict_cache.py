@@ -24,7 +24,7 @@ RECORD = {"tried": NOW - 600, "run": RUN, "limit": float(LIMIT)}
 @pytest.mark.parametrize(
     ("record", "run", "limit", "due"),
     [
-        # Never judged, running or not.
+        # Without a verdict, running or not.
         ({}, RUN, LIMIT, True),
         ({}, None, LIMIT, True),
         (RECORD, RUN, LIMIT, False),
@@ -97,7 +97,7 @@ def test_history_on_which_the_verdict_fails_is_tried_once_an_hour(systemd, setti
     with pytest.raises(ValueError, match="nobody"):
         verdict_cache.judge(one, RUN, LIMIT, NOW + 3600)
     record = verdict_cache.read(one.folder)
-    # The verdict of before stays, with its time. How long this one would have taken is unknown.
+    # The previous verdict and its time are kept. How long this one would have taken is unknown.
     assert record == dict(first, tried=NOW + 3600, took=verdict_cache.AGAIN_SECONDS)
     assert not verdict_cache.is_due(record, RUN, LIMIT, NOW + 3700)
 
@@ -124,9 +124,9 @@ GROWING = {"grows": True, "slope": 2.0, "low": 1.0, "high": 4.0}
     ("changed", "footprint", "seconds"),
     [
         ({}, 1000, [500, 250, 1000]),
-        # A restart gives it back its time, with the verdict of before.
+        # A restart resets the time, with the same verdict.
         ({}, 200, [900, 450, 1800]),
-        # The growth may be none.
+        # The growth may be zero.
         ({"low": -1.0}, 1000, [500, 250, None]),
         ({"low": None, "high": None}, 1000, [500, 500, None]),
         # Already there.

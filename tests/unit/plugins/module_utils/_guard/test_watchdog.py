@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The watchdog's check, on processes that really run."""
+"""The watchdog's check, on real processes."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ def test_alert_only_and_what_the_command_is_told(
     assert (good, lines[0].partition(" ALERT")[1], systemd.calls) == (True, " ALERT", [])
     arguments, environment, said = told()[0]
     assert len(told()) == 1
-    # No shell: what a shell would carry out arrives as words.
+    # No shell: shell syntax arrives as literal arguments.
     assert arguments == ["$(touch %s/evil)" % tmp_path, ";", "touch", "%s/evil" % tmp_path]
     assert not (tmp_path / "evil").exists()
     row = history.tail(one.folder, 2)[0]
@@ -454,7 +454,7 @@ def test_version_is_that_of_the_code_that_runs(systemd, settings, home, askable)
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The homes whose Hermes was asked."""
+    """The homes whose Hermes was queried."""
     homes = []
 
     def probe(gateway):
@@ -469,7 +469,7 @@ def test_check_asks_no_hermes_and_has_a_unit_ask_once_a_run(systemd, settings, h
     systemd.add_gateway(home)
     check(clock, settings(), count=3)
     assert (asked, systemd.identity_asked) == ([], 1)
-    # What is not known is not guessed.
+    # Unknown values are not guessed.
     assert {row["version"] for row in history.tail(settings().folder, 9)} == {None}
     assert identity.answer([settings()]) == [] and len(asked) == 1
     check(clock, settings(), count=2)
@@ -489,6 +489,6 @@ def test_configuration_that_changes_all_the_time_is_not_asked_for_all_the_time(
         (home / "config.yaml").write_text("a: %s" % ("x" * number))
         check(clock, settings())
         assert identity.answer([settings()]) == []
-    # Twelve checks are an hour, in which ten minutes are to be between two questions.
+    # Twelve checks are an hour; two queries must be at least ten minutes apart.
     assert (len(asked), systemd.identity_asked) == (6, 6)
     assert history.tail(settings().folder, 1)[0]["version"] == "0.19.0"

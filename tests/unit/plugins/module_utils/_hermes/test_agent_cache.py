@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The budget of cached chats: what Hermes makes of its setting, and what is advised."""
+"""The budget of cached chats: how Hermes reads its setting, and the recommended value."""
 
 from __future__ import annotations
 

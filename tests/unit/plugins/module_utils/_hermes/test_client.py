@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking a Hermes whose Python cannot import it by itself."""
+"""Queries of a Hermes that its Python cannot import without the bootstrap."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_module_runs_behind_the_bootstrap(gateway):
 
 
 def test_python_that_root_must_not_run(gateway, monkeypatch):
-    """It is not run at all; a Python of root's own is, and its sources are looked at too."""
+    """It is not run; a Python that belongs to root is run, and its sources are checked too."""
     asked = []
     monkeypatch.setattr(client, "ROOT", gateway.uid)
     monkeypatch.setattr(trust, "why_not", lambda *what: asked.append(what) or "/x belongs to uid 1")
@@ -134,7 +134,7 @@ def test_probe_and_drain(gateway):
 
 @pytest.mark.parametrize("text", [None, "import not_there\n", "raise OSError('no such place')\n"])
 def test_bootstrap_that_does_not_work(gateway, text):
-    """What the Python finds without it is asked all the same; what it does not find is named."""
+    """A Hermes that Python finds without it is still queried; otherwise the missing module is named."""
     os.unlink(os.path.join(gateway.root, "hermes_bootstrap.py"))
     if text is not None:
         with open(os.path.join(gateway.root, "hermes_bootstrap.py"), "w") as out:
@@ -185,7 +185,7 @@ def test_version(gateway, init, info, version):
     ],
 )
 def test_answer_beyond_all_limits(gateway, monkeypatch, answer, why):
-    """What a user's Python prints is read up to a limit, and costs no more time than that."""
+    """The output of a user's Python is read up to a limit, and takes no more time than that."""
     monkeypatch.setattr(client, "_program", lambda: answer)
     with pytest.raises(HermesError, match=why) as caught:
         client.probe(gateway)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hermes's database: what it says, and that one that is locked, hostile or another is unknown."""
+"""Hermes's database: its values, which are unknown if it is locked, hostile or has another schema."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def test_users_manager_that_names_a_process_of_somebody_else(tmp_path):
     assert [(one.name, one.pid, one.user) for one in found] == [
         ("hermes-gateway@nobody", None, "nobody")
     ]
-    # And not believed about a home that is not theirs.
+    # And a claim about another home is not trusted.
     assert "belongs to uid %d" % os.getuid() in found[0].problem
 
 
@@ -376,5 +376,5 @@ def test_command_line_of_a_forked_child_whose_parent_has_ended(systemd, by_hand,
     deadline = time.monotonic() + 60
     while proc.parent(child) == pid and time.monotonic() < deadline:
         time.sleep(0.01)
-    # It is what is left of the gateway, so it is found.
+    # It is the rest of the gateway, so it is found.
     assert child in [one.pid for one in mine(systemd, tmp_path)]

@@ -192,7 +192,7 @@ def test_source_started_manually(world):
         ("hermes-gateway.service", "/home/ada/.hermes/venv/bin/python -m gateway.run", None),
         ("hermes-gateway.service", PYTHON + " /srv/hermes/hermes_cli/main.py gateway run", None),
         ("hermes-gateway.service", VENV + "hermes -m some/model gateway run", None),
-        # The launcher has another name; its process says what it is.
+        # The launcher has another name; its process identifies it.
         (
             "anne.service",
             "/nix/store/x/bin/anne-run",
@@ -224,7 +224,7 @@ def test_process_that_only_its_own_file_tells_from_a_chat(world, argv, name):
 
 
 def test_process_with_a_title_that_no_shell_is_above(world):
-    """setproctitle leaves one word of the command line; a chat has its shell above it."""
+    """setproctitle leaves one word of the command line; a chat has a shell as its parent."""
     world.process(20, ["hermes"])
     assert (world.only().scope, world.only().user, world.only().pid) == ("manual", "ada", 20)
 
@@ -463,7 +463,7 @@ def test_gateway_that_root_started_manually(other_users, tmp_path, python, found
 
 
 def test_program_of_a_user_that_a_service_of_root_started(other_users):
-    """A mail server does. That it knows the invocation of the unit does not make the unit its."""
+    """A mail server does that. Knowing the invocation of the unit does not make it the unit's process."""
     world = other_users
     group = SYSTEM + "postfix.service"
     world.process(20, ["/usr/lib/postfix/master"], uid=0, group=group)
@@ -791,7 +791,7 @@ def test_thousands_of_unit_files_of_one_user(world):
 
 
 def test_managers_of_users_that_never_answer(world, monkeypatch):
-    """The first ones have their time; all together do not keep the host from being looked at."""
+    """The first ones get their full time; all together do not block discovery."""
     asked = []
     clock = [0.0]
     monkeypatch.setattr(discovery.time, "monotonic", lambda: clock[0])

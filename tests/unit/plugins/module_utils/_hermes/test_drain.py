@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The drain marker: the installed Hermes is asked for it. What it does is in the arbiter's tests."""
+"""The drain marker, which the installed Hermes writes. The tests of the arbiter cover its effect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_installed_hermes_writes_it(gateway):
 
 
 def test_hermes_that_does_not_know_it(gateway, monkeypatch):
-    """0.18.1 and earlier have no such module. Its version is not asked, for it may be unknown."""
+    """0.18.1 and earlier lack this module. The version does not count, because it may be unknown."""
     monkeypatch.setattr(drain, "_WRITE", drain._WRITE.replace("drain_control", "not_there"))
     assert not drain.write(gateway)
     assert not os.path.exists(os.path.join(gateway.home, drain.NAME))

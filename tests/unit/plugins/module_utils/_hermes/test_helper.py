@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The helper: what it reads in a home, and that it is one program with what it needs."""
+"""The helper: what it reads in a home, and that it is one program with its modules."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is known of the leaks of a version."""
+"""The known leaks of a version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import 
         ("0.21.3", "#110549"),
         ("0.21.5.post2", "128 sessions"),
         ("0.22.2.post1", "agent.agent_cache"),
-        # Nothing is known of these.
+        # Without known leaks.
         ("0.23.0", None),
         ("1.0.0", None),
         # The install stamp is missing, so the version is unknown: a warning could be false.

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What counts as a gateway, by its command line, and what that says of the install."""
+"""The command lines of gateways, and the installation that they reveal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ HERMES = "/opt/hermes/venv/bin/hermes"
         (["python", HERMES, "gateway"], ""),
         (["/usr/bin/python3", HERMES, "-p", "coder", "gateway", "run"], "coder"),
         (["/usr/local/bin/hermes-gateway"], ""),
-        # A profile whose name cannot be one is none.
+        # An invalid profile name is ignored.
         (["hermes", "--profile", "../root", "gateway", "run"], ""),
         (["hermes", "--profile", "coder\n[DEFAULT]", "gateway", "run"], ""),
         (["hermes", "--profile", "coder\n", "gateway", "run"], ""),

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names and paths that become part of units and of guard.conf: what of them is refused."""
+"""Names and paths that become part of units and of guard.conf: which ones are refused."""
 
 from __future__ import annotations
 

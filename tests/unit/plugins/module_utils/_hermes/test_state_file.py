@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""gateway_state.json: what a gateway says of itself, and what is not taken from it."""
+"""gateway_state.json: what a gateway reports, and what is not trusted."""
 
 from __future__ import annotations
 

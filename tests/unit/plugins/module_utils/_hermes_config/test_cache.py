@@ -111,7 +111,7 @@ def test_value_of_the_operator(small, text, expected):
     small.known = {"hermes-gateway": 400 * MB}
     small.run(cache_memory=text)
     assert budget(small) == expected
-    # What was set goes if it is left to Hermes, and nothing else.
+    # Only this setting is removed if the decision is left to Hermes.
     small.run(cache_memory="", session_max_messages=50)
     assert "agent" not in yaml.safe_load(small.read(small.file))
 

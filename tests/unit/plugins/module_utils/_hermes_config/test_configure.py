@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From end to end: what the module returns, and that nothing is left behind."""
+"""End to end: the result of the module, and that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_user_cannot_keep_the_others_from_being_configured(host, scope):
 
 
 def test_excluded_gateway_is_left_alone_in_its_home(host, tmp_path, monkeypatch):
-    """guard.conf says who is left out. The managed file is that of all, which is a warning."""
+    """guard.conf lists the excluded gateways. The managed file applies to them too: a warning."""
     host.gateway(text="")
     other = host.gateway("hermes-gateway-b", text="# mine\n")
     (tmp_path / "guard.conf").write_text("[DEFAULT]\nexcluded = hermes-gateway-b\n[x]\nunit = y\n")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A user whose Python answers what it likes: the others get their limit, and all is taken back."""
+"""A user whose Python answers arbitrarily: the others get their limit, and everything is reverted."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is taken back, and what is left as it is."""
+"""What is reverted, and what is kept."""
 
 from __future__ import annotations
 

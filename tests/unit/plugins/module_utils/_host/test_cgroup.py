@@ -137,7 +137,7 @@ USERS = "/user.slice/user-1001.slice/user@1001.service"
             {"/user.slice/user-1001.slice": {"memory.max": "2147483648"}},
             (2147483648, "MemoryMax of user-1001.slice"),
         ),
-        # A container whose /proc/meminfo is that of the host.
+        # A container with the host's /proc/meminfo.
         (GROUP, {"/": {"memory.max": "500000000"}}, (500000000, "MemoryMax of the container")),
         (
             GROUP,

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running other programs, some of which belong to a user who means no good."""
+"""Running other programs, some of which belong to a hostile user."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_a_better_score_is_not_handed_on(monkeypatch, own, prefix):
 
 
 def test_program_that_gives_up_a_better_score():
-    """choom is there, and does what it is called for."""
+    """choom exists, and has the expected effect."""
     if subprocess.run(["choom", "-n", "300", "true"], check=False).returncode != 0:
         pytest.skip("choom does not work here")
     done = command.run(["choom", "-n", "300", "--", "cat", "/proc/self/oom_score_adj"])

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running a program of a user who means no good: what it takes, and what it leaves behind.
+"""Running a program of a hostile user: its resources, and what it leaves behind.
 
 Here as a child of ours, as on a host without systemd. The unit that systemd makes of it is tried on
 hosts of the lab: tests/faults.

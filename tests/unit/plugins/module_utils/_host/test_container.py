@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a process runs in a container, by what its cgroup and its pid namespaces say."""
+"""Whether a process runs in a container, by its cgroup and its pid namespaces."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading what may be hostile, and writing so that a fault leaves the old file or the new one."""
+"""Reading hostile files, and writing so that a failure leaves the old file or the new one."""
 
 from __future__ import annotations
 

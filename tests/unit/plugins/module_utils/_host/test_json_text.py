@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON that a user has written, who may want to keep a check busy or to confuse it."""
+"""JSON of a user who may try to delay or confuse a check."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which directories do not answer: each look may wait for ever."""
+"""Detecting directories that do not answer: each access may wait forever."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_what_a_file_adds_to_the_library(place, name, text):
 
 
 def test_what_is_only_read(place):
-    """Of a directory that is only read, what is in it does not matter."""
+    """The content of a directory that is only read does not matter."""
     path = place.write("home/notes", "")
     place.others[path] = (1000, REAL(path).st_mode)
     home = place.root + "/home"

@@ -68,7 +68,7 @@ def test_link_that_a_user_could_have_made_or_moved(tmp_path, link, directory, mo
 
 @ROOT_ONLY
 def test_link_that_is_swapped_in_while_the_way_is_walked(tmp_path, monkeypatch):
-    """What was a directory when it was looked at is a link when it is opened."""
+    """A directory becomes a link between the check and the opening."""
     home = tmp_path / "home"
     write(home / "real" / "file", "mine")
     write(tmp_path / "other" / "file", "another's")

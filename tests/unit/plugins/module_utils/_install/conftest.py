@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host with one gateway, and what the roles hand to the modules guard and guard_component on it."""
+"""A host with one gateway, and the parameters that the roles pass to the modules guard and guard_component."""
 
 from __future__ import annotations
 

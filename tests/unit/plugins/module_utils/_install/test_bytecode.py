@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The block of compiled sources: what it runs, in this process and made by one of its own."""
+"""The block of compiled sources: what it runs, built in this process and in a separate one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""hermes_gateways: settings of one gateway. What is refused, who is excluded, and what guard.conf and doctor say of that."""
+"""hermes_gateways: settings of one gateway. What is refused, which gateways are excluded, and the effect on guard.conf and doctor."""
 
 from __future__ import annotations
 
