@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compares a `hermes-guard check` with nothing to do with other programs that watch the memory of a process.
 
-On a fresh host of the lab, with a real gateway, and with nineteen units more that look like one. The figures include all child processes, but not the work of systemd's own process.
+On a fresh host of the lab, with a real gateway, and with nineteen units more that look like one.
+The figures include all child processes, but not the work of systemd's own process.
 """
 
 from __future__ import annotations

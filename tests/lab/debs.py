@@ -1,4 +1,7 @@
-"""Debian packages that a test installs on lab hosts, which have no network: python3 debs.py SUITE PACKAGE... prints their directory. They are downloaded once, with their dependencies, while an image is built: only then is a network available."""
+"""Debian packages that a test installs on lab hosts, which have no network: python3 debs.py SUITE PACKAGE... prints their directory.
+
+They are downloaded once, with their dependencies, while an image is built: only then is a network available.
+"""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kernel's OOM killer on a virtual machine with a real gateway: `make vm`.
 
-First the limit alone: a child of the gateway leaks until the kernel kills it, then the gateway itself does. Then the watchdog is enabled, and acts first. The last line is
-the result, as JSON. What the journal said of the kills is in .build/vm, in the form of tests/data/oom.
+First the limit alone: a child of the gateway leaks until the kernel kills it, then the gateway itself does. Then the watchdog is enabled, and
+acts first. The last line is the result, as JSON. What the journal said of the kills is in .build/vm, in the form of tests/data/oom.
 """
 
 from __future__ import annotations
