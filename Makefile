@@ -76,7 +76,7 @@ hermes: setup ## test every release of Hermes in every way of installation: a ta
 	@tests/tools/hermes $(ARGS)
 
 hermes-short: setup ## test three releases in the main ways of installation
-	@tests/tools/hermes --versions "0.17.0 0.19.0 0.22.2" --ways "system shell multi source" --patience 45 --short --deselect tests/hermes/test_upgrade.py $(ARGS)
+	@tests/tools/hermes --versions "0.17.0 0.19.0 0.22.2" --ways "system shell multi source" --patience 45 --short --deselect tests/hermes/test_upgrade.py --deselect tests/hermes/test_upgrade_fleet.py $(ARGS)
 
 monitoring: setup-monitoring ## test from growth to restart, over Prometheus, Alertmanager and ansible-rulebook: tables of steps and of hostile alerts
 	@tests/tools/monitoring $(ARGS)
