@@ -84,7 +84,7 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         ],
         excluded=chosen.excluded,
         first=is_first,
-        asked=one_truth.asked(parameters),
+        asked=dict(one_truth.asked(parameters), **{one_truth.STATE: parameters["state"]}),
         memory=proc.host_memory(),
         seed=_seed(),
         psutil=checks.has_psutil(),

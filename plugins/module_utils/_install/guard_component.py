@@ -11,10 +11,18 @@ from .._guard import config, pending, ping, state_format
 from .._hermes import discovery
 from .._host import guard_program, proc
 from .._host.errors import host_faults
-from . import change, lock, memory_limit, metrics_link, notify_command, one_truth
+from . import (
+    change,
+    gateway_settings,
+    lock,
+    memory_limit,
+    metrics_link,
+    notify_command,
+    one_truth,
+    threshold,
+)
 from .desired_state import DesiredState, drop_in_directory, of_files
 
-THRESHOLD = "hermes_watchdog_threshold"
 # The components that consist of drop-ins of the gateways' units.
 DROP_INS = ("memory_limit", "allocator")
 
@@ -92,10 +100,11 @@ def _limits(
 ) -> tuple[dict[str, int | None], list[str]]:
     """The memory limits of this host in bytes, and notes on limits that have no effect here."""
     asked = {name: options.get(name, "") for name in memory_limit.OPTIONS}
-    if check_mode and options.get(THRESHOLD):
+    if check_mode and options.get(threshold.THRESHOLD):
         # In a real run, the watchdog's role would have written this threshold before.
-        text = guard_program.threshold(options[THRESHOLD], len(gateways))
-        thresholds = {THRESHOLD: config.value_of("threshold", text, None)}
+        count = len(threshold.watched(gateway_settings.read(options), gateways))
+        text = guard_program.threshold(options[threshold.THRESHOLD], count)
+        thresholds = {threshold.THRESHOLD: config.value_of("threshold", text, None)}
     else:
         settings = config.load(config.FOLDER)
         thresholds = {

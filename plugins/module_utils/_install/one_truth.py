@@ -24,13 +24,9 @@ _WHERE = (
 
 
 def asked(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The variables of ``parameters`` that say which gateways are managed, and its state."""
+    """The variables of ``parameters`` that say which gateways are managed."""
     settings = (parameters["options"] or {}).get(gateway_settings.VARIABLE) or {}
-    return {
-        selection.OPTION: sorted(parameters["gateways"]),
-        gateway_settings.VARIABLE: settings,
-        STATE: parameters["state"],
-    }
+    return {selection.OPTION: sorted(parameters["gateways"]), gateway_settings.VARIABLE: settings}
 
 
 def check(parameters: dict[str, Any]) -> None:
@@ -40,7 +36,7 @@ def check(parameters: dict[str, Any]) -> None:
         return
     before, now = parameters.get("guard") or {}, asked(parameters)
     for variable, value in now.items():
-        if variable != STATE and variable in before and before[variable] != value:
+        if variable in before and before[variable] != value:
             raise GuardError(
                 "%s is %s for the component %s, but was %s for the guard in the same play: %s"
                 % (variable, value, parameters["component"], before[variable], _WHERE)

@@ -21,12 +21,12 @@ def check_thresholds(
     options: dict[str, Any], settings: dict[str, dict[str, Any]], gateways: list[discovery.Gateway]
 ) -> list[str]:
     """Like check_threshold, but some gateways have their own ``settings``."""
-    watched = [one.name for one in gateways if _is_watched(settings.get(one.name, {}))]
+    names = watched(settings, gateways)
     if options.get(THRESHOLD) is not None:
-        text = guard_program.threshold(options[THRESHOLD], len(watched))
+        text = guard_program.threshold(options[THRESHOLD], len(names))
         options = dict(options, **{THRESHOLD: text})
     own = {
-        name: guard_program.threshold(entry["threshold"], len(watched))
+        name: guard_program.threshold(entry["threshold"], len(names))
         for name, entry in settings.items()
         if "threshold" in entry
     }
@@ -43,12 +43,14 @@ def check_thresholds(
                 ]
             except SettingError as exc:
                 raise SettingError(str(exc).replace(THRESHOLD, place, 1)) from exc
-    texts = [own.get(name, options.get(THRESHOLD)) for name in watched]
+    texts = [own.get(name, options.get(THRESHOLD)) for name in names]
     return notes + _sum([str(text) for text in texts if text is not None])
 
 
-def _is_watched(entry: dict[str, Any]) -> bool:
-    return entry.get("watchdog_state") != "absent"
+def watched(settings: dict[str, dict[str, Any]], gateways: list[discovery.Gateway]) -> list[str]:
+    """The names of the ``gateways`` on which the watchdog acts, by their ``settings``."""
+    off = {name for name, entry in settings.items() if entry.get("watchdog_state") == "absent"}
+    return [one.name for one in gateways if one.name not in off]
 
 
 def _sum(texts: list[str]) -> list[str]:

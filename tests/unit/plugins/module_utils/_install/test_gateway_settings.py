@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._evidence import gateway_evidence
@@ -331,3 +332,16 @@ def test_component_after_the_removal_of_the_guard(three, guard, timer):
     for check_mode in (True, False):
         result = guard_component.apply(timer(names=(A, B, C), guard=asked), check_mode)
         assert result["changed"] is False
+
+
+def test_limit_is_compared_with_the_shared_threshold_in_check_mode_too(three, guard, ram):
+    """Of 1000 MB, two watched gateways get 400 MB each, as the run will store it; three would get 260."""
+    options = {
+        "hermes_watchdog_threshold": "auto",
+        "hermes_gateways": {A: {"watchdog_state": "absent"}},
+        "hermes_memory_limit_max": "350M",
+        "hermes_memory_limit_swap_max": "0",
+    }
+    gateways = [SimpleNamespace(name=name) for name in (A, B, C)]
+    with pytest.raises(SettingError, match="not above the watchdog's threshold of 400 MB"):
+        guard_component._limits(options, gateways, True)
