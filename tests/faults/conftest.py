@@ -20,15 +20,13 @@ sys.path[:0] = [str(HERE), str(TOP / "tests/lab")]
 import engine
 import invariants
 import paths
-from fleet import Fleet
+from fleet import Fleet, unpack
 from machine import PLACE, PROGRAM, RESTING, WATCHDOG, Host
 from shared import HOSTILE, Shared
 from shared import NAME as SHARED
 
 HOSTS = ("alpha", "delta", "epsilon")
 SHEBANG = "#!/usr/bin/python3 -ISB\n"
-# The wrapper imports the program's compiled modules, as the program itself does.
-UNPACK = "rm -rf %(to)s && python3 -m zipfile -e %(of)s %(to)s && python3 -m compileall -q %(to)s"
 RESULTS = {}
 
 
@@ -121,7 +119,7 @@ def hosts(lab, playbook):
     done = playbook("site", "-e", "hermes_watchdog_interval=6h")
     assert done.returncode == 0, done.stdout
     for host in every.values():
-        host.sh(UNPACK % {"of": PROGRAM, "to": PLACE + "hermes-guard"})
+        host.sh(unpack(PROGRAM, PLACE + "hermes-guard"))
         # The first sample.
         host.run("systemctl", "start", WATCHDOG)
         host.put(

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from capabilities import LIMIT, SIDE_BY_SIDE
+from fleet import unpack
 from gateway import PLACE, PROGRAM, PYTHON, WATCHDOG, Host
 
 HERE = Path(__file__).resolve().parent
@@ -88,9 +89,7 @@ class Contract:
         host.configure()
         if self.patience == PATIENCE:
             return
-        # The wrapper imports the program's compiled modules, as the program itself does.
-        unpack = "rm -rf {1} && python3 -m zipfile -e {0} {1} && python3 -m compileall -q {1}"
-        host.ssh(unpack.format(PROGRAM, PLACE + "hermes-guard"))
+        host.ssh(unpack(PROGRAM, PLACE + "hermes-guard"))
         host.put(PLACE + "patience", str(self.patience))
         wrapper = (HERE / "host/hermes-guard.py").read_text(encoding="utf-8")
         host.put(PROGRAM, "#!/usr/bin/python3 -ISB\n" + wrapper, "755")

@@ -18,6 +18,12 @@ from say import LabError, run, say, step, tail
 FILES = ("id_ed25519", "id_ed25519.pub", "known_hosts", "ssh_config", "inventory.yml")
 
 
+def unpack(program, directory):
+    """The command that unpacks a host's hermes-guard, and compiles it as it is itself: for a wrapper that imports its modules."""
+    words = "rm -rf {1} && python3 -m zipfile -e {0} {1} && python3 -m compileall -q {1}"
+    return words.format(program, directory)
+
+
 class Fleet:
     """The containers of one prefix, and the directory with their connection data."""
 

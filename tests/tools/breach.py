@@ -13,15 +13,16 @@ Usage:
 from __future__ import annotations
 
 import json
-import pathlib
-import subprocess
 import sys
 import time
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
+import lab_host
+
 PLACE = "/opt/lab/people"
-FILES = [TOP / "tests/lab/load" / name for name in ("accounting.py", "stubs.py", "drive.py")]
-PROGRAM = TOP / "tests/tools/people.py"
+FILES = [
+    lab_host.TOP / "tests/lab/load" / name for name in ("accounting.py", "stubs.py", "drive.py")
+]
+PROGRAM = lab_host.TOP / "tests/tools/people.py"
 STATE = "/run/lab-people.json"
 STOP = "/run/lab-people.stop"
 # A busy machine takes minutes for a first turn; an idle one takes half a minute.
@@ -32,33 +33,15 @@ SAY_SECONDS = 8
 AFTERWARDS_SECONDS = 20
 
 
-def run_on(host: str, *command: str, content: bytes | None = None) -> subprocess.CompletedProcess:
-    """Run a command on the host, with ``content`` on its standard input."""
-    return subprocess.run(
-        [TOP / "tests/lab/lab", "exec", host, *command],
-        check=False,
-        input=b"" if content is None else content,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def must(done: subprocess.CompletedProcess) -> bytes:
-    """Return the output of a command that has to work."""
-    if done.returncode:
-        sys.exit("breach: %s" % done.stderr.decode(errors="replace").strip())
-    return done.stdout
-
-
 def state(host: str) -> dict:
     """Return the people's own figures; empty before they have any."""
-    done = run_on(host, "cat", STATE)
+    done = lab_host.run(host, "cat", STATE)
     return json.loads(done.stdout) if done.returncode == 0 else {}
 
 
 def ledger(host: str, gateway: str, since: float) -> list[dict]:
     """Return the ledger's entries from ``since`` on."""
-    done = run_on(host, "cat", "/var/lib/hermes-guard/%s/ledger.jsonl" % gateway)
+    done = lab_host.run(host, "cat", "/var/lib/hermes-guard/%s/ledger.jsonl" % gateway)
     entries = [json.loads(line) for line in done.stdout.splitlines()]
     return [entry for entry in entries if entry["time"] >= since]
 
@@ -88,11 +71,12 @@ def talk(host: str) -> None:
     """Start the people."""
     for path in (*FILES, PROGRAM):
         target = "%s/%s" % (PLACE, path.name)
-        must(run_on(host, "install", "-D", "/dev/stdin", target, content=path.read_bytes()))
-    run_on(host, "systemctl", "stop", "lab-people.service")
-    run_on(host, "rm", "-f", STATE, STOP)
+        content = path.read_bytes()
+        lab_host.output(host, "install", "-D", "/dev/stdin", target, content=content)
+    lab_host.run(host, "systemctl", "stop", "lab-people.service")
+    lab_host.run(host, "rm", "-f", STATE, STOP)
     python = ["/opt/hermes/venv/bin/python", "-B", "%s/%s" % (PLACE, PROGRAM.name)]
-    must(run_on(host, "systemd-run", "-q", "--collect", "--unit=lab-people", *python))
+    lab_host.output(host, "systemd-run", "-q", "--collect", "--unit=lab-people", *python)
     wait_for(
         host,
         "the first turn takes longest",
@@ -126,7 +110,7 @@ def wait(host: str, gateway: str, since: float) -> None:
 
 def stop(host: str) -> None:
     """Stop the people."""
-    must(run_on(host, "touch", STOP))
+    lab_host.output(host, "touch", STOP)
     figures = wait_for(
         host,
         "waiting for the last answers",

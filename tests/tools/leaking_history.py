@@ -16,12 +16,12 @@ import io
 import json
 import pathlib
 import random
-import subprocess
 import sys
 import textwrap
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "tests/trend"))
+import lab_host
+
+sys.path.insert(0, str(lab_host.TOP / "tests/trend"))
 
 # The simulator that the verdict is measured with (tests/trend).
 import gateway as simulator  # noqa: E402  # the path has to be set first
@@ -38,17 +38,7 @@ IDENTITY = ("invocation_id", "pid", "provider", "model", "version")
 
 def run_on(host: str, *command: str, content: str = "") -> str:
     """Run a command on the host, with ``content`` on its standard input; return its output."""
-    done = subprocess.run(
-        [TOP / "tests/lab/lab", "exec", host, *command],
-        check=False,
-        input=content,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    if done.returncode:
-        sys.exit("leaking_history: %s" % done.stderr.strip())
-    return done.stdout
+    return lab_host.output(host, *command, content=content.encode()).decode()
 
 
 def samples(content: str) -> tuple[list[str], list[dict[str, str]]]:

@@ -28,6 +28,12 @@ GOOD = {
 RESTART = {"time": 5, "event": "restart", "reason": "94 MB is above 40 MB", "mode": "drain"}
 
 
+@pytest.fixture(autouse=True)
+def tools(monkeypatch):
+    """The scripts of the demo import each other."""
+    monkeypatch.syspath_prepend(str(TOOLS))
+
+
 def load(name):
     spec = importlib.util.spec_from_file_location("demo_" + name, TOOLS / (name + ".py"))
     module = importlib.util.module_from_spec(spec)

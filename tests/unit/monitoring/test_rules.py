@@ -79,7 +79,7 @@ def test_every_alert_has_a_heading_that_says_what_to_do():
     sections = re.split(r"^## ", doc("troubleshooting.md"), flags=re.MULTILINE)[1:]
     found = {text.split("\n", 1)[0]: text for text in sections}
     # The page has other sections before and after the alerts.
-    assert [name for name in found if name in ALERTS] == list(ALERTS)
+    assert [name for name in found if name.startswith("Hermes")] == list(ALERTS)
     for name in ALERTS:
         assert re.search(r"^1\. ", found[name], re.MULTILINE), "%s: no steps" % name
 

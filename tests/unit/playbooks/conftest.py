@@ -41,6 +41,17 @@ for line in sys.stdin:
 """
 
 
+# What the module guard returns on a host without a gateway.
+GUARD_ANSWER = {
+    "changed": False,
+    "gateways": [],
+    "faults": [],
+    "notes": [],
+    "psutil": True,
+    "seed": "x",
+}
+
+
 def environment(home, import_root, **more):
     return {
         **os.environ,
@@ -72,14 +83,14 @@ def ansible_playbook(tmp_path, import_root):
 
 @pytest.fixture
 def answering_hosts(tmp_path):
-    """answering_hosts(NAMES, ANSWER, NOTE, **VARIABLES): (inventory, the file that it notes to).
+    """answering_hosts(NAMES, NOTE, ANSWER, **VARIABLES): (inventory, the file that it notes to).
 
-    The Python of these hosts answers every module. NOTE is a shell command that prints what to note of the module in "$1".
+    The Python of these hosts answers every module with ANSWER beside GUARD_ANSWER. NOTE is a shell command that prints what to note of the module in "$1".
     """
 
-    def make(names, answer, note, **variables):
+    def make(names, note, answer, **variables):
         asked = tmp_path / "asked"
-        (tmp_path / "answer").write_text(json.dumps(answer))
+        (tmp_path / "answer").write_text(json.dumps({**GUARD_ANSWER, **answer}))
         python = tmp_path / "python.sh"
         python.write_text("#!/bin/sh\n%s >> %s\ncat %s/answer\n" % (note, asked, tmp_path))
         python.chmod(0o755)

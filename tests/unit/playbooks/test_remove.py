@@ -10,17 +10,7 @@ import pytest
 
 pytest.importorskip("ansible")
 
-ANSWER = {
-    "changed": False,
-    "gateways": [],
-    "faults": [],
-    "notes": [],
-    "psutil": True,
-    "jemalloc": True,
-    "package_manager": "apt",
-    "obsolete_packages": ["python3-psutil"],
-    "seed": "x",
-}
+ANSWER = {"jemalloc": True, "package_manager": "apt", "obsolete_packages": ["python3-psutil"]}
 # A parameter of this module only.
 GUARD, SESSION, PACKAGE = "keep_history:", "article_keys:", "python3-psutil"
 # The code that Python runs contains the module with its parameters.
@@ -33,7 +23,7 @@ NOTE = (
 @pytest.fixture
 def remove(tmp_path, ansible_playbook, answering_hosts):
     """remove(WORDS): (exit code, output, the components and the modules that the host received)."""
-    inventory, asked = answering_hosts(["web1"], ANSWER, NOTE)
+    inventory, asked = answering_hosts(["web1"], NOTE, ANSWER)
 
     def run(*words):
         asked.write_text("")

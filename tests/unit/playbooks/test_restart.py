@@ -21,7 +21,7 @@ NAME = "hermes-gateway-coder@ada"
 @pytest.fixture
 def restart(tmp_path, many_playbooks, answering_hosts):
     """restart(LIMIT, **VARIABLES): (exit code, output, the modules that the hosts received)."""
-    inventory, asked = answering_hosts(HOSTS, ANSWER, 'cat "$1"', hermes_restart_pause=0)
+    inventory, asked = answering_hosts(HOSTS, 'cat "$1"', ANSWER, hermes_restart_pause=0)
 
     def run(limit, **variables):
         asked.write_text("")
