@@ -19,6 +19,8 @@ BEGINNING = "x" * 60
 NOTHING = "done: nothing"
 # Hermes's reply to a sender whose last message it is still processing.
 BUSY = ("⚡ Interrupting current task", "gateway.busy.ack")
+# A turn whose answer came this close to a message was about to end, or had just ended, when the message arrived.
+TURN_END_SECONDS = 2.0
 # Hermes's reply to the sender of a message that it refuses: while the drain marker exists, and during the shutdown.
 RECOVERED = "♻️ Recovered reply"
 REFUSAL = re.compile(
@@ -143,6 +145,22 @@ class Book:
             if self.busy.get(self.sent[number][0], 0) > self.sent[number][1]
         ]
 
+    def dropped(self):
+        """The numbers that Hermes kept behind a turn that was over, and lost with the process.
+
+        They are in no state that Hermes publishes, so no restart can wait for them.
+        """
+        return [
+            number
+            for number in self.kept()
+            if any(
+                abs(when - self.sent[number][1]) <= TURN_END_SECONDS
+                for other, times in self.answers.items()
+                if self.sent[other][0] == self.sent[number][0]
+                for when in times
+            )
+        ]
+
     def hold(self, first):
         """What to send so that Hermes answers what it keeps: {number from ``first`` on: sender}."""
         kept = self.kept()
@@ -166,12 +184,15 @@ class Book:
         to listen; down, before it listened again; idle, the rest.
         """
         found = {}
+        dropped = self.dropped()
         for number, (_sender, sent) in self.sent.items():
             outcome = (
                 "answered"
                 if number in self.answers
                 else "refused"
                 if number in self.refused
+                else "dropped"
+                if number in dropped
                 else "lost"
             )
             word = min(self.answers.get(number, []) + [self.refused.get(number, float("inf"))])
@@ -188,13 +209,15 @@ class Book:
     def summary(self):
         """The figures of the run (dict). A message that was refused and yet answered counts as answered."""
         waits = [times[0] - self.sent[number][1] for number, times in self.answers.items()]
+        dropped = len(self.dropped())
         return {
             "sent": len(self.sent),
             "answered": len(self.answers),
             "merged": len(self.merged),
             "twice": sum(len(times) > 1 for times in self.answers.values()),
             "refused": sum(number not in self.answers for number in self.refused),
-            "lost": len(self.open()),
+            "lost": len(self.open()) - dropped,
+            "dropped": dropped,
             "held": sum(number in self.answers for number in self.held),
             "torn": self.torn,
             "unasked": self.unasked,

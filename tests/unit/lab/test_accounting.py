@@ -45,6 +45,7 @@ def figures(book):
             "twice",
             "refused",
             "lost",
+            "dropped",
             "held",
             "strange",
             "torn",
@@ -94,6 +95,30 @@ def test_what_hermes_holds_is_answered_after_the_next_message_of_its_sender(book
     assert book.hold(101) == {101: "a"}
     book.reply("a", accounting.answer([1, 3, 101]), 9.0)
     assert figures(book) == {"answered": 2, "merged": 3, "held": 2, "lost": 3}
+
+
+@pytest.mark.parametrize(
+    ("end_of_turn", "said", "expected"),
+    [
+        # Kept behind a turn that was over: Hermes had it in memory only.
+        (89.9, accounting.BUSY[0] + ". I'll respond to your message shortly.", "dropped"),
+        # No turn of the sender ended then, so Hermes had no reason to keep it.
+        (80.0, accounting.BUSY[0] + ". I'll respond to your message shortly.", "lost"),
+        # Hermes said nothing at all.
+        (89.9, "", "lost"),
+    ],
+)
+def test_what_hermes_kept_when_a_turn_ended_and_lost_at_the_restart_is_dropped(
+    end_of_turn, said, expected
+):
+    book = accounting.Book()
+    book.send(23, "a", 76.4)
+    book.reply("a", accounting.answer([23]), end_of_turn)
+    book.send(33, "a", 90.0)
+    book.reply("a", said, 90.05)
+    assert book.hold(101) == ({101: "a"} if said else {})
+    assert figures(book) == {"answered": 1, expected: 1}
+    assert book.kinds([(79.5, 97.9, 103.0)])["closing"] == {expected: 1}
 
 
 def test_refusal_that_the_next_process_delivers_is_about_a_message_of_the_last(book):
