@@ -182,7 +182,7 @@ def check_option(option: str, value: object) -> None:
 
 def check_text(text: str, where: str) -> None:
     """Raise SettingError if ``text`` is not valid content for the configuration file ``where``."""
-    parser = _parser()
+    parser = new_parser()
     try:
         parser.read_string(text, where)
     except configparser.Error as exc:
@@ -214,7 +214,7 @@ def places(folder: str = FOLDER) -> dict[str, Settings]:
     An invalid value of another setting, or in an operator's file, does not hide a gateway.
     SettingError if guard.conf cannot be read or is not valid INI.
     """
-    parser = _read([_paths(folder)[0]])
+    parser = _read([file_paths(folder)[0]])
     return {
         name: Settings(name, {key: parser[name][key] for key in PLACE if key in parser[name]})
         for name in parser.sections()
@@ -238,7 +238,7 @@ def load(folder: str = FOLDER) -> dict[str, Settings]:
 
     SettingError if a file or a value is not valid.
     """
-    return _load(_paths(folder))
+    return _load(file_paths(folder))
 
 
 def load_tolerantly(folder: str = FOLDER) -> tuple[dict[str, Settings], list[str]]:
@@ -253,7 +253,7 @@ def load_tolerantly(folder: str = FOLDER) -> tuple[dict[str, Settings], list[str
         pass
     right: list[str] = []
     faults = []
-    for path in _paths(folder):
+    for path in file_paths(folder):
         try:
             # With the files before it: a default in one file applies to the sections of all.
             _load([*right, path])
@@ -267,14 +267,13 @@ def load_tolerantly(folder: str = FOLDER) -> tuple[dict[str, Settings], list[str
 
 
 def _load(paths: list[str]) -> dict[str, Settings]:
-    parser = _read(paths)
+    parser = _read(paths[:1])
+    # A section of another file alone, such as a misspelt one, is not a gateway.
+    configured = [name for name in parser.sections() if names.is_safe_name(name)]
+    _read(paths[1:], parser)
     known: dict[tuple[str, str], Any] = {}
     host = parser.defaults()
-    sections = {
-        name: dict(parser.items(name, raw=True))
-        for name in parser.sections()
-        if names.is_safe_name(name)
-    }
+    sections = {name: dict(parser.items(name, raw=True)) for name in configured}
     watched = sum(1 for section in sections.values() if section.get("threshold"))
     found = {}
     for name, section in sections.items():
@@ -286,9 +285,14 @@ def _load(paths: list[str]) -> dict[str, Settings]:
     return found
 
 
-def _read(paths: list[str]) -> configparser.ConfigParser:
-    """The merged content of ``paths``; SettingError if one cannot be read or is not valid INI."""
-    parser = _parser()
+def _read(
+    paths: list[str], parser: configparser.ConfigParser | None = None
+) -> configparser.ConfigParser:
+    """The merged content of ``paths``, added to ``parser`` if it is given.
+
+    SettingError if a file cannot be read or is not valid INI.
+    """
+    parser = new_parser() if parser is None else parser
     for path in paths:
         try:
             with open(path, encoding="utf-8") as handle:
@@ -306,7 +310,8 @@ def _read(paths: list[str]) -> configparser.ConfigParser:
     return parser
 
 
-def _paths(folder: str) -> list[str]:
+def file_paths(folder: str) -> list[str]:
+    """The files of the configuration in the order of reading; guard.conf is the first."""
     more = os.path.join(folder, "guard.conf.d")
     try:
         found = os.listdir(more)
@@ -320,11 +325,12 @@ def _paths(folder: str) -> list[str]:
     ]
 
 
-def _parser() -> configparser.ConfigParser:
+def new_parser(default_section: str = "DEFAULT") -> configparser.ConfigParser:
+    """A parser for the dialect of these files."""
     return configparser.ConfigParser(
         interpolation=None,
         delimiters=("=",),
         comment_prefixes=("#", ";"),
         strict=False,
-        default_section="DEFAULT",
+        default_section=default_section,
     )

@@ -24,6 +24,7 @@ from . import (
     ping,
     supervised,
     suspension,
+    unknown_settings,
 )
 from .managed import ManagedGateway
 
@@ -78,7 +79,8 @@ def problems(every: Collection[Settings], survey: discovery.Survey | None = None
             texts += _gateway(ManagedGateway(settings, gateway), timers.WATCHDOG in units)
         texts += _not_told(settings) + _no_command(settings)
         found += ["%s: %s" % (settings.name, text) for text in texts]
-    rest = _secrets() + ping.faults() + _page(every, timers.WATCHDOG in units)
+    rest = unknown_settings.problems(configured | config.excluded() | set(present))
+    rest += _secrets() + ping.faults() + _page(every, timers.WATCHDOG in units)
     return found + _timers(units) + rest
 
 

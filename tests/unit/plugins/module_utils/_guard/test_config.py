@@ -208,3 +208,12 @@ def test_automatic_threshold_is_shared_out_of_the_ram(folder, sections, share):
     total = proc.host_memory()["total_bytes"]
     assert config.load(str(folder))["a"].threshold == quantity.size("%d%%" % share, total)
     assert config.load(str(folder))["a"].own == {}
+
+
+def test_section_of_another_file_is_not_a_gateway(folder):
+    """A misspelt name would be one more gateway without a unit, with a share of the RAM."""
+    write(folder, "guard.conf", "[hermes-gateway]\nunit = hermes-gateway.service\n")
+    write(folder, "guard.conf.d/watchdog.conf", "[DEFAULT]\nthreshold = auto\n")
+    write(folder, "guard.conf.d/zz-local.conf", "[hermes-gatewy]\ntreshold = 1G\ncooldown = 2h\n")
+    every = config.load(str(folder))
+    assert {name: one.threshold for name, one in every.items()} == {"hermes-gateway": 2 * GB}

@@ -197,3 +197,58 @@ def test_gateway_that_blocks_the_checks(host, settings):
     with open(os.path.join(one.folder, supervised.NAME), "w", encoding="utf-8") as out:
         out.write(json.dumps(record))
     assert not [line for line in doctor.problems([one]) if "blocks the checks" in line]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "[DEFAULT]\nTreshold = 1G\naction = alert\n",
+            "[DEFAULT]: unknown key 'treshold' has no effect; did you mean 'threshold'?",
+        ),
+        (
+            "[hermes-gateway]\nhermes_watchdog_cooldwn = 1h\n",
+            "[hermes-gateway]: unknown key 'hermes_watchdog_cooldwn' has no effect; did you mean "
+            "'cooldown'?",
+        ),
+        (
+            "[hermes-gateway]\ncolour = red\n",
+            "[hermes-gateway]: unknown key 'colour' has no effect: expected one of action, breaches, ",
+        ),
+        # Only guard.conf lists the excluded gateways.
+        (
+            "[DEFAULT]\nexcluded = b\n",
+            "[DEFAULT]: unknown key 'excluded' has no effect: expected one of action, ",
+        ),
+        (
+            "[hermes-gatewy]\nthreshold = 1G\n",
+            "section [hermes-gatewy] has no effect: no gateway of this host has that name; did you "
+            "mean [hermes-gateway]?",
+        ),
+        (
+            "[default]\nthreshold = 1G\n",
+            "section [default] has no effect: no gateway of this host has that name; did you mean "
+            "[DEFAULT]?",
+        ),
+        (
+            "[../x]\nthreshold = 1G\n",
+            "section [../x] has no effect: no gateway of this host has that name",
+        ),
+        ("[DEFAULT]\nthreshold = 1G\n[hermes-gateway]\nuser = ada\n[b]\nsplay = 1h\n", None),
+        # Other checks report a file that is not valid INI.
+        ("treshold = 1G\n", None),
+    ],
+)
+def test_setting_with_a_typo(host, settings, tmp_path, text, expected):
+    """It names the file, the key or section, and the nearest valid name."""
+    own = tmp_path / "etc/guard.conf.d/zz-local.conf"
+    own.parent.mkdir(parents=True)
+    (tmp_path / "etc/guard.conf").write_text(
+        "[DEFAULT]\nhistory_days = 7\nexcluded = b\n[hermes-gateway]\nunit = %s\n" % GATEWAY
+    )
+    own.write_text(text)
+    found = [one for one in doctor.problems([settings()]) if one.startswith(str(own.parent.parent))]
+    if expected is None:
+        assert found == []
+    else:
+        assert len(found) == 1 and found[0].startswith("%s: %s" % (own, expected))
