@@ -79,6 +79,7 @@ MODULES = (
     "_guard.status",
     "_guard.supervised",
     "_guard.suspension",
+    "_guard.unknown_settings",
     "_guard.verdict_cache",
     "_guard.watchdog",
     "_hermes.agent_cache",
