@@ -17,6 +17,7 @@ from . import (
     down,
     history,
     limits,
+    next_restart,
     notify,
     page,
     page_link,
@@ -90,7 +91,7 @@ def notes(every: Collection[Settings], survey: discovery.Survey | None = None) -
     shared = _sum_of_thresholds(every)
     if os.geteuid() != 0:
         shared.append("some checks need root: run this command as root")
-    ends = [(settings.name, suspension.read(settings.folder)) for settings in every]
+    ends = [(settings.name, next_restart.suspended(settings)) for settings in every]
     found = [(name, end.sentence()) for name, end in ends if end is not None]
     found += [(settings.name, text) for settings in every for text in _as_root(settings)]
     found += _stopped(every, survey) + _pending(every, survey)

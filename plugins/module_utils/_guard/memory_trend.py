@@ -157,7 +157,8 @@ def _one(settings: config.Settings, gateway: ManagedGateway | None, points: int)
     is_down = gateway is not None and down.is_down(gateway)
     answer["down"] = down.sentence(gateway, settings) if is_down else None
     answer["ends"] = ended.recent(settings.folder)
-    answer["suspended_until"] = suspension.until(settings.folder)
+    has_timer = restart_calendar.is_installed(settings.name)
+    answer["suspended_until"] = suspension.until(settings.folder) if has_timer else None
     if points:
         answer["chart"] = chart.thin(series, points)
     return answer

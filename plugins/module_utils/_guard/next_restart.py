@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds the next calendar restart of a gateway, skipping timer events during a suspension."""
+"""Finds the next calendar restart of a gateway, and the suspension whose timer events it skips."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 
 from .._host import command, systemd
 from .._host.errors import RunError, SystemdError
+from . import restart_calendar, suspension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +27,20 @@ _SECONDS = 10
 _MOST_EVENTS = 24
 
 
-def real(settings: Settings, elapse: float | None, suspended: Suspension | None) -> float | None:
-    """The first elapse outside the suspension, in epoch seconds; None if unknown.
+def suspended(settings: Settings) -> Suspension | None:
+    """The suspension of restarts, if the gateway has a restart timer or watchdog to suspend."""
+    found = suspension.read(settings.folder)
+    if found is None or restart_calendar.is_installed(settings.name):
+        return found
+    return found if found.watchdog and settings.threshold is not None else None
+
+
+def real(settings: Settings, elapse: float | None, pause: Suspension | None) -> float | None:
+    """The first elapse outside the suspension ``pause``, in epoch seconds; None if unknown.
 
     ``elapse`` is the next one according to systemd.
     """
-    if elapse is None or suspended is None or not suspended.since <= elapse <= suspended.until:
+    if elapse is None or pause is None or not pause.since <= elapse <= pause.until:
         return elapse
     try:
         events = _events(settings.restart_timer)
@@ -40,7 +49,7 @@ def real(settings: Settings, elapse: float | None, suspended: Suspension | None)
         early = [one for one in (_next(event, now) for event in events) if one is not None]
         delay = elapse - min(early) if early else 0.0
         delay = delay if 0 <= delay <= settings.splay + 60 else 0.0
-        later = [_next(event, suspended.until - delay) for event in events]
+        later = [_next(event, pause.until - delay) for event in events]
     except (RunError, SystemdError):
         return None
     return min((one + delay for one in later if one is not None), default=None)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the interval of a gateway's installed restart timer from its unit file."""
+"""Reads a gateway's installed restart timer from its unit file: whether it exists, its interval."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ DAY = 24.0
 UNKNOWN_HOURS = 12.0
 
 
+def is_installed(name: str) -> bool:
+    """Whether gateway ``name`` has a restart timer."""
+    return os.path.exists(_path(name))
+
+
 def installed_hours(name: str) -> float | None:
     """The hours between two restarts of gateway ``name``; None if it has no timer."""
-    path = os.path.join(FOLDER, "%s-restart.timer" % name)
     try:
-        with open(path, encoding="utf-8", errors="replace") as handle:
+        with open(_path(name), encoding="utf-8", errors="replace") as handle:
             lines = [line.strip() for line in handle]
     except OSError:
         return None
@@ -36,6 +40,10 @@ def installed_hours(name: str) -> float | None:
         return DAY / len(calendars)
     hours = hours_of(calendars[0]) if len(calendars) == 1 else None
     return UNKNOWN_HOURS if hours is None else hours
+
+
+def _path(name: str) -> str:
+    return os.path.join(FOLDER, "%s-restart.timer" % name)
 
 
 def hours_of(calendar: str) -> float | None:

@@ -25,7 +25,6 @@ from . import (
     next_restart,
     pending,
     sampling,
-    suspension,
 )
 
 TYPE_CHECKING = False
@@ -152,7 +151,7 @@ def _known(settings: Settings, elapse: dict[str, int | None]) -> dict[str, Any]:
     entries = ledger.read(settings.folder, _LOOK_BACK)
     restarts = [entry for entry in entries if entry.get("event") in ("restart", "failed")]
     ends = [entry for entry in entries if entry.get("event") == ledger.ENDED]
-    end = suspension.read(settings.folder)
+    end = next_restart.suspended(settings)
     return {
         "version": last.get("version"),
         "threshold_bytes": settings.threshold,

@@ -11,11 +11,14 @@ import time
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     arbiter,
+    cli_status,
     doctor,
     handover,
     ledger,
     managed,
+    memory_trend,
     policy,
+    restart_calendar,
     suspension,
     watchdog,
 )
@@ -229,7 +232,15 @@ def test_what_cannot_be_read_suspends_nothing(armed, text):
     assert suspension.until(armed.folder) is None
 
 
-def test_seen_in_status_and_doctor(armed):
+@pytest.fixture
+def timer(monkeypatch, tmp_path):
+    """The unit file of the restart timer, which does not exist yet."""
+    monkeypatch.setattr(restart_calendar, "FOLDER", str(tmp_path))
+    return tmp_path / "hermes-gateway-restart.timer"
+
+
+def test_seen_in_status_and_doctor(armed, timer):
+    timer.write_text("[Timer]\nOnCalendar=*-*-* 04:00:00\n")
     assert status_module.status([armed])["gateways"][0]["suspended_until"] is None
     assert doctor.notes([armed]) == []
     suspension.suspend([armed], Wanted(48))
@@ -238,3 +249,26 @@ def test_seen_in_status_and_doctor(armed):
     assert "hermes-gateway: calendar restarts are suspended" in doctor.notes([armed])[0]
     armed.threshold = None
     assert [line for line in doctor.problems([armed]) if "but no watchdog is installed" in line]
+
+
+def test_not_seen_if_nothing_exists_that_it_suspends(armed, timer):
+    """The restart timer was removed after restarts were suspended."""
+    suspension.suspend([armed], Wanted(48))
+    one = status_module.status([armed])["gateways"][0]
+    assert (one["suspended_from"], one["suspended_until"]) == (None, None)
+    assert "suspended" not in " ".join(cli_status.lines({"gateways": [one], "not_managed": []}))
+    assert doctor.notes([armed]) == []
+    assert memory_trend.of_gateways([armed])[armed.name]["suspended_until"] is None
+
+    timer.write_text("[Timer]\nOnCalendar=*-*-* 04:00:00\n")
+    assert status_module.status([armed])["gateways"][0]["suspended_until"] is not None
+    assert memory_trend.of_gateways([armed])[armed.name]["suspended_until"] is not None
+
+
+def test_seen_without_a_timer_if_it_suspends_the_watchdog(armed, timer):
+    suspension.suspend([armed], Wanted(48, None, True))
+    one = status_module.status([armed])["gateways"][0]
+    assert one["watchdog_suspended"] and one["suspended_until"] is not None
+    # Without a threshold there is no watchdog either.
+    armed.threshold = None
+    assert status_module.status([armed])["gateways"][0]["suspended_until"] is None
