@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -30,8 +31,19 @@ HEADER = (
     "LAST RESTART",
     "WHY",
 )
-# A reason in the ledger may be long, and the table is wide already.
-_WHY = 90
+# The longest reason of the watchdog fits after an alert. The one for a gateway that is down ends
+# with the command that starts it. Only an operator's reason may be longer.
+_WHY = 120
+_WHY_DOWN = 260
+_WHOLE = 500
+# In a reason of the watchdog, the words that its figures do not need.
+_ABOVE = re.compile(
+    r"(?P<used>\d+ MB) is above the threshold of (?P<threshold>\d+ MB in \d+ of \d+ samples) "
+    r"\(RSS (?P<rss>\d+) MB, with children (?P<tree>\d+) MB, swap (?P<swap>\d+) MB\)"
+)
+_ABOVE_SHORT = r"\g<used> above \g<threshold> (RSS \g<rss>, with children \g<tree>, swap \g<swap>)"
+# True of every gateway that is down.
+_NEVER_STARTED = "; the guard never starts a gateway"
 # Characters of a gateway's name and of other words: a column is as wide as its widest cell, so a
 # long word of one host widens the lines of all.
 _NAME = 100
@@ -140,7 +152,9 @@ def _why(
     one: dict[str, Any], value: dict[str, Any], last: dict[str, Any], end: dict[str, Any]
 ) -> str:
     """The reason column, the most urgent first: down, alerts, then how the last run ended."""
-    words = [one["down"]] if one["down"] else []
+    # Not one["down"]: the command at its end must not be cut before the sentence is shortened.
+    down = _answers.text(value.get("down") or "", _WHOLE)
+    words = [_short(down).replace(_NEVER_STARTED, "")] if one["down"] else []
     alerts = [_answers.mapping(alert) for alert in _answers.sequence(value.get("alerts"))]
     codes = [_answers.text(alert.get("code"), _WORD) for alert in alerts[:_ALERTS]]
     codes = [code for code in codes if code and not (code == "down" and one["down"])]
@@ -149,10 +163,13 @@ def _why(
     if (end["time"] or 0) > (last["time"] or 0):
         if not one["down"]:
             words.append("%s: %s" % (end["code"] or "?", end["reason"] or "?"))
-    elif last["time"]:
-        words.append("%s: %s" % (last["trigger"] or "?", last["reason"] or "?"))
-    # A gateway that is down needs more words.
-    return textwrap.shorten("; ".join(words), 2 * _WHY if one["down"] else _WHY) or "-"
+    elif last["time"] and not one["down"]:
+        words.append("%s: %s" % (last["trigger"] or "?", _short(last["reason"] or "?")))
+    return textwrap.shorten("; ".join(words), _WHY_DOWN if one["down"] else _WHY) or "-"
+
+
+def _short(reason: str) -> str:
+    return _ABOVE.sub(_ABOVE_SHORT, reason)
 
 
 def _nothing(host: str, name: str, exc: _answers.NoAnswer) -> tuple[str, ...]:

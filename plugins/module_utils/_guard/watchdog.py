@@ -35,6 +35,8 @@ _OVER = frozenset(["inactive", "failed"])
 ANSWER_SECONDS = 10
 # Seconds for the program that queries a user's socket, and for all such programs of one user.
 WITNESS_SECONDS = 10
+# The reason for a restart above the threshold; the filter status_table shortens it.
+ABOVE = "%s is above the threshold of %s in %d of %d samples (RSS %s, with children %s, swap %s)"
 
 
 def check(
@@ -319,7 +321,7 @@ def _why(gateway: ManagedGateway, row: dict[str, Any], limit: int) -> tuple[str,
         return None
     return (
         "threshold",
-        "%s is above the threshold of %s in %d of %d samples (RSS %s, with children %s, swap %s)"
+        ABOVE
         % (
             display.megabytes(sampling.footprint(row)),
             display.megabytes(settings.threshold),

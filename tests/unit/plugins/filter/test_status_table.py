@@ -12,6 +12,7 @@ pytest.importorskip("ansible")
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.hermes_ops.gateway.plugins.filter.status_table import status_table
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import watchdog
 
 AT = 1785938400
 MB = 1 << 20
@@ -100,11 +101,7 @@ def test_what_is_not_known_has_a_sign_of_its_own():
             "suspended until 2026-08-05 14:00 UTC, then 2026-08-05 14:01 UTC",
         ),
         ({"suspended_until": AT, "next_restart": None}, 8, "suspended until 2026-08-05 14:00 UTC"),
-        (
-            {"down": "it is down (failed): exit code 1"},
-            10,
-            "it is down (failed): exit code 1; watch",
-        ),
+        ({"down": "it is down (failed): exit code 1"}, 10, "it is down (failed): exit code 1"),
         ({"alerts": [{"code": "threshold"}, 3]}, 10, "alert: threshold; watchdog: it leaked"),
         ({"last_end": {"time": AT, "code": "killed", "reason": "by it"}}, 10, "killed: by it"),
         ({"last_end": {"time": AT, "code": "killed", "reason": "x"}}, 9, "2026-08-05 14:00 UTC"),
@@ -115,8 +112,46 @@ def test_what_is_not_known_has_a_sign_of_its_own():
     ],
 )
 def test_state_and_next_restart(more, column, shown):
-    cell = cells(status_table({"a": answer(gateway(**more))})[1])[column]
-    assert cell.startswith(shown) if "down" in more else cell == shown
+    assert cells(status_table({"a": answer(gateway(**more))})[1])[column] == shown
+
+
+# As in the ledger of a large gateway; the longest name of a unit in the lab.
+ABOVE = (
+    "12053 MB is above the threshold of 12000 MB in 3 of 5 samples (RSS 10240 MB, with children "
+    "11029 MB, swap 1024 MB)"
+)
+SHORT = "12053 MB above 12000 MB in 3 of 5 samples (RSS 10240, with children 11029, swap 1024)"
+DOWN = (
+    "it is down (failed), since about 2026-08-05 14:00 UTC: it did not come up; reason for the "
+    "restart: %s%s; to start it: systemctl --user start hermes-gateway-coder.service"
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({}, "watchdog: " + SHORT),
+        ({"alerts": [{"code": "threshold"}]}, "alert: threshold; watchdog: " + SHORT),
+        ({"down": DOWN % (ABOVE, "; the guard never starts a gateway")}, DOWN % (SHORT, "")),
+    ],
+    ids=["restart", "alert", "down"],
+)
+def test_reason_is_not_cut(more, shown):
+    last = {"time": AT, "trigger": "watchdog", "reason": ABOVE}
+    lines = status_table({"a": answer(gateway(last_restart=last, **more))})
+    assert cells(lines[1])[-1] == shown
+
+
+def test_words_of_the_watchdog_are_those_that_are_shortened():
+    assert ABOVE == watchdog.ABOVE % (
+        "12053 MB",
+        "12000 MB",
+        3,
+        5,
+        "10240 MB",
+        "11029 MB",
+        "1024 MB",
+    )
 
 
 def test_gateway_that_is_not_managed_is_not_in_the_table():
