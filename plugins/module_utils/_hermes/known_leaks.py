@@ -29,6 +29,9 @@ KINDS = (MEMORY, DESCRIPTORS, WORKERS, DASHBOARD)
 # leak, whether the growth ends (``bound``), ``what`` happens, the ``advice`` and the ``source``.
 Leak = namedtuple("Leak", "first last kind bound what advice source")
 
+# MB that the cached sessions added to a gateway, and the measurement: docs/allocator.md.
+CACHE_MB, CACHE_MEASURED = 260, "with 300 sessions, 260 MB were measured"
+
 # The first entry that matches the version and the kind is used.
 KNOWN = (
     Leak(
@@ -50,8 +53,7 @@ KNOWN = (
         MEMORY,
         True,
         "keeps up to 128 sessions of about 1 MB each and releases their memory late",
-        "this growth ends after a few hundred MB; more growth has another cause;"
-        " 0.20.1 evicts sessions by their size (agent.agent_cache)",
+        "upgrade: 0.20.1 and later evict sessions by their size (agent.agent_cache)",
         "#58817",
     ),
     # Eviction considers only its own process until PR #111563, which is in 0.21.5.
@@ -62,8 +64,7 @@ KNOWN = (
         True,
         "keeps up to 128 sessions of about 1 MB each, and evicts them by the size of its own"
         " process without its children",
-        "this growth ends after a few hundred MB; more growth has another cause; 0.21.5 also counts"
-        " the children",
+        "upgrade: 0.21.5 and later also count the children",
         "#58817, #110549",
     ),
     Leak(
@@ -72,8 +73,7 @@ KNOWN = (
         MEMORY,
         True,
         "keeps up to 128 sessions of about 1 MB each and releases their memory late",
-        "this growth ends after a few hundred MB; more growth has another cause;"
-        " agent.agent_cache limits the number and the size of the sessions",
+        "agent.agent_cache limits the number and the size of the sessions",
         "#58817",
     ),
     Leak(
@@ -109,7 +109,9 @@ KNOWN = (
 def known(version: str | None, kind: str = MEMORY) -> dict[str, Any] | None:
     """The known leak of this ``kind`` in ``version``, such as "0.16.0"; None if there is none.
 
-    The keys are ``version``, ``kind``, ``bound`` (whether the growth ends), ``text``, ``source``.
+    The keys are ``version``, ``kind``, ``bound`` (whether the growth ends), ``source``, ``cause``,
+    ``advice``, ``measured_mb`` and ``measured``, which are None if the growth was not measured, and
+    ``text``, a sentence of all these.
     """
     numbers = versions.numbers(version)
     if numbers is None:
@@ -117,12 +119,18 @@ def known(version: str | None, kind: str = MEMORY) -> dict[str, Any] | None:
     for leak in KNOWN:
         fits = leak.first <= numbers[: len(leak.first)] and numbers[: len(leak.last)] <= leak.last
         if fits and leak.kind == kind:
+            cached = kind == MEMORY and leak.bound
+            cause = "Hermes %s %s (upstream issue %s)" % (version, leak.what, leak.source)
+            measured = CACHE_MEASURED if cached else None
             return {
                 "version": version,
                 "kind": kind,
                 "bound": leak.bound,
                 "source": leak.source,
-                "text": "Hermes %s %s (upstream issue %s); %s"
-                % (version, leak.what, leak.source, leak.advice),
+                "cause": cause,
+                "advice": leak.advice,
+                "measured_mb": CACHE_MB if cached else None,
+                "measured": measured,
+                "text": "; ".join(filter(None, (cause, measured, leak.advice))),
             }
     return None

@@ -23,7 +23,7 @@ def texts(
     """
     found = []
     if known and (not known["bound"] or judged.grows or judged.verdict == "saturating"):
-        found.append(known["text"])
+        found.append(_known(known, judged))
     if judged.grows and answer["faster_than_known"]:
         # A leak that is known to be bounded does not grow this fast.
         found.insert(
@@ -44,6 +44,22 @@ def texts(
     if judged.verdict == "saturating":
         found.append("memory has levelled off: size the limit for current usage")
     return found
+
+
+def _known(known: dict[str, Any], judged: Judgement) -> str:
+    """The known leak, compared with the growth of this gateway if that of the leak was measured."""
+    runs = [one.baseline for one in judged.evidence.runs]
+    grown = max([values[-1] - values[0] for values in runs], default=0.0)
+    if not known.get("measured_mb") or grown < 1:
+        return str(known["text"])
+    if grown <= known["measured_mb"]:
+        text = "%s; %s, which can explain the %d MB by which this gateway grew in one run; %s"
+    else:
+        text = (
+            "%s; %s, but this gateway grew by %d MB in one run: its sessions are larger, or there "
+            "is another cause; %s"
+        )
+    return text % (known["cause"], known["measured"], grown, known["advice"])
 
 
 def _restarts(cadence: Cadence) -> str:

@@ -34,7 +34,8 @@ def trend(
 
     ``limit_bytes`` is the limit that the gateway must stay below, and ``limit_from`` is its origin.
     ``now`` (epoch seconds) gives the age of the history. ``known_leak`` returns the known leak of a
-    version: None, or a dict with ``text`` and ``bound``, which is true if the growth ends.
+    version: None, or a dict with ``text`` and ``bound``, which is true if the growth ends; see
+    _hermes/known_leaks.py for the other keys.
     """
     series = history if isinstance(history, Series) else samples.of_rows(history)
     judged = judgement.judge(series.of_this_version(), limit_bytes)

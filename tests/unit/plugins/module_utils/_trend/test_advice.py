@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
 
 MB = 1 << 20
@@ -31,6 +33,30 @@ def test_fast_leak_is_suspected_early(trend, run):
     # A bounded leak does not grow this fast; an unbounded one may.
     for version, place in (("0.19.0", 0), ("0.16.0", 1)):
         assert "report it" in trend(run(2.5, 1900, version=version))["advice"][place]
+
+
+def test_known_leak_is_compared_with_the_growth_of_this_gateway(trend, run):
+    """The advice does not say that the growth ends if the verdict is a leak of 1,000 MB a run."""
+    cause = (
+        "Hermes 0.19.0 keeps up to 128 sessions of about 1 MB each and releases their memory late "
+        "(upstream issue #58817); with 300 sessions, 260 MB were measured, "
+    )
+    upgrade = "upgrade: 0.20.1 and later evict sessions by their size (agent.agent_cache)"
+    found = trend(run(56, 18, version="0.19.0"), 2048 * MB)
+    assert found["verdict"] == "leak"
+    first = re.sub(r"(98|99)\d MB", "X MB", found["advice"][0])
+    assert first == (
+        cause + "but this gateway grew by X MB in one run: its sessions are larger, or there is "
+        "another cause; " + upgrade
+    )
+    found = trend(run(100, 2, version="0.19.0"), 2048 * MB)
+    assert found["verdict"] in ("leak", "suspected")
+    first = re.sub(r"(19|20)\d MB", "X MB", found["advice"][0])
+    assert first == (
+        cause + "which can explain the X MB by which this gateway grew in one run; " + upgrade
+    )
+    # Growth without an end needs no comparison.
+    assert "in one run" not in trend(run(72, 18, version="0.16.0"))["advice"][0]
 
 
 def test_without_known_leaks_the_rest_is_the_same(trend, run):
