@@ -41,7 +41,21 @@ GROUPS = {
     ),
     "none": ("No gateway", "hosts without a Hermes gateway"),
 }
-VERDICTS = ("leak", "suspected", "sawtooth", "step", "saturating", "spiky", "flat", "insufficient")
+# The worst first. The sentences are those of docs/trend.md.
+VERDICTS = {
+    "leak": "The baseline grows, keeps growing late in each run, and is never released.",
+    "suspected": "The baseline grows, but a cache, the time of day or noise may be the cause.",
+    "sawtooth": "Memory grows and is released without a restart.",
+    "step": "Memory jumped once or twice, and does not grow between the jumps.",
+    "saturating": "Memory grew and then levelled off, as caches do.",
+    "spiky": "Bursts above a baseline that does not grow; also if runs end in bursts.",
+    "flat": "The baseline does not grow, and nothing else stands out.",
+    "insufficient": "Not enough samples, or apparent growth that may be chance.",
+}
+VERDICTS_PAGE = (
+    "https://github.com/hermes-ops/ansible-gateway/blob/main/docs/trend.md"
+    "#what-to-do-with-a-verdict"
+)
 WATCHED = ("suspected", "sawtooth")
 # The ledger codes of a run that ended with a fault, and how many of a gateway are shown.
 CRASHES = ("crashed", "killed", "oom-killed")
@@ -275,7 +289,7 @@ def _urgency(row: Row) -> tuple[Any, ...]:
         -row["oom_kills_24h"],
         -row["crashes_24h"],
         math.inf if row["hours_to_limit"] is None else row["hours_to_limit"],
-        VERDICTS.index(row["verdict"]) if row["verdict"] in VERDICTS else len(VERDICTS),
+        list(VERDICTS).index(row["verdict"]) if row["verdict"] in VERDICTS else len(VERDICTS),
         -(row["slope_mb_per_hour"] or 0),
         row["host"],
         row["gateway"],

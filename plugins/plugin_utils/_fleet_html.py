@@ -34,6 +34,8 @@ def html(report: dict[str, Any]) -> str:
     return environment.get_template(NAME).render(
         report=report,
         groups=_fleet.GROUPS,
+        verdicts=_fleet.VERDICTS,
+        verdicts_page=_fleet.VERDICTS_PAGE,
         frame=frame,
         plot=lambda row: _plot.plot(row, frame),
         hashes=_hashes(environment),

@@ -338,7 +338,8 @@ def test_whatever_a_host_says_stays_text(word):
         for dummy, attrs in seen.tags
         if any(name.startswith("on") or name in ("src", "style") for name in attrs)
     ]
-    assert all(attrs["href"].startswith("#") for dummy, attrs in seen.tags if "href" in attrs)
+    links = [attrs["href"] for dummy, attrs in seen.tags if "href" in attrs]
+    assert {one for one in links if not one.startswith("#")} <= {_fleet.VERDICTS_PAGE}
     if "{" in word:
         assert word in "".join(seen.said)
     assert len(page) < 100000
@@ -400,13 +401,29 @@ def test_wild_answers_are_reported_all_the_same(value):
 
 def test_page_needs_no_network_and_nothing_runs_but_its_own():
     page = _fleet_html.html(report(answer("a", {"g": trend("leak", 20)})))
-    assert "http:" not in page and "https:" not in page and "url(http" not in page
+    # A link to the documentation loads nothing.
+    bare = page.replace('<a href="%s"' % _fleet.VERDICTS_PAGE, "")
+    assert "http:" not in bare and "https:" not in bare and "url(http" not in bare
     policy = next(
         attrs["content"]
         for tag, attrs in Page(page).tags
         if attrs.get("http-equiv") == "Content-Security-Policy"
     )
     assert policy.startswith("default-src 'none'; style-src 'sha256-") and "unsafe" not in policy
+
+
+def test_page_explains_the_verdicts_as_the_documentation_does():
+    page = _fleet_html.html(report(answer("a", {"g": trend("leak", 20)})))
+    rows = (Path(__file__).resolve().parents[4] / "docs/trend.md").read_text().splitlines()
+    heading = rows.index("## What to do with a verdict")
+    for verdict, meaning in _fleet.VERDICTS.items():
+        assert "<li><b>%s</b>: %s</li>" % (verdict, meaning) in page
+        row = next(row for row in rows[heading:] if row.startswith("| `%s` |" % verdict))
+        assert row.split(" | ")[1].startswith(meaning)
+    assert 'href="%s"' % _fleet.VERDICTS_PAGE in page
+    assert _fleet.VERDICTS_PAGE.endswith(
+        "docs/trend.md#" + rows[heading][3:].lower().replace(" ", "-")
+    )
 
 
 def test_charts_can_be_read_without_seeing_them():
