@@ -97,10 +97,17 @@ def playbook(lab):
 
 
 @pytest.fixture(scope="session")
-def lab(request):
+def prefix(request):
+    """The prefix of the lab; with pytest-xdist, each worker has a lab of its own."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid")
+    return "-".join(filter(None, [request.config.getoption("--prefix"), worker]))
+
+
+@pytest.fixture(scope="session")
+def lab(request, prefix):
     """The running Fleet, for the whole session."""
     engine.install(["ssh", "ssh-keygen"])
-    fleet = Fleet(engine.find(), request.config.getoption("--prefix"), None)
+    fleet = Fleet(engine.find(), prefix, None)
     with paths.locked("prefix-" + fleet.prefix):
         fleet.up(list(HOSTS))
     yield fleet
@@ -189,21 +196,20 @@ def _quiet(host):
 
 
 @pytest.fixture(scope="session")
-def own_lab(request):
+def own_lab(request, prefix):
     """own_lab(HOST): a context with a separate lab for a host, which the playbooks of other tests do not reach."""
 
     @contextlib.contextmanager
     def up(name):
         engine.install(["ssh", "ssh-keygen"])
-        prefix = "%s-%s" % (request.config.getoption("--prefix"), name)
-        fleet = Fleet(engine.find(), prefix, None)
-        with paths.locked("prefix-" + prefix):
+        fleet = Fleet(engine.find(), "%s-%s" % (prefix, name), None)
+        with paths.locked("prefix-" + fleet.prefix):
             fleet.up([name])
         try:
             yield fleet
         finally:
             if not request.config.getoption("--keep"):
-                with paths.locked("prefix-" + prefix):
+                with paths.locked("prefix-" + fleet.prefix):
                     fleet.down(fleet.members())
 
     return up

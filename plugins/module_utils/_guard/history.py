@@ -9,7 +9,7 @@ failing disk has damaged is lost, and no other line.
 
 from __future__ import annotations
 
-import csv
+import _csv as csv  # all that is used here; the module csv takes 0.6 ms more of each check
 import io
 import os
 import time

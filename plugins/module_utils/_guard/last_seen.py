@@ -11,7 +11,6 @@ systemd is queried.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 
@@ -53,15 +52,19 @@ def run(settings: Settings) -> tuple[str, float] | None:
         return None
     times = [0.0]
     for name in (NAME, "memory.csv"):
-        with contextlib.suppress(OSError):
+        try:
             times.append(os.stat(os.path.join(settings.folder, name)).st_mtime)
+        except OSError:
+            pass
     return identity, max(times)
 
 
 def forget(settings: Settings) -> None:
     """Forget the last run seen, which is over."""
-    with contextlib.suppress(OSError):
+    try:
         os.unlink(os.path.join(settings.folder, NAME))
+    except OSError:
+        pass
 
 
 def alive(settings: Settings) -> ManagedGateway | None:

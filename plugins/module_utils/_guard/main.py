@@ -10,7 +10,7 @@ import marshal
 import os
 import sys
 import zipimport
-from importlib.machinery import ModuleSpec
+from _frozen_importlib import ModuleSpec  # importlib.machinery loads three more modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
