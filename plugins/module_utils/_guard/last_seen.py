@@ -101,6 +101,7 @@ def _gateway(
     # Set without the PID, so that the command line is not read: a user can make that hang.
     gateway.set_state(properties)
     gateway.pid = gateway.main_pid = known["pid"]
+    gateway.start_ticks = known["start_ticks"]
     gateway.uptime_seconds = proc.seconds_since(known["start_ticks"])
     gateway.python = known["python"]
     return ManagedGateway(settings, gateway)

@@ -74,10 +74,12 @@ def _workers_bytes(gateway: Gateway) -> int:
     return workers.memory_bytes(gateway)
 
 
-def emergency(gateway: Gateway, row: dict[str, Any], limit: int) -> str | None:
+def emergency(
+    gateway: Gateway, row: dict[str, Any], limit: int, host: dict[str, int] | None = None
+) -> str | None:
     """Why a restart after sample ``row`` must not wait for anything; None if it may wait.
 
-    ``limit`` is the kernel's.
+    ``limit`` is the kernel's, ``host`` is proc.host_memory() if the caller has it.
     """
     used = sampling.footprint(row)
     if near_kernel_limit(gateway, row, limit):
@@ -86,7 +88,7 @@ def emergency(gateway: Gateway, row: dict[str, Any], limit: int) -> str | None:
             round(100 * EMERGENCY),
             display.megabytes(limit),
         )
-    host = proc.host_memory()
+    host = host or proc.host_memory()
     line = AVAILABLE * host["total_bytes"]
     if host["available_bytes"] >= line:
         return None
@@ -102,19 +104,23 @@ def emergency(gateway: Gateway, row: dict[str, Any], limit: int) -> str | None:
     return None
 
 
-def cgroup_limit(gateway: Gateway) -> cgroup.Limit | None:
+def cgroup_limit(gateway: Gateway, host: dict[str, int] | None = None) -> cgroup.Limit | None:
     """The lowest limit of the gateway's cgroup and its parents; None if it is not below the RAM."""
     least = cgroup.limit(gateway.control_group)
     if least is None:
         return None
-    total = proc.host_memory()["total_bytes"]
+    total = (host or proc.host_memory())["total_bytes"]
     return None if total and least.bytes >= total else least
 
 
-def kernel_limit(gateway: Gateway) -> int:
-    """The number of bytes at which the kernel acts: the lowest cgroup limit, or the RAM."""
-    least = cgroup_limit(gateway)
-    return least.bytes if least else proc.host_memory()["total_bytes"]
+def kernel_limit(gateway: Gateway, host: dict[str, int] | None = None) -> int:
+    """The number of bytes at which the kernel acts: the lowest cgroup limit, or the RAM.
+
+    ``host`` is proc.host_memory() if the caller has it.
+    """
+    host = host or proc.host_memory()
+    least = cgroup_limit(gateway, host)
+    return least.bytes if least else host["total_bytes"]
 
 
 def forecast_limit(settings: Settings, gateway: Gateway | None, used: float) -> tuple[int, str]:

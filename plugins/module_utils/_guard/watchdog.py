@@ -13,7 +13,7 @@ import os
 import time
 
 from .._hermes import heartbeat
-from .._host import display, guard_program
+from .._host import display, guard_program, proc
 from .._host.errors import RunError, SystemdError
 from . import history, home, identity, last_seen, limits, managed, page, progress, sampling
 
@@ -216,8 +216,9 @@ def _check_one(
     except OSError as exc:
         # Even with a full disk, the gateway must not run out of memory: decide first.
         kept = exc
-    seen.limit = limits.kernel_limit(gateway)
-    acted = _decide(gateway, row, follow)
+    memory = proc.host_memory()
+    seen.limit = limits.kernel_limit(gateway, memory)
+    acted = _decide(gateway, row, memory, follow)
     # Last: it runs a program as the user.
     _clean(gateway, inside, follow)
     if kept is not None:
@@ -274,11 +275,13 @@ def _same_run(row: dict[str, Any], gateway: ManagedGateway) -> bool:
     return row["pid"] == gateway.pid
 
 
-def _decide(gateway: ManagedGateway, row: dict[str, Any], follow: Progress) -> bool:
-    """Whether the watchdog has acted."""
+def _decide(
+    gateway: ManagedGateway, row: dict[str, Any], memory: dict[str, int], follow: Progress
+) -> bool:
+    """Whether the watchdog has acted; ``memory`` is proc.host_memory()."""
     if gateway.settings.threshold is None:
         return False
-    why = _why(gateway, row, follow.seen[gateway.settings.name].limit)
+    why = _why(gateway, row, follow.seen[gateway.settings.name].limit, memory)
     if why is None:
         _memory_is_over(gateway, row)
         return False
@@ -304,14 +307,16 @@ def _only_looks() -> bool:
     return until.isdigit() and time.time() < int(until)
 
 
-def _why(gateway: ManagedGateway, row: dict[str, Any], limit: int) -> tuple[str, str] | None:
+def _why(
+    gateway: ManagedGateway, row: dict[str, Any], limit: int, memory: dict[str, int]
+) -> tuple[str, str] | None:
     """Why the gateway should be restarted: (ledger code, sentence), or None.
 
-    ``limit`` is the kernel's.
+    ``limit`` is the kernel's, ``memory`` the host's.
     """
     settings = gateway.settings
     # One sample is enough, even if no history can be written.
-    emergency = limits.emergency(gateway, row, limit)
+    emergency = limits.emergency(gateway, row, limit, memory)
     if emergency is not None:
         return "limit", emergency
     if not limits.above_threshold(settings, row):

@@ -48,8 +48,9 @@ class Gateway:
     user, manual (started manually; ``unit`` is then None) or container (``home`` is then a path in
     the container named ``container``). ``home`` is its HERMES_HOME.
     ``pid`` is the gateway's own process, ``main_pid`` the one that systemd sends its signals to,
-    which may be a shell or a runner above it. Both, ``invocation_id``, ``uptime_seconds`` and
-    ``start_time`` (epoch seconds) are None if it is not running; ``active_state`` is systemd's
+    which may be a shell or a runner above it. Both, ``invocation_id``, ``uptime_seconds``,
+    ``start_ticks`` (see proc.start_ticks) and ``start_time`` (epoch seconds) are None if it is not
+    running; ``active_state`` is systemd's
     ActiveState, and "active" if it was started manually. ``python`` is the Python that runs it,
     ``root`` the directory from which that Python imports hermes_bootstrap, and ``unit_python`` the
     Python that the unit will start next time; each is None if unknown. ``problem`` says why it is
@@ -109,9 +110,10 @@ class Gateway:
         self.sub_state = properties.get("SubState", "")
         self.control_group = properties.get("ControlGroup", "")
         self.restart_policy = properties.get("Restart", "")
-        self.uptime_seconds = proc.uptime_seconds(pid) if pid else None
-        self.start_time = None
-        if self.uptime_seconds is not None:
+        self.start_ticks = proc.start_ticks(pid) if pid else None
+        self.uptime_seconds = self.start_time = None
+        if self.start_ticks is not None:
+            self.uptime_seconds = proc.seconds_since(self.start_ticks)
             self.start_time = time.time() - self.uptime_seconds
 
 

@@ -159,7 +159,8 @@ def silence(gateway: Gateway) -> float | None:
         return None
     silent = time.monotonic() - beat
     # A heartbeat older than the process belongs to an earlier process with the same pid.
-    return silent if 0 <= silent <= (proc.uptime_seconds(gateway.pid) or 0) else None
+    ticks = gateway.start_ticks
+    return silent if ticks is not None and 0 <= silent <= proc.seconds_since(ticks) else None
 
 
 def _beat(gateway: Gateway) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 
-from .._host import display, files, proc
+from .._host import display, files
 from .._host.errors import FileError
 from . import names
 from . import version as versions
@@ -62,7 +62,7 @@ def runtime(gateway: Gateway) -> dict[str, Any]:
         return dict(unknown(), problem=str(exc))
     if content is None or content.get("pid") != gateway.pid:
         return unknown()
-    if content.get("start_time") not in (None, proc.start_ticks(gateway.pid)):
+    if content.get("start_time") not in (None, gateway.start_ticks):
         return unknown()
     state = content.get("gateway_state")
     return {

@@ -106,14 +106,11 @@ def _stat(pid: int) -> list[str] | None:
     return fields if len(fields) > 19 else None
 
 
-def uptime_seconds(pid: int) -> float | None:
-    """How long the process has run, by the boot clock, which ignores changes of the wall clock."""
-    ticks = start_ticks(pid)
-    return None if ticks is None else seconds_since(ticks)
-
-
 def seconds_since(ticks: int) -> float:
-    """The seconds since a process started at ``ticks``, as returned by start_ticks."""
+    """The seconds since a process started at ``ticks``, as returned by start_ticks.
+
+    By the boot clock, which ignores changes of the wall clock.
+    """
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 
 

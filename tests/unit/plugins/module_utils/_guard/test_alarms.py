@@ -94,14 +94,14 @@ def test_second_alarm_near_the_limit_and_one_when_it_is_over(one, notifier, monk
     watchdog.check([one])
     used = limits.resident(json.loads(json.dumps(alarms_row(one))))
     # At 91 % of the limit, which is not an emergency yet.
-    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: int(used / 0.91))
+    monkeypatch.setattr(limits, "kernel_limit", lambda *dummy: int(used / 0.91))
     for _number in range(2):
         watchdog.check([one])
     # At 96 % it is an emergency; the same alert covers it.
-    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: int(used / 0.96))
+    monkeypatch.setattr(limits, "kernel_limit", lambda *dummy: int(used / 0.96))
     watchdog.check([one])
     assert notifier.told == [("alert", "threshold"), ("alert", "near-limit")]
-    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: 1 << 60)
+    monkeypatch.setattr(limits, "kernel_limit", lambda *dummy: 1 << 60)
     one.threshold = 1 << 40
     for _number in range(2):
         watchdog.check([one])

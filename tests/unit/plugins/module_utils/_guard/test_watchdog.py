@@ -285,7 +285,7 @@ def test_emergency_reaches_a_restart_that_waits(systemd, settings, home, clock, 
     one = settings(threshold="1M", breaches="1 of 1")
     check(clock, one)
     handover.take_request(one, managed.find(one))
-    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: 2 << 20)
+    monkeypatch.setattr(limits, "kernel_limit", lambda *dummy: 2 << 20)
     with handover.locked(one):
         check(clock, one)
     assert request(one)["emergency"]
@@ -331,7 +331,7 @@ def test_without_a_history_one_sample_near_the_limit_is_enough(
     monkeypatch.setattr(watchdog.history, "append", full)
     assert check(clock, one)[1] is False
     assert systemd.calls == []
-    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: 2 << 20)
+    monkeypatch.setattr(limits, "kernel_limit", lambda *dummy: 2 << 20)
     check(clock, one)
     assert systemd.calls == [ASKED]
 
@@ -341,7 +341,7 @@ def test_one_sample_near_the_limit_is_an_emergency(systemd, settings, home, cloc
     systemd.add_gateway(home)
     one = settings(threshold="100%")
     assert check(clock, one) == ([], True)
-    monkeypatch.setattr(limits, "kernel_limit", lambda gateway: 2 << 20)
+    monkeypatch.setattr(limits, "kernel_limit", lambda *dummy: 2 << 20)
     lines, good = check(clock, one)
     assert good and "above 95 % of the limit of 2 MB: a restart was requested" in lines[0]
     assert systemd.calls == [ASKED] and request(one)["emergency"]

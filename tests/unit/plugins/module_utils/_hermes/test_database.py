@@ -48,7 +48,9 @@ def process(home, *profiles):
     if profiles:
         state = {"pid": os.getpid(), "served_profiles": ["default", *profiles]}
         (home / "gateway_state.json").write_text(json.dumps(state))
-    return SimpleNamespace(home=str(home), account=ME, uid=ME.pw_uid, pid=os.getpid())
+    return SimpleNamespace(
+        home=str(home), account=ME, uid=ME.pw_uid, pid=os.getpid(), start_ticks=1
+    )
 
 
 def make(home, rows, columns="session_id TEXT, role TEXT, content TEXT, timestamp REAL"):

@@ -129,7 +129,7 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(proc, "pids", lambda: sorted(processes))
     monkeypatch.setattr(proc, "start_ticks", lambda pid: 7)
     monkeypatch.setattr(proc, "has_terminal", lambda pid: processes[pid].get("terminal", False))
-    monkeypatch.setattr(proc, "uptime_seconds", lambda pid: 60.0)
+    monkeypatch.setattr(proc, "seconds_since", lambda ticks: 60.0)
     for name, key, missing in (
         ("argv", "argv", []),
         ("parent", "parent", 1),

@@ -38,9 +38,11 @@ def patience(monkeypatch):
 @pytest.fixture
 def one(tmp_path, monkeypatch):
     """A gateway that has run for a day."""
-    monkeypatch.setattr(proc, "uptime_seconds", lambda pid: 86400.0)
+    monkeypatch.setattr(proc, "seconds_since", lambda ticks: 86400.0)
     account = pwd.getpwuid(os.getuid())
-    return SimpleNamespace(home=str(tmp_path), uid=account.pw_uid, account=account, pid=os.getpid())
+    return SimpleNamespace(
+        home=str(tmp_path), uid=account.pw_uid, account=account, pid=os.getpid(), start_ticks=1
+    )
 
 
 def beat(home, ago, number, **changed):
@@ -221,7 +223,7 @@ def test_witness_that_cannot_be_asked_is_no_evidence(one, monkeypatch, result):
 
 def test_the_watchdog_asks_for_an_emergency(systemd, settings, tmp_path, monkeypatch):
     systemd.add_gateway(tmp_path / "home")
-    monkeypatch.setattr(proc, "uptime_seconds", lambda pid: 86400.0)
+    monkeypatch.setattr(proc, "seconds_since", lambda ticks: 86400.0)
     watched = settings(threshold="1000000M")
     beat(tmp_path / "home", 400, systemd.pid())
     lines, good = watchdog.check([watched])
@@ -234,7 +236,7 @@ def test_the_watchdog_asks_for_an_emergency(systemd, settings, tmp_path, monkeyp
 @pytest.mark.parametrize("changed", [{"action": "alert", "threshold": "1000000M"}, {}])
 def test_only_a_watchdog_that_may_restart_does(systemd, settings, tmp_path, monkeypatch, changed):
     systemd.add_gateway(tmp_path / "home")
-    monkeypatch.setattr(proc, "uptime_seconds", lambda pid: 86400.0)
+    monkeypatch.setattr(proc, "seconds_since", lambda ticks: 86400.0)
     watched = settings(**changed)
     beat(tmp_path / "home", 400, systemd.pid())
     for _number in range(2):

@@ -13,6 +13,14 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
 
 
+def _running(home):
+    """A gateway whose process is that of the tests."""
+    pid = os.getpid()
+    return SimpleNamespace(
+        pid=pid, start_ticks=proc.start_ticks(pid), uid=os.getuid(), home=str(home)
+    )
+
+
 @pytest.fixture
 def say(tmp_path):
     """What is read of a running gateway whose file has the ``changed`` entries."""
@@ -26,7 +34,7 @@ def say(tmp_path):
             "platforms": {"telegram": {"state": "connected"}},
         }
         (tmp_path / "gateway_state.json").write_text(json.dumps(dict(content, **changed)))
-        gateway = SimpleNamespace(pid=os.getpid(), uid=os.getuid(), home=str(tmp_path))
+        gateway = _running(tmp_path)
         return state_file.runtime(gateway)
 
     return make
@@ -113,7 +121,7 @@ def test_homes_of_these_profiles(tmp_path, home, homes):
     own.mkdir(parents=True, exist_ok=True)
     state = {"pid": os.getpid(), "served_profiles": ["default", "coder", "b", "coder"]}
     (own / "gateway_state.json").write_text(json.dumps(state))
-    gateway = SimpleNamespace(pid=os.getpid(), uid=os.getuid(), home=str(own))
+    gateway = _running(own)
     assert state_file.homes(gateway) == [str(tmp_path) + one for one in homes]
 
 
