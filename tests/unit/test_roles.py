@@ -284,6 +284,30 @@ def test_role_says_that_the_guard_has_not_run(tmp_path, import_root, role, said)
     )
 
 
+def test_unreachable_host_is_ignored_if_the_play_says_so(tmp_path, import_root):
+    """It ended with rc 2, because the second role needs what the guard would have answered."""
+    roles = ["hermes_ops.gateway." + name for name in FILES if name.startswith("hermes_")]
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "ignore_unreachable": True,
+        "vars": dict.fromkeys(
+            ["hermes_memory_limit_state", "hermes_allocator_state", "hermes_metrics_state"],
+            "present",
+        ),
+        "roles": [*roles, "hermes_ops.gateway.hermes_metrics", "hermes_ops.gateway.hermes_session"],
+        "tasks": [{"name": "Show the end", "debug": {"msg": "the end"}}],
+    }
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    # No program listens on port 1.
+    (tmp_path / "hosts").write_text(
+        "gone ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\n"
+    )
+    rc, text = run(tmp_path, import_root, "hosts")
+    assert rc == 0, text
+    assert "the end" in text and "failed=0" in text
+
+
 @pytest.fixture
 def found(folder):
     """The files of each role on a host, by the role's name."""
