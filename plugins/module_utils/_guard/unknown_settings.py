@@ -28,7 +28,9 @@ def problems(gateways: Collection[str]) -> list[str]:
     found = []
     for path in config.file_paths(config.FOLDER):
         parser = _parsed(path)
-        for name in parser.sections() if parser else ():
+        if parser is None:
+            continue
+        for name in parser.sections():
             if name != _DEFAULT and name not in gateways:
                 found.append("%s: %s" % (path, _unknown_section(name, gateways)))
                 continue
