@@ -50,12 +50,12 @@ class Gateway:
     ``pid`` is the gateway's own process, ``main_pid`` the one that systemd sends its signals to,
     which may be a shell or a runner above it. Both, ``invocation_id``, ``uptime_seconds``,
     ``start_ticks`` (see proc.start_ticks) and ``start_time`` (epoch seconds) are None if it is not
-    running; ``active_state`` is systemd's
-    ActiveState, and "active" if it was started manually. ``python`` is the Python that runs it,
-    ``root`` the directory from which that Python imports hermes_bootstrap, and ``unit_python`` the
-    Python that the unit will start next time; each is None if unknown. ``problem`` says why it is
-    unsafe to manage, or is None; ``conflict`` names other gateways with the same home, or is None.
-    ``unresolved`` means that its unit only resembles a gateway's.
+    running; ``active_state`` is systemd's ActiveState, and "active" if it was started manually.
+    ``python`` is the Python that runs it, ``root`` the directory from which that Python imports
+    hermes_bootstrap, and ``unit_python`` the Python that the unit will start next time; each is
+    None if unknown. ``problem`` says why it is unsafe to manage, or is None; ``conflict`` names
+    other gateways with the same home, or is None. ``unresolved`` means that its unit only resembles
+    a gateway's.
     """
 
     def __init__(
