@@ -153,7 +153,7 @@ def test_many_unit_files(mallory):
     )
     said = mallory.site("--tags", "watchdog,restart_timer,memory_limit")
     timers = mallory.sh("ls %s" % TIMERS).split()
-    assert len(timers) <= 20 and any("z-runs@" in timer for timer in timers)
+    assert len(timers) <= 20 and any("z-runs@" in timer for timer in timers), said
     assert "mallory" in said
     assert mallory.sh("find /etc/systemd/user -name 'hermes-.service.d'") == ""
 
