@@ -28,6 +28,8 @@ _LARGEST = 1e15
 _LAST_MOMENT = 253402300800
 # Characters of a text: a sentence or two.
 _LINE = 300
+# A text of advice names its reason.
+_ADVICE = 600
 # Maximum depth and number of values of an answer that is passed on as a whole. The verdict on a
 # gateway has fewer than a hundred values in three levels.
 _DEPTH = 5
@@ -79,7 +81,7 @@ def texts(value: object, most: int = 10) -> list[str]:
 
     A single text is a list of one.
     """
-    found = [text(one) for one in (sequence(value) or [value])[:most]]
+    found = [text(one, _ADVICE) for one in (sequence(value) or [value])[:most]]
     return [one for one in found if one]
 
 

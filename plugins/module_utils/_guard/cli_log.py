@@ -52,6 +52,8 @@ def run(options: Any, every: list[Settings]) -> int:
         return cli.DONE
     for one in found:
         cli.say(line(one))
+    if not found:
+        cli.say("no entries: no restart, refusal, alert or crash")
     return cli.DONE
 
 

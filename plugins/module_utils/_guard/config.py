@@ -303,6 +303,11 @@ def _read(
             # A file that only root can read may hold a secret; other users do not need its values.
             if os.geteuid() == 0:
                 raise SettingError("%s cannot be read: %s" % (path, exc)) from exc
+        except configparser.MissingSectionHeaderError as exc:
+            raise SettingError(
+                "%s: line %d is outside a section: write [DEFAULT], or the name of a gateway in"
+                " brackets, above it" % (path, exc.lineno)
+            ) from exc
         except (OSError, UnicodeDecodeError, configparser.Error) as exc:
             raise SettingError(
                 "%s cannot be read: %s" % (path, " ".join(str(exc).split()))

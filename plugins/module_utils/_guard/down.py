@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CODE = "down"
 # Values of systemd's ActiveState.
 STATES = ("inactive", "failed")
+# Between two attempts of systemd: it need not be started manually.
+RESTARTING = "systemd is restarting it"
 
 
 def is_down(gateway: Gateway | ManagedGateway | None) -> bool:
@@ -47,7 +49,7 @@ def sentence(gateway: Gateway | ManagedGateway | None, settings: Settings) -> st
     """The message about a gateway that is down."""
     state = "inactive" if gateway is None else gateway.active_state
     if gateway is not None and gateway.active_state == "activating":
-        state = "systemd keeps restarting it"
+        state = RESTARTING
     last = _last(settings.folder)
     why = "for an unknown reason"
     if last:
@@ -55,10 +57,13 @@ def sentence(gateway: Gateway | ManagedGateway | None, settings: Settings) -> st
             display.utc(last["time"]),
             display.printable(str(last.get("reason")), 300).replace(ended.DOWN, ""),
         )
-    return "it is down (%s), %s; the guard never starts a gateway; to start it: %s" % (
-        state,
-        why,
-        "systemctl %sstart %s" % ("" if settings.scope == "system" else "--user ", settings.unit),
+    text = "it is down (%s), %s" % (state, why)
+    if state == RESTARTING:
+        return text
+    return "%s; the guard never starts a gateway; to start it: systemctl %sstart %s" % (
+        text,
+        "" if settings.scope == "system" else "--user ",
+        settings.unit,
     )
 
 

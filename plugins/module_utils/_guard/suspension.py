@@ -89,6 +89,9 @@ def read(folder: str, now: float | None = None) -> Suspension | None:
     # The record contains whole seconds.
     if not asked - since - 2 <= gone < end - since:
         return None
+    if abs(now - gone - since) < 2:
+        # The wall clock was not set meanwhile.
+        gone = now - since
     return Suspension(now - gone, now + (end - since - gone), record.get("watchdog") is True)
 
 

@@ -77,7 +77,8 @@ def _without_excluded(gateways: list[Gateway], scope: str) -> tuple[list[Gateway
     if not names or not stay or scope != "managed":
         return stay, []
     return stay, [
-        "settings in %s also apply to %s, which the variables exclude: use scope home to avoid this"
+        "settings in %s also apply to %s, which the variables exclude:"
+        " set hermes_session_scope: home to avoid this"
         % (os.path.join(managed_file.MANAGED_DIR, "config.yaml"), ", ".join(names))
     ]
 

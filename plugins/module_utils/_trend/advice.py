@@ -12,6 +12,9 @@ from . import explain, verdict_rules
 from .forecast import USABLE, Cadence
 from .judgement import Judgement
 
+# Smaller bursts hardly change the interval.
+LEAST_BURST_MB = 50
+
 
 def texts(
     judged: Judgement, answer: dict[str, Any], known: dict[str, Any] | None, cadence: Cadence | None
@@ -71,9 +74,12 @@ def _restarts(cadence: Cadence) -> str:
         )
     text = "restart it every %d h" % cadence.every
     if cadence.available < cadence.every:
-        text += (
+        return text + (
             " and keep the watchdog enabled: a fresh process reaches %d %% of the limit "
             "in only %s; a limit of %d MB would be enough"
             % (100 * USABLE, hours, math.ceil(cadence.limit_mb))
         )
+    text += ": a fresh process reaches %d %% of the limit in %s" % (100 * USABLE, hours)
+    if cadence.burst_mb >= LEAST_BURST_MB:
+        text += " if a burst adds %d MB" % cadence.burst_mb
     return text

@@ -133,4 +133,4 @@ def _forecast(
     # The advice is shown next to rounded figures, so it is calculated from these.
     high = answer["slope_ci"][1]
     shown = forecast.cadence(answer["limit_mb"], fresh + bursts, high, shortest)
-    return cadence._replace(available=shown.available)
+    return cadence._replace(available=shown.available, burst_mb=bursts)

@@ -56,12 +56,13 @@ class Cadence(NamedTuple):
     """A restart every ``every`` hours, None if not needed.
 
     ``available`` is the time in hours that a fresh gateway has; ``limit_mb`` is the limit for which
-    ``every`` would be short enough.
+    ``every`` would be short enough. ``burst_mb`` is the highest burst that they allow for.
     """
 
     every: int | None
     available: float
     limit_mb: float = 0.0
+    burst_mb: float = 0.0
 
 
 class Line(NamedTuple):
