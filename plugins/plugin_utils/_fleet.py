@@ -298,7 +298,7 @@ def _urgency(row: Row) -> tuple[Any, ...]:
 
 def slope(row: Row) -> str:
     """``18.2 (16.9 to 19.4)``, or ``-``, also for a rough figure after a few samples."""
-    if row["slope_mb_per_hour"] is None or row["verdict"] == "insufficient":
+    if row["slope_mb_per_hour"] is None or row.get("verdict") == "insufficient":
         return "-"
     interval = ""
     if row["slope_ci"]:
