@@ -49,7 +49,7 @@ VERDICTS = {
     "step": "Memory jumped once or twice, and does not grow between the jumps.",
     "saturating": "Memory grew and then levelled off, as caches do.",
     "spiky": "Bursts above a baseline that does not grow; also if runs end in bursts.",
-    "flat": "The baseline does not grow, and there is no other pattern.",
+    "flat": "The baseline does not grow, and no other pattern was found.",
     "insufficient": "Not enough samples, or apparent growth that may be chance.",
 }
 VERDICTS_PAGE = (

@@ -48,7 +48,7 @@ class HomeError(Exception):
 
 
 class ConfigFile(NamedTuple):
-    """A home's config.yaml; both are None if there is no such file."""
+    """A home's config.yaml; both are None if the file does not exist."""
 
     text: str | None
     info: os.stat_result | None

@@ -164,7 +164,7 @@ def _add(plan: Plan, one: Installed, ask: Asked, planned: Planned) -> None:
 def _take_back_others(plan: Plan, given: set[str], record: Record) -> None:
     """Revert keys that no longer implement a ``given`` intent.
 
-    This happens after an update of Hermes, or if article_keys is no longer set.
+    This happens after an update of Hermes, or if article_keys is not set any more.
     """
     stays = {change["key"] for change in plan.changes}
     for key, kept in record.keys(plan.path).items():

@@ -39,7 +39,7 @@ def alone(check_mode: bool) -> Iterator[None]:
         yield
     finally:
         if held:
-            # A waiting run compares inodes and notices that its file is no longer at PATH.
+            # A waiting run compares inodes and notices that its file is not at PATH any more.
             files.remove(PATH)
             os.close(held[0])
 

@@ -127,7 +127,7 @@ def _without_check() -> list[str]:
 
 
 def present(link: str) -> bytes | None:
-    """The target of the installed link; None if there is no file at its path.
+    """The target of the installed link; None if no file exists at its path.
 
     Raises GuardError if the path holds a file from another source.
     """

@@ -57,7 +57,7 @@ class Plan(NamedTuple):
 
     ``components`` is the component, or all of them if the base is removed.
     ``to_start`` are units to enable and start, ``to_restart`` active timers that never fire,
-    ``obsolete`` units that are no longer requested, ``to_reload`` the systemd managers that must
+    ``obsolete`` units that are not requested any more, ``to_reload`` the systemd managers that must
     read their files again, ``temporary`` files that a killed run left. ``notes`` are sentences on
     files that are kept because they now belong to another program.
     """
@@ -128,7 +128,7 @@ def make(component: str, desired: DesiredState) -> Plan:
 
 
 def _orphaned(installed: manifest.Manifest, desired: DesiredState) -> list[str]:
-    """The restart timers, of their own component, whose services are no longer requested."""
+    """The restart timers, of their own component, whose services are not requested any more."""
     gone = {path for path in installed.files if path not in desired.files}
     timers_of = {path[: -len("service")] + "timer" for path in gone if path.endswith(".service")}
     if not timers_of:

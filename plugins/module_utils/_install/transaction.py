@@ -14,7 +14,7 @@ from . import manifest
 from .desired_state import LINK
 from .plan import Change, Live, Plan, look
 
-# How long a service that is no longer requested may take to stop: systemd's own default.
+# How long a service that is not requested any more may take to stop: systemd's own default.
 STOP_SECONDS = 90
 
 

@@ -19,7 +19,7 @@ from .kill import COUNTER, MAX_KILLS, SAME_KILL, Kill
 
 # A month of samples every five minutes has 8,640.
 _MAX_SAMPLES = 10000
-# Kills at one step of the counter: a thousand entries are no more useful than a hundred.
+# Kills at one step of the counter: a hundred entries are as useful as a thousand.
 _MAX_COUNTED = 100
 # Seconds. The history has a sample every few minutes; a rise over a longer gap has no known time.
 _DATED = 3600

@@ -32,7 +32,7 @@ class Deaths(NamedTuple):
 
 
 def at_limit(series: Series, limit_bytes: float | None) -> Deaths | None:
-    """The runs that ended at ``limit_bytes``; None if there is no pattern."""
+    """The runs that ended at ``limit_bytes``; None without a pattern."""
     bounds = series.bounds()
     if limit_bytes is None or len(bounds) <= LEAST:
         return None
