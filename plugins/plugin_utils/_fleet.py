@@ -52,6 +52,7 @@ VERDICTS = {
     "flat": "The baseline does not grow, and no other pattern was found.",
     "insufficient": "Not enough samples, or apparent growth that may be chance.",
 }
+_RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
 VERDICTS_PAGE = (
     "https://github.com/hermes-ops/ansible-gateway/blob/main/docs/trend.md"
     "#what-to-do-with-a-verdict"
@@ -289,7 +290,7 @@ def _urgency(row: Row) -> tuple[Any, ...]:
         -row["oom_kills_24h"],
         -row["crashes_24h"],
         math.inf if row["hours_to_limit"] is None else row["hours_to_limit"],
-        list(VERDICTS).index(row["verdict"]) if row["verdict"] in VERDICTS else len(VERDICTS),
+        _RANK.get(row["verdict"], len(_RANK)),
         -(row["slope_mb_per_hour"] or 0),
         row["host"],
         row["gateway"],

@@ -26,7 +26,9 @@ _NO_SECTION = "\n"
 def problems(gateways: Collection[str]) -> list[str]:
     """A line for each unknown key and section; ``gateways`` are the names on this host."""
     found = []
-    for path in config.file_paths(config.FOLDER):
+    known = {*config.KEYS, *config.PLACE}
+    paths = config.file_paths(config.FOLDER)
+    for path in paths:
         parser = _parsed(path)
         if parser is None:
             continue
@@ -34,13 +36,12 @@ def problems(gateways: Collection[str]) -> list[str]:
             if name != _DEFAULT and name not in gateways:
                 found.append("%s: %s" % (path, _unknown_section(name, gateways)))
                 continue
-            known = {*config.KEYS, *config.PLACE}
-            if name == _DEFAULT and path == config.file_paths(config.FOLDER)[0]:
-                known.add(guard_program.EXCLUDED)
+            of_host = name == _DEFAULT and path == paths[0]
+            valid = known | {guard_program.EXCLUDED} if of_host else known
             found += [
-                "%s: [%s]: %s" % (path, name, _unknown_key(key, known))
+                "%s: [%s]: %s" % (path, name, _unknown_key(key, valid))
                 for key in parser[name]
-                if key not in known
+                if key not in valid
             ]
     return found
 

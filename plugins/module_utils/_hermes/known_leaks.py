@@ -30,7 +30,8 @@ KINDS = (MEMORY, DESCRIPTORS, WORKERS, DASHBOARD)
 Leak = namedtuple("Leak", "first last kind bound what advice source")
 
 # MB that the cached sessions added to a gateway, and the measurement: docs/allocator.md.
-CACHE_MB, CACHE_MEASURED = 260, "with 300 sessions, 260 MB were measured"
+CACHE_MB = 260
+CACHE_MEASURED = "with 300 sessions, %d MB were measured" % CACHE_MB
 
 # The first entry that matches the version and the kind is used.
 KNOWN = (

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The manifest of what a run installed: /var/lib/hermes-guard/installed/COMPONENT.json.
 
-With it, obsolete files are removed, and files from other sources are never
-replaced.
+With it, obsolete files are removed, and files from other sources are never replaced.
 """
 
 from __future__ import annotations

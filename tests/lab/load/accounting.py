@@ -145,15 +145,16 @@ class Book:
             if self.busy.get(self.sent[number][0], 0) > self.sent[number][1]
         ]
 
-    def dropped(self):
-        """The numbers that Hermes kept behind a turn that was over, and lost with the process.
+    def dropped(self, restarts):
+        """The numbers that Hermes kept behind a turn that was over, and lost at one of ``restarts``.
 
         They are in no state that Hermes publishes, so no restart can wait for them.
         """
         return [
             number
             for number in self.kept()
-            if any(
+            if any(self.sent[number][1] < deaf for _asked, deaf, _again in restarts)
+            and any(
                 abs(when - self.sent[number][1]) <= TURN_END_SECONDS
                 for other, times in self.answers.items()
                 if self.sent[other][0] == self.sent[number][0]
@@ -184,7 +185,7 @@ class Book:
         to listen; down, before it listened again; idle, the rest.
         """
         found = {}
-        dropped = self.dropped()
+        dropped = self.dropped(restarts)
         for number, (_sender, sent) in self.sent.items():
             outcome = (
                 "answered"
@@ -206,10 +207,10 @@ class Book:
             counts[outcome] = counts.get(outcome, 0) + 1
         return found
 
-    def summary(self):
-        """The figures of the run (dict). A message that was refused and yet answered counts as answered."""
+    def summary(self, restarts=()):
+        """The figures of the run (dict), with ``restarts`` as for kinds. A message that was refused and yet answered counts as answered."""
         waits = [times[0] - self.sent[number][1] for number, times in self.answers.items()]
-        dropped = len(self.dropped())
+        dropped = len(self.dropped(restarts))
         return {
             "sent": len(self.sent),
             "answered": len(self.answers),

@@ -212,7 +212,7 @@ class Soak:
         )
         return {
             "how": self.options.how,
-            **self.book.summary(),
+            **self.book.summary(self.restarts),
             "restarts": len(self.restarts),
             "downtime_median_s": accounting.rounded(accounting.median(downtimes)),
             "downtime_max_s": accounting.rounded(max(downtimes, default=None)),

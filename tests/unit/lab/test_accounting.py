@@ -35,8 +35,8 @@ def book():
     return one
 
 
-def figures(book):
-    summary = book.summary()
+def figures(book, restarts=()):
+    summary = book.summary(restarts)
     return {
         key: summary[key]
         for key in (
@@ -117,8 +117,11 @@ def test_what_hermes_kept_when_a_turn_ended_and_lost_at_the_restart_is_dropped(
     book.send(33, "a", 90.0)
     book.reply("a", said, 90.05)
     assert book.hold(101) == ({101: "a"} if said else {})
-    assert figures(book) == {"answered": 1, expected: 1}
-    assert book.kinds([(79.5, 97.9, 103.0)])["closing"] == {expected: 1}
+    restarts = [(79.5, 97.9, 103.0)]
+    assert figures(book, restarts) == {"answered": 1, expected: 1}
+    assert book.kinds(restarts)["closing"] == {expected: 1}
+    # No process ended after the message came.
+    assert figures(book, [(79.5, 85.0, 88.0)]) == {"answered": 1, "lost": 1}
 
 
 def test_refusal_that_the_next_process_delivers_is_about_a_message_of_the_last(book):
