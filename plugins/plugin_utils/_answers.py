@@ -28,8 +28,8 @@ _LARGEST = 1e15
 _LAST_MOMENT = 253402300800
 # Characters of a text: a sentence or two.
 _LINE = 300
-# A text of advice names its reason.
-_ADVICE = 600
+# A text of advice or a note gives its reason too.
+ADVICE = 600
 # Maximum depth and number of values of an answer that is passed on as a whole. The verdict on a
 # gateway has fewer than a hundred values in three levels.
 _DEPTH = 5
@@ -76,12 +76,12 @@ def text(value: object, most: int = _LINE) -> str:
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
-def texts(value: object, most: int = 10) -> list[str]:
-    """The texts of the list ``value``, at most ``most`` of them, without empty ones.
+def texts(value: object, most: int = 10, longest: int = _LINE) -> list[str]:
+    """The first ``most`` texts of the list ``value``, as of text(), without empty ones.
 
     A single text is a list of one.
     """
-    found = [text(one, _ADVICE) for one in (sequence(value) or [value])[:most]]
+    found = [text(one, longest) for one in (sequence(value) or [value])[:most]]
     return [one for one in found if one]
 
 

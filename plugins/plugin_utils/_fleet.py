@@ -13,7 +13,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import di
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.display import DAY, HOUR, MB
 
 from . import _answers
-from ._answers import mapping, number, pair, sequence, text, texts
+from ._answers import ADVICE, mapping, number, pair, sequence, text, texts
 
 SOON_HOURS = 24
 WEEK_HOURS = 168
@@ -187,10 +187,12 @@ def _gateway(
             "hours_to_limit_ci": _range(trend.get("hours_to_limit_ci")),
             "oom_kills_24h": len([at for at in times if at > now - DAY]),
             "recommended_restart_hours": number(trend.get("recommended_restart_hours")),
-            "advice": texts(trend.get("advice") or trend.get("what_would_settle_it")),
+            "advice": texts(
+                trend.get("advice") or trend.get("what_would_settle_it"), longest=ADVICE
+            ),
             "observed_hours": number(trend.get("observed_hours")),
             "provider_switch": text(trend.get("provider_switch")),
-            "notes": texts(trend.get("notes")),
+            "notes": texts(trend.get("notes"), longest=ADVICE),
             "suspended_until": until if until is not None and until > now else None,
             "version": text(trend.get("version"), 40),
             "provider": text(identity[1], 100),

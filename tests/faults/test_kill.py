@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from machine import RESTART, STATE, WATCHDOG
+from machine import RESTART, STATE, UNIT, WATCHDOG
 
 # Before the restart is requested, nothing has happened to the gateway; after that, systemd starts it.
 BEFORE = ("locked", "waiting", "before the marker", "marker written", "drained", "settled", "begun")
@@ -42,6 +42,24 @@ def test_after_it(alpha, step):
     alpha.wait("a new run", lambda: alpha.life() not in ("", life) and alpha.up())
     assert alpha.starts() == 1
     assert alpha.operator()["code"] == "cooldown"
+
+
+@pytest.mark.fault("kill -9 of the guard while the gateway's unit runs a slow ExecStop=")
+def test_while_the_unit_runs_its_execstop(alpha):
+    """The marker stays until systemd signals the process. Without it, Hermes would begin turns that the signal interrupts."""
+    slow = "/etc/systemd/system/%s.d/slow.conf" % UNIT
+    alpha.put(slow, "[Service]\nExecStop=/bin/sleep 5\n")
+    alpha.run("systemctl", "daemon-reload")
+    try:
+        life = alpha.life()
+        assert _killed(alpha, "restart asked for") == "signal"
+        assert not alpha.marker()
+        assert alpha.show()["SubState"] != "stop", "the marker was removed before the signal"
+        alpha.wait("a new run", lambda: alpha.life() not in ("", life) and alpha.up())
+    finally:
+        alpha.run("rm", slow)
+        alpha.run("systemctl", "daemon-reload")
+    assert alpha.starts() == 1
 
 
 def _killed(host, step):

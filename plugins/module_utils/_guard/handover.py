@@ -111,16 +111,26 @@ def busy_seconds(settings: Settings) -> float | None:
 def clean(gateway: ManagedGateway | None) -> bool:
     """Remove the drain marker of a restart that was killed; True if there was one.
 
-    A marker that is too old is removed even during a restart.
+    A marker that is too old is removed even during a restart. If the killed restart has asked
+    systemd to restart the gateway, the marker stays until the old process is signalled.
     """
     if gateway is None or gateway.problem is not None:
         return False
     seconds = drain.age(gateway)
     if seconds is None:
         return False
+    # Not at the top: a check without work to do needs neither.
+    from .._hermes import discovery
+    from . import signalled
+
     os.makedirs(gateway.settings.folder, mode=0o755, exist_ok=True)
     with locked(gateway.settings) as ours:
-        return (ours or abs(seconds) >= ABANDONED_SECONDS) and drain.remove(gateway)
+        if not ours and abs(seconds) < ABANDONED_SECONDS:
+            return False
+        manager = discovery.manager_of(gateway)
+        if signalled.is_pending(manager, gateway.settings.unit):
+            signalled.wait(manager, gateway.settings.unit, gateway.has_ended)
+        return drain.remove(gateway)
 
 
 def request(gateway: ManagedGateway, reason: str, emergency: bool = False) -> None:

@@ -15,7 +15,7 @@ from .._hermes import version as versions
 from .._host import display, proc
 from .._host.errors import RunError, SystemdError
 from .._host.waiting import wait_until
-from . import alarms, handover, identity, ledger, managed, sampling
+from . import alarms, handover, identity, ledger, managed, sampling, signalled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,15 +44,6 @@ SETTLED_SHARE = 0.3
 LOOK_SECONDS = 1
 # Longer than systemd waits before it kills Hermes, by default (TimeoutStopSec=60).
 EXIT_SECONDS = 120
-# The exit of the old process starts the downtime, so it is polled often.
-EXIT_LOOK_SECONDS = 0.05
-# How long the marker remains after the old process was signalled. A new process needs longer until
-# it checks for a marker.
-MARKER_SECONDS = 1
-# systemd sends the signal after the unit's ExecStop=, which Hermes has since 0.21.5. That took up
-# to 2.3 s on a loaded host with two cores; a smaller host may be slower.
-TOLD_SECONDS = 10
-TOLD_LOOK_SECONDS = 0.1
 # Since this release, SIGUSR1 waits for running turns, for half an hour or more, and refuses new
 # ones meanwhile. After SIGTERM, the next process resumes interrupted turns.
 FIRST_THAT_WAITS = (0, 20, 0)
@@ -94,7 +85,6 @@ class Restart:
         self.unit = gateway.settings.unit
         # The policy refuses a gateway without a process.
         self.pid = gateway.pid or 0
-        self.started = proc.start_ticks(self.pid)
         self.before = self._sample()
         self.writes_state = state_file.runtime(gateway)["state"] is not None
         self.begun = time.monotonic()
@@ -180,7 +170,7 @@ class Restart:
             lambda: self._is_urgent() or is_lull(),
             seconds,
             LULL_LOOK_SECONDS,
-            unless=self._has_ended,
+            unless=self.gateway.has_ended,
         )
 
     def _turns(self) -> int | None:
@@ -235,11 +225,11 @@ class Restart:
     def wait_drained(self) -> bool:
         """Whether the last turn finishes in time."""
         return wait_until(
-            self._is_drained, DRAIN_SECONDS, DRAIN_LOOK_SECONDS, unless=self._has_ended
+            self._is_drained, DRAIN_SECONDS, DRAIN_LOOK_SECONDS, unless=self.gateway.has_ended
         )
 
     def _is_drained(self) -> bool:
-        if self._has_ended():
+        if self.gateway.has_ended():
             return False
         now = state_file.runtime(self.gateway)
         return now["state"] == "draining" and now["active_agents"] == 0
@@ -254,12 +244,12 @@ class Restart:
         most = DELIVERY_SECONDS + SETTLE_SECONDS
         time.sleep(first)
         # Each poll takes LOOK_SECONDS itself.
-        if not wait_until(self._is_settled, most - first, 0, unless=self._has_ended):
+        if not wait_until(self._is_settled, most - first, 0, unless=self.gateway.has_ended):
             self.say("it is still busy, %s after its last turn" % display.span(most))
 
     def _is_settled(self) -> bool:
         """Whether it uses little CPU time for LOOK_SECONDS, owes no answer and runs no turn."""
-        if self._has_ended():
+        if self.gateway.has_ended():
             return False
         before = proc.work_seconds(self.pid)
         time.sleep(LOOK_SECONDS)
@@ -268,7 +258,7 @@ class Restart:
         if wanted >= SETTLED_SHARE * LOOK_SECONDS or database.owed(self.gateway):
             return False
         # A message that waited for an earlier one of the same sender may have started a turn.
-        return self._has_ended() or not state_file.runtime(self.gateway)["active_agents"]
+        return self.gateway.has_ended() or not state_file.runtime(self.gateway)["active_agents"]
 
     def begin(self) -> None:
         """Write the restart to the ledger before it happens.
@@ -296,8 +286,7 @@ class Restart:
         """
         if self.drained:
             self._restart_unit()
-            wait_until(self._is_told, TOLD_SECONDS, TOLD_LOOK_SECONDS)
-            self._is_gone(MARKER_SECONDS)
+            signalled.wait(self.manager, self.unit, lambda: self._is_gone(0))
             return
         # Marker first: a gateway that starts while it exists would refuse every turn.
         drain.remove(self.gateway)
@@ -325,13 +314,6 @@ class Restart:
         numbers = versions.numbers((self.before or {}).get("version"))
         return numbers is None or numbers >= FIRST_THAT_WAITS
 
-    def _is_told(self) -> bool:
-        """Whether systemd has signalled the old process, or the process has exited."""
-        if self._is_gone(0):
-            return True
-        now = self._look()
-        return now is not None and now.sub_state not in ("", "running", "reload", "stop")
-
     def _look(self) -> ManagedGateway | None:
         """The current gateway; None also while systemd does not answer."""
         try:
@@ -339,12 +321,9 @@ class Restart:
         except SystemdError:
             return None
 
-    def _has_ended(self) -> bool:
-        return self.started is None or proc.start_ticks(self.pid) != self.started
-
     def _is_gone(self, seconds: float) -> bool:
         """Whether the old process exits within ``seconds``; records the time."""
-        if not wait_until(self._has_ended, seconds, EXIT_LOOK_SECONDS):
+        if not wait_until(self.gateway.has_ended, seconds, signalled.EXIT_LOOK_SECONDS):
             return False
         if not self.went_down:
             self.went_down = time.monotonic()

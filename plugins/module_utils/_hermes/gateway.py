@@ -116,6 +116,12 @@ class Gateway:
             self.uptime_seconds = proc.seconds_since(self.start_ticks)
             self.start_time = time.time() - self.uptime_seconds
 
+    def has_ended(self) -> bool:
+        """Whether it had no process, or that process has exited since."""
+        if self.pid is None or self.start_ticks is None:
+            return True
+        return proc.start_ticks(self.pid) != self.start_ticks
+
 
 def _command(words: Sequence[str] | None) -> launch.Launch | None:
     """The Hermes command in a command line, or None."""

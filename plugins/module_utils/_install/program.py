@@ -75,6 +75,7 @@ MODULES = (
     "_guard.restart_calendar",
     "_guard.sampling",
     "_guard.set_calendar",
+    "_guard.signalled",
     "_guard.state_format",
     "_guard.status",
     "_guard.supervised",

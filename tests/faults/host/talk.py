@@ -74,7 +74,10 @@ class Talk:
         await self.settled()
         # An answer that comes twice comes late.
         await asyncio.sleep(DELAY_SECONDS)
-        return self.book.summary()
+        summary = self.book.summary()
+        deaf = [(None, since, again) for since, again in self.signal.deaf]
+        summary["stories"] = {one: self.book.story(one, deaf) for one in self.book.open()}
+        return summary
 
     async def run(self):
         """From the first turn, which takes long, to the end of standard input."""

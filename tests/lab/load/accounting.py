@@ -21,6 +21,8 @@ NOTHING = "done: nothing"
 BUSY = ("⚡ Interrupting current task", "gateway.busy.ack")
 # A turn whose answer came this close to a message was about to end, or had just ended, when the message arrived.
 TURN_END_SECONDS = 2.0
+# Events this close to a message that got no reply may explain it.
+STORY_SECONDS = 60
 # Hermes's reply to the sender of a message that it refuses: while the drain marker exists, and during the shutdown.
 RECOVERED = "♻️ Recovered reply"
 REFUSAL = re.compile(
@@ -94,6 +96,8 @@ class Book:
         self.refused = {}
         self.torn = self.unasked = 0
         self.strange = []
+        # What happened: (when, sender, words).
+        self.events = []
         # See `hold`: {sender: when it was last told BUSY}, what was kept, and what was sent for it.
         self.busy = {}
         self.held = set()
@@ -102,12 +106,14 @@ class Book:
     def send(self, number, sender, when):
         """``sender`` has sent message ``number``."""
         self.sent[number] = (sender, when)
+        self.events.append((when, sender, "sends msg-%d" % number))
 
     def reply(self, sender, content, when, deaf=float("inf")):
         """The gateway has said ``content`` to ``sender``: an answer, a refusal, or something else that is not counted.
 
         ``deaf`` is when the process before this one stopped to listen: what it owed, and this one delivers, is about a message from before.
         """
+        self.events.append((when, sender, "was told %r" % content[-70:]))
         which = answered(content)
         for number in which:
             if number in self.more:
@@ -177,6 +183,22 @@ class Book:
     def open(self):
         """The numbers of the messages without a reply."""
         return [number for number in self.sent if not self.settled(number)]
+
+    def story(self, number, restarts):
+        """The events around message ``number``, a line each, to find out why it has no reply.
+
+        ``restarts`` is a list as for kinds; where nobody knows when it was asked for, that is None.
+        """
+        sender, sent = self.sent[number]
+        words = ("a restart is asked for", "it listens no more", "it listens again")
+        around = [
+            (when, "", word) for times in restarts for when, word in zip(times, words) if when
+        ]
+        return [
+            "%+.1f s %s %s" % (when - sent, who, what)
+            for when, who, what in sorted(around + self.events)
+            if who in ("", sender) and abs(when - sent) < STORY_SECONDS
+        ]
 
     def kinds(self, restarts):
         """What became of the messages by when they came, with ``restarts`` a list of (asked for, listens no more, listens again).

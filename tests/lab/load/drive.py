@@ -91,14 +91,12 @@ class Soak:
         self.restarts = []
         self.said_at = time.monotonic()
         self.others = collections.Counter()
-        self.events = []
         self.talked = None
 
     def said(self, recipient, content):
         """The gateway's messages, as they arrive."""
         self.said_at = time.monotonic()
         self.book.reply(recipient, content, self.said_at, self.signal.went_deaf())
-        self.events.append((self.said_at, recipient, "was told %r" % content[-70:]))
         if not content.startswith(accounting.BEGINNING):
             self.others[content[:70]] += 1
 
@@ -137,7 +135,6 @@ class Soak:
             sender = "+1555%07d" % self.random.randrange(1, self.options.senders + 1)
             self.book.send(number, sender, time.monotonic())
             self.signal.receive(number, sender, accounting.text(number))
-            self.events.append((time.monotonic(), sender, "sends msg-%d" % number))
             await asyncio.sleep(self.random.uniform(0.5, 1.5) / self.options.rate)
         self.talked = time.monotonic() - began
         note("all are sent in %d s; %d are open" % (self.talked, len(self.book.open())))
@@ -225,18 +222,15 @@ class Soak:
         }
 
     def tell(self, number):
-        """The events around a lost message, to find the cause."""
+        """The events around a lost message."""
         sender, sent = self.book.sent[number]
         handed = self.signal.handed.get(number)
         note(
-            "lost: message %d of %s, handed over at %s"
-            % (number, sender, "no time" if handed is None else round(handed - START, 1))
+            "lost: message %d of %s, handed over %s"
+            % (number, sender, "never" if handed is None else "after %.1f s" % (handed - sent))
         )
-        words = ("a restart is asked for", "it listens no more", "it listens again")
-        around = [(when, "", word) for times in self.restarts for when, word in zip(times, words)]
-        for when, who, what in sorted(around + self.events):
-            if who in ("", sender) and sent - 60 < when < sent + 60:
-                note("  at %.1f %s %s" % (when - START, who, what))
+        for line in self.book.story(number, self.restarts):
+            note("  " + line)
 
 
 def parse():

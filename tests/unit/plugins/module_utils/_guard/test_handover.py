@@ -16,6 +16,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     arbiter,
     handover,
     managed,
+    signalled,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import files
 
@@ -68,6 +69,43 @@ def test_clean_leaves_the_marker_of_a_restart_under_way_and_of_others(systemd, s
     assert marker.exists()
     assert handover.clean(gateway)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("bound", [60, 0.3])
+def test_clean_waits_for_the_signal_of_a_restart_that_is_pending(
+    systemd, settings, home, monkeypatch, bound
+):
+    """The guard was killed after it had asked systemd: without the marker, Hermes would accept messages until the signal."""
+    monkeypatch.setattr(signalled, "TOLD_SECONDS", bound)
+    monkeypatch.setattr(signalled, "MARKER_SECONDS", 0.1)
+    systemd.add_gateway(home)
+    gateway = managed.find(settings())
+    (home / ".drain_request.json").write_text('{"principal": "hermes-guard"}')
+    systemd.units[UNIT].update(Job="4711", SubState="stop")
+
+    def stop():
+        time.sleep(1.5)
+        systemd.units[UNIT]["SubState"] = "stop-sigterm"
+        systemd._try_restart([UNIT])
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    begun = time.monotonic()
+    assert handover.clean(gateway)
+    took = time.monotonic() - begun
+    stopper.join()
+    assert not (home / ".drain_request.json").exists()
+    # A job that never begins must not leave the marker: the gateway would refuse every message.
+    seen = "marker" if bound == 60 else "clean"
+    assert (home / "signals").read_text() == "SIGTERM %s\n" % seen
+    assert (took > 1.4) == (bound == 60)
+
+
+def test_clean_does_not_wait_without_a_job(systemd, settings, home, monkeypatch):
+    monkeypatch.setattr(signalled, "wait", lambda *_arguments: pytest.fail("it waited"))
+    systemd.add_gateway(home)
+    (home / ".drain_request.json").write_text('{"principal": "hermes-guard"}')
+    assert handover.clean(managed.find(settings()))
 
 
 def test_request_gives_the_units_start_its_reason(systemd, settings, home):

@@ -18,6 +18,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     ledger,
     managed,
     restart,
+    signalled,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import (
     discovery,
@@ -134,8 +135,8 @@ def test_restart_between_two_turns_interrupts_nothing(systemd, settings, home, m
 @pytest.mark.parametrize("bound", [60, 0.3])
 def test_marker_stays_while_the_unit_runs_its_execstop(systemd, settings, home, monkeypatch, bound):
     """From 0.21.5 on a program runs there, for up to 2.3 s, before SIGTERM."""
-    monkeypatch.setattr(restart, "TOLD_SECONDS", bound)
-    monkeypatch.setattr(restart, "MARKER_SECONDS", 0.1)
+    monkeypatch.setattr(signalled, "TOLD_SECONDS", bound)
+    monkeypatch.setattr(signalled, "MARKER_SECONDS", 0.1)
     systemd.add_gateway(home)
     real = systemd._try_restart
 
