@@ -22,6 +22,7 @@ options:
       - name: hermes_bench_root
 """
 
+import os
 import shlex
 
 from ansible.plugins.connection.local import Connection as Local
@@ -33,9 +34,10 @@ class Connection(Local):
     transport = "rooted"
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
-        enter = "exec unshare --mount --pid --fork --kill-child --root=%s --mount-proc=/proc /bin/sh -c %s"
+        enter = "exec nsenter --mount=%s unshare --mount --pid --fork --kill-child --mount-proc=/proc /bin/sh -c %s"
+        namespace = os.path.join(os.path.dirname(self.get_option("root")), "namespace")
         return super().exec_command(
-            enter % (shlex.quote(self.get_option("root")), shlex.quote(cmd)), in_data, sudoable
+            enter % (shlex.quote(namespace), shlex.quote(cmd)), in_data, sudoable
         )
 
     def put_file(self, in_path, out_path):
