@@ -33,7 +33,7 @@ docs: setup ## build the documentation site in .build/docs/html: pages, modules,
 units: setup-every ## run the unit tests on the Python of this machine
 	@tests/tools/units first
 
-units-others: setup-every ## run them on the newest ansible-core; those of code for managed hosts on every older Python that is installed, from 3.8
+units-others: setup-every ## run them on the newest ansible-core; those of code for managed hosts on Python 3.8, 3.9 and 3.10, if installed
 	@tests/tools/units others
 
 sanity: setup ## run ansible-test sanity, without an ignore file
