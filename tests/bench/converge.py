@@ -39,21 +39,17 @@ def run(options):
         return [row for count in options.hosts for row in _against(options, count, settings)]
     for count in options.hosts:
         # Long runs only once: a disturbance does not matter in a run of minutes.
-        repeats = (
-            options.repeats if count < 10 else 3 if count < LARGE else 1 if count < VAST else 2
-        )
+        repeats = options.repeats if count < 10 else 3 if count < LARGE else 1
         for label, name in PLAYBOOKS:
             if name == ARTICLE and count >= LARGE:
                 continue
             prepare = functools.partial(runs.playbook, name, **settings) if count >= VAST else None
             with simulated.fleet(count, prepare) as inventory:
-                for kind, times in (() if prepare else (("first", 1),)) + (("repeat", repeats),):
+                # In the first repeat on copies, the kernel has read no file of a host yet.
+                first = "first repeat" if prepare else "first"
+                for kind, times in ((first, 1), ("repeat", repeats)):
                     sys.stderr.write("bench: converge: %d hosts, %s, %s\n" % (count, label, kind))
                     done = [runs.playbook(name, inventory, **settings) for _number in range(times)]
-                    if prepare:
-                        # The kernel has read no file of a host yet.
-                        rows.append(_row(label, "first repeat", count, done[:1]))
-                        del done[0]
                     rows.append(_row(label, kind, count, done))
                     sys.stderr.write("bench: converge: %s\n" % json.dumps(rows[-1]))
     rows += _exponents(rows)
