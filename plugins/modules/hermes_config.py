@@ -81,7 +81,8 @@ options:
         directory.
       - If the unit of a gateway in system scope sets E(HERMES_MANAGED_DIR), the values are written
         to that directory.
-      - V(home) writes the C(config.yaml) in each gateway's home directory.
+      - V(home) writes the C(config.yaml) in each gateway's home directory. Unless O(gateways)
+        are named, the same settings from an earlier run with V(managed) are reverted.
     type: str
     choices: [managed, home]
     default: managed
@@ -193,7 +194,8 @@ applied:
       type: bool
       sample: true
 restart_required:
-  description: Whether a running gateway is older than a value that it reads only at its start.
+  description: Whether a running gateway is older than a value that this module wrote and that the
+    gateway reads only at its start.
   returned: always
   type: bool
   sample: false

@@ -47,7 +47,10 @@ def hold(host, before):
 
 
 def complete(talk):
-    """Every message sent during the fault has an answer or a refusal, and none has two answers."""
+    """Every message sent during the fault has an answer or a refusal, and none has two answers.
+
+    What Hermes alone can lose, ``dropped`` and ``cut_off`` in accounting.py, is not counted as lost.
+    """
     assert talk["sent"] and not talk["lost"] and not talk["twice"] and not talk["strange"], talk
 
 

@@ -90,7 +90,11 @@ CASES = {
         BACK.format("/etc/hermes/config.yaml"),
     ),
     "the program is damaged": (
-        KEEP.format(PROGRAM) + "printf x | dd of=%s bs=1 seek=9000 conv=notrunc 2>&1" % PROGRAM,
+        # In the sources, which follow the compiled code: the program still answers.
+        KEEP.format(PROGRAM)
+        + "printf x | dd of={0} bs=1 seek=$(($(stat -c %s {0}) - 50000)) conv=notrunc 2>&1".format(
+            PROGRAM
+        ),
         PROGRAM + " has changed",
         BACK.format(PROGRAM),
     ),

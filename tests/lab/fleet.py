@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -39,6 +40,8 @@ class Fleet:
         self.ways = ways
         # Called with the record of a host before its gateways start.
         self.before = None
+        # A start is CPU time for the most part: of too many at once, the last took longer than gateway.sh waits.
+        self.starts = threading.BoundedSemaphore(os.cpu_count() + 1)
 
     def gateways(self, host):
         """The gateways of a host."""
@@ -205,7 +208,6 @@ class Fleet:
         with open(os.path.join(paths.LAB, "host/gateway.sh"), encoding="utf-8") as handle:
             script = handle.read()
         self.inside(host.name, "sh", "-c", "cat > /run/lab-gateway.sh", input=script)
-        # In parallel, because they mostly wait.
         with ThreadPoolExecutor(4) as pool:
             for job in [pool.submit(self.gateway, host.name, one) for one in gateways]:
                 job.result()
@@ -236,7 +238,8 @@ class Fleet:
         for key, path in (("CONFIG", "config.yaml.txt"), ("DOTENV", "env"), ("SIGNAL", "signal")):
             with open(os.path.join(paths.LAB, "host", path), encoding="utf-8") as handle:
                 texts[key] = handle.read()
-        with step("%s: %s of %s (%s scope)" % (name, gateway.unit, gateway.user, gateway.scope)):
+        what = "%s: %s of %s (%s scope)" % (name, gateway.unit, gateway.user, gateway.scope)
+        with self.starts, step(what):
             self.inside(
                 name,
                 "bash",

@@ -304,6 +304,9 @@ SHAPES = {
     "clean, sawtooth, 5 days": Shape(
         _clean((5,), None, _sawtooth), CLEAN, "Memory is released without a restart."
     ),
+    "clean, sawtooth, 14 and 28 days": Shape(
+        _clean((14, 28), None, _sawtooth), CLEAN, "The same for weeks, with many falls."
+    ),
     "clean, wrong samples, 4 days": Shape(
         _clean((4,), None, _wrong_samples), CLEAN, "A few samples are those of another process."
     ),

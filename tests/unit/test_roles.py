@@ -116,6 +116,7 @@ HOSTS = {
             gateway("hermes-gateway-d", settings={"every": "auto", "action": "alert"}),
             gateway("hermes-gateway-e", settings={"watchdog_state": "absent", "threshold": "1G"}),
             gateway("hermes-gateway-f", settings={"restart_timer_state": "absent"}),
+            gateway("hermes-gateway-g", settings={"at": []}),
         ],
         {"hermes_restart_timer_at": ["04:00"]},
     ),
@@ -127,6 +128,12 @@ HOSTS = {
             "hermes_restart_timer_state": "absent",
             "hermes_gateways": {"b": ONE},
         },
+    ),
+    # An empty list: without the times of the host, so its period applies.
+    "empty-at": ([{"name": "x", "settings": {"at": []}}], {"hermes_restart_timer_at": ["04:00"]}),
+    "empty-at-period": (
+        [{"name": "x", "settings": {"at": []}}],
+        {"hermes_restart_timer_at": ["04:00"], "hermes_restart_timer_every": "24h"},
     ),
     "one-auto": ([{"name": "x", "settings": {"every": "auto"}}], {}),
     "unjudged": ([{"name": "x"}], AUTO),
@@ -201,7 +208,7 @@ def folder(tmp_path_factory, import_root):
                     "dest": str(root) + "/{{ inventory_hostname }}.json",
                 },
                 "vars": {"found": found},
-                "when": "inventory_hostname not in ['unjudged', 'judged', 'threshold', 'first', 'one-auto']",
+                "when": "inventory_hostname not in ['unjudged', 'judged', 'threshold', 'first', 'one-auto', 'empty-at', 'empty-at-period']",
             },
             {
                 "keep": {
@@ -443,6 +450,7 @@ def test_each_gateway_has_its_own_settings(found):
     assert elapse["hermes-gateway-d"][0] == elapse["hermes-gateway-b"][0]
     assert elapse["hermes-gateway-e"] == ["04:00", "15min"]
     assert "hermes-gateway-f" not in elapse
+    assert elapse["hermes-gateway-g"] == [*elapse["hermes-gateway-b"][:1], "15min"]
 
 
 def test_component_for_one_gateway_of_a_host(found):
@@ -486,6 +494,8 @@ def test_hour_of_a_host_is_the_same_by_any_name_in_an_inventory(found):
     ("host", "again"),
     [
         ("one-auto", True),
+        ("empty-at", True),
+        ("empty-at-period", False),
         ("list", False),
         ("unjudged", True),
         ("judged", False),

@@ -46,7 +46,7 @@ def prepare(folder: str) -> None:
 
 def _unsafe_way(folder: str) -> str | None:
     """Why a user other than root and the current one could redirect ``folder``, or None."""
-    for path in (folder, os.path.realpath(folder)):
+    for path in (folder, files.real_path(folder)):
         while True:
             try:
                 info = os.lstat(path)

@@ -173,22 +173,30 @@ def settle(settings: Settings, over: Collection[str], reason: str, row: Any = No
     """
     if not _is_open(settings, over):
         return False
-    with _state(settings) as state:
-        codes = [code for code in state["open"] if code in over]
-        for code in codes:
-            alarm = state["open"].pop(code)
-            unsent = [one for one in state["waiting"] if _is(one, RAISES, code)]
-            state["waiting"] = [
-                one
-                for one in state["waiting"]
-                if one not in unsent and not _is(one, ("reminder",), code)
-            ]
-            if unsent or code == NEAR and len(codes) > 1:
-                continue
-            text = "%s; the alert was: %s" % (reason, alarm.get("reason"))
-            state["waiting"].append(_entry("recovered", code, text, row))
-            ledger.note(settings.folder, "recovered", code, text, trigger="watchdog")
-    return True
+    # A full disk must not stop the check: it stays open, and the next check closes it.
+    with contextlib.suppress(OSError), _state(settings) as state:
+        _close(settings, state, over, reason, row)
+        return True
+    return False
+
+
+def _close(
+    settings: Settings, state: dict[str, Any], over: Collection[str], reason: str, row: Any
+) -> None:
+    codes = [code for code in state["open"] if code in over]
+    for code in codes:
+        alarm = state["open"].pop(code)
+        unsent = [one for one in state["waiting"] if _is(one, RAISES, code)]
+        state["waiting"] = [
+            one
+            for one in state["waiting"]
+            if one not in unsent and not _is(one, ("reminder",), code)
+        ]
+        if unsent or code == NEAR and len(codes) > 1:
+            continue
+        text = "%s; the alert was: %s" % (reason, alarm.get("reason"))
+        state["waiting"].append(_entry("recovered", code, text, row))
+        ledger.note(settings.folder, "recovered", code, text, trigger="watchdog")
 
 
 def open_codes(settings: Settings) -> set[str]:

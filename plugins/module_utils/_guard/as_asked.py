@@ -29,6 +29,8 @@ MAX_BYTES = 1 << 20
 # After about this many days the roles run in any case. They then repair what changed during the
 # last run, and what this comparison cannot see.
 _DAYS = 30
+# The last one is for what a user of the host nests too deeply.
+_FAULTS = (GuardError, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 def main() -> int:
@@ -37,7 +39,7 @@ def main() -> int:
     try:
         question = json_text.loads(text)
         answer = _answer(question)
-    except (GuardError, OSError, ValueError, LookupError, TypeError, AttributeError) as exc:
+    except _FAULTS as exc:
         answer = {"same": False, "why": "this host cannot be compared: %s" % exc}
     # Proof that this program has read the question.
     answer["to"] = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
@@ -74,12 +76,16 @@ def _remember(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, An
     record = {
         "key": key.hex(),
         "asked": _digests(asked, key.hex()),
-        "facts": json.loads(json.dumps(host_state.facts(asked, notes, hermes))),
+        "facts": host_state.facts(asked, notes, hermes),
         "notes": notes,
         "hermes": hermes,
         "until": int(time.time() + days * 86400),
     }
-    files.write_atomic(_path(), json.dumps(record, sort_keys=True), mode=0o600)
+    data = json.dumps(record, sort_keys=True)
+    if len(data) > MAX_BYTES:
+        # It could not be read again.
+        raise GuardError("the state of this host is too large to store: %d bytes" % len(data))
+    files.write_atomic(_path(), data, mode=0o600)
 
 
 def _digests(asked: dict[str, Any], key: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ import io
 import os
 import sys
 
+from .._host import display
 from .._host.errors import GuardError
 
 TYPE_CHECKING = False
@@ -85,7 +86,7 @@ def ping(good: bool) -> None:
 def say(text: str) -> None:
     """Print a line and flush it: an operator may follow the journal."""
     try:
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(_printable(text) + "\n")
         sys.stdout.flush()
     except OSError:
         # journald has stopped or the terminal is closed: a restart must still be completed.
@@ -94,4 +95,9 @@ def say(text: str) -> None:
 
 def complain(fault: object) -> None:
     """Print a fault to standard error."""
-    sys.stderr.write("hermes-guard: %s\n" % fault)
+    sys.stderr.write("hermes-guard: %s\n" % _printable(str(fault)))
+
+
+def _printable(text: str) -> str:
+    """``text`` without control characters: a user of the host may have chosen a part of it."""
+    return display.printable(text, keep="\n\t")

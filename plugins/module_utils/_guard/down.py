@@ -8,6 +8,8 @@ The guard never starts a gateway: its message says so, and gives the command.
 
 from __future__ import annotations
 
+import time
+
 from .._host import display
 from . import alarms, ended, ledger
 
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
     from .managed import ManagedGateway
 
 CODE = "down"
+# Seconds after which a host has started the gateways that it starts by itself.
+BOOT_SECONDS = 900
 # Values of systemd's ActiveState.
 STATES = ("inactive", "failed")
 # Between two attempts of systemd: it need not be started manually.
 RESTARTING = "systemd is restarting it"
+# In place of the alert's own sentence while the gateway runs; the time is watchdog.UP_SECONDS.
+RUNS_AGAIN = "it was down and runs again; the first check after two minutes closes the alert"
 
 
 def is_down(gateway: Gateway | ManagedGateway | None) -> bool:
@@ -38,11 +44,19 @@ def is_fault(gateway: Gateway | ManagedGateway | None, folder: str) -> bool:
     """Whether a gateway that is down was not stopped on purpose."""
     last = _last(folder)
     code = last.get("code")
-    if code in (ended.STOPPED, ended.RESTARTED):
+    if code in (ended.STOPPED, ended.RESTARTED) and not _is_later(gateway, last):
         return False
     if gateway is not None and gateway.active_state != "inactive":
         return True
+    if code == ended.REBOOT:
+        return time.clock_gettime(time.CLOCK_BOOTTIME) > BOOT_SECONDS
     return code in (*ended.FAULTS, ended.EXITED, "not-up", "error")
+
+
+def _is_later(gateway: Gateway | ManagedGateway | None, last: dict[str, Any]) -> bool:
+    """Whether a run later than that of ``last`` has ended: one that no check has seen."""
+    run = None if gateway is None else gateway.invocation_id
+    return bool(run) and run != last.get("invocation_id")
 
 
 def sentence(gateway: Gateway | ManagedGateway | None, settings: Settings) -> str:
@@ -65,6 +79,22 @@ def sentence(gateway: Gateway | ManagedGateway | None, settings: Settings) -> st
         "" if settings.scope == "system" else "--user ",
         settings.unit,
     )
+
+
+def added_to(
+    known: dict[str, Any], gateway: Gateway | ManagedGateway | None, settings: Settings
+) -> dict[str, Any]:
+    """``known``, see status.known(), and ``down``: the sentence, or None if it is not down.
+
+    The alert of a gateway that runs again is open for a while: its reason says so, because the
+    stored one advises to start the gateway.
+    """
+    if gateway is not None and is_down(gateway):
+        return dict(known, down=sentence(gateway, settings))
+    alerts = known["alerts"]
+    if alerts and gateway is not None and gateway.pid is not None:
+        alerts = [dict(one, reason=RUNS_AGAIN) if one["code"] == CODE else one for one in alerts]
+    return dict(known, down=None, alerts=alerts)
 
 
 def alarm(gateway: ManagedGateway, settings: Settings) -> str | None:

@@ -10,6 +10,7 @@ open. Everyone can read the files themselves, and whoever can open a file can lo
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
@@ -58,7 +59,14 @@ def rewriting(folder: str, patience: float) -> Lock:
 
 def opened(path: str) -> int:
     """A descriptor of the lock file, created if missing; only root may open it."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
+    except OSError as exc:
+        if exc.errno != errno.EROFS:
+            raise
+    # On a disk that has become read-only, an existing file can still be locked.
+    return os.open(path, os.O_RDONLY | flags)
 
 
 def taken(fd: int, kind: int = fcntl.LOCK_EX) -> bool:

@@ -54,7 +54,8 @@ def collect(names: list[str]) -> dict[str, Any]:
     seen.update((one.name, one.scope) for one in missing)
     found += [one for one in survey.unresolved if (one.name, one.scope) not in seen]
     managed = {
-        (one.name, one.scope): dict(known[one.name], down=_down(one, found)) for one in configured
+        (one.name, one.scope): down.added_to(known[one.name], _gateway(one, found), one)
+        for one in configured
     }
     patience = Patience()
     excluded = config.excluded()
@@ -71,16 +72,16 @@ def collect(names: list[str]) -> dict[str, Any]:
     }
 
 
-def _down(
+def _gateway(
     settings: config.Settings, found: list[discovery.Gateway | config.Settings]
-) -> str | None:
-    """Why a managed gateway does not run; None if it runs, or if its unit no longer exists."""
+) -> discovery.Gateway | None:
+    """The managed gateway of ``settings``; None if its unit no longer exists."""
     for one in found:
         if isinstance(one, discovery.Gateway) and (one.name, one.scope) == (
             settings.name,
             settings.scope,
         ):
-            return down.sentence(one, settings) if down.is_down(one) else None
+            return one
     return None
 
 

@@ -45,6 +45,8 @@ _ASIDE = ".unreadable"
 # Bytes of the longest line: three user-supplied texts of 100 characters (4 bytes each at most), and
 # eleven numbers.
 _LONGEST = 2048
+# The newest samples whose time may be wrong until the clock is set: four hours by default.
+_DOUBTED = 50
 
 
 def append(folder: str, row: dict[str, Any]) -> None:
@@ -102,7 +104,7 @@ def prune(folder: str, days: float, now: float | None = None) -> None:
     """Drop samples older than ``days`` as soon as the oldest one is a day older than that.
 
     A clock that jumps a year ahead, as on a machine that boots with the wrong time, must not delete
-    the history. So "now" is at most one day after the second newest sample.
+    the history. So "now" is at most one day after the sample before the newest _DOUBTED.
     """
     path = os.path.join(folder, NAME)
     now = time.time() if now is None else now
@@ -114,7 +116,7 @@ def prune(folder: str, days: float, now: float | None = None) -> None:
         return
     if first is not None and first["timestamp"] >= now - (days + 1) * 86400:
         return
-    last = tail(folder, 2)
+    last = tail(folder, _DOUBTED + 1)
     if last:
         now = min(now, last[0]["timestamp"] + 86400)
     if first is None or first["timestamp"] < now - (days + 1) * 86400:

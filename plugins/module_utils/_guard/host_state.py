@@ -9,9 +9,9 @@ finds the state in which an earlier run left the host.
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import itertools
+import json
 import os
 import stat
 import sys
@@ -23,6 +23,7 @@ from . import cadence, limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from .._hermes.discovery import Gateway
@@ -31,30 +32,39 @@ if TYPE_CHECKING:
 _MAX_BYTES = 4 << 20
 # Ten times the usual numbers: a user may name any directory.
 _MOST_DIRECTORIES, _MOST_FILES = 1000, 1000
+# Of all kinds, in all of its directories: all of them are read before any is left out.
+_MOST_ENTRIES = 100000
+# Characters of a value of a gateway: paths and sentences are shorter.
+_MAX_TEXT = 500
 _OF_HERMES = ("", *source_files.SOURCES)
 _OF_GATEWAYS = ("Environment", "MemoryMax", "MemoryHigh")
 # The last two show whether someone else has added or overridden a unit file.
 _OF_UNITS = ("Id", "LoadState", "UnitFileState", "NeedDaemonReload", "FragmentPath", "DropInPaths")
 _CHECK = timers.WATCHDOG.replace(".timer", ".service")
-# The path in distribution packages: root's Python looks for psutil nowhere else.
-_PSUTIL = "/usr/lib*/python3*/*-packages/psutil"
+# Directories of the psutil package, on Debian and Red Hat systems.
+_PSUTIL = (
+    "/usr/lib/python3/dist-packages/psutil",
+    "/usr/lib/python3.%d/site-packages/psutil" % sys.version_info[1],
+    "/usr/lib64/python3.%d/site-packages/psutil" % sys.version_info[1],
+)
 
 
 def facts(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, Any]]) -> dict[str, Any]:
-    """The state of this host, by names that an operator understands; each value fits into JSON.
+    """The state of this host, by names that an operator understands, in values as JSON has them.
 
     ``asked`` are the variables of the roles, ``notes`` the warnings of the last run, and ``hermes``
     what the module hermes_config returned for each gateway: its name, ``files`` and ``sources``.
     GuardError or OSError if something cannot be read.
     """
+    installed = _installed()
+    system = _System(_units(installed))
     # First, because it finds out which home directories hang.
-    survey = discovery.survey()
+    survey = discovery.survey(system)
     users = {one.name: one.user for one in survey.gateways}
     _look_at(hermes, users)
-    installed = _installed()
     found: dict[str, Any] = {
         "/usr/bin/python3": [sys.executable, sys.version],
-        "the library psutil": bool(glob.glob(_PSUTIL)),
+        "the library psutil": any(map(os.path.exists, _PSUTIL)),
         "the RAM": [proc.host_memory()["total_bytes"], cgroup.limit("/")],
         "the program of the notify command": _program(asked["hermes_watchdog_notify_command"]),
     }
@@ -63,7 +73,7 @@ def facts(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, Any]])
     own = {record, "/etc/machine-id", *installed["files"], *_below(guard_program.FOLDER)}
     for path in own.union(*(one["files"] for one in hermes)):
         found[path] = _file(path)
-    found.update(_units(installed, survey.gateways))
+    found.update(system.states(survey.gateways))
     for gateway in [one for kind in survey for one in kind]:
         found["the gateway %s" % gateway.name] = _gateway(gateway, bool(notes))
     digests: dict[str, str] = {}
@@ -75,7 +85,8 @@ def facts(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, Any]])
     if cadence.is_asked(every, at, asked.get("hermes_gateways") or {}):
         names = [one.name for one in survey.gateways if one.scope != "manual"]
         found["the recommended cadence"] = _recommended(names)
-    return found
+    # A tuple would differ from the list that is read from the stored state.
+    return json.loads(json.dumps(found))
 
 
 def _recommended(names: list[str]) -> dict[str, str | None]:
@@ -117,21 +128,29 @@ def _gateway(gateway: Gateway, warned: bool) -> list[Any]:
     if gateway.pid:
         variables = proc.of_user(gateway.pid, gateway.uid, proc.environ) or {}
         managed = variables.get("HERMES_MANAGED_DIR")
+    texts = (gateway.user, gateway.unit, gateway.home, gateway.python, gateway.problem, managed)
     return [
-        *(gateway.scope, gateway.user, gateway.unit, gateway.home, gateway.python),
-        *(gateway.problem, managed, limits.cgroup_limit(gateway)),
+        *(gateway.scope, *map(_short, texts), limits.cgroup_limit(gateway)),
         gateway.pid if warned else None,
     ]
+
+
+def _short(text: str | None) -> str | None:
+    """``text``, or its digest if it is long: a user may choose it, and the record is limited."""
+    if text is None or len(text) <= _MAX_TEXT:
+        return text
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _installed() -> dict[str, list[str]]:
     """The ``files`` and ``units`` that the roles have installed, from their manifests."""
     found: dict[str, list[str]] = {"files": [], "units": []}
     folder = os.path.join(guard_program.STATE, "installed")
-    for path in glob.glob(os.path.join(glob.escape(folder), "*.json")):
-        content = files.read_json(path, {0, os.geteuid()}) or {}
-        for kind, names in found.items():
-            names += content[kind]
+    for path in _below(folder):
+        if path.endswith(".json"):
+            content = files.read_json(path, {0, os.geteuid()}) or {}
+            for kind, names in found.items():
+                names += content[kind]
     return found
 
 
@@ -146,44 +165,65 @@ def _file(path: str) -> list[Any] | None:
     """Mode, owner, group and a digest of the content or target; None if the file is missing."""
     if reach.is_silent(path):
         return ["its directory does not answer"]
-    content = b""
+    content: Any = None
     try:
         info = os.lstat(path)
         if stat.S_ISLNK(info.st_mode):
-            content = os.readlink(path).encode()
+            content = [os.readlink(path)]
             if path.startswith(guard_program.FOLDER):
                 # The guard reads the target of the symbolic link.
-                with open(path, "rb") as handle:
-                    content += handle.read(_MAX_BYTES)
+                content.append(files.digest(files.real_path(path), _MAX_BYTES))
         elif not stat.S_ISDIR(info.st_mode):
-            content = files.read_bytes(path, None, _MAX_BYTES) or b""
+            content = files.digest(path, _MAX_BYTES)
     except FileNotFoundError:
         return None
     except FileError as exc:
         # A file in a home may be of any kind.
         return [str(exc)]
-    return [info.st_mode, info.st_uid, info.st_gid, hashlib.sha256(content).hexdigest()]
+    return [info.st_mode, info.st_uid, info.st_gid, content]
 
 
-def _units(installed: dict[str, list[str]], gateways: list[Gateway]) -> dict[str, list[Any]]:
-    """The state of the guard's units, and of the gateways' units in system scope."""
+def _units(installed: dict[str, list[str]]) -> set[str]:
+    """The names of the guard's units."""
     own = [path for path in installed["files"] if unit_files.scope(path) == "system"]
-    of_gateways = {one.unit for one in gateways if one.scope == "system" and one.unit}
-    names = sorted({*map(unit_files.unit, own), *installed["units"], *of_gateways})
-    wanted = [*_OF_UNITS, *_OF_GATEWAYS, *timers.OF_TIMERS, "Result"]
-    found = {}
-    for block in systemd.Manager().show(names, wanted):
-        name = block["Id"]
-        state: list[Any] = [block.get(key) for key in _OF_UNITS]
-        if name in of_gateways:
-            state += [block.get(key) for key in _OF_GATEWAYS]
-        elif name.endswith(".timer"):
-            state += [block.get("ActiveState"), timers.has_next(block)]
-        elif name == _CHECK:
-            # A full run warns about a failed check.
-            state.append(block.get("Result"))
-        found["the unit %s" % name] = state
-    return found
+    # Not the drop-ins of gateways: only the survey decides whether a gateway is still there.
+    return {
+        *(os.path.basename(one) for one in own if not one.endswith(".conf")),
+        *installed["units"],
+    }
+
+
+class _System(systemd.Manager):
+    """The system's manager, which also shows ``units``: a call of systemctl takes 5 ms of CPU."""
+
+    def __init__(self, units: set[str]) -> None:
+        super().__init__()
+        self._units = units
+        self._shown: dict[str, dict[str, str]] = {}
+
+    def show(self, units: Sequence[str], properties: Sequence[str]) -> list[dict[str, str]]:
+        """Like Manager.show, for more units and properties."""
+        wanted = {*properties, *_OF_UNITS, *_OF_GATEWAYS, *timers.OF_TIMERS, "Result"}
+        blocks = super().show([*units, *sorted(self._units)], sorted(wanted))
+        self._shown.update((block["Id"], block) for block in blocks)
+        return blocks
+
+    def states(self, gateways: list[Gateway]) -> dict[str, list[Any]]:
+        """The state of the guard's units, and of the gateways' units in system scope."""
+        of_gateways = {one.unit for one in gateways if one.scope == "system" and one.unit}
+        found = {}
+        for name in sorted(self._units | of_gateways):
+            block = self._shown.get(name, {})
+            state: list[Any] = [block.get(key) for key in _OF_UNITS]
+            if name in of_gateways:
+                state += [block.get(key) for key in _OF_GATEWAYS]
+            elif name.endswith(".timer"):
+                state += [block.get("ActiveState"), timers.has_next(block)]
+            elif name == _CHECK:
+                # A full run warns about a failed check.
+                state.append(block.get("Result"))
+            found["the unit %s" % name] = state
+        return found
 
 
 def _hermes(root: str | None, name: str) -> str:
@@ -195,19 +235,19 @@ def _hermes(root: str | None, name: str) -> str:
     tops = [os.path.join(root or "", source) for source in _OF_HERMES]
     if root is None or any(reach.is_silent(top) or os.path.islink(top) for top in tops):
         raise GuardError("the Hermes of %s could not be queried" % name)
-    found = hashlib.sha256()
-    number = 0
-    # The directory itself counts too: it changes if an editable install is added.
-    walk = itertools.chain([(root, [""])], source_files.directories(root))
-    for folder, names in sorted(itertools.islice(walk, _MOST_DIRECTORIES)):
-        for path in (os.path.join(folder, one) for one in sorted(names)[:_MOST_FILES]):
-            info = os.lstat(path)
-            state = [path, info.st_mtime_ns]
-            if not stat.S_ISDIR(info.st_mode):
-                # Not for directories: an overlay gives them a new inode at each mount.
-                state += [info.st_ino, info.st_size, info.st_ctime_ns]
-            found.update(repr(state).encode())
-            number += 1
-    if number < 2:
+    # The directory itself counts too: it changes if an editable install is added. Only its time,
+    # because an overlay gives directories a new inode at each mount.
+    states: list[Any] = [os.lstat(root).st_mtime_ns]
+    walk = source_files.directories(root, _MOST_ENTRIES)
+    try:
+        found = sorted(itertools.islice(walk, _MOST_DIRECTORIES))
+    except OverflowError as exc:
+        raise GuardError("the Hermes of %s: %s" % (name, exc)) from exc
+    for folder, names in found:
+        for file in sorted(names)[:_MOST_FILES]:
+            info = os.lstat(folder + "/" + file)
+            state = (info.st_mtime_ns, info.st_ino, info.st_size, info.st_ctime_ns)
+            states.append((folder, file, state))
+    if len(states) < 2:
         raise GuardError("the Hermes of %s has no source files" % name)
-    return found.hexdigest()
+    return hashlib.sha256(repr(states).encode()).hexdigest()

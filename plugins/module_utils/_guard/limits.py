@@ -126,11 +126,14 @@ def kernel_limit(gateway: Gateway, host: dict[str, int] | None = None) -> int:
 def forecast_limit(settings: Settings, gateway: Gateway | None, used: float) -> tuple[int, str]:
     """The limit of a forecast in bytes, and its source.
 
-    This is the cgroups' limit, else the watchdog's threshold, else the available RAM plus the
-    ``used`` bytes that the gateway already has. ``gateway`` is None if it does not run.
+    This is the cgroups' limit, or the watchdog's threshold if that is lower and the watchdog
+    restarts: runs then end at the threshold. Without a cgroup limit, it is the threshold, else the
+    available RAM plus the ``used`` bytes that the gateway already has. ``gateway`` is None if it
+    does not run.
     """
     most = cgroup_limit(gateway) if gateway else None
-    if most:
+    ends = settings.threshold if settings.action == "restart" else None
+    if most and (ends is None or most.bytes <= ends):
         return most.bytes, most.source
     if settings.threshold is not None:
         return settings.threshold, "the watchdog's threshold"

@@ -15,35 +15,38 @@ from _frozen_importlib import ModuleSpec  # importlib.machinery loads three more
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import Any
+    from typing import Any, BinaryIO
 
 
 class _Importer:
     """Imports the archive's modules from compiled code, without reading the archive's directory.
 
-    ``codes`` maps each module to its marshalled code, and each package to empty bytes.
+    ``block`` is the archive, open after the code of __main__.py: see _install.bytecode.
     """
 
-    def __init__(self, codes: dict[str, bytes]) -> None:
-        self._codes = codes
+    def __init__(self, block: BinaryIO) -> None:
+        self._block = block
+        # The offset and size of each module's code; packages have none.
+        self._places: dict[str, tuple[int, int]] = marshal.loads(marshal.load(block))
+        self._start = block.tell()
 
     def find_spec(self, name: str, _path: object, _target: object = None) -> ModuleSpec | None:
         """The spec of module ``name`` in the archive; None for modules of other packages."""
-        code = self._codes.get(name)
-        if code is None:
+        if name not in self._places:
             return None
         loader: Any = self
-        return ModuleSpec(name, loader, is_package=not code)
+        return ModuleSpec(name, loader, is_package=not self._places[name][1])
 
     def create_module(self, _spec: ModuleSpec) -> None:
         """None: use the default module type."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the code of ``module``; the files of packages are empty."""
-        code = self._codes[module.__name__]
-        if code:
+        offset, size = self._places[module.__name__]
+        if size:
             place = module.__name__.replace(".", "/")
             module.__file__ = os.path.join(sys.argv[0], place + ".py")
+            code = os.pread(self._block.fileno(), size, self._start + offset)
             exec(marshal.loads(code), vars(module))
 
     def get_data(self, path: str) -> bytes:

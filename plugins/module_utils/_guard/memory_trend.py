@@ -135,7 +135,7 @@ def recommended_cadences(names: list[str]) -> dict[str, str | None]:
 
 def _one(settings: config.Settings, gateway: ManagedGateway | None, points: int) -> dict[str, Any]:
     live = gateway if gateway is not None and gateway.pid is not None else None
-    seen = live if live is not None and not live.problem else None
+    seen = _usable(gateway)
     series, problem = _read(settings)
     if not len(series) and seen is not None:
         # On the first day, start with the current values.
@@ -149,8 +149,7 @@ def _one(settings: config.Settings, gateway: ManagedGateway | None, points: int)
         series = samples.of_rows(before + ([row] if row else []))
     if problem:
         series.notes.append(problem)
-    used = series.footprint[-1] if seen is not None and len(series) else 0
-    limit_bytes, limit_from = limits.forecast_limit(settings, seen, used)
+    limit_bytes, limit_from = _limit(settings, seen, series)
     answer = analysis.trend(series, limit_bytes, time.time(), limit_from, known_leaks.known)
     answer["running"] = live is not None
     # If systemd does not answer, this is unknown.
@@ -162,6 +161,21 @@ def _one(settings: config.Settings, gateway: ManagedGateway | None, points: int)
     if points:
         answer["chart"] = chart.thin(series, points)
     return answer
+
+
+def _usable(gateway: ManagedGateway | None) -> ManagedGateway | None:
+    """``gateway`` if it runs and has no problem."""
+    if gateway is None or gateway.pid is None or gateway.problem:
+        return None
+    return gateway
+
+
+def _limit(
+    settings: config.Settings, seen: ManagedGateway | None, series: samples.Series
+) -> tuple[int, str]:
+    """The limit of the forecast in bytes, and its source; ``seen`` is the result of _usable."""
+    used = series.footprint[-1] if seen is not None and len(series) else 0
+    return limits.forecast_limit(settings, seen, used)
 
 
 def _earlier_runs(gateway: Gateway) -> list[dict[str, Any]]:
@@ -187,12 +201,17 @@ def of_change(
 
     ``since`` is in epoch seconds, or None for the last change of the version.
     """
-    return {settings.name: _change(settings, since) for settings in every}
+    now = managed.refresh(every)
+    return {settings.name: _change(settings, now.get(settings.name), since) for settings in every}
 
 
-def _change(settings: config.Settings, since: float | None) -> dict[str, Any]:
+def _change(
+    settings: config.Settings, gateway: ManagedGateway | None, since: float | None
+) -> dict[str, Any]:
     try:
-        return comparison.compare(_read(settings)[0], since)
+        series, _problem = _read(settings)
+        limit_bytes, _source = _limit(settings, _usable(gateway), series)
+        return comparison.compare(series, since, limit_bytes)
     except Exception as exc:  # pylint: disable=broad-exception-caught
         return dict(comparison.compare(samples.of_rows([]), since), why=_why(exc))
 

@@ -38,7 +38,8 @@ def refusal(
         return GONE
     return (
         _not_running(gateway)
-        or (_not_on_schedule(gateway, now) if trigger == "timer" else None)
+        or (_foreign_drain(gateway) if trigger == "timer" else None)
+        or suspended(gateway, trigger, now)
         or _young(gateway, trigger)
         or _too_often(gateway, trigger, now)
     )
@@ -54,29 +55,41 @@ def _not_running(gateway: ManagedGateway) -> Refusal | None:
     return None
 
 
-def _not_on_schedule(gateway: ManagedGateway, now: float) -> Refusal | None:
-    """Why a calendar restart must not happen now."""
+def _foreign_drain(gateway: ManagedGateway) -> Refusal | None:
     if drain.foreign(gateway):
         return "draining", "another client is draining it; a restart would cancel that"
-    found = suspension.active(gateway.settings.folder, now)
-    if found is not None and (found.watchdog or not _above_threshold(gateway)):
-        return "suspended", found.sentence(now)
     return None
 
 
-def _above_threshold(gateway: ManagedGateway) -> bool:
-    """Whether the watchdog would request a restart.
+def suspended(gateway: ManagedGateway, trigger: str, now: float | None = None) -> Refusal | None:
+    """The suspension that covers a restart by ``trigger``, as a refusal, or None."""
+    if trigger == "operator":
+        return None
+    found = suspension.active(gateway.settings.folder, now)
+    if found is None or not (found.watchdog or trigger == "timer" and not _is_watchdogs(gateway)):
+        return None
+    return "suspended", found.sentence(now)
+
+
+def _is_watchdogs(gateway: ManagedGateway) -> bool:
+    """Whether a restart without a request is the watchdog's.
 
     If the disk is full, its request cannot be stored and looks like the timer's.
     """
-    row = sampling.take(gateway) if gateway.settings.threshold is not None else None
-    return row is not None and limits.above_threshold(gateway.settings, row)
+    settings = gateway.settings
+    if settings.threshold is None or settings.action != "restart":
+        return False
+    row = sampling.take(gateway)
+    return row is not None and limits.above_threshold(settings, row)
 
 
 def _young(gateway: ManagedGateway, trigger: str) -> Refusal | None:
     settings = gateway.settings
     young = {"timer": settings.min_uptime, "watchdog": settings.startup_grace}.get(trigger, 0)
-    if gateway.uptime_seconds is not None and gateway.uptime_seconds < young:
+    uptime = gateway.uptime_seconds
+    if trigger == "timer" and uptime is not None and uptime < young and _is_watchdogs(gateway):
+        young = settings.startup_grace
+    if uptime is not None and uptime < young:
         return "young", "it has been running for only %s, less than %s" % (
             display.span(gateway.uptime_seconds),
             display.span(young),

@@ -60,7 +60,7 @@ def _restart(gateway: ManagedGateway, row: dict[str, Any], code: str, reason: st
     code, refusal = refused
     if code == "daily-cap":
         return alarms.alert(gateway, row, code, "%s; %s" % (reason, refusal))
-    ledger.write(
+    ledger.note(
         settings.folder,
         "refused",
         code,

@@ -15,7 +15,7 @@ from .._hermes import version as versions
 from .._host import display, proc
 from .._host.errors import RunError, SystemdError
 from .._host.waiting import wait_until
-from . import alarms, handover, identity, ledger, managed, sampling, signalled
+from . import alarms, handover, identity, ledger, managed, policy, sampling, signalled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -208,7 +208,8 @@ class Restart:
             return "it was stopped while the restart waited until idle"
         if now.invocation_id != self.gateway.invocation_id:
             return "someone else restarted it while the restart waited until idle"
-        return None
+        refused = policy.suspended(self.gateway, self.trigger)
+        return None if refused is None else refused[1]
 
     def drain_gateway(self) -> None:
         """Let running turns finish while new ones are refused, if Hermes supports the marker."""

@@ -11,12 +11,13 @@ import re
 # The directory in which the role hermes_restart_timer writes its units.
 FOLDER = "/etc/systemd/system"
 # A calendar of the role hermes_restart_timer: a day of the week, the days of the month, the hours.
-_CALENDAR = re.compile(
+# Compiled on first use: a check does not need it.
+_CALENDAR = (
     r"^(?P<week>[A-Z][a-z]{2} )?\*-\*-(?:\*|01/(?P<days>[0-9]{1,2})) "
     r"(?P<hours>[0-9,]+):[0-9]{2}:00$"
 )
 # A daily time as operators write it: 04:00 or *-*-* 04:00:00.
-_DAILY = re.compile(r"^(?:\*-\*-\* )?[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?$")
+_DAILY = r"^(?:\*-\*-\* )?[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?$"
 _PREFIX = "OnCalendar="
 DAY = 24.0
 # The assumed interval if an operator's calendar has neither form.
@@ -36,7 +37,7 @@ def installed_hours(name: str) -> float | None:
     except OSError:
         return None
     calendars = [line[len(_PREFIX) :] for line in lines if line.startswith(_PREFIX)]
-    if calendars and all(map(_DAILY.match, calendars)):
+    if calendars and all(re.match(_DAILY, one) for one in calendars):
         return DAY / len(calendars)
     hours = hours_of(calendars[0]) if len(calendars) == 1 else None
     return UNKNOWN_HOURS if hours is None else hours
@@ -48,7 +49,7 @@ def _path(name: str) -> str:
 
 def hours_of(calendar: str) -> float | None:
     """The hours between two times of ``calendar``; None if it is not one of the role's."""
-    found = _CALENDAR.match(calendar)
+    found = re.match(_CALENDAR, calendar)
     if found is None:
         return None
     if found.group("week"):

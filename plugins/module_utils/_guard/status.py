@@ -186,7 +186,6 @@ def _one(
         "state": _state(gateway, said),
         "profiles": state_file.served(gateway, said) if gateway else [],
         "problem": _problem(gateway, said),
-        "down": down.sentence(gateway, settings) if gateway and down.is_down(gateway) else None,
         "restart_needed": pending.restart(live) if live else None,
         "pid": live.pid if live else None,
         "invocation_id": live.invocation_id if live else None,
@@ -195,7 +194,7 @@ def _one(
         "footprint_bytes": sampling.footprint(row) if row else None,
         "workers": [worker._asdict() for worker in workers.of(live)] if live else [],
     }
-    answer.update(known)
+    answer.update(down.added_to(known, gateway, settings))
     if row:
         answer["version"] = row.get("version")
     return answer

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Unit states after the end of a run.
 _OVER = frozenset(["inactive", "failed"])
+# A gateway is up again after this many seconds: the processes of a crash loop last for less.
+UP_SECONDS = 120
 # Seconds for an answer of one systemd manager; all others wait meanwhile.
 ANSWER_SECONDS = 10
 # Seconds for the program that queries a user's socket, and for all such programs of one user.
@@ -115,6 +117,7 @@ def _ask(group: list[Settings], user: str, follow: Progress) -> dict[str, Manage
                 found[settings.name] = gateway_of_before
         elif settings.name in seen.asleep:
             _note_end(settings, None, follow)
+            _is_stopped(settings)
             follow.seen[settings.name] = progress.Seen("inactive")
         else:
             follow.seen[settings.name] = progress.Seen("gone")
@@ -218,13 +221,14 @@ def _check_one(
         kept = exc
     memory = proc.host_memory()
     seen.limit = limits.kernel_limit(gateway, memory)
-    acted = _decide(gateway, row, memory, follow)
+    acted = _decide(gateway, row, memory, inside.suspect, follow)
     # Last: it runs a program as the user.
     _clean(gateway, inside, follow)
     if kept is not None:
         raise kept
     if settings.threshold is None or not inside.suspect:
-        _over(settings, ("frozen", "down"), "it is running again")
+        is_up = gateway.uptime_seconds is None or gateway.uptime_seconds >= UP_SECONDS
+        _over(settings, ("frozen", "down") if is_up else ("frozen",), "it is running again")
         return []
     return [] if acted and settings.action == "restart" else [(gateway, row)]
 
@@ -276,16 +280,22 @@ def _same_run(row: dict[str, Any], gateway: ManagedGateway) -> bool:
 
 
 def _decide(
-    gateway: ManagedGateway, row: dict[str, Any], memory: dict[str, int], follow: Progress
+    gateway: ManagedGateway,
+    row: dict[str, Any],
+    memory: dict[str, int],
+    suspect: bool,
+    follow: Progress,
 ) -> bool:
     """Whether the watchdog has acted; ``memory`` is proc.host_memory()."""
-    if gateway.settings.threshold is None:
-        return False
-    why = _why(gateway, row, follow.seen[gateway.settings.name].limit, memory)
-    if why is None:
+    why = None
+    if gateway.settings.threshold is not None:
+        why = _why(gateway, row, follow.seen[gateway.settings.name].limit, memory)
+    if why is not None:
+        return _react(gateway, row, why, follow)
+    if not suspect:
+        # The alerts about a frozen gateway have the same codes.
         _memory_is_over(gateway, row)
-        return False
-    return _react(gateway, row, why, follow)
+    return False
 
 
 def _react(
@@ -413,15 +423,20 @@ def _over(settings: Settings, codes: tuple[str, ...], reason: str) -> None:
 def _memory_is_over(gateway: ManagedGateway, row: dict[str, Any]) -> None:
     """Clear the memory alerts if none of the last samples is above the threshold."""
     settings = gateway.settings
-    if not _alarms_of(settings) or breached(gateway, row)[0]:
+    if not _alarms_of(settings):
         return
+    if settings.threshold is None:
+        text = "the watchdog no longer watches it"
+    elif breached(gateway, row)[0]:
+        return
+    else:
+        text = "%s is below the threshold of %s" % (
+            display.megabytes(sampling.footprint(row)),
+            display.megabytes(settings.threshold),
+        )
     from . import alarms
 
     codes = alarms.open_codes(settings).difference(alarms.OTHERS)
-    text = "%s is below the threshold of %s" % (
-        display.megabytes(sampling.footprint(row)),
-        display.megabytes(settings.threshold),
-    )
     alarms.settle(settings, codes, text, row)
 
 

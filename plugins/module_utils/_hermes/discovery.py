@@ -18,10 +18,10 @@ import time
 
 from .._host import accounts, reach, systemd
 from .._host.errors import RunError, SystemdError
-from . import state_file, unit_file
+from . import homes, state_file, unit_file
 from .gateway import OWN_UNITS, Gateway, home_problem, own_unit, profile_of
 from .processes import candidates_of, in_containers, started_manually
-from .unit import PROPERTIES, USERS_UNIT, from_unit, of_unit_files
+from .unit import PROPERTIES, USERS_UNIT, from_unit, of_unit, of_unit_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,17 +87,17 @@ HASTY_SECONDS = 1.0
 NOT_HERE = "is not a gateway on this host"
 
 
-def survey() -> Survey:
+def survey(system: systemd.Manager | None = None) -> Survey:
     """All gateways of this host, running or stopped, and the units that may be a gateway's.
 
-    Makes two calls to each systemd manager. Needs root to see all gateways. Raises SystemdError if
-    the system's manager does not answer.
+    ``system`` is the system's manager. Makes two calls to each systemd manager. Needs root to see
+    all gateways. Raises SystemdError if the system's manager does not answer.
     """
     accounts = pwd.getpwall()
     # Unit files and gateway homes may be in the users' home directories.
     reach.unanswered({user.pw_dir: user.pw_name for user in accounts})
     candidates = candidates_of()
-    found = of_manager(systemd.Manager(), candidates)
+    found = of_manager(system or systemd.Manager(), candidates)
     managed = set()
     spent = 0.0
     for manager in systemd.user_managers():
@@ -272,7 +272,7 @@ def of_manager(
         kept = sorted(seen.items(), key=lambda one: (one[1].get("MainPID") == "0", _rank(one[0])))
         seen = dict(kept[: unit_file.MAX_UNITS])
     candidates = candidates_of() if candidates is None else candidates
-    found = [from_unit(manager, properties, candidates=candidates) for properties in seen.values()]
+    found = [of_unit(manager, properties, candidates) for properties in seen.values()]
     return [gateway for gateway in found if gateway is not None]
 
 
@@ -287,7 +287,7 @@ def _note_conflicts(gateways: Collection[Gateway]) -> None:
     for one in gateways:
         # A user can name another user's home; such a gateway has a problem and is ignored.
         if one.problem is None:
-            by_home.setdefault(os.path.realpath(one.home), []).append(one)
+            by_home.setdefault(homes.resolved(one.home), []).append(one)
     _note_profiles_served_twice(by_home)
     for group in by_home.values():
         for one in group:
@@ -304,7 +304,7 @@ def _note_profiles_served_twice(by_home: Mapping[str, Collection[Gateway]]) -> N
     running = [one for group in by_home.values() for one in group if one.pid]
     for one in running:
         for profile, home in state_file.by_profile(one).items():
-            for other in by_home.get(os.path.realpath(home), ()):
+            for other in by_home.get(homes.resolved(home), ()):
                 if other is one or not other.pid or home == one.home:
                     continue
                 why = "%s also serves its profile %s" % (one.name, profile)

@@ -19,15 +19,17 @@ from . import names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import pwd
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from . import launch
 
 DIRECTORY = ".hermes"
 # Enough for the name of a profile and a line break.
 _MAX_PROFILE = 100
-# Far more than such a file needs.
+# The bytes of all EnvironmentFile= of a unit, far more than they need, and their number. A user can
+# name any number of them in any number of units, and root reads them all.
 _MAX_ENVIRONMENT = 1 << 16
+_MAX_FILES = 20
 # Any of these variables means that a service manager runs the gateway: 0.21.5 and later then ignore
 # active_profile.
 _SUPERVISED = (
@@ -69,15 +71,19 @@ def of(
 def resolved(home: str) -> str:
     """The real path of a home, because ~/.hermes may be a symbolic link to another disk.
 
-    No user's link is followed after that: see way. A relative path is only normalised.
+    No user's link is followed after that: see way. A relative path is only normalised, and so is
+    one that cannot be resolved; the problem of such a gateway says why.
     """
     if not home.startswith("/") or reach.is_silent(home):
         return os.path.normpath(home)
-    return os.path.realpath(home)
+    try:
+        return files.real_path(home)
+    except FileError:
+        return os.path.normpath(home)
 
 
 def environment_of_unit(
-    properties: Mapping[str, str], owners: set[int], live: Mapping[str, str]
+    properties: Mapping[str, str], user: str, owners: set[int], live: Mapping[str, str]
 ) -> dict[str, str]:
     """The environment of a unit's processes; ``live``, that of one of them, takes precedence.
 
@@ -85,23 +91,37 @@ def environment_of_unit(
     a user's unit, and root reads the file.
     """
     found = systemd.environment(properties.get("Environment"))
-    for path in systemd.environment_files(properties.get("EnvironmentFiles")):
-        found.update(read_environment(path, owners))
+    paths = systemd.environment_files(properties.get("EnvironmentFiles"))
+    found.update(read_environment(paths, user, owners))
     found.update(live)
     return found
 
 
-def read_environment(path: str, owners: set[int]) -> dict[str, str]:
-    """The variables in an EnvironmentFile=; empty if it cannot be read."""
-    try:
-        reach.answers(os.path.dirname(path), path)
-        text = files.read_text(path, owners, _MAX_ENVIRONMENT) or ""
-    except (FileError, OSError):
-        return {}
+def read_environment(paths: Sequence[str], user: str, owners: set[int]) -> dict[str, str]:
+    """The variables in the EnvironmentFile= of a unit of ``user``, in order of ``paths``.
+
+    Skips files that cannot be read, those after the first _MAX_FILES, and those that together have
+    more than _MAX_ENVIRONMENT bytes.
+    """
+    paths = paths[:_MAX_FILES]
+    reach.ask([os.path.dirname(path) for path in paths], user)
+    found: dict[str, str] = {}
+    left = _MAX_ENVIRONMENT
+    for path in paths:
+        try:
+            text = files.read_text(path, owners, left) or ""
+        except (FileError, OSError):
+            continue
+        left -= len(text)
+        found.update(_variables(text))
+    return found
+
+
+def _variables(text: str) -> dict[str, str]:
     found = {}
     for line in text.splitlines():
         name, separator, value = line.strip().partition("=")
-        if separator and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name):
+        if separator and "\0" not in value and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name):
             value = value.strip()
             if value[:1] in ("'", '"') and value.endswith(value[0]):
                 value = value[1:-1]

@@ -14,14 +14,33 @@ if TYPE_CHECKING:
 SOURCES = ("gateway", "agent", "hermes_cli", "tools", "run_agent.py", "cli.py")
 
 
-def directories(root: str) -> Iterator[tuple[str, list[str]]]:
-    """Each directory below ``root`` with Hermes's sources, and the names of its source files."""
+def directories(root: str, most: float = float("inf")) -> Iterator[tuple[str, list[str]]]:
+    """Each directory below ``root`` with Hermes's sources, and the names of its source files.
+
+    Raises OverflowError if the directories have more than ``most`` entries of any kind together.
+    """
+    left = most
     for source in SOURCES:
         place = os.path.join(root, source)
         if source.endswith(".py") and os.path.exists(place):
             yield root, [source]
-        for folder, _folders, names in os.walk(place):
-            yield folder, [name for name in names if name.endswith(".py")]
+        # os.walk would first read all entries of a directory.
+        below = [place]
+        while below:
+            folder, names = below.pop(), []
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        left -= 1
+                        if left < 0:
+                            raise OverflowError("%s has too many files" % root)
+                        if entry.is_dir(follow_symlinks=False):
+                            below.append(entry.path)
+                        elif entry.name.endswith(".py"):
+                            names.append(entry.name)
+            except OSError:
+                continue
+            yield folder, names
 
 
 def paths(root: str) -> Iterator[str]:

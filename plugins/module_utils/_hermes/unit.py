@@ -9,7 +9,7 @@ import os
 import pwd
 import re
 
-from .._host import cgroup, container, proc, systemd
+from .._host import cgroup, container, display, proc, systemd
 from .._host.errors import RunError
 from . import homes, launch, names, unit_file, wrapper
 from .gateway import Gateway
@@ -50,6 +50,8 @@ _HOSTS_OF_OTHERS = (
     r"runit|s6|screen|sddm|serial-getty|ssh|sshd|supervisor|supervisord|tmux|ttyd|xrdp)[@.-]"
 )
 _GUARD = "hermes-guard"
+# Characters of the text of an unexpected error: one line.
+_MAX_REASON = 200
 
 
 def from_unit(
@@ -94,12 +96,44 @@ def from_unit(
     else:
         owners = {user.pw_uid} if manager.user is not None else {user.pw_uid, 0}
         live = proc.of_user(pid, user.pw_uid, proc.environ) if pid else None
-        environment = homes.environment_of_unit(properties, owners, live or {})
+        environment = homes.environment_of_unit(properties, user.pw_name, owners, live or {})
         own = candidates.get(pid) if pid else None
         home = homes.resolved(homes.of(user, environment, own or command, pid))
     gateway = Gateway(name, manager.scope, user, home, unit)
     gateway.set_state(properties, pid, _argv(words, command))
     gateway.main_pid = main_pid
+    return gateway
+
+
+def of_unit(
+    manager: systemd.Manager,
+    properties: Mapping[str, str],
+    candidates: Mapping[int, launch.Launch] | None = None,
+) -> Gateway | None:
+    """Like from_unit, but a unit whose examination fails is an unresolved gateway.
+
+    A user decides what is in a unit, so no error may affect other gateways.
+    """
+    try:
+        return from_unit(manager, properties, candidates=candidates)
+    except Exception as exc:  # pylint: disable=broad-exception-caught
+        named = properties.get("User") or "root"
+        user = manager.user or _account(named) or no_account(named)
+        return _not_examined(manager.scope, user, properties.get("Id", ""), exc)
+
+
+def _not_examined(scope: str, user: pwd.struct_passwd, unit: str, exc: Exception) -> Gateway:
+    gateway = _without_home(scope, user, unit)
+    reason = display.printable("%s: %s" % (type(exc).__name__, exc), _MAX_REASON, instead=" ")
+    gateway.problem = "%s cannot be examined: %s" % (unit, reason)
+    return gateway
+
+
+def _without_home(scope: str, user: pwd.struct_passwd, unit: str) -> Gateway:
+    """An unresolved gateway with the default home."""
+    name = unit[: -len(".service")] + ("@" + user.pw_name if scope == "user" else "")
+    gateway = Gateway(name, scope, user, os.path.join(user.pw_dir, homes.DIRECTORY), unit)
+    gateway.unresolved = True
     return gateway
 
 
@@ -152,7 +186,7 @@ def _account(name: str) -> pwd.struct_passwd | None:
     """The passwd entry of the name or number in a unit's User=."""
     try:
         return pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
-    except KeyError:
+    except (KeyError, ValueError):
         return None
 
 
@@ -191,7 +225,7 @@ def _unresolved(
         )
         user = no_account(named)
     elif state != "loaded":
-        reason = "systemd cannot load it: %s" % state
+        reason = "systemd cannot load it: %s" % display.printable(state, 40)
     elif not words:
         reason = "its command cannot be read"
     elif os.path.basename(words[0] if words else "") in ("podman", "docker", "nerdctl"):
@@ -200,10 +234,8 @@ def _unresolved(
         # Only the program: the arguments may contain a secret, as in `env TOKEN=... start.sh`.
         reason = "its command %r is not known to start a gateway, and none of its processes is one"
         reason %= words[0][:100]
-    name = unit[: -len(".service")] + ("" if manager.user is None else "@" + user.pw_name)
-    gateway = Gateway(name, manager.scope, user, os.path.join(user.pw_dir, homes.DIRECTORY), unit)
+    gateway = _without_home(manager.scope, user, unit)
     gateway.set_state(properties)
-    gateway.unresolved = True
     gateway.problem = "%s looks like the unit of a gateway, but %s" % (unit, reason)
     return gateway
 
@@ -289,7 +321,10 @@ def of_unit_files(user: pwd.struct_passwd) -> list[Gateway]:
     every = unit_file.names(user)
     own = [name for name in every if re.match(USERS_UNIT, name)]
     for unit in (own + [name for name in every if name not in own])[: unit_file.MAX_UNITS]:
-        gateway = from_file(user, unit)
+        try:
+            gateway = from_file(user, unit)
+        except Exception as exc:  # pylint: disable=broad-exception-caught
+            gateway = _not_examined("user", user, unit, exc)
         if gateway is not None:
             found.append(gateway)
     return found
@@ -310,9 +345,8 @@ def from_file(user: pwd.struct_passwd, unit: str) -> Gateway | None:
         argv = ["hermes", "--profile", own.group(1), "gateway", "run"]
         command = launch.gateway(argv)
     environment = systemd.environment(properties["Environment"])
-    for path in properties["EnvironmentFile"].split("\n"):
-        if path.startswith("/"):
-            environment.update(homes.read_environment(path, {user.pw_uid}))
+    paths = [one for one in properties["EnvironmentFile"].split("\n") if one.startswith("/")]
+    environment.update(homes.read_environment(paths, user.pw_name, {user.pw_uid}))
     home = homes.resolved(homes.of(user, environment, command, None))
     gateway = Gateway(unit[: -len(".service")] + "@" + user.pw_name, "user", user, home, unit)
     gateway.set_state({}, None, argv)

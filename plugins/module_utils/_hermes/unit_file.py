@@ -23,6 +23,8 @@ HOST_DIRECTORIES = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/li
 # Root reads these files, and a user can create any number of them.
 MAX_UNITS = 200
 MAX_ENTRIES = 5000
+# Of one unit. The bytes are those of its file and its drop-ins together.
+_MAX_DROP_INS = 20
 _MAX_BYTES = 1 << 16
 # Prefixes of ExecStart= that are not part of the command.
 _PREFIXES = "@-:+!|"
@@ -42,8 +44,11 @@ def properties(user: pwd.struct_passwd, unit: str) -> dict[str, str]:
     """
     path = os.path.join(user.pw_dir, DIRECTORY, unit)
     found: dict[str, list[str]] = {}
+    left = _MAX_BYTES
     for one in [path, *_drop_ins(path)]:
-        for name, value in _assignments(one, user):
+        text = _text(one, user, left)
+        left -= len(text)
+        for name, value in _assignments(text):
             if not value:
                 found[name] = []
             else:
@@ -84,8 +89,8 @@ def _own(user: pwd.struct_passwd) -> list[str]:
 
 
 def _drop_ins(path: str) -> list[str]:
-    found = _entries(path + ".d")[:MAX_UNITS]
-    return [os.path.join(path + ".d", one) for one in found if one.endswith(".conf")]
+    found = [one for one in _entries(path + ".d") if one.endswith(".conf")]
+    return [os.path.join(path + ".d", one) for one in found[:_MAX_DROP_INS]]
 
 
 def _entries(directory: str) -> list[str]:
@@ -99,24 +104,31 @@ def _entries(directory: str) -> list[str]:
         return []
 
 
-def _assignments(path: str, user: pwd.struct_passwd) -> list[tuple[str, str]]:
-    """The name and value of each assignment in the section Service."""
+def _text(path: str, user: pwd.struct_passwd, most: int) -> str:
+    """The content of a file of at most ``most`` bytes; empty if it cannot be read."""
     if reach.is_silent(path):
-        return []
+        return ""
     try:
         # Links, such as those of home-manager, are followed; the owner of the file is checked.
-        text = files.read_text(os.path.realpath(path), {user.pw_uid, 0}, _MAX_BYTES) or ""
+        return files.read_text(files.real_path(path), {user.pw_uid, 0}, most) or ""
     except (FileError, OSError):
-        return []
+        return ""
+
+
+def _assignments(text: str) -> list[tuple[str, str]]:
+    """The name and value of each assignment in the section Service."""
     section = ""
     found = []
-    for line in re.sub(r"\\\n", " ", text).splitlines():
+    # Comments may also be inside of a continued value; see systemd.syntax(7).
+    text = re.sub(r"^[ \t]*[#;].*\n?", "", text, flags=re.M)
+    for line in re.sub(r"(?<!\\)((?:\\\\)*)\\\n", r"\1 ", text).splitlines():
         line = line.strip()
         if line.startswith("["):
             section = line
-        elif section == "[Service]" and line[:1] not in ("#", ";"):
+        elif section == "[Service]":
             name, separator, value = line.partition("=")
-            if separator:
+            # No word or path has a zero byte.
+            if separator and "\0" not in value:
                 found.append((name.strip(), value.strip()))
     return found
 

@@ -86,8 +86,11 @@ def _of_shell(words: list[str]) -> Iterator[list[str]]:
     if not text:
         yield words[index:]
         return
+    left = _MAX_WORDS
     for simple in re.split(_BETWEEN, " ".join(words[index:])):
-        command = [word.strip("'\"") for word in simple.split()]
+        command = [word.strip("'\"") for word in simple.split()[:left]]
+        # One word of the unit may be a text with any number of words.
+        left -= len(command)
         while command and re.match(_ASSIGNMENT, command[0]):
             command.pop(0)
         if command:

@@ -44,7 +44,7 @@ def _resolved(
     return one._replace(value=value, keys=one.keys if value else ())
 
 
-def _least(gateways: list[Gateway], thresholds: dict[str, int]) -> int:
+def _least(gateways: list[Gateway], thresholds: dict[str, int | None]) -> int:
     """The lowest budget of all gateways, because they share the managed file."""
     total = proc.host_memory()["total_bytes"]
     budgets = []
@@ -78,17 +78,35 @@ def _limit(gateway: Gateway) -> int | None:
 
 def _thresholds(
     gateways: list[Gateway], params: dict[str, Any], check_mode: bool
-) -> dict[str, int]:
+) -> dict[str, int | None]:
     """The watchdog's thresholds in bytes by name, else those that the play will set.
 
-    In check mode, guard.conf may not list all gateways yet.
+    In check mode, guard.conf may not list all gateways yet, and has the thresholds of the last run.
     """
-    text = guard_program.threshold(params.get(THRESHOLD) or "", len(gateways))
+    asked = str(params.get(THRESHOLD) or "").strip()
     known = guard_program.thresholds()
-    if not text or (known and not check_mode):
+    if not asked or (any(known.values()) and not check_mode):
         return known
+    watched = {name for name, one in known.items() if one}
+    last = _last(len(watched))
+    # The others have their own threshold, or an operator's.
+    others = {name: one for name, one in known.items() if one != last}
+    names = {gateway.name for gateway in gateways}.difference(others)
     try:
-        size = quantity.size(text, proc.host_memory()["total_bytes"])
+        size = _size(guard_program.threshold(asked, len(watched | names)))
     except ValueError as exc:
         raise SettingError("%s: %s" % (THRESHOLD, exc)) from exc
-    return {**{gateway.name: size for gateway in gateways}, **known}
+    return {**dict.fromkeys(names, size), **others}
+
+
+def _last(gateways: int) -> int | None:
+    """The host's threshold in bytes before this play; None if the watchdog is not installed."""
+    text = guard_program.host_threshold()
+    try:
+        return _size(guard_program.threshold(text, gateways)) if text else None
+    except ValueError:
+        return None
+
+
+def _size(text: str) -> int:
+    return quantity.size(text, proc.host_memory()["total_bytes"])

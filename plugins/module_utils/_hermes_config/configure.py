@@ -138,17 +138,19 @@ def _follow(
         for one in plan.gateways:
             name = one.gateway.name
             managed = one.managed_path
+            # A gateway whose scope has changed has two plans.
+            files = {plan.path, managed, os.path.dirname(managed)}
             looked_at[name] = {
                 "sources": one.info["root"] if one.info else None,
-                "files": sorted({plan.path, managed, os.path.dirname(managed)}),
+                "files": sorted(files.union(looked_at.get(name, {}).get("files", ()))),
             }
-            needs[name] = restart_required(plan, one) or needs.get(name, False)
+            needs[name] = restart_required(plan, one, record) or needs.get(name, False)
     late = sorted(name for name in needs if needs[name])
     if late and mode == "never":
         planned.warnings.append(
             "the new settings take effect at the next restart of: %s" % ", ".join(late)
         )
-    result = _result(planned, changed, restarts.to_ask_for(late, mode))
+    result = _result(planned, changed, restarts.to_ask_for(late, mode, check_mode))
     result["restart_required"] = bool(late)
     result["gateways"] = [
         {"name": name, "restart_required": needs[name], **looked_at[name]} for name in sorted(needs)
@@ -189,9 +191,11 @@ def _carry_out(plans: list[Plan], record: Record, faults: Faults) -> None:
     for plan in changed:
         if plan.owner is None:
             plan.write(record)
+            record.stamp(plan)
         else:
             with faults.of_one("not changed: %s"):
                 plan.write(record)
+                record.stamp(plan)
     for plan in plans:
         record.forget(plan)
     record.save()

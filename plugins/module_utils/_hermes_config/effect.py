@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 from .._hermes import yaml_edit
@@ -16,6 +15,7 @@ from .faults import Faults
 from .installed import Installed
 from .options import ARTICLE_KEYS
 from .plan import Plan
+from .record import Record
 
 # Characters of the value in effect, which a user's Hermes reports.
 MAX_SHOWN = 200
@@ -51,21 +51,27 @@ def _verify(plan: Plan, one: Installed, info: dict[str, Any], change: dict[str, 
     )
 
 
-def restart_required(plan: Plan, one: Installed) -> bool:
-    """Whether the gateway's process is older than a value that it reads only at start."""
-    if one.gateway.start_time is None:
+def restart_required(plan: Plan, one: Installed, record: Record) -> bool:
+    """Whether the gateway's process is older than a value of ours that it reads only at start."""
+    start = one.gateway.start_time
+    if start is None:
         return False
-    # The article's keys need no restart if this Hermes does not read them.
-    late = [
-        change
-        for change in plan.changes
-        if not one.live(change["key"])
-        and not (change["key"] in ARTICLE_KEYS and not one.reads(change["key"]))
-    ]
-    if any(change["key"] in plan.undo for change in late):
-        return True
-    try:
-        written = os.lstat(plan.path).st_mtime
-    except OSError:
-        return False
-    return any("value" in change for change in late) and one.gateway.start_time < written
+    for change in plan.changes:
+        key = change["key"]
+        if one.live(key) or _is_unread(plan, one, key):
+            continue
+        if key in plan.undo:
+            return True
+        # Not the time of the file, which also changes with other keys.
+        written = record.written(plan.path, key) if "value" in change else None
+        if written is not None and start < written:
+            return True
+    return False
+
+
+def _is_unread(plan: Plan, one: Installed, key: str) -> bool:
+    """Whether the gateway's Hermes does not read ``key``, which another gateway may need."""
+    if key in ARTICLE_KEYS:
+        return not one.reads(key)
+    # The operator may know more of the key of a setting than its sources show.
+    return plan.options.get(key) != "settings" and one.reads(key) is False

@@ -111,6 +111,8 @@ def present(
         if plan.previewed:
             planned.plans.append(plan)
             planned.applied.extend(plan.applied())
+    if scope == "home" and planned.plans and not faults.named:
+        _take_back_managed(wanted, installed, record, planned)
     return planned
 
 
@@ -171,6 +173,33 @@ def _take_back_others(plan: Plan, given: set[str], record: Record) -> None:
         if kept["option"] in given and key not in stays:
             plan.changes.append(undo_change(key, kept))
             plan.options[key] = kept["option"]
+
+
+def _take_back_managed(
+    wanted: list[Asked], installed: list[Installed], record: Record, planned: Planned
+) -> None:
+    """Revert the ``wanted`` settings in the managed files, which would override those in homes.
+
+    They are from a run with the scope managed.
+    """
+    for path, entry in sorted(record.files.items()):
+        changes = [
+            undo_change(key, kept)
+            for key, kept in sorted(entry["keys"].items())
+            if _named(key, kept["option"], wanted)
+        ]
+        if entry["home"] or not changes:
+            continue
+        plan = Plan(path, None)
+        # They are asked again for the values in effect.
+        plan.gateways = [
+            one for one in installed if one.knows_managed_scope and one.managed_path == path
+        ]
+        plan.changes = changes
+        plan.options = {key: kept["option"] for key, kept in entry["keys"].items()}
+        plan.preview(record)
+        planned.plans.append(plan)
+        planned.applied.extend(plan.applied())
 
 
 def absent(

@@ -9,7 +9,9 @@ The record contains old configuration values, so only root can read it.
 from __future__ import annotations
 
 import json
+import math
 import os
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._hermes import yaml_edit
@@ -105,11 +107,38 @@ class Record:
         if plan.owner:
             entry.update(home=plan.owner.home, user=plan.owner.user, python=plan.owner.python)
         entry["text"] = plan.after if plan.ours else None
+        for key, kept in entry["keys"].items():
+            # Of an older version: once the file is written again, its time says nothing.
+            kept["written"] = self.written(plan.path, key)
         for change in plan.changes:
             key = change["key"]
             if "value" in change and key in plan.undo:
                 kept = _kept(key, plan.undo[key], entry["keys"])
-                entry["keys"][key] = dict(kept, was=change["value"], option=plan.options[key])
+                # stamp() sets the time.
+                entry["keys"][key] = dict(
+                    kept, was=change["value"], option=plan.options[key], written=None
+                )
+
+    def stamp(self, plan: Plan) -> None:
+        """Record that the values that ``plan`` changed have just been written."""
+        for key, kept in self.keys(plan.path).items():
+            if key in plan.undo:
+                kept["written"] = time.time()
+
+    def written(self, path: str, key: str) -> float | None:
+        """The time at which the value of ``key`` in ``path`` was written (epoch).
+
+        None if this module did not write it. The record of an older version has no times.
+        """
+        kept = self.keys(path).get(key)
+        if kept is None:
+            return None
+        if kept.get("written") is not None:
+            return kept["written"]
+        try:
+            return os.lstat(path).st_mtime
+        except OSError:
+            return None
 
     def forget(self, plan: Plan) -> None:
         """Remove the settings that ``plan`` reverted from the record."""
@@ -175,6 +204,9 @@ def _checked(path: str, entry: object, warnings: list[str]) -> dict[str, Any] | 
             )
             how = {}
         keys[key] = dict(how, was=kept["was"], option=kept["option"])
+        written = kept.get("written")
+        if isinstance(written, float) and math.isfinite(written):
+            keys[key]["written"] = written
     return dict(known, keys=keys) if keys else None
 
 

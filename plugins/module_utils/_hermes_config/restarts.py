@@ -11,19 +11,20 @@ from .._host import guard_program, systemd
 from .._host.errors import GuardError
 
 
-def to_ask_for(names: list[str], mode: str) -> list[str]:
+def to_ask_for(names: list[str], mode: str, check_mode: bool) -> list[str]:
     """The ``names`` whose restart is not in progress yet; ``mode`` is the option restart.
 
-    Raises GuardError if hermes_guard is not installed.
+    Raises GuardError if hermes_guard is not installed, except in check mode: the role may be
+    earlier in the play.
     """
     if not names or mode == "never":
         return []
-    if mode == "now" and not os.access(guard_program.PROGRAM, os.X_OK):
+    if mode == "now" and not check_mode and not os.access(guard_program.PROGRAM, os.X_OK):
         raise _not_installed(mode, guard_program.PROGRAM)
     units = {name: guard_program.restart_unit(name) for name in names}
     shown = systemd.Manager().show(list(units.values()), ["Id", "LoadState", "ActiveState"])
     states = {block.get("Id"): block for block in shown}
-    for unit in units.values():
+    for unit in [] if check_mode else units.values():
         if mode == "when_idle" and states.get(unit, {}).get("LoadState") != "loaded":
             raise _not_installed(mode, unit)
     return [

@@ -157,7 +157,8 @@ def execute(program: Program, stdin: str | None, limits: Limits) -> Result:
             close_fds=True,
             start_new_session=True,
         )
-    except OSError as exc:
+    except (OSError, ValueError) as exc:
+        # A ValueError is about a zero byte in a word.
         raise RunError("%s could not be started: %s" % (program.argv[0], exc)) from exc
     try:
         data = b"" if stdin is None else stdin.encode("utf-8")

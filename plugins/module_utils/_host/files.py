@@ -20,8 +20,10 @@ from .errors import FileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-    from typing import Any
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from typing import Any, TypeVar
+
+    Content = TypeVar("Content")
 
 # The files of Hermes and the guard that are read completely have a few kB.
 MAX_BYTES = 1 << 20
@@ -40,11 +42,30 @@ def read_bytes(
     symbolic link, not a regular file, owned by another user or larger than ``max_bytes``, and on
     any other I/O error.
     """
-    return _whole(path, lambda: _open(path, owners), max_bytes)
+    return _whole(path, lambda: _open(path, owners), max_bytes, b"".join)
 
 
-def _whole(path: str, opened: Callable[[], tuple[int, int]], max_bytes: int) -> bytes | None:
-    """The content of the file that ``opened`` opens; None and errors as for read_bytes."""
+def digest(path: str, max_bytes: int = MAX_BYTES) -> str | None:
+    """The SHA-256 of a file in hexadecimal; None and FileError as for read_bytes."""
+    return _whole(path, lambda: _open(path, None), max_bytes, _sha256)
+
+
+def _sha256(chunks: Iterable[bytes]) -> str:
+    import hashlib
+
+    found = hashlib.sha256()
+    for chunk in chunks:
+        found.update(chunk)
+    return found.hexdigest()
+
+
+def _whole(
+    path: str,
+    opened: Callable[[], tuple[int, int]],
+    max_bytes: int,
+    used: Callable[[Iterable[bytes]], Content],
+) -> Content | None:
+    """What ``used`` makes of the file that ``opened`` opens; None and errors as for read_bytes."""
     try:
         fd, size = opened()
     except (FileNotFoundError, NotADirectoryError):
@@ -52,7 +73,7 @@ def _whole(path: str, opened: Callable[[], tuple[int, int]], max_bytes: int) -> 
     try:
         if size > max_bytes:
             raise FileError("%s is too large: %d bytes; the limit is %d" % (path, size, max_bytes))
-        return _read(path, fd, max_bytes)
+        return used(_chunks(path, fd, max_bytes))
     except OSError as exc:
         raise FileError("%s cannot be read: %s" % (path, exc.strerror)) from exc
     finally:
@@ -95,6 +116,9 @@ def _open(
         if exc.errno == errno.ELOOP:
             reason = "is a symbolic link, which is not followed"
         raise FileError("%s %s" % (path, reason)) from exc
+    except ValueError as exc:
+        # A user may write such a path to a file: it contains a zero byte.
+        raise FileError("%r cannot be opened: %s" % (path, exc)) from exc
     try:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
@@ -109,19 +133,16 @@ def _open(
     return fd, info.st_size
 
 
-def _read(path: str, fd: int, max_bytes: int) -> bytes:
+def _chunks(path: str, fd: int, max_bytes: int) -> Iterator[bytes]:
     """The content of an open file, which may have grown; FileError beyond ``max_bytes``."""
-    chunks = []
     left = max_bytes + 1
     while left > 0:
         chunk = os.read(fd, min(left, _CHUNK))
         if not chunk:
-            break
-        chunks.append(chunk)
+            return
         left -= len(chunk)
-    if left <= 0:
-        raise FileError("%s grew beyond the limit of %d bytes" % (path, max_bytes))
-    return b"".join(chunks)
+        yield chunk
+    raise FileError("%s grew beyond the limit of %d bytes" % (path, max_bytes))
 
 
 def read_text(
@@ -146,7 +167,8 @@ def read_own_json(path: str) -> dict[str, Any] | None:
     needs one for each directory.
     """
     owners = {0, os.geteuid()}
-    return _object(path, _whole(path, lambda: _open(path, owners, way.open_plainly), MAX_BYTES))
+    data = _whole(path, lambda: _open(path, owners, way.open_plainly), MAX_BYTES, b"".join)
+    return _object(path, data)
 
 
 def _object(path: str, data: bytes | None) -> dict[str, Any] | None:
@@ -159,6 +181,19 @@ def _object(path: str, data: bytes | None) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         raise FileError("%s contains a JSON %s, not an object" % (path, type(value).__name__))
     return value
+
+
+def real_path(path: str) -> str:
+    """Like os.path.realpath, but FileError if a user made the path impossible to resolve.
+
+    Before Python 3.13, a chain of a thousand symbolic links exceeds the depth of Python's stack.
+    """
+    try:
+        return os.path.realpath(path)
+    except RecursionError as exc:
+        raise FileError("%s contains too many symbolic links" % path) from exc
+    except ValueError as exc:
+        raise FileError("%r is not a path: %s" % (path, exc)) from exc
 
 
 def write_atomic(path: str, data: bytes | str, mode: int = 0o644, sync: bool = True) -> None:

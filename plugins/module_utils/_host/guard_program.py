@@ -12,6 +12,7 @@ from .errors import GuardError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 PROGRAM = "/usr/local/bin/hermes-guard"
@@ -61,6 +62,16 @@ def excluded(folder: str | None = None) -> frozenset[str]:
 
     Empty if the file cannot be read: no gateway is hidden then.
     """
+    found = _defaults(os.path.join(folder or FOLDER, "guard.conf"))
+    return frozenset(found.get(EXCLUDED, "").split())
+
+
+def host_threshold() -> str | None:
+    """The threshold that the watchdog's role has written for this host; None without one."""
+    return _defaults(os.path.join(FOLDER, "guard.conf.d/watchdog.conf")).get("threshold")
+
+
+def _defaults(path: str) -> Mapping[str, str]:
     # Most importers need the paths only.
     import configparser
 
@@ -68,11 +79,11 @@ def excluded(folder: str | None = None) -> frozenset[str]:
         delimiters=("=",), comment_prefixes=("#", ";"), strict=False
     )
     try:
-        with open(os.path.join(folder or FOLDER, "guard.conf"), encoding="utf-8") as handle:
+        with open(path, encoding="utf-8") as handle:
             parser.read_file(handle)
     except (OSError, UnicodeDecodeError, configparser.Error):
-        return frozenset()
-    return frozenset(parser.defaults().get(EXCLUDED, "").split())
+        return {}
+    return parser.defaults()
 
 
 def threshold(text: object, gateways: int) -> str:
@@ -85,10 +96,11 @@ def threshold(text: object, gateways: int) -> str:
     return "%d%%" % max(1, min(50, 80 // max(1, gateways))) if words == AUTO else words
 
 
-def thresholds() -> dict[str, int]:
+def thresholds() -> dict[str, int | None]:
     """The watchdog's threshold in bytes by gateway; empty if the guard is not installed.
 
-    Raises GuardError if the guard does not report it.
+    None for a gateway on which the watchdog does not act. Raises GuardError if the guard does not
+    report it.
     """
     if not os.path.exists(PROGRAM):
         return {}
@@ -104,7 +116,9 @@ def thresholds() -> dict[str, int]:
             "%s status gave no usable answer (exit code %d): %s"
             % (PROGRAM, done.rc, done.err.strip()[:200] or "no output")
         ) from exc
-    return {name: size for name, size in found.items() if isinstance(size, int) and size > 0}
+    return {
+        name: size if isinstance(size, int) and size > 0 else None for name, size in found.items()
+    }
 
 
 def restart(name: str, reason: str, emergency: bool) -> dict[str, Any]:

@@ -32,8 +32,13 @@ _LOOK = 'for path; do [ -e "$path" ]; [ -e "$path/config.yaml" ]; printf .; done
 # Directories of processes: the memory of a process may be a file on such a server.
 PROCESSES = "/proc/"
 
+# Times that answers() and ask() wait for directories of one user, who can name any number of them.
+_MOST_WAITS = 3
+
 # Paths that have not answered to this process.
 _silent: set[str] = set()
+# How often ask() has waited in vain, by user.
+_waits: dict[str, int] = {}
 
 
 class _Child:
@@ -53,7 +58,17 @@ def is_silent(path: str) -> bool:
 
 def answers(path: str, user: str) -> bool:
     """Whether the directory of a user answers; not tried again if it has not answered before."""
-    return not is_silent(path) and not unanswered({path: user})
+    ask([path], user)
+    return not is_silent(path)
+
+
+def ask(paths: Iterable[str], user: str) -> None:
+    """Find out which directories of a user answer; after _MOST_WAITS calls in vain, none does."""
+    new = {path: user for path in paths if not is_silent(path)}
+    if _waits.get(user, 0) >= _MOST_WAITS:
+        _silent.update(new)
+    elif new and unanswered(new):
+        _waits[user] = _waits.get(user, 0) + 1
 
 
 def unanswered(owners: Mapping[str, str]) -> dict[str, int]:
@@ -165,7 +180,8 @@ def _start_shell(paths: list[str], output: int) -> int | None:
         # hermes-guard has no AnsibleModule, and run_command would wait for the exit.
         # pylint: disable-next=ansible-bad-function
         return os.posix_spawn(_SHELL, words, {}, file_actions=streams)
-    except OSError:
+    except (OSError, ValueError):
+        # One of the paths is not a path, because it contains a zero byte: touch() skips it.
         return None
     finally:
         os.close(null)
@@ -211,7 +227,7 @@ def touch(path: str) -> None:
     for name in ("", "config.yaml"):
         try:
             os.stat(os.path.join(path, name))
-        except OSError:
+        except (OSError, ValueError):
             # An error is an answer too.
             pass
 

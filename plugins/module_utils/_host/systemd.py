@@ -14,7 +14,7 @@ import os
 import pwd
 import re
 
-from . import accounts, command
+from . import accounts, command, display
 from .errors import RunError, SystemdError
 
 TYPE_CHECKING = False
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 OLDEST = 247
 # Seconds for one answer of a manager. A busy host takes a few; a manager that needs more is hung.
 TIMEOUT = 30.0
+# Characters, far more than a unit needs. The time of shlex grows with the square of the length.
+_MAX_ENVIRONMENT = 1 << 16
+# Characters of a message of systemctl: a few sentences.
+_MAX_MESSAGE = 300
 
 
 class Manager:
@@ -54,10 +58,9 @@ class Manager:
         """Like systemctl(), but raise SystemdError with its message if it fails."""
         done = self.systemctl(*arguments, timeout=timeout)
         if done.rc != 0:
-            raise SystemdError(
-                "systemctl %s failed (exit code %d): %s"
-                % (" ".join(arguments), done.rc, done.err.strip() or done.out.strip())
-            )
+            words = _line(" ".join(arguments))
+            text = _line(done.err.strip() or done.out.strip())
+            raise SystemdError("systemctl %s failed (exit code %d): %s" % (words, done.rc, text))
         return done
 
     def show(self, units: Sequence[str], properties: Sequence[str]) -> list[dict[str, str]]:
@@ -77,25 +80,33 @@ class Manager:
         )
         # Some versions exit with 1, without a message, if nothing matches.
         if done.rc != 0 and done.err.strip():
+            text = _line(done.err.strip())
             raise SystemdError(
-                "systemctl list-unit-files failed (exit code %d): %s" % (done.rc, done.err.strip())
+                "systemctl list-unit-files failed (exit code %d): %s" % (done.rc, text)
             )
         return [line.split()[0] for line in done.out.splitlines() if line.strip()]
+
+
+def _line(text: str) -> str:
+    """``text`` from a user's manager, short and safe to print."""
+    return display.printable(text, _MAX_MESSAGE, instead=" ")
 
 
 def parse_show(text: str) -> list[dict[str, str]]:
     """Parse the output of ``systemctl show``: blocks of NAME=VALUE separated by empty lines."""
     blocks = []
-    block: dict[str, str] = {}
+    block: dict[str, list[str]] = {}
     for line in text.split("\n"):
         name, separator, value = line.partition("=")
-        if separator:
+        if separator and "\0" not in value:
+            # A user's manager may print a zero byte, which no path or command line has.
             # EnvironmentFiles has one line for each file.
-            block[name] = block[name] + "\n" + value if name in block else value
+            block.setdefault(name, []).append(value)
         elif not line and block:
             blocks.append(block)
             block = {}
-    return blocks + [block] if block else blocks
+    blocks += [block] if block else []
+    return [{name: "\n".join(values) for name, values in one.items()} for one in blocks]
 
 
 def exec_argv(value: str | None) -> list[str]:
@@ -104,10 +115,10 @@ def exec_argv(value: str | None) -> list[str]:
     For ``{ path=... ; argv[]=a b c ; ignore_errors=... }`` it is a, b, c. systemd prints the words
     without quotes, so a word with a space becomes two words, except for the path of the program.
     """
-    found = re.search(r"argv\[\]=(.*?) ; ignore_errors=", value or "")
-    if not found:
+    # Not a regular expression: it would search the rest of the text from each "argv[]=".
+    line, end, _rest = (value or "").partition("argv[]=")[2].partition(" ; ignore_errors=")
+    if not end:
         return []
-    line = found.group(1)
     program = re.match(r"\{ path=(.*?) ; argv\[\]=", value or "")
     if program and (line + " ").startswith(program.group(1) + " "):
         return [program.group(1), *line[len(program.group(1)) :].split()]
@@ -120,9 +131,14 @@ def environment_files(value: str | None) -> list[str]:
 
 
 def environment(value: str | None) -> dict[str, str]:
-    """The variables in the property Environment, which systemd quotes like a shell."""
+    """The variables in the property Environment, which systemd quotes like a shell.
+
+    Empty if it is not valid, or longer than _MAX_ENVIRONMENT.
+    """
     import shlex
 
+    if len(value or "") > _MAX_ENVIRONMENT:
+        return {}
     try:
         words = shlex.split(value or "")
     except ValueError:

@@ -5,7 +5,8 @@
 
 As a script, it reads a JSON object from stdin that maps member names to sources, and writes the
 block in base64. The block begins with a line of source that every Python can run. Marshalled
-objects follow, for the Python version that made them.
+objects follow, for the Python version that made them: the code of __main__.py, the places of the
+modules, and their code, which __main__.py reads when a module is imported.
 """
 
 from __future__ import annotations
@@ -21,17 +22,28 @@ MAIN = "__main__.py"
 # archive like any zipapp, from its sources.
 START = (
     "import sys,marshal,_frozen_importlib_external as i;sys.argv.pop(0);"
-    "exec(marshal.load(f),{'__name__':'__main__','COMPILED':marshal.load(f)})"
+    "exec(marshal.load(f),{'__name__':'__main__','COMPILED':f})"
     "if i.MAGIC_NUMBER.hex()=='%s'"
     "else __import__('runpy').run_path(sys.argv[0],None,'__main__')\n"
 )
 
 
 def block(sources: dict[str, str]) -> bytes:
-    """The compiled ``sources``: START, the code of __main__.py, and the code of all modules."""
+    """The compiled ``sources``: START, the code of __main__.py, and the code of all modules.
+
+    The program must be replaced by a rename: a running one still reads the old file.
+    """
     start = START % importlib.util.MAGIC_NUMBER.hex()
-    codes = {_module(name): _code(name, text) for name, text in sources.items() if name != MAIN}
-    return start.encode() + _code(MAIN, sources[MAIN]) + marshal.dumps(codes)
+    places: dict[str, tuple[int, int]] = {}
+    codes = b""
+    for name, text in sources.items():
+        if name != MAIN:
+            code = _code(name, text)
+            places[_module(name)] = len(codes), len(code)
+            codes += code
+    # As bytes, because marshal reads a file byte by byte.
+    index = marshal.dumps(marshal.dumps(places))
+    return start.encode() + _code(MAIN, sources[MAIN]) + index + codes
 
 
 def _module(name: str) -> str:

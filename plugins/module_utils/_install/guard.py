@@ -63,7 +63,8 @@ def _apply(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         result = _remove(plan, bool(parameters.get("keep_history")), check_mode)
     else:
         result = change.carry_out(plan, check_mode)
-        if is_first and not check_mode:
+        # The first run may have failed after it wrote the manifest.
+        if gateways and not check_mode and not os.path.exists(packages.note_path()):
             packages.remember(checks.missing_by_name())
     notes = chosen.notes + above + result["notes"]
     result.update(change.skipped_because(parameters, chosen))

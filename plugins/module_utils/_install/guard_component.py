@@ -101,10 +101,14 @@ def _limits(
     """The memory limits of this host in bytes, and notes on limits that have no effect here."""
     asked = {name: options.get(name, "") for name in memory_limit.OPTIONS}
     if check_mode and options.get(threshold.THRESHOLD):
-        # In a real run, the watchdog's role would have written this threshold before.
-        count = len(threshold.watched(gateway_settings.read(options), gateways))
-        text = guard_program.threshold(options[threshold.THRESHOLD], count)
-        thresholds = {threshold.THRESHOLD: config.value_of("threshold", text, None)}
+        # In a real run, the watchdog's role would have written these thresholds before.
+        own = gateway_settings.read(options)
+        names = threshold.watched(own, gateways)
+        thresholds = {}
+        for name in names:
+            asked_for = own.get(name, {}).get("threshold", options[threshold.THRESHOLD])
+            text = guard_program.threshold(asked_for, len(names))
+            thresholds[name] = config.value_of("threshold", text, None)
     else:
         settings = config.load(config.FOLDER)
         thresholds = {

@@ -90,6 +90,18 @@ def as_configured(
     return now
 
 
+def keep_python(gateway: discovery.Gateway, settings: config.Settings | None) -> None:
+    """Set the Python of ``gateway`` from its ``settings`` if only its process would show it.
+
+    A unit may start a launcher. The configuration must not depend on whether it runs now.
+    """
+    if gateway.python is not None or settings is None:
+        return
+    place = (settings.unit, settings.scope, settings.user, settings.home)
+    if place == (gateway.unit, gateway.scope, gateway.user, gateway.home):
+        gateway.python = settings.python
+
+
 def configured() -> dict[str, config.Settings]:
     """The gateways in guard.conf, by name; empty if the file is damaged, see check_lost."""
     try:

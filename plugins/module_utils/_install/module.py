@@ -9,6 +9,7 @@ import os
 import pwd
 from typing import TYPE_CHECKING, Any, Callable
 
+from .._host import display
 from .._host.errors import GuardError
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ def _own_name() -> str:
         return "the user %d" % os.geteuid()
 
 
+def _printable(text: str) -> str:
+    """``text`` without control characters: a user of the host may have chosen a part of it."""
+    return display.printable(text, keep="\n")
+
+
 def run(module: AnsibleModule, apply: Callable[[dict[str, Any], bool], dict[str, Any]]) -> None:
     """Run the backend and exit ``module`` with its result; each note becomes a warning."""
     if os.geteuid() != 0:
@@ -49,9 +55,10 @@ def run(module: AnsibleModule, apply: Callable[[dict[str, Any], bool], dict[str,
     try:
         result = apply(module.params, module.check_mode)
     except GuardError as exc:
-        module.fail_json(msg=str(exc))
+        module.fail_json(msg=_printable(str(exc)))
+    result["notes"] = [_printable(note) for note in result["notes"]]
     for note in result["notes"]:
         module.warn(note)
     if "skipped_because" in result:
-        module.warn("%s: nothing is installed" % result["skipped_because"])
+        module.warn(_printable("%s: nothing is installed" % result["skipped_because"]))
     module.exit_json(**result)

@@ -22,7 +22,7 @@ def note_path() -> str:
 
 
 def remember(missing: list[str]) -> None:
-    """Record, at the first run on a host, the ``missing`` packages that the roles will install."""
+    """Record the ``missing`` packages, before a role installs one of them."""
     os.makedirs(os.path.dirname(note_path()), mode=0o755, exist_ok=True)
     files.write_atomic(note_path(), "".join(name + "\n" for name in missing))
 

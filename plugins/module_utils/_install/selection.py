@@ -70,6 +70,8 @@ def select(names: list[str], settings: dict[str, dict[str, Any]] | None = None) 
     else:
         chosen, more = share.capped(chosen, known)
         remarks += more + _left_out(survey, {*excluded, *(one.gateway.name for one in stay)})
+    for one in chosen:
+        kept.keep_python(one, known.get(one.name))
     chosen += [one.gateway for one in stay]
     collisions.check_restart_units(chosen, [*managed, *survey.unresolved])
     faults += [one.text for one in stay if one.is_fault]

@@ -121,6 +121,12 @@ _SECRET_DIRECTIVE = re.compile(
     re.I,
 )
 
+# The end of a line that continues on the next, with the comments between the two; or a comment,
+# whose backslash continues nothing. See systemd.syntax(7).
+_CONTINUED = re.compile(
+    r"^[ \t]*[#;][^\n]*|(?<!\\)((?:\\\\)*)\\\n(?:[ \t]*[#;][^\n]*(?:\n|\Z))*[ \t]*", re.M
+)
+
 _INTERPRETER = re.compile(
     r"(?:python|pypy|node|nodejs|bun|deno|npm|npx|pnpm|yarn|uvx?|pipx|(?:ba|da|z)?sh|perl|ruby|java)"
     r"[\d.]*[td]*\Z"
@@ -289,7 +295,9 @@ def unit(
     to the program, unless ``is_gateway`` identifies them as the gateway's own.
     """
     lines = []
-    for line in re.sub(r"\\\n[ \t]*", " ", redaction.printable(text)).split("\n"):
+    # systemd also ends a line at a carriage return.
+    text = redaction.printable(re.sub(r"\r\n?", "\n", text))
+    for line in _CONTINUED.sub(_joined, text).split("\n"):
         directive, separator, value = line.partition("=")
         directive = directive.strip()
         if line.lstrip().startswith(("#", ";")):
@@ -306,6 +314,11 @@ def unit(
         else:
             lines.append(redactor.hidden(line))
     return redactor.text("\n".join(lines))
+
+
+def _joined(found: re.Match[str]) -> str:
+    """What replaces a match of _CONTINUED: a comment stays."""
+    return found.group() if found.group(1) is None else found.group(1) + " "
 
 
 def _exec(redactor: Redactor, words: list[str], is_gateway: Callable[[list[str]], bool]) -> str:

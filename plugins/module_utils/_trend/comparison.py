@@ -66,12 +66,15 @@ class Change(NamedTuple):
     version_after: str | None
 
 
-def compare(series: Series, since: float | None = None) -> dict[str, Any]:
+def compare(
+    series: Series, since: float | None = None, limit_bytes: float | None = None
+) -> dict[str, Any]:
     """The effect of a change at ``since`` on a leak, ready for JSON.
 
-    ``since`` is in epoch seconds; None means the last change of the version. ``result`` is fixed,
-    improved, still_leaking, new_leak, no_leak, not_enough_yet, no_baseline or no_change.
-    ``hours_still`` is the time until there are enough samples, if these are missing.
+    ``since`` is in epoch seconds; None means the last change of the version. ``limit_bytes``
+    identifies runs that end at the limit. ``result`` is fixed, improved, still_leaking, new_leak,
+    no_leak, not_enough_yet, no_baseline or no_change. ``hours_still`` is the time until there are
+    enough samples, if these are missing.
     """
     change = _change_of_version(series) if since is None else _change_at(series, since)
     answer: dict[str, Any] = {
@@ -92,8 +95,8 @@ def compare(series: Series, since: float | None = None) -> dict[str, Any]:
                 " hermes_verify_fix_since, or with --since of hermes-guard trend."
             )
         return answer
-    before = judgement.judge(series.part(change.begin, place))
-    after = judgement.judge(series.part(place, len(series)))
+    before = judgement.judge(series.part(change.begin, place), limit_bytes)
+    after = judgement.judge(series.part(place, len(series)), limit_bytes)
     answer.update(since=int(series.clock[place]), before=_side(before), after=_side(after))
     left = _hours_left(series, place, after)
     answer["result"], answer["hours_still"] = _result(before, after, left)
@@ -131,8 +134,9 @@ def _hours_left(series: Series, place: int, after: Judgement) -> float:
     start = stats.median(series.clock[place : place + CLOCKS])
     end = stats.median(series.clock[-CLOCKS:])
     left = max(ENOUGH_HOURS - (end - start) / HOUR, 0.0)
-    if not left and after.evidence.hours < SEEN_HOURS:
-        # Enough time has passed, but with few samples, or only with short runs.
+    if not left and after.deaths is None and after.evidence.hours < SEEN_HOURS:
+        # Enough time has passed, but with few samples, or only with short runs. Runs that end at
+        # the limit may all be short.
         left = SEEN_HOURS - after.evidence.hours
     return left
 
@@ -174,7 +178,7 @@ def _result(before: Judgement, after: Judgement, left: float) -> tuple[str, floa
 
 def _result_of_new_growth(before: Judgement, after: Judgement) -> tuple[str, float | None]:
     """The result if memory grows after the change but did not grow before it."""
-    if after.verdict == "leak" and not after.evidence.restarted:
+    if after.verdict == "leak" and (after.deaths is not None or not after.evidence.restarted):
         return "new_leak", None
     # With regular restarts, the same cache can look like growth in one week and not in the next:
     # what counts is whether runs gain more than before.

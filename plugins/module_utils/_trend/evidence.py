@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -125,10 +126,25 @@ class Evidence:
         self.rise = self.slope * self.hours
         self.noise = _noise(self.segments, self.slope)
         self.balance = daytime.balance(self.runs)
-        self.parts = daytime.parts_of(self.runs)
+        self.parts = daytime.parts_of(self._for_parts(values))
         longest = max(self.runs, key=lambda one: one.hours, default=None)
         self.days = daytime.days(longest) if longest else []
         self.stairs = stairs.count(longest.baseline) if longest else 0
+
+    def _for_parts(self, values: Sequence[float]) -> list[segments.BinnedRun]:
+        """The runs in bins of which a part of the day has enough; ``values`` is the column.
+
+        Bins are longer in long histories, so that a slope has fewer pairs. The rates need no pairs.
+        """
+        if self.width <= segments.BIN_HOURS:
+            return self.runs
+        # Older runs do not count, and would take as long again as everything else.
+        oldest = self.series.clock[-1] - daytime.MOST_DAYS * daytime.DAY * HOUR
+        first = bisect_left(self.series.clock, oldest)
+        runs = segments.runs_in_bins(self.series, values, start=first, warm_up=self.warm_up)
+        least = 0.0 if self.restarted else enough.SURE_RUN_HOURS
+        shorter = segments.BIN_HOURS + self.warm_up
+        return [one for one in runs if len(one.times) > 1 and one.hours + shorter >= least]
 
     @property
     def slope(self) -> float:

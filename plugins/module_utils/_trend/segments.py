@@ -83,8 +83,13 @@ def runs_in_bins(
     """
     found = []
     end = len(series) if end is None else end
-    for run, (first, last) in zip(series.runs, series.bounds()):
-        last = min(last, end)
+    # A history can have thousands of runs and as many periods of a provider, so only the runs of
+    # the period are visited.
+    place = max(0, bisect_left(series.runs, (start + 1,)) - 1)
+    while place < len(series.runs) and series.runs[place].start < end:
+        run = series.runs[place]
+        first, place = run.start, place + 1
+        last = min(series.runs[place].start if place < len(series.runs) else end, end)
         if last <= max(first, start):
             continue
         born = series.time[first] - (run.age or 0.0)

@@ -9,8 +9,10 @@ A threshold without a stated source was chosen on the simulated histories of tes
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import NamedTuple
 
+from .._host.display import HOUR
 from . import jumps, stats
 from .enough import LEAST_BINS, LEAST_HOURS
 from .evidence import Evidence, Trend
@@ -35,6 +37,8 @@ LEAST_SHAPE_MB = 30.0
 SHAPE_OF_DEVIATION = 4
 # A rise in the first quarter of a run is a filling cache; a later one is a step.
 FILLS_EARLY = 0.25
+# A sawtooth of up to two days between falls shows in these last hours, in bins of half an hour.
+SAWTOOTH_HOURS = 120.0
 # A burst counts if it is a fifth of the baseline; with bursts in a tenth of its bins, a history
 # is spiky.
 BURST_SHARE = 0.2
@@ -165,7 +169,7 @@ def _of_shape(evidence: Evidence) -> str:
     """The verdict on a history without growth."""
     late = [value for one in evidence.segments for value in second_half(one).values]
     tall = max(LEAST_SHAPE_MB, SHAPE_OF_DEVIATION * stats.median_absolute_deviation(late))
-    if _climbs_between_falls(evidence):
+    if _climbs_between_falls(evidence) or _climbs_between_last_falls(evidence):
         return "sawtooth"
     if any(
         abs(jumps.lasting(one.baseline, jump.place)) > tall
@@ -194,6 +198,19 @@ def _climbs_between_falls(evidence: Evidence) -> bool:
     return (
         falls and pieces is not None and pieces.climbs(P_OF_A_PART) and pieces.slope >= LEAST_SLOPE
     )
+
+
+def _climbs_between_last_falls(evidence: Evidence) -> bool:
+    """Whether memory grows between the falls of the last days of a longer history.
+
+    A history of weeks has more falls than cuts, so its pieces do not grow, and its long bins hide
+    the falls.
+    """
+    clock = evidence.series.clock
+    begin = bisect_left(clock, clock[-1] - SAWTOOTH_HOURS * HOUR)
+    if evidence.seen_hours <= SAWTOOTH_HOURS or begin >= len(clock) - 1:
+        return False
+    return _climbs_between_falls(Evidence(evidence.series.part(begin, len(clock))))
 
 
 def _mostly_levelled_off(evidence: Evidence, tall: float) -> bool:

@@ -74,8 +74,8 @@ class Talk:
         await self.settled()
         # An answer that comes twice comes late.
         await asyncio.sleep(DELAY_SECONDS)
-        summary = self.book.summary()
         deaf = [(None, since, again) for since, again in self.signal.deaf]
+        summary = self.book.summary(deaf)
         summary["stories"] = {one: self.book.story(one, deaf) for one in self.book.open()}
         return summary
 

@@ -190,8 +190,8 @@ class Soak:
 
     def figures(self):
         """What the run showed."""
-        for number in self.book.open():
-            self.tell(number)
+        for number, outcome in self.book.missing(self.restarts).items():
+            self.tell(number, outcome)
         for content, count in self.others.most_common():
             note("%4d x %r" % (count, content))
         downtimes = [again - deaf for deaf, again in self.signal.deaf]
@@ -221,13 +221,18 @@ class Soak:
             "seconds": round(time.monotonic() - START),
         }
 
-    def tell(self, number):
-        """The events around a lost message."""
+    def tell(self, number, outcome):
+        """The events around a message without a reply."""
         sender, sent = self.book.sent[number]
         handed = self.signal.handed.get(number)
         note(
-            "lost: message %d of %s, handed over %s"
-            % (number, sender, "never" if handed is None else "after %.1f s" % (handed - sent))
+            "%s: message %d of %s, handed over %s"
+            % (
+                outcome,
+                number,
+                sender,
+                "never" if handed is None else "after %.1f s" % (handed - sent),
+            )
         )
         for line in self.book.story(number, self.restarts):
             note("  " + line)

@@ -136,20 +136,20 @@ class Signal:
                 except asyncio.TimeoutError:
                     await response.write(b": keepalive\n\n")
                     continue
+                envelope = {
+                    "source": sender,
+                    "sourceNumber": sender,
+                    "sourceName": "user " + sender[-4:],
+                    "timestamp": stamp,
+                    "dataMessage": {"timestamp": stamp, "message": content},
+                }
+                try:
+                    await response.write(_event({"envelope": envelope}))
+                except ConnectionResetError:
+                    # The listener has gone in this moment: the message waits for the next one.
+                    self.waiting.put_nowait((number, sender, content, stamp))
+                    raise
                 self.handed[number] = time.monotonic()
-                await response.write(
-                    _event(
-                        {
-                            "envelope": {
-                                "source": sender,
-                                "sourceNumber": sender,
-                                "sourceName": "user " + sender[-4:],
-                                "timestamp": stamp,
-                                "dataMessage": {"timestamp": stamp, "message": content},
-                            }
-                        }
-                    )
-                )
         except ConnectionResetError:
             pass
         finally:

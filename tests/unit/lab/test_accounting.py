@@ -46,6 +46,7 @@ def figures(book, restarts=()):
             "refused",
             "lost",
             "dropped",
+            "cut_off",
             "held",
             "strange",
             "torn",
@@ -236,3 +237,26 @@ def test_lost_message_belongs_to_the_restart_at_which_it_came(book):
     book.reply("a", accounting.answer([1]), 2.0)
     book.reply("b", accounting.answer([2]), 2.1)
     assert book.kinds(restarts) == {"idle": {"answered": 2}, "closing": {"lost": 1}}
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected", "kind"),
+    [
+        # 0.25 s before the end Hermes has had its time to refuse it.
+        (9.7, "lost", "closing"),
+        (9.8, "cut_off", "closing"),
+        (10.0, "cut_off", "down"),
+        # The next process gets what comes later.
+        (10.1, "lost", "down"),
+    ],
+)
+def test_message_in_the_moment_of_the_end_is_cut_off(sent, expected, kind):
+    book = accounting.Book()
+    book.send(41, "a", sent)
+    restarts = [(5.0, 10.0, 12.0)]
+    assert book.kinds(restarts) == {kind: {expected: 1}}
+    assert figures(book, restarts) == {expected: 1}
+    # Without a restart, nothing excuses it; and a refusal is a refusal.
+    assert figures(book) == {"lost": 1}
+    book.reply("a", STOPPING, sent + 0.1)
+    assert figures(book, restarts) == {"refused": 1}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -47,6 +48,18 @@ def test_tag_removes_that_role_and_nothing_else(remove, tag):
     assert code == 0, output
     assert components == [tag.replace("hermes_", "")]
     assert "state:absent" in asked and "state:present" not in asked
+
+
+@pytest.mark.parametrize("tag", ["watchdog", "restart_timer"])
+def test_tag_removes_the_role_although_a_gateway_requests_it(remove, tag):
+    """It once installed the role, and the guard, and reported success."""
+    gateways = {"hermes-gateway": {tag + "_state": "present"}}
+    code, output, components, asked = remove(
+        "--tags", tag, "-e", json.dumps({"hermes_gateways": gateways})
+    )
+    assert code == 0, output
+    assert components == [tag]
+    assert "state:absent" in asked and "state:present" not in asked and GUARD not in asked
 
 
 def test_without_tags_all_goes_with_the_guard(remove):

@@ -7,6 +7,7 @@ What the host sees is tested on a real one: tests/faults/test_question.py.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import shutil
@@ -98,6 +99,7 @@ def test_defaults_are_those_that_the_roles_make_known(question):
         ({"hermes_watchdog_action": "explode"}, "hermes_watchdog_action"),
         ({"hermes_guard_history_days": "many"}, "hermes_guard_history_days"),
         ({"hermes_memory_limit_state": "gone"}, "hermes_memory_limit_state"),
+        ({"hermes_restart_timer_at": datetime.date(2026, 1, 1)}, "hermes_restart_timer_at"),
     ],
 )
 def test_wrong_variable_is_refused_before_anything_is_sent(question, variables, word):
@@ -162,6 +164,24 @@ def test_variable_that_cannot_be_read(question):
     assert result["why"].startswith("hermes_allocator_library cannot be evaluated: ")
 
 
+def test_vaulted_text():
+    """Before ansible-core 2.19 it is an object; the host needs the text, to see whether it has changed."""
+
+    class Vaulted:
+        __ENCRYPTED__ = True
+
+        def __str__(self):
+            return "hunter2"
+
+    assert site_question._plain({"a": [Vaulted()]}) == {"a": ["hunter2"]}
+
+
+def test_key_that_json_does_not_have(question):
+    """The roles say what is wrong with it."""
+    result, sent = question({"hermes_gateways": {datetime.date(2026, 1, 1): {}}})
+    assert (result["same"], sent) == (False, []) and "cannot be asked" in result["why"]
+
+
 def test_wrong_word_for_a_full_run(question):
     """A clear error, not a traceback."""
     with pytest.raises(AnsibleError, match="full"):
@@ -196,6 +216,14 @@ def test_only_an_answer_to_this_question_counts(question, answer):
     """After any other output of the host, the full run follows."""
     result, _sent = question(host=lambda text: answer)
     assert result["same"] is False and not result.get("failed")
+
+
+@pytest.mark.parametrize("answer", ["[" * 90000, '{"a":' * 15000, "1" * 90000])
+def test_answer_that_cannot_be_parsed_in_time_or_at_all(question, answer):
+    """The json of the standard library raises RecursionError for the first two."""
+    result, _sent = question(host=lambda text: answer)
+    assert (result["same"], result["why"]) == (False, site_question.NO_ANSWER)
+    assert not result.get("failed")
 
 
 def test_variable_with_a_typo_is_told_in_every_run(question):

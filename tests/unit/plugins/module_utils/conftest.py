@@ -35,6 +35,7 @@ ME = pwd.getpwuid(os.getuid())
 @pytest.fixture(autouse=True)
 def _nothing_is_known_to_be_silent(monkeypatch):
     monkeypatch.setattr(reach, "_silent", set())
+    monkeypatch.setattr(reach, "_waits", {})
 
 
 # Notes each path that it looks at, and never comes back from one of a pattern. %s: a file, a pattern.
@@ -308,6 +309,13 @@ REAL_RUN = command.run
 
 
 @pytest.fixture(autouse=True)
+def _own_state(monkeypatch, tmp_path):
+    """A state directory for each test, not the machine's, which the Pythons that run side by side would share."""
+    for module in (config, guard_program):
+        monkeypatch.setattr(module, "STATE", str(tmp_path / "state"))
+
+
+@pytest.fixture(autouse=True)
 def nobody_is_root(monkeypatch):
     """The tests may run as root, with Pythons in a directory that everyone may write."""
     monkeypatch.setattr(client, "ROOT", -1)
@@ -360,7 +368,6 @@ def systemd(tmp_path, monkeypatch, python):
     monkeypatch.setattr(discovery.pwd, "getpwall", lambda: [])
     # The machine that the tests run on may have some.
     monkeypatch.setattr(discovery, "in_containers", lambda candidates: [])
-    monkeypatch.setattr(config, "STATE", str(tmp_path / "state"))
     monkeypatch.setattr(config, "FOLDER", str(tmp_path / "etc"))
     impatient = {
         "DELIVERY_SECONDS": 0.1,

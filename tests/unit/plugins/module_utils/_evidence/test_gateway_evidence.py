@@ -162,7 +162,6 @@ def host(tmp_path, monkeypatch):
         "run_within",
         lambda argv, user, env, stdin, limits: run(argv, user, env, stdin, limits.seconds),
     )
-    monkeypatch.setattr(config, "STATE", str(tmp_path / "state"))
     monkeypatch.setattr(config, "FOLDER", str(tmp_path / "etc"))
     monkeypatch.setattr(
         discovery, "refresh", lambda wanted: {one.name: made.gateway for one in wanted}

@@ -20,6 +20,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     notify,
     watchdog,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import discovery
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import journal
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import SystemdError
 
@@ -346,3 +347,50 @@ def test_doctor_says_that_messages_are_not_taken(one, notifier):
         "notifications not delivered: 1, the first from 2027-01-15 08:00 UTC: run "
         "hermes-guard notify --test"
     ]
+
+
+def full(*_arguments, **_named):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("code", ["config", "silent", "gone"])
+def test_alert_that_cannot_be_closed_stops_no_check(systemd, one, monkeypatch, code):
+    """On a full disk it stays open; the gateway above its threshold is restarted."""
+    one.action = "restart"
+    one.startup_grace = 0
+    alarms.alert_of(one, code, "x")
+    monkeypatch.setattr(alarms.files, "write_atomic", full)
+    watchdog.note_faults([one], [])
+    watchdog.check([one])
+    assert systemd.calls == ["start hermes-gateway-restart.service"]
+    assert code in alarms.open_codes(one)
+
+
+def test_alert_near_the_limit_on_a_full_disk(systemd, one, notifier, monkeypatch):
+    """The refusal cannot be stored: the operator still gets the alert."""
+    one.action = "restart"
+    one.startup_grace = 3600
+    monkeypatch.setattr(limits, "is_near", lambda *_arguments: True)
+    for name in ("append_line", "write_atomic"):
+        monkeypatch.setattr(alarms.files, name, full)
+    watchdog.check([one])
+    assert notifier.told == [("alert", "near-limit")]
+
+
+def test_watchdog_that_is_switched_off_closes_its_alerts(one, notifier):
+    watchdog.check([one])
+    one.threshold = None
+    watchdog.check([one])
+    assert alarms.open_codes(one) == set()
+    assert notifier.told == [("alert", "threshold"), ("recovered", "threshold")]
+
+
+def test_user_whose_manager_stops_has_stopped_the_gateway(systemd, one, monkeypatch):
+    """No reminder for a process that does not run."""
+    watchdog.check([one])
+    assert alarms.open_codes(one) == {"threshold"}
+    asleep = discovery.Look({}, {}, {one.name})
+    monkeypatch.setattr(discovery, "look", lambda *_arguments: asleep)
+    monkeypatch.setattr(last_seen, "still", lambda _settings: None)
+    watchdog.check([one])
+    assert "threshold" not in alarms.open_codes(one)

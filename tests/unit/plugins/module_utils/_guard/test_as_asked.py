@@ -132,18 +132,25 @@ def test_damaged_record(ask, text):
     assert ask(question())["same"] is False
 
 
-def test_look_that_fails(ask, monkeypatch):
+@pytest.mark.parametrize(
+    "fault, why",
+    [
+        (
+            PermissionError(13, "Permission denied", "/etc/x"),
+            "[Errno 13] Permission denied: '/etc/x'",
+        ),
+        (RecursionError("maximum recursion depth exceeded"), "maximum recursion depth exceeded"),
+    ],
+)
+def test_look_that_fails(ask, monkeypatch, fault, why):
     """systemd does not answer, or a file cannot be read: the host cannot be compared, so the full run follows."""
     ask(question(notes=[]))
 
     def broken(*_how):
-        raise PermissionError(13, "Permission denied", "/etc/x")
+        raise fault
 
     monkeypatch.setattr(host_state, "facts", broken)
-    assert (
-        ask(question())["why"]
-        == "this host cannot be compared: [Errno 13] Permission denied: '/etc/x'"
-    )
+    assert ask(question())["why"] == "this host cannot be compared: " + why
 
 
 @pytest.mark.parametrize("days, same", [(14, True), (46, False), (-1, True), (-400, False)])
@@ -153,3 +160,10 @@ def test_full_run_from_time_to_time(ask, monkeypatch, days, same):
     now = as_asked.time.time()
     monkeypatch.setattr(as_asked.time, "time", lambda: now + days * 86400)
     assert ask(question())["same"] is same
+
+
+def test_state_that_is_too_large_to_be_read_again_is_not_stored(ask):
+    ask.facts["the gateway a"] = "x" * as_asked.MAX_BYTES
+    answer = ask(question(notes=[]))
+    assert answer["same"] is False and "is too large to store" in answer["why"]
+    assert not ask.record.exists()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    cadence,
     config,
     history,
     memory_trend,
@@ -282,3 +283,21 @@ def test_every_recommendation_has_a_calendar_in_the_role():
     text = (CHECKOUT / "roles/hermes_restart_timer/vars/main.yml").read_text(encoding="utf-8")
     for hours in forecast.CADENCES:
         assert "\n  %dh: " % hours in text
+
+
+@pytest.mark.parametrize(
+    ("every", "at", "entry", "expected"),
+    [
+        ("auto", [], {}, True),
+        ("auto", ["04:00"], {}, False),
+        ("24h", [], {"every": "auto"}, True),
+        # Without times, the period applies: the host's, unless the gateway has its own.
+        ("auto", ["04:00"], {"at": []}, True),
+        ("auto", "04:00", {"at": ""}, True),
+        ("auto", ["04:00"], {"at": ["05:00"]}, False),
+        ("auto", ["04:00"], {"at": [], "every": "24h"}, False),
+        ("24h", ["04:00"], {"at": []}, False),
+    ],
+)
+def test_history_is_analysed_if_a_cadence_depends_on_it(every, at, entry, expected):
+    assert cadence.is_asked(every, at, {"x": entry, "y": None}) is expected

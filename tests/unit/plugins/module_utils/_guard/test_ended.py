@@ -218,15 +218,52 @@ def test_gateway_that_failed(systemd, one, written, monkeypatch):
     assert memory_trend.of_gateways([one])["hermes-gateway"]["down"] == gateway["down"]
     systemd.start(UNIT)
     watchdog.check([one])
+    assert alarms.open_codes(one) == {"down"}, "it may be a crash loop"
+    # "it is down; to start it: ..." would be wrong advice about a gateway that runs.
+    [alert] = status.status([one])["gateways"][0]["alerts"]
+    assert (alert["code"], alert["reason"]) == ("down", down.RUNS_AGAIN)
+    assert "two minutes" in down.RUNS_AGAIN and watchdog.UP_SECONDS == 120
+    monkeypatch.setattr(watchdog, "UP_SECONDS", 0)
+    watchdog.check([one])
     assert told[-1]["event"] == "recovered" and alarms.open_codes(one) == set()
     assert memory_trend.of_gateways([one])["hermes-gateway"]["down"] is None
 
 
-def test_gateway_that_was_stopped_is_no_fault(systemd, one, written):
+def stop(systemd, written, state="inactive"):
+    """Someone stops the unit."""
     fields = {"_PID": "1", "UNIT": UNIT, "INVOCATION_ID": systemd.units[UNIT]["InvocationID"]}
     stopping = entry(STOPPING, JOB_TYPE="stop")
     written["entries"] = [journal.Entry(stopping.time, dict(stopping.fields, **fields))]
+    systemd.stop(UNIT, state)
+
+
+def test_gateway_that_failed_after_an_operator_started_it(systemd, one, written):
+    """No check has seen the run that failed: the stop before it is no excuse."""
+    stop(systemd, written)
+    watchdog.check([one])
+    assert alarms.open_codes(one) == set()
+    systemd.start(UNIT)
+    run = systemd.units[UNIT]["InvocationID"]
     systemd.stop(UNIT, "failed")
+    systemd.units[UNIT]["InvocationID"] = run
+    watchdog.check([one])
+    assert alarms.open_codes(one) == {"down"}
+
+
+def test_gateway_that_does_not_start_after_a_reboot(systemd, one, written, monkeypatch):
+    """An alert, once the host has had the time to start it."""
+    systemd.stop(UNIT)
+    boot = [-3600.0]
+    monkeypatch.setattr(ended.time, "clock_gettime", lambda _clock: boot[0])
+    watchdog.check([one])
+    assert events(one) == [("ended", "reboot")] and alarms.open_codes(one) == set()
+    boot[0] = 1000.0
+    watchdog.check([one])
+    assert alarms.open_codes(one) == {"down"}
+
+
+def test_gateway_that_was_stopped_is_no_fault(systemd, one, written):
+    stop(systemd, written, "failed")
     watchdog.check([one])
     assert events(one) == [("ended", "stopped")] and alarms.open_codes(one) == set()
     assert not [line for line in doctor.problems([one]) if "down" in line]

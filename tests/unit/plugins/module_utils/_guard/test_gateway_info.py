@@ -11,7 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    alarms,
     config,
+    down,
     gateway_info,
     history,
     ledger,
@@ -85,6 +87,17 @@ def test_managed_gateway_has_the_figures_of_status(host):
     assert one["next_restart"] > 4e9
     said = status.status(list(config.load().values()))["gateways"][0]
     assert {name: said[name] for name in status.KNOWN} == {name: one[name] for name in status.KNOWN}
+
+
+def test_alert_of_a_gateway_that_runs_again_does_not_advise_to_start_it(host):
+    """The alert is open for two minutes more, and its stored reason is out of date."""
+    host.manage(NAME)
+    managed = config.load()[NAME]
+    reason = "it is down (failed); to start it: systemctl start hermes-gateway.service"
+    alarms.alert_of(managed, down.CODE, reason)
+    assert [one["reason"] for one in collect()[1][NAME]["alerts"]] == [down.RUNS_AGAIN]
+    host.stop(NAME + ".service", "failed")
+    assert [one["reason"] for one in collect()[1][NAME]["alerts"]] == [reason]
 
 
 def test_gateway_that_stopped_has_the_version_of_its_last_sample(host):

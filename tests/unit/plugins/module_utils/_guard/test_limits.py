@@ -60,21 +60,26 @@ def test_kernel_limit_is_the_cgroups_or_all_ram(host, cgroup_limit, limit, size,
 
 
 @pytest.mark.parametrize(
-    ("cgroup_limit", "threshold", "gateway", "expected"),
+    ("cgroup_limit", "threshold", "action", "gateway", "expected"),
     [
-        (400, 300, GATEWAY, (400, "MemoryMax")),
-        (5000, 300, GATEWAY, (300, "the watchdog's threshold")),
-        (None, 300, GATEWAY, (300, "the watchdog's threshold")),
-        (None, None, GATEWAY, (650, "available RAM")),
+        (400, 300, "restart", GATEWAY, (300, "the watchdog's threshold")),
+        (300, 400, "restart", GATEWAY, (300, "MemoryMax")),
+        # An alert ends no run.
+        (400, 300, "alert", GATEWAY, (400, "MemoryMax")),
+        (None, 300, "alert", GATEWAY, (300, "the watchdog's threshold")),
+        (400, None, "restart", GATEWAY, (400, "MemoryMax")),
+        (5000, 300, "restart", GATEWAY, (300, "the watchdog's threshold")),
+        (None, 300, "restart", GATEWAY, (300, "the watchdog's threshold")),
+        (None, None, "restart", GATEWAY, (650, "available RAM")),
         # It does not run, so it has no cgroup with a limit.
-        (400, 300, None, (300, "the watchdog's threshold")),
+        (400, 300, "restart", None, (300, "the watchdog's threshold")),
     ],
 )
-def test_forecast_goes_to_the_first_limit_that_is_set(
-    host, cgroup_limit, threshold, gateway, expected
+def test_forecast_goes_to_the_first_limit_that_ends_a_run(
+    host, cgroup_limit, threshold, action, gateway, expected
 ):
     host(cgroup_limit)
-    settings = SimpleNamespace(threshold=threshold)
+    settings = SimpleNamespace(threshold=threshold, action=action)
     assert limits.forecast_limit(settings, gateway, 50) == expected
 
 

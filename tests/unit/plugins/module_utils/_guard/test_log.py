@@ -21,7 +21,6 @@ def log(settings, monkeypatch, capsys):
 
     def run(*words, entries=()):
         if entries:
-            # Tests of one session share the directory.
             text = "".join(json.dumps(entry) + "\n" for entry in entries)
             Path(one.folder, ledger.NAME).write_text(text, encoding="utf-8")
         code = cli.main(["log", *words])

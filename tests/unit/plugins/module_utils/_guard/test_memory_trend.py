@@ -14,12 +14,13 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     memory_trend,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import unit_journal
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import cgroup
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import (
     GuardError,
     SettingError,
 )
 
-GB = 1 << 30
+MB, GB = 1 << 20, 1 << 30
 
 
 def test_earlier_runs_count_on_the_first_day(systemd, settings, tmp_path, monkeypatch):
@@ -82,6 +83,48 @@ def test_changes_are_compared_only_if_asked_for(configured):
     change = answer["changes"]["hermes-gateway"]
     assert (change["version_before"], change["version_after"]) == ("0.16.0", "0.19.0")
     assert (change["result"], change["since"]) == ("not_enough_yet", configured + 4 * 3600)
+
+
+def test_runs_that_the_watchdog_ends_below_the_memory_limit_are_a_leak(
+    systemd, settings, tmp_path, monkeypatch
+):
+    """With a memory limit of 80 % of the RAM, they end at 62 % of it."""
+    systemd.add_gateway(tmp_path / "home")
+    one = settings(threshold="1024M")
+    start = int(time.time()) - 7 * 86400
+    for place in range(7 * 288):
+        age = place % 49 * 300
+        history.append(
+            one.folder,
+            {
+                "timestamp": start + 300 * place,
+                "invocation_id": "run%d" % (place // 49),
+                "uptime_seconds": age,
+                "rss_bytes": 220 * MB + age * 200 * MB // 3600 + place % 3 * MB,
+            },
+        )
+    monkeypatch.setattr(
+        memory_trend.limits, "cgroup_limit", lambda gateway: cgroup.Limit(1638 * MB, "MemoryMax")
+    )
+    answer = memory_trend.of_gateways([one])["hermes-gateway"]
+    assert (answer["limit_mb"], answer["limit_from"]) == (1024, "the watchdog's threshold")
+    assert (answer["verdict"], answer["recommended_restart_hours"]) == ("leak", 3)
+
+
+def test_a_change_is_compared_with_the_limit_of_the_forecast(configured, monkeypatch):
+    monkeypatch.setattr(
+        memory_trend.limits,
+        "forecast_limit",
+        lambda settings, gateway, used: (7 * MB if gateway and used == GB else 0, "a test"),
+    )
+    seen = []
+    monkeypatch.setattr(
+        memory_trend.comparison,
+        "compare",
+        lambda series, since, limit_bytes=None: seen.append(limit_bytes) or {},
+    )
+    memory_trend.of_change([config.load()["hermes-gateway"]])
+    assert seen == [7 * MB]
 
 
 @pytest.mark.parametrize("form", ["%d", "%Y-%m-%d %H:%M:%S"])

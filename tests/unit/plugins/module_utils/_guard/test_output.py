@@ -21,3 +21,10 @@ def test_nobody_reads_any_more(monkeypatch):
         # The rest of its buffer cannot be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
     os.close(writer)
+
+
+def test_control_characters_are_not_printed(capsys):
+    """A user of the host may have chosen a part of the text."""
+    cli.say("a\x1b[2J\tb\nc")
+    cli.complain("d\x1b[2J\ne")
+    assert capsys.readouterr() == ("a[2J\tb\nc\n", "hermes-guard: d[2J\ne\n")

@@ -18,6 +18,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     managed,
     memory_trend,
     policy,
+    restart,
     restart_calendar,
     suspension,
     watchdog,
@@ -73,6 +74,27 @@ def test_above_the_threshold_nothing_is_suspended(armed):
     armed.threshold = 1
     armed.min_uptime = 0
     assert policy.refusal(managed.find(armed), "timer") is None
+
+
+def test_threshold_that_only_alerts_is_no_exception(armed):
+    """The watchdog would not restart it, so this is a calendar restart."""
+    suspension.suspend([armed], Wanted(48))
+    armed.threshold, armed.min_uptime, armed.action = 1, 0, "alert"
+    assert policy.refusal(managed.find(armed), "timer")[0] == "suspended"
+
+
+@pytest.mark.parametrize("trigger, watchdog", [("timer", False), ("watchdog", True)])
+def test_restart_that_already_waits(armed, systemd, monkeypatch, trigger, watchdog):
+    """An operator suspends the restarts while one waits until idle."""
+    armed.wait_idle, armed.min_uptime, armed.startup_grace = 600, 0, 0
+
+    def wait_idle(_self):
+        suspension.suspend([armed], Wanted(48, None, watchdog))
+
+    monkeypatch.setattr(restart.Restart, "wait_idle", wait_idle)
+    outcome = arbiter.restart(armed, "x", trigger=trigger)
+    assert (outcome["event"], systemd.calls) == ("refused", [])
+    assert "suspended for another 48 h" in outcome["reason"]
 
 
 def test_it_ends_by_itself(armed, boot):

@@ -17,6 +17,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     ledger,
     limits,
     managed,
+    policy,
     sampling,
     watchdog,
 )
@@ -370,6 +371,33 @@ def test_full_disk_is_no_reason_not_to_act(systemd, settings, home, clock, monke
         monkeypatch.setattr(history.files, name, full)
     assert check(clock, one)[1] is False
     assert systemd.calls == [ASKED]
+    # The request is not stored, so the arbiter takes it for the calendar's: it is the watchdog's.
+    gateway = managed.find(one)
+    gateway.uptime_seconds = one.startup_grace + 1
+    assert gateway.uptime_seconds < one.min_uptime
+    assert policy.refusal(gateway, "timer") is None
+    gateway.uptime_seconds = one.startup_grace - 1
+    assert policy.refusal(gateway, "timer")[0] == "young"
+
+
+def test_disk_that_became_read_only_keeps_no_restart_back(systemd, settings, home, monkeypatch):
+    """A lock needs no write access; a file that is there already can be locked."""
+    systemd.add_gateway(home)
+    one = settings()
+    with handover.locked(one) as ours:
+        assert ours
+    real = os.open
+
+    def read_only(path, flags, *more, **named):
+        if str(path).startswith(one.folder) and flags & (os.O_RDWR | os.O_WRONLY | os.O_CREAT):
+            raise OSError(30, "Read-only file system")
+        return real(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", read_only)
+    assert handover.busy_seconds(one) is None
+    with handover.locked(one) as ours:
+        assert ours
+        assert handover.busy_seconds(one) is not None
 
 
 def test_gateway_that_nobody_thought_of_does_not_end_the_check(

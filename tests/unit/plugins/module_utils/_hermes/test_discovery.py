@@ -107,6 +107,34 @@ def test_environment_that_is_not_closed():
     assert systemd_module.environment('A=1 "B=2') == {}
 
 
+def test_environment_that_is_far_too_long():
+    """To split it takes time that grows with the square of its length."""
+    assert systemd_module.environment("A=1 B=" + "x" * 60000)["A"] == "1"
+    assert systemd_module.environment("A=1 B=" + "x" * 70000) == {}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda manager: manager.show(["a\x1b[2J"], ["Id"]), lambda manager: manager.unit_files("*")],
+)
+def test_message_of_the_manager_of_a_user(monkeypatch, call):
+    """It may contain anything, and is shown to the operator."""
+    answer = command.Result(1, "", "no\x1b]0;x\x07 luck\nat all " + "y" * 5000)
+    monkeypatch.setattr(command, "run", lambda *words, **how: answer)
+    with pytest.raises(SystemdError, match="no ]0;x  luck at all") as caught:
+        call(systemd_module.Manager(ME))
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 700
+
+
+def test_properties_that_are_repeated():
+    """A user's manager may print anything. The time does not grow with the square of the lines."""
+    start = time.process_time()
+    blocks = systemd_module.parse_show("Id=a\n" + ("A=%s\n" % ("x" * 100)) * 60000 + "\nId=b\n")
+    assert [one["Id"] for one in blocks] == ["a", "b"]
+    assert blocks[0]["A"] == "\n".join(["x" * 100] * 60000)
+    assert time.process_time() - start < 5
+
+
 @pytest.mark.parametrize("version", sorted(SHOW))
 def test_gateway_in_system_scope(version, tmp_path):
     text = SHOW[version] % {"pid": os.getpid(), "home": tmp_path, "user": ME.pw_name}

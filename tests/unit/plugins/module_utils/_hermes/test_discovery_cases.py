@@ -15,10 +15,12 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import (
     processes as processes_module,
 )
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import unit as unit_module
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     command,
     container,
     proc,
+    reach,
 )
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     systemd as systemd_module,
@@ -587,6 +589,22 @@ def test_unit_file_with_a_drop_in_and_specifier(world):
     assert world.only().home == home
 
 
+def test_unit_file_with_comments_that_end_in_or_follow_a_backslash(world):
+    unit_file(
+        world,
+        "hermes.service",
+        "# the gateway \\",
+        "Environment=OTHER=b \\",
+        "# its home",
+        "  HERMES_HOME=%h/agents/coder",
+        "ExecStart=%shermes \\" % VENV,
+        "; the command \\",
+        "  gateway run",
+    )
+    home = world.home(world.root / "ada/agents/coder")
+    assert world.only().home == home
+
+
 def test_unit_file_of_a_dashboard_is_no_gateway(world):
     unit_file(world, "hermes-gateway-dash.service", "ExecStart=%shermes dashboard" % VENV)
     unit_file(world, "other.service", "ExecStart=/bin/true")
@@ -825,3 +843,214 @@ def test_home_that_is_a_link_of_its_user_is_looked_up_once(world):
     world.unit("hermes-gateway.service", " ".join(MODULE), scope="ada")
     assert {one.home for one in world.found()} == {str(disk)}
     assert [one.problem for one in world.found()] == [None, None]
+
+
+# ---------------------------------------------------------------- users who try to stop the survey
+
+
+@pytest.fixture
+def mallory(world):
+    """A user without a manager, who writes any files; ada is honest and has a gateway."""
+    world.users["mallory"] = pwd.struct_passwd(
+        ("mallory", "x", ME, ME, "", str(world.root / "mallory"), "/bin/sh")
+    )
+    world.home(world.root / "mallory/.hermes")
+    world.unit("hermes-gateway.service", " ".join(MODULE))
+    folder = world.root / "mallory/.config/systemd/user"
+    folder.mkdir(parents=True)
+    return world.root / "mallory", folder / "hermes-gateway.service"
+
+
+@pytest.fixture
+def chain(tmp_path):
+    """A chain of symbolic links that Python's realpath cannot follow before Python 3.13."""
+    places = tmp_path / "links"
+    places.mkdir()
+    for number in range(1200):
+        (places / str(number)).symlink_to(str(places / str(number + 1)))
+    return places / "0"
+
+
+def ada_is_found(world, others=1):
+    """And ``others`` of the other users."""
+    names = [one.name for kind in discovery.survey() for one in kind]
+    assert "hermes-gateway" in names
+    assert len(names) == 1 + others, names
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Environment=HERMES_HOME=/a\0b",
+        "Environment=HOME=/a\0b",
+        "EnvironmentFile=/a\0b/c",
+        "ExecStart=/a\0b/hermes gateway run",
+    ],
+)
+def test_zero_byte_in_a_unit_file_of_a_user(world, mallory, line):
+    mallory[1].write_text("[Service]\n%s\n" % line)
+    ada_is_found(world)
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_zero_byte_in_an_environment_file_of_a_user(world, mallory, runs):
+    path = mallory[0] / "environment"
+    path.write_text("HERMES_HOME=/a\0b\n")
+    if runs:
+        name = "%s (ignore_errors=no)" % path
+        world.unit("hermes.service", " ".join(MODULE), scope="mallory", EnvironmentFiles=name)
+    else:
+        mallory[1].write_text("[Service]\nEnvironmentFile=%s\n" % path)
+    ada_is_found(world)
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("Environment", "HERMES_HOME=/a\0b"),
+        ("EnvironmentFiles", "/a\0b/c (ignore_errors=no)"),
+        ("ControlGroup", "/a\0b"),
+        ("ExecStart", "{ path=/a ; argv[]=/a\0b/hermes gateway run ; ignore_errors=no }"),
+    ],
+)
+def test_zero_byte_from_the_manager_of_a_user(world, mallory, key, value):
+    world.unit("hermes.service", " ".join(MODULE), scope="mallory", **{key: value})
+    ada_is_found(world)
+
+
+@pytest.mark.parametrize("what", ["unit file", "home", "profile", "parent"])
+def test_chain_of_links_of_a_user(world, mallory, chain, what):
+    root, unit = mallory
+    if what == "unit file":
+        unit.symlink_to(str(chain))
+        ada_is_found(world)
+        return
+    unit.write_text("[Service]\n")
+    if what == "profile":
+        unit.write_text(
+            "[Service]\nEnvironment=HERMES_HOME=%s\n" % (root / ".hermes/profiles/link")
+        )
+        (root / ".hermes/profiles").mkdir()
+        (root / ".hermes/profiles/link").symlink_to(str(chain))
+    elif what == "parent":
+        unit.write_text("[Service]\nEnvironment=HERMES_HOME=%s/x\n" % chain)
+    else:
+        (root / ".hermes").rmdir()
+        (root / ".hermes").symlink_to(str(chain))
+    ada_is_found(world)
+    problems = [one.problem for one in world.found() if one.user == "mallory"]
+    assert len(problems) == 1 and "cannot be read" in problems[0]
+
+
+def test_chain_of_links_as_the_home_of_a_process(world, mallory, chain):
+    world.process(20, MODULE, HERMES_HOME=str(chain))
+    ada_is_found(world)
+    assert [one.problem is not None for one in world.found() if one.pid == 20] == [True]
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_unit_of_a_user_whose_examination_fails(world, mallory, monkeypatch, runs):
+    """For a reason that nobody thought of: the unit is listed, and so are all others."""
+    real = unit_module.homes.of
+
+    def of(user, *arguments):
+        if user.pw_name == "mallory":
+            raise IndexError("no \x1b[2J luck")
+        return real(user, *arguments)
+
+    monkeypatch.setattr(unit_module.homes, "of", of)
+    if runs:
+        world.unit("hermes-gateway.service", " ".join(MODULE), scope="mallory")
+    else:
+        mallory[1].write_text("[Service]\n")
+    survey = discovery.survey()
+    assert [one.name for one in survey.gateways] == ["hermes-gateway"]
+    assert [(one.name, one.unresolved, one.problem) for one in survey.unresolved] == [
+        (
+            "hermes-gateway@mallory",
+            True,
+            "hermes-gateway.service cannot be examined: IndexError: no  [2J luck",
+        )
+    ]
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The calls of reach.unanswered: each starts a process."""
+    calls = []
+    real = reach.unanswered
+
+    def unanswered(owners):
+        calls.append(dict(owners))
+        return real(owners)
+
+    monkeypatch.setattr(reach, "unanswered", unanswered)
+    return calls
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_thousands_of_environment_files_of_one_unit(world, mallory, asked, runs):
+    """Each directory is asked once; the first files count."""
+    home = world.home(mallory[0] / "data")
+    (mallory[0] / "first").write_text("HERMES_HOME=%s\n" % home)
+    paths = [str(mallory[0] / "first"), *("/%d/x" % number for number in range(2500))]
+    if runs:
+        names = "\nEnvironmentFiles=".join("%s (ignore_errors=yes)" % path for path in paths)
+        world.unit("hermes.service", " ".join(MODULE), scope="mallory", EnvironmentFiles=names)
+    else:
+        lines = "".join("EnvironmentFile=%s\n" % path for path in paths)
+        mallory[1].write_text("[Service]\n" + lines)
+    ada_is_found(world)
+    assert len(asked) <= 20
+    of_mallory = [one for one in asked if set(one.values()) == {"mallory"}]
+    assert 2 <= len(of_mallory) and max(map(len, of_mallory)) <= 20
+    assert [one.home for one in world.found() if one.user == "mallory"] == [home]
+
+
+def test_environment_files_of_one_unit_in_total(world, mallory):
+    """A file beyond the limit is not read, and neither is one that is too large together with the others."""
+    large = "".join("A%d=%s\n" % (number, "x" * 1000) for number in range(40))
+    for name in ("one", "two", "three"):
+        (mallory[0] / name).write_text(large + "HERMES_HOME=/%s\n" % name)
+    lines = "".join(
+        "EnvironmentFile=%s\n" % (mallory[0] / name) for name in ("one", "two", "three")
+    )
+    mallory[1].write_text("[Service]\n" + lines)
+    assert [one.home for one in world.found() if one.user == "mallory"] == ["/one"]
+
+
+def test_hundreds_of_drop_ins_of_one_unit(world, mallory, monkeypatch):
+    mallory[1].write_text("[Service]\n")
+    folder = mallory[1].parent / "hermes-gateway.service.d"
+    folder.mkdir()
+    for number in range(300):
+        (folder / ("%03d.conf" % number)).write_text("[Service]\nEnvironment=HERMES_HOME=/x\n")
+    read = []
+    real = unit_module.unit_file.files.read_text
+
+    def read_text(path, *how):
+        read.append(path)
+        return real(path, *how)
+
+    monkeypatch.setattr(unit_module.unit_file.files, "read_text", read_text)
+    assert [one.home for one in world.found() if one.user == "mallory"] == ["/x"]
+    assert len([path for path in read if path.startswith(str(folder))]) <= 20
+
+
+def test_long_commands_of_a_user(world, mallory):
+    """The time does not grow with the square of the length."""
+    start = time.process_time()
+    mallory[1].write_text("[Service]\nExecStart=/bin/sh -c 'env %s'\n" % ("a " * 30000))
+    ada_is_found(world, 0)
+    world.unit("hermes.service", "/bin/x", scope="mallory", ExecStart="argv[]=" * 50000)
+    ada_is_found(world)
+    assert time.process_time() - start < 8
+
+
+def test_control_characters_from_the_manager_of_a_user(world, mallory):
+    """They would reach the operator's terminal."""
+    state = "x\x1b[2J" + "y" * 1000
+    world.unit("hermes.service", "/bin/x", scope="mallory", LoadState=state)
+    (one,) = discovery.survey().unresolved
+    assert one.problem.isprintable() and len(one.problem) < 200
+    assert one.problem.startswith("hermes.service looks like the unit of a gateway, but systemd")

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    alarms,
     arbiter,
     ledger,
     watchdog,
@@ -231,6 +232,21 @@ def test_the_watchdog_asks_for_an_emergency(systemd, settings, tmp_path, monkeyp
     assert systemd.calls == ["start hermes-gateway-restart.service"]
     with open(os.path.join(watched.folder, "request.json")) as handle:
         assert json.load(handle)["emergency"]
+
+
+def test_alert_about_a_frozen_gateway_stays_open(systemd, settings, tmp_path, monkeypatch):
+    """Its codes are those of memory alerts too, and its memory is far below the threshold."""
+    systemd.add_gateway(tmp_path / "home")
+    monkeypatch.setattr(proc, "seconds_since", lambda ticks: 86400.0)
+    watched = settings(threshold="1000000M", notify_command="true", cooldown=0, daily_cap=1)
+    beat(tmp_path / "home", 400, systemd.pid())
+    told = []
+    monkeypatch.setattr(alarms.notify, "send", lambda settings, entry: told.append(entry))
+    row = {"time": time.time() - 3600, "event": "restart", "code": "restarted", "reason": "x"}
+    ledger.write(watched.folder, **dict(row, trigger="watchdog"))
+    for _number in range(3):
+        watchdog.check([watched])
+    assert [(one["event"], one["code"]) for one in told] == [("alert", "daily-cap")]
 
 
 @pytest.mark.parametrize("changed", [{"action": "alert", "threshold": "1000000M"}, {}])

@@ -74,6 +74,56 @@ def test_dry_run_says_of_a_new_gateway_what_the_play_will_set(small):
     assert [row["after"] for row in dry["applied"]] == [388]
 
 
+@pytest.mark.parametrize(
+    ("thresholds", "expected"),
+    [
+        ([485], 256),
+        # Its own, or the operator's in another file.
+        ([900], 720),
+        ([485, 400], 256),
+        ([900, 485], 256),
+        # The second gateway has no watchdog.
+        ([900, None], 720),
+    ],
+)
+def test_dry_run_of_another_threshold_is_like_the_real_run(
+    small, tmp_path, monkeypatch, thresholds, expected
+):
+    """Check mode once used the present threshold, which the watchdog's role changes before."""
+    monkeypatch.setattr(guard_program, "FOLDER", str(tmp_path))
+    (tmp_path / "guard.conf.d").mkdir()
+    role = tmp_path / "guard.conf.d/watchdog.conf"
+    role.write_text("[DEFAULT]\nthreshold = 50%\n")
+    names = ["hermes-gateway", "hermes-gateway-coder"][: len(thresholds)]
+    if len(names) > 1:
+        other = small.gateway(names[1], python=small.gateways[0].python)
+        other.control_group, other.pid = "", 2
+    small.known = {name: size and size * MB for name, size in zip(names, thresholds)}
+    small.run(cache_memory="auto", watchdog_threshold="50%")
+    assert not small.run(check=True, cache_memory="auto", watchdog_threshold="50%")["changed"]
+    dry = small.run(check=True, cache_memory="auto", watchdog_threshold="30%")
+    # The watchdog's role writes its file.
+    role.write_text("[DEFAULT]\nthreshold = 30%\n")
+    small.known = {
+        name: 291 * MB if size == 485 * MB else size for name, size in small.known.items()
+    }
+    real = small.run(cache_memory="auto", watchdog_threshold="30%")
+    assert dry["changed"] == real["changed"] and budget(small) == expected
+    assert [row["after"] for row in dry["applied"]] == [expected]
+
+
+def test_dry_run_of_auto_counts_the_gateways_that_do_not_read_the_key(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(guard_program, "FOLDER", str(tmp_path))
+    (tmp_path / "guard.conf.d").mkdir()
+    (tmp_path / "guard.conf.d/watchdog.conf").write_text("[DEFAULT]\nthreshold = auto\n")
+    small.gateway("hermes-gateway-old", python=small.hermes("0.19.0")).control_group = ""
+    # 80 % of the RAM for four gateways; two are excluded from the settings.
+    small.known = dict.fromkeys(["hermes-gateway", "hermes-gateway-old", "c", "d"], 194 * MB)
+    small.run(cache_memory="auto", watchdog_threshold="auto")
+    assert budget(small) == 256
+    assert not small.run(check=True, cache_memory="auto", watchdog_threshold="auto")["changed"]
+
+
 def test_gateway_that_is_stopped_keeps_its_budget(small, monkeypatch):
     """Its cgroup is gone, and its unit has the limit: 65 % of 500 MB are 325."""
     asked = []
@@ -136,8 +186,8 @@ def test_hermes_that_does_not_read_it(host, monkeypatch):
     ("out", "expected"),
     [
         (json.dumps({"gateways": [{"name": "a", "threshold_bytes": 5}]}), {"a": 5}),
-        (json.dumps({"gateways": [{"name": "a", "threshold_bytes": None}]}), {}),
-        (json.dumps({"gateways": [{"name": "a", "threshold_bytes": "5"}]}), {}),
+        (json.dumps({"gateways": [{"name": "a", "threshold_bytes": None}]}), {"a": None}),
+        (json.dumps({"gateways": [{"name": "a", "threshold_bytes": "5"}]}), {"a": None}),
     ],
 )
 def test_thresholds_of_the_guard(monkeypatch, tmp_path, out, expected):

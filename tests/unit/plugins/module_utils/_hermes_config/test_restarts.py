@@ -32,6 +32,9 @@ def test_restart_needs_the_arbiter(host, monkeypatch):
     with pytest.raises(GuardError, match="apply the role hermes_guard first"):
         host.run(settings={"agent.max_turns": 5}, restart="when_idle")
     assert host.listing() == before
+    # In check mode, the role hermes_guard of the same play has not installed it yet.
+    dry = host.run(check=True, settings={"agent.max_turns": 5}, restart="when_idle")
+    assert dry["restarted"] == ["hermes-gateway"]
     unit["LoadState"] = "loaded"
     assert host.run(check=True, settings={"agent.max_turns": 5}, restart="when_idle")[
         "restarted"
@@ -58,10 +61,11 @@ def test_restart_now_waits_for_the_arbiter(tmp_path, monkeypatch, answer, words)
     monkeypatch.setattr(restarts.guard_program, "PROGRAM", str(program))
     monkeypatch.setattr(restarts.systemd.Manager, "show", lambda self, units, properties: [])
     with pytest.raises(GuardError, match="restart is now, but .*hermes-guard is not installed"):
-        restarts.to_ask_for(["a"], "now")
+        restarts.to_ask_for(["a"], "now", False)
+    assert restarts.to_ask_for(["a"], "now", True) == ["a"]
     program.write_text('#!/bin/sh\necho "$*" > %s/asked\n%s\n' % (tmp_path, answer))
     program.chmod(0o755)
-    assert restarts.to_ask_for(["a"], "now") == ["a"]
+    assert restarts.to_ask_for(["a"], "now", False) == ["a"]
     if words is None:
         restarts.ask_for("a", "now")
     else:

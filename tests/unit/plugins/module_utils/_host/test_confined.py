@@ -23,6 +23,8 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors im
 
 NOBODY = pwd.getpwnam("nobody")
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+# In the command lines of what a test starts: other Pythons run these tests at the same time.
+MARK = "g-%d-" % os.getpid()
 # The system's Python: the user nobody may be unable to read the one that runs the tests.
 PYTHON = command.system_python()
 
@@ -68,7 +70,7 @@ def test_session_of_its_own_is_not_left_running():
     """command.run kills the process group: a child with a session of its own is not in it."""
     code = (
         "import os, time\n"
-        "mark = 'g-setsid'\n"
+        "mark = '" + MARK + "setsid'\n"
         "if os.fork() == 0:\n"
         "    os.setsid()\n"
         "    if os.fork() == 0:\n"
@@ -78,14 +80,14 @@ def test_session_of_its_own_is_not_left_running():
         "print('answer')\n"
     )
     assert run(code).out == "answer\n"
-    assert of_nobody("g-setsid") == []
+    assert of_nobody(MARK + "setsid") == []
 
 
 @ROOT_ONLY
 def test_thousands_of_processes_are_not_made_and_none_is_left():
     code = (
         "import os, time\n"
-        "mark, count = 'g-many', 0\n"
+        "mark, count = '" + MARK + "many', 0\n"
         "try:\n"
         "    while count < 2000:\n"
         "        if os.fork() == 0:\n"
@@ -99,38 +101,38 @@ def test_thousands_of_processes_are_not_made_and_none_is_left():
     )
     # The kernel counts for each user: what other suites of this user have just ended makes room.
     assert int(run(code, timeout=60).out) < 8 * confined.TASKS
-    assert of_nobody("g-many") == []
+    assert of_nobody(MARK + "many") == []
 
 
 @ROOT_ONLY
 def test_program_that_never_answers():
     start = time.monotonic()
     with pytest.raises(RunError, match=r"python3 did not end within 0\.5 s"):
-        run("import time; mark = 'g-never'; time.sleep(600)", timeout=0.5)
+        run("import time; mark = '%snever'; time.sleep(600)" % MARK, timeout=0.5)
     assert time.monotonic() - start < 200
-    assert of_nobody("g-never") == []
+    assert of_nobody(MARK + "never") == []
 
 
 @ROOT_ONLY
 def test_program_that_prints_for_ever():
     limits = command.Limits(60, 100000)
     with pytest.raises(RunError, match="yes printed more than 100000 bytes"):
-        confined.run_within(["yes", "g-prints"], NOBODY, None, None, limits)
-    assert of_nobody("g-prints") == []
+        confined.run_within(["yes", MARK + "prints"], NOBODY, None, None, limits)
+    assert of_nobody(MARK + "prints") == []
 
 
 @ROOT_ONLY
 def test_other_children_of_ours_live_on():
     other = command.as_user(
-        [PYTHON, "-c", "import time; mark = 'g-other'; time.sleep(600)"], NOBODY
+        [PYTHON, "-c", "import time; mark = '%sother'; time.sleep(600)" % MARK], NOBODY
     )
     pid = os.posix_spawnp(other[0], other, {"PATH": command.PATH})
     try:
         deadline = time.monotonic() + 60
-        while pid not in of_nobody("g-other") and time.monotonic() < deadline:
+        while pid not in of_nobody(MARK + "other") and time.monotonic() < deadline:
             time.sleep(0.01)
         assert run("print(1)").out == "1\n"
-        assert of_nobody("g-other") == [pid]
+        assert of_nobody(MARK + "other") == [pid]
     finally:
         os.kill(pid, 9)
         os.waitpid(pid, 0)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -27,8 +28,18 @@ def test_reads_what_is_there(path):
     assert files.read_json(str(path), MINE) == {"a": "\ufffd"}
 
 
+def test_digest_is_that_of_the_whole_content(path):
+    """Longer than one system call reads."""
+    content = os.urandom(3 * files._CHUNK + 1)
+    path.write_bytes(content)
+    assert files.digest(str(path)) == hashlib.sha256(content).hexdigest()
+    with pytest.raises(FileError, match="the limit is 100"):
+        files.digest(str(path), 100)
+
+
 def test_no_file_is_none(path):
     assert files.read_bytes(str(path)) is None
+    assert files.digest(str(path)) is None
     assert files.read_json(str(path)) is None
     path.touch()
     assert files.read_bytes(str(path / "below a file")) is None
@@ -240,3 +251,25 @@ def test_tail_bytes_of_any_size(tmp_path):
         files.tail_bytes(str(path), [os.getuid() + 1], 6)
     with pytest.raises(FileError, match="cannot be opened: No such file"):
         files.tail_bytes(str(tmp_path / "none"), None, 6)
+
+
+def test_zero_byte_in_a_path():
+    for read in (files.read_bytes, files.digest):
+        with pytest.raises(FileError, match="embedded null"):
+            read("/a\0b")
+    # Python 3.8 returns such a path unchanged.
+    try:
+        assert files.real_path("/a\0b") == "/a\0b"
+    except FileError as exc:
+        assert "embedded null" in str(exc)
+
+
+def test_chain_of_links(tmp_path):
+    """The kernel follows 40 links. Newer Pythons follow all, older ones end with a RecursionError."""
+    for number in range(1200):
+        (tmp_path / str(number)).symlink_to(str(tmp_path / str(number + 1)))
+    assert files.real_path(str(tmp_path / "1195")) == str(tmp_path / "1200")
+    try:
+        assert files.real_path(str(tmp_path / "0")) == str(tmp_path / "1200")
+    except FileError as exc:
+        assert str(exc) == "%s contains too many symbolic links" % (tmp_path / "0")

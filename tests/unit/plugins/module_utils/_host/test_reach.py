@@ -71,6 +71,15 @@ def test_what_did_not_answer_is_not_asked_again(touched):
     assert touched() == before
 
 
+def test_user_with_many_directories_that_do_not_answer(touched):
+    """After three of them, no other directory of this user is looked at."""
+    assert [reach.answers("/dead%d" % number, "bob") for number in range(6)] == [False] * 6
+    assert not reach.answers("/b", "bob")
+    assert reach.is_silent("/dead5") and reach.is_silent("/b/x")
+    assert touched() == ["/dead0", "/dead1", "/dead2"]
+    assert reach.answers("/a", "ann")
+
+
 def test_process_whose_words_cannot_be_read(touched, monkeypatch):
     """Its memory may be a file on a server that is gone; its user's others are not read either."""
     pids = [os.getpid(), 1]
@@ -144,3 +153,8 @@ def test_no_process_can_be_started(monkeypatch):
     monkeypatch.setattr(reach.os, "fork", fork)
     monkeypatch.setattr(reach, "_SHELL", "/no/such/shell")
     assert reach.unanswered({"/a": "ann"}) == {}
+
+
+def test_zero_byte_in_a_path(way):
+    """Nothing can be accessed there, so nothing waits; the other paths are checked."""
+    assert reach.unanswered({"/a": "ann", "/a\0b": "bob", "/c": "cleo"}) == {}

@@ -24,8 +24,10 @@ SOURCES = {
 def parts(block):
     """The start, the code of __main__.py, and the code of each module."""
     file = io.BytesIO(block)
-    start, main, codes = file.readline(), marshal.load(file), marshal.load(file)
-    assert not file.read()
+    start, main, places = file.readline(), marshal.load(file), marshal.loads(marshal.load(file))
+    rest = file.read()
+    assert sum(size for _offset, size in places.values()) == len(rest)
+    codes = {name: rest[offset : offset + size] for name, (offset, size) in places.items()}
     return start, main, {name: code and marshal.loads(code) for name, code in codes.items()}
 
 

@@ -681,6 +681,42 @@ def test_limit_below_the_watchdogs_threshold(host, guard, limit, watchdog, syste
 
 
 @pytest.mark.parametrize(
+    ("threshold", "own", "outcome"),
+    [
+        ("50%", {"threshold": "900M"}, "watchdog's threshold of 900 MB (hermes-gateway)"),
+        ("900M", {}, "watchdog's threshold of 900 MB (hermes-gateway)"),
+        ("900M", {"threshold": "50%"}, ""),
+        ("900M", {"watchdog_state": "absent"}, ""),
+    ],
+)
+def test_limit_in_check_mode_is_compared_with_the_gateways_own_threshold(
+    host, guard, limit, watchdog, ram, threshold, own, outcome
+):
+    """Check mode once knew the threshold of the host only, and differed from the real run."""
+    given = {"hermes_gateways": {"hermes-gateway": own}}
+    parameters = limit(watchdog=threshold)
+    parameters["options"].update(given)
+
+    def refusal(check_mode):
+        try:
+            apply(parameters, check_mode)
+        except GuardError as exc:
+            return str(exc)
+        return ""
+
+    apply(guard(options=given))
+    checked = refusal(True)
+    wanted = watchdog(threshold=threshold)
+    value = "" if "watchdog_state" in own else own.get("threshold")
+    if value is not None:
+        # As the role writes it.
+        wanted["files"][0]["content"] += "[hermes-gateway]\nthreshold = %s\n" % value
+    apply(wanted)
+    assert refusal(False) == checked
+    assert outcome in checked and bool(outcome) == bool(checked)
+
+
+@pytest.mark.parametrize(
     ("wrong", "option"),
     [
         ({"most": "0"}, "hermes_memory_limit_max"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import sys
 import time
 
@@ -18,6 +19,8 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import gu
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard as base
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard_component
+
+ME = pwd.getpwuid(os.getuid())
 
 
 @pytest.fixture
@@ -72,7 +75,7 @@ def test_state_has_every_file_unit_and_gateway(facts, host):
         ("/usr/bin/python3", lambda patch: patch.setattr(sys, "version", "3.99")),
         ("/usr/bin/python3", lambda patch: patch.setattr(sys, "executable", "/opt/python3")),
         ("the RAM", lambda patch: patch.setattr(proc, "host_memory", lambda: {"total_bytes": 1})),
-        ("the library psutil", lambda patch: patch.setattr(host_state.glob, "glob", lambda _p: [])),
+        ("the library psutil", lambda patch: patch.setattr(host_state, "_PSUTIL", ())),
     ],
 )
 def test_another_python_memory_or_library(facts, monkeypatch, name, change):
@@ -101,9 +104,14 @@ def test_file_that_has_changed(facts, host, name, change):
 def test_process_counts_only_after_a_warning(facts, monkeypatch):
     """It may have been about a process that is too old. Without one, a gateway may be restarted every night and nothing has changed."""
     before, warned = facts(), facts(notes=["old"])
-    now = host_state.discovery.survey()
-    now.gateways[0].pid = 4242
-    monkeypatch.setattr(host_state.discovery, "survey", lambda: now)
+    survey = host_state.discovery.survey
+
+    def other_process(system):
+        now = survey(system)
+        now.gateways[0].pid = 4242
+        return now
+
+    monkeypatch.setattr(host_state.discovery, "survey", other_process)
     assert facts() == before
     assert changed(warned, facts(notes=["old"])) == ["the gateway hermes-gateway"]
 
@@ -254,6 +262,17 @@ def test_user_who_leads_root_elsewhere(facts, hermes, tmp_path, name):
         facts(hermes=of(hermes))
 
 
+def test_directory_with_far_too_many_entries(facts, hermes, monkeypatch):
+    """Hard links are cheap. Root stops reading within a directory, of whatever kind its entries are."""
+    before = facts(hermes=of(hermes))
+    for number in range(300):
+        (hermes / ("tools/x%d" % number)).write_text("")
+    assert changed(before, facts(hermes=of(hermes))) == []
+    monkeypatch.setattr(host_state, "_MOST_ENTRIES", 200)
+    with pytest.raises(GuardError, match="too many files"):
+        facts(hermes=of(hermes))
+
+
 def test_hermes_without_sources(facts, tmp_path):
     """Every value that can change must be in the state."""
     (tmp_path / "empty").mkdir()
@@ -280,7 +299,10 @@ def test_limits_of_a_gateway(facts, monkeypatch):
     before = facts()
     limit = host_state.cgroup.Limit(1 << 20, "MemoryMax")
     monkeypatch.setattr(host_state.cgroup, "limit", lambda _group: limit)
-    assert changed(before, facts()) == ["the RAM", "the gateway hermes-gateway"]
+    now = facts()
+    assert changed(before, now) == ["the RAM", "the gateway hermes-gateway"]
+    # The host stores the state as JSON, and compares a later one with it.
+    assert json.loads(json.dumps(now)) == now
 
 
 def test_file_behind_a_link_of_the_guards_configuration(facts, host, tmp_path):
@@ -291,3 +313,38 @@ def test_file_behind_a_link_of_the_guards_configuration(facts, host, tmp_path):
     before = facts()
     (tmp_path / "mine.conf").write_text("[DEFAULT]\nthreshold = 1G\n")
     assert changed(before, facts()) == [str(link)]
+
+
+def test_units_that_are_shown_by_name():
+    """Not that of a gateway with a drop-in: systemd would show it although no survey finds it any more."""
+    installed = {
+        "files": [
+            "/etc/systemd/system/hermes-mem-watchdog.timer",
+            "/etc/systemd/system/mybot.service.d/50-hermes-guard.conf",
+            "/etc/systemd/user/hermes-gateway.service.d/50-hermes-guard.conf",
+            "/etc/hermes-guard/guard.conf",
+        ],
+        "units": ["hermes-mem-watchdog.timer"],
+    }
+    assert host_state._units(installed) == {"hermes-mem-watchdog.timer"}
+
+
+def test_long_values_that_a_user_chooses(facts, monkeypatch):
+    """The state of ten such gateways can still be stored, and a change is seen."""
+    value = ["x" * 130000]
+    survey = host_state.discovery.survey
+
+    def ten(system):
+        found = survey(system)
+        for number in range(10):
+            one = host_state.discovery.Gateway("g%d" % number, "manual", ME, "/" + value[0])
+            one.pid = os.getpid()
+            found.gateways.append(one)
+        return found
+
+    monkeypatch.setattr(host_state.discovery, "survey", ten)
+    monkeypatch.setattr(host_state.proc, "environ", lambda pid: {"HERMES_MANAGED_DIR": value[0]})
+    before = facts()
+    assert len(json.dumps(before)) < 100000
+    value[0] = "x" * 130000 + "y"
+    assert "the gateway g9" in changed(before, facts())

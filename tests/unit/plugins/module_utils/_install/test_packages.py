@@ -9,7 +9,13 @@ import os
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import config
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import checks, packages
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
+    checks,
+    manifest,
+    packages,
+    works,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import guard as base
 
 # No process of the machine that runs the tests has it: a real guard may have the one of Debian.
@@ -107,6 +113,24 @@ def test_only_the_first_run_notes_what_is_missing(host, guard, monkeypatch):
         assert handle.read() == "python3-psutil\n"
     monkeypatch.setattr(checks, "has_jemalloc", lambda: False)
     assert base.apply(guard())["changed"] is False
+    with open(packages.note_path(), encoding="utf-8") as handle:
+        assert handle.read() == "python3-psutil\n"
+
+
+def test_missing_packages_are_recorded_although_the_first_run_failed(host, guard, monkeypatch):
+    """The run after it was no first run, so the packages stayed when the guard was removed."""
+    monkeypatch.setattr(checks, "has_psutil", lambda: False)
+    monkeypatch.setattr(checks, "has_jemalloc", lambda: True)
+
+    def fails():
+        raise GuardError("it does not run")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(works, "check_program", fails)
+        with pytest.raises(GuardError, match="it does not run"):
+            base.apply(guard())
+    assert os.path.exists(manifest.path(manifest.BASE))
+    assert base.apply(guard())["first"] is False
     with open(packages.note_path(), encoding="utf-8") as handle:
         assert handle.read() == "python3-psutil\n"
 

@@ -73,6 +73,24 @@ def test_upgrade_to_a_release_that_is_not_understood(host, guard, timer, systemd
     ]
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_python_that_only_a_running_gateway_shows_is_kept(host, guard, systemd, tmp_path, moved):
+    """guard.conf once changed each time that such a gateway was stopped or running."""
+    systemd.units[GATEWAY]["ExecStart"] = (
+        "{ path=/usr/local/bin/hermes ; argv[]=/usr/local/bin/hermes gateway run ; ignore_errors=no ; }"
+    )
+    backend.apply(guard())
+    assert config.load(config.FOLDER)["hermes-gateway"].python == systemd.python
+    systemd.stop(GATEWAY)
+    if moved:
+        # Another home may have another Hermes.
+        (tmp_path / "other").mkdir()
+        systemd.units[GATEWAY]["Environment"] = "HERMES_HOME=%s" % (tmp_path / "other")
+    result = backend.apply(guard())
+    python = None if moved else systemd.python
+    assert (result["changed"], result["gateways"][0]["python"]) == (moved, python)
+
+
 def test_one_of_two_is_not_understood(host, guard, systemd, tmp_path):
     systemd.add_gateway(tmp_path / "b", unit="hermes-gateway-b.service", start=False)
     backend.apply(guard())

@@ -225,6 +225,37 @@ def test_of_a_unit_the_programs_and_the_gateways_own_command(redactor):
     ]
 
 
+@pytest.mark.parametrize("mark", ["# of the family bot", "  ; of the bot \\", "#\n;"])
+def test_a_comment_inside_a_value_of_a_unit_does_not_end_it(redactor, mark):
+    text = """\
+[Service]
+# said \\
+Environment=HERMES_HOME=/home/ada/.hermes \\
+%s
+  FAMILY_WORD=hunter2rabbit \\
+%s
+  LOGIN=ada:letmein
+ExecStartPre=/usr/bin/curl -s \\
+%s
+  --data user=rabbit
+Slice=a\\\\
+Environment=OTHER=rabbit \\
+%s"""
+    shown = gateway_log.unit(redactor, text % ((mark,) * 4))
+    assert_gone(shown, ["rabbit", "letmein", "of the", "said"])
+    lines = shown.splitlines()
+    assert (lines[0], len(lines)) == ("[Service]", 6)
+    assert lines[2].startswith('Environment="HERMES_HOME=~/.hermes" "FAMILY_WORD=')
+    assert lines[3] == "ExecStartPre=/usr/bin/curl ..."
+    assert lines[5].startswith('Environment="OTHER=')
+
+
+def test_a_carriage_return_ends_a_line_of_a_unit(redactor):
+    shown = gateway_log.unit(redactor, "MemoryMax=2G\rEnvironment=FAMILY_WORD=hunter2rabbit\r")
+    assert_gone(shown, ["rabbit"])
+    assert shown.splitlines()[0] == "MemoryMax=2G"
+
+
 def test_only_interpreters_show_their_script(redactor):
     for argv in (["redis-cli", "hunter2"], ["tool", "hunter2", "x"], ["sshpass", "hunter2"]):
         assert gateway_log.command(redactor, argv, known=False) == argv[0] + " ..."

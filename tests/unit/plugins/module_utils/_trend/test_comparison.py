@@ -115,6 +115,29 @@ def test_nothing_to_compare_with():
     )
 
 
+HEALTHY = ("0.18.0", 168, 0, 1000)
+OFTEN = 480, 1125, 2 / 3
+SELDOM = 480, 600, 1.25
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ((HEALTHY, ("0.19.0", *OFTEN)), "new_leak"),
+        ((HEALTHY, ("0.19.0", *SELDOM)), "new_leak"),
+        ((("0.18.0", *OFTEN), ("0.19.0", 240, 0, 1000)), "fixed"),
+        ((("0.18.0", *SELDOM), ("0.19.0", 240, 0, 1000)), "fixed"),
+        ((("0.18.0", *OFTEN), ("0.19.0", *OFTEN)), "still_leaking"),
+        ((("0.18.0", *SELDOM), ("0.19.0", *SELDOM)), "still_leaking"),
+        ((HEALTHY, ("0.19.0", 100, *OFTEN[1:])), "not_enough_yet"),
+    ],
+)
+def test_runs_that_end_at_the_limit_within_an_hour_or_two(parts, expected):
+    """Runs every 40 or 75 minutes: after an hour of warm-up, hardly a sample would be left."""
+    answer = comparison.compare(samples.of_rows(history(*parts)), None, 1024 * MB)
+    assert answer["result"] == expected, answer
+
+
 def test_no_change_of_the_version():
     answer = result(history(("0.19.0", 200, 0, 1000)))
     assert (answer["result"], answer["since"]) == ("no_change", None)

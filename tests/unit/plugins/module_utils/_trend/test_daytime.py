@@ -5,8 +5,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import daytime
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
+    daytime,
+    judgement,
+    samples,
+)
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend.segments import BinnedRun
+
+MB = 1 << 20
 
 
 def binned(hours, size, born=0.0):
@@ -35,6 +41,29 @@ def test_a_leak_climbs_in_each_part_of_the_day():
     runs = [binned(12, lambda clock, age: 200 + 5 * age, born) for born in range(0, 168, 12)]
     parts = daytime.parts_of(runs)
     assert parts.rates == pytest.approx([5] * 8) and parts.mean == pytest.approx(5)
+
+
+@pytest.mark.parametrize("days", [45, 90, 365])
+def test_a_leak_in_a_long_history_climbs_in_each_part_of_the_day(run, days):
+    """Long histories have longer bins, of which a part of the day has too few for a rate."""
+    rows = [row for day in range(days) for row in run(24, 10, 24 * day, "run%d" % day, step=15)]
+    judged = judgement.judge(samples.of_rows(rows))
+    assert judged.evidence.width > 0.5 and judged.verdict == "leak"
+    assert min(judged.evidence.parts.rates) == pytest.approx(10, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("size", "verdict"),
+    [(by_day, "suspected"), (lambda clock, age: 100 * abs(clock / 12 - 1), "flat")],
+)
+def test_daily_traffic_in_a_long_history_is_no_leak(run, size, verdict):
+    rows = [
+        dict(row, rss_bytes=row["rss_bytes"] + int(size(place / 4, 0) * MB))
+        for day in range(90)
+        for place, row in enumerate(run(24, 0, 24 * day, "run%d" % day, step=15))
+    ]
+    judged = judgement.judge(samples.of_rows(rows))
+    assert judged.evidence.parts is not None and judged.verdict == verdict
 
 
 def test_a_part_of_the_day_that_was_never_seen():

@@ -7,8 +7,29 @@ from __future__ import annotations
 import math
 
 import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import (
+    judgement,
+    providers,
+    samples,
+)
 
 MB = 1 << 20
+
+
+class Counted(list):
+    """A list that counts its elements that were read."""
+
+    read = 0
+
+    def __iter__(self):
+        for one in super().__iter__():
+            self.read += 1
+            yield one
+
+    def __getitem__(self, place):
+        found = super().__getitem__(place)
+        self.read += len(found) if isinstance(place, slice) else 1
+        return found
 
 
 @pytest.mark.parametrize(
@@ -52,3 +73,17 @@ def test_a_recent_switch_has_too_few_samples(trend, run):
     assert (
         "Not enough samples" in found["provider_switch"] and "anthropic" in found["provider_switch"]
     )
+
+
+def test_a_period_of_a_provider_visits_only_its_own_runs(run):
+    """The first sample of a run often has no provider yet, so each run begins two periods."""
+    rows = [
+        dict(row, provider="openrouter" if place else None)
+        for number in range(400)
+        for place, row in enumerate(run(0.25, 0, number / 4, "run%d" % number))
+    ]
+    judged = judgement.judge(samples.of_rows(rows))
+    assert len(judged.series.runs) == 400 and len(judged.series.identities) == 800
+    judged.series.runs = Counted(judged.series.runs)
+    providers.trends(judged)
+    assert judged.series.runs.read < 20 * 400

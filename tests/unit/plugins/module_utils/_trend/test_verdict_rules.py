@@ -43,6 +43,12 @@ def test_each_shape_has_its_verdict(run, name):
     assert verdict(run(72, 0), SHAPES[name]) == name
 
 
+@pytest.mark.parametrize("days", [7, 14, 28])
+def test_a_sawtooth_with_more_falls_than_cuts(run, days):
+    assert verdict(run(24 * days, 0), lambda hour: 480 * (hour % 24) / 24) == "sawtooth"
+    assert verdict(run(24 * days, 0), lambda hour: 100 * abs(hour % 24 / 12 - 1)) == "flat"
+
+
 def test_the_same_leak_in_less_time(run):
     assert verdict(run(12, 0), SHAPES["leak"]) == "suspected"
     assert verdict(run(4, 0), SHAPES["leak"]) == "insufficient"

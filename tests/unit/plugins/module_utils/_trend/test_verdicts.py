@@ -44,6 +44,15 @@ def test_leaks_that_cannot_be_proven_are_suspected():
     assert right >= len(found) - 1, found
 
 
+def test_a_sawtooth_of_weeks_is_one():
+    """It falls more often than its trend can be cut, and it has longer bins."""
+    name = "clean, sawtooth, 14 and 28 days"
+    found = [verdicts.judge((name, SEED + number)) for number in range(10)]
+    assert sum(one.verdict == "sawtooth" for one in found) >= 7, found
+    found = [verdicts.judge(("clean, 30 days", SEED + number)) for number in range(5)]
+    assert all(one.verdict != "sawtooth" for one in found), found
+
+
 def test_same_seed_same_history():
     name = names("clean")[0]
     rows = [verdicts.shapes.history(name, seed)[0].rows for seed in (1, 1, 2)]
