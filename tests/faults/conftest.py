@@ -20,7 +20,7 @@ sys.path[:0] = [str(HERE), str(TOP / "tests/lab")]
 import engine
 import invariants
 import paths
-from fleet import Fleet, unpack
+from fleet import Fleet, no_scheduled_restart, unpack
 from machine import PLACE, PROGRAM, RESTING, WATCHDOG, Host
 from shared import HOSTILE, Shared
 from shared import NAME as SHARED
@@ -107,7 +107,7 @@ def prefix(request):
 def lab(request, prefix):
     """The running Fleet, for the whole session."""
     engine.install(["ssh", "ssh-keygen"])
-    fleet = Fleet(engine.find(), prefix, None)
+    fleet = Fleet(engine.find(), prefix, None, variables=no_scheduled_restart())
     with paths.locked("prefix-" + fleet.prefix):
         fleet.up(list(HOSTS))
     yield fleet

@@ -20,7 +20,7 @@ import hosts
 import paths
 from capabilities import CAPABILITIES
 from contract import PATIENCE, Contract
-from fleet import Fleet
+from fleet import Fleet, no_scheduled_restart
 from reasons import reason, red
 
 # {(release, way, key): {"word": "yes", "no" or "-"}}, and the seconds that some checks took.
@@ -72,7 +72,8 @@ def options(request):
 def fleet(options):
     """The Fleet of these tests; its hosts are removed at the end."""
     engine.install(["ssh", "ssh-keygen"])
-    found = Fleet(engine.find(), options.prefix, None, options.ways.split())
+    ways = options.ways.split()
+    found = Fleet(engine.find(), options.prefix, None, ways, no_scheduled_restart())
     with paths.locked("prefix-" + found.prefix):
         yield found
         if not options.keep:

@@ -18,7 +18,7 @@ import hosts
 import images
 import paths
 import pytest
-from fleet import Fleet
+from fleet import Fleet, no_scheduled_restart
 from gateway import PLACE, Host
 
 HERE = Path(__file__).resolve().parent
@@ -75,7 +75,8 @@ def fleet(options):
     if not {BEFORE, AFTER} <= set(options.versions.split()):
         pytest.skip("needs %s and %s" % (BEFORE, AFTER))
     engine.install(["ssh", "ssh-keygen"])
-    found = Fleet(engine.find(), options.prefix + "-upgrade", None)
+    prefix = options.prefix + "-upgrade"
+    found = Fleet(engine.find(), prefix, None, variables=no_scheduled_restart())
     with paths.locked("prefix-" + found.prefix):
         found.up(list(NAMES))
         yield found

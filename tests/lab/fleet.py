@@ -25,11 +25,28 @@ def unpack(program, directory):
     return words.format(program, directory)
 
 
+def _assigned(values, indent):
+    """Lines of YAML."""
+    return "".join("%s%s: %s\n" % (indent, key, json.dumps(one)) for key, one in values.items())
+
+
+def no_scheduled_restart():
+    """Variables for tests that wait for restarts: the calendar begins half a day from now.
+
+    The default calendar may fall into a test, and its restart is then taken for the one of the test.
+    """
+    then = time.gmtime(time.time() + 12 * 3600)
+    return {"hermes_restart_timer_at": [time.strftime("%H:00", then)]}
+
+
 class Fleet:
     """The containers of one prefix, and the directory with their connection data."""
 
-    def __init__(self, engine, prefix, state, ways=None):
-        """`ways` are those that the hosts with every way shall have; None: all."""
+    def __init__(self, engine, prefix, state, ways=None, variables=None):
+        """`ways` are those that the hosts with every way shall have; None: all.
+
+        `variables` (dict) are those of all hosts in the inventory.
+        """
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", prefix):
             raise LabError(
                 "--prefix %s: small letters, digits, '-', '_' and '.' are allowed" % prefix
@@ -38,6 +55,7 @@ class Fleet:
         self.prefix = prefix
         self.state = os.path.abspath(state or paths.default_state(prefix))
         self.ways = ways
+        self.variables = {"ansible_python_interpreter": "/usr/bin/python3", **(variables or {})}
         # Called with the record of a host before its gateways start.
         self.before = None
         # A start is CPU time for the most part: of too many at once, the last took longer than gateway.sh waits.
@@ -286,18 +304,14 @@ class Fleet:
                 "ansible_ssh_private_key_file": self.file("id_ed25519"),
                 "ansible_ssh_common_args": common,
             }
-            inventory.append(
-                "        %s:\n" % name
-                + "".join(
-                    "          %s: %s\n" % (key, json.dumps(value)) for key, value in values.items()
-                )
-            )
+            inventory.append("        %s:\n%s" % (name, _assigned(values, " " * 10)))
         paths.write(self.file("known_hosts"), "".join(known))
         paths.write(self.file("ssh_config"), "".join(config))
         paths.write(
             self.file("inventory.yml"),
             "# Written by tests/lab/lab.\nall:\n  children:\n    hermes:\n      vars:\n"
-            "        ansible_python_interpreter: /usr/bin/python3\n      hosts:\n"
+            + _assigned(self.variables, " " * 8)
+            + "      hosts:\n"
             + "".join(inventory),
         )
 
