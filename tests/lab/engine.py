@@ -22,21 +22,36 @@ PACKAGES = {
 }
 
 
+# In the order in which they are tried.
+ENGINES = ("podman", "docker")
+
+
 def install(tools):
     """Install the missing tools if permitted, else name the packages to install."""
-    packages = sorted({PACKAGES[tool] for tool in tools if not shutil.which(tool)})
-    if packages:
-        apt(packages)
+    # Of a tool that another lab command is installing, the program may be there already, and not work yet.
+    with paths.locked("packages"):
+        packages = sorted({PACKAGES[tool] for tool in tools if not shutil.which(tool)})
+        if packages:
+            _apt(packages)
 
 
 def apt(packages):
     """Install Debian packages, or ask the user to."""
+    with paths.locked("packages"):
+        _apt(packages)
+
+
+def _apt(packages):
     if os.geteuid() or not shutil.which("apt-get"):
         raise LabError("please install: %s" % " ".join(packages))
     with step("installing %s" % " ".join(packages)):
         env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
         run(["apt-get", "update", "-q"], env=env)
-        run(["apt-get", "install", "-y", "-q", "--no-install-recommends"] + packages, env=env)
+        patient = ["-o", "DPkg::Lock::Timeout=300"]
+        run(
+            ["apt-get", "install", "-y", "-q", "--no-install-recommends", *patient, *packages],
+            env=env,
+        )
 
 
 class Engine:
@@ -157,18 +172,25 @@ def forget():
         os.unlink(paths.cache("engine.json"))
 
 
+def clients():
+    """The engines of which a client is installed."""
+    return [name for name in ENGINES if shutil.which(name)]
+
+
 def find(may_install=True):
     """The first engine that answers, with the flags remembered for it."""
     for attempt in (0, 1):
-        for name in ("podman", "docker"):
+        for name in ENGINES:
             engine = Engine(name)
             if engine.answers():
                 known = remembered()
                 if known.get("engine") == name and known.get("version") == engine.version:
                     engine.variant = known["variant"]
                 return engine
-        if attempt or not may_install:
+        if attempt:
             break
-        say("no working container engine found")
-        install(["podman", "runc", "iptables"])
+        if may_install:
+            say("no working container engine found")
+        # Without permission too: wait for the lab command that is installing one.
+        install(["podman", "runc", "iptables"] if may_install else [])
     raise LabError("no working container engine: install and start podman or docker")

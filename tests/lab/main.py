@@ -18,7 +18,7 @@ import hosts
 import images
 import paths
 from fleet import Fleet
-from say import LabError
+from say import LabError, say
 
 
 def parse(argv):
@@ -78,6 +78,9 @@ def main(argv):
     names = check(getattr(args, "hosts", None) or ([args.host] if "host" in args else []))
     if args.command == "up":
         engines.install(["ssh", "ssh-keygen"])
+    if args.command == "down" and not engines.clients():
+        say("down: no container engine is installed, so there is nothing to remove")
+        return
     engine = engines.find(may_install=args.command == "up")
     fleet = Fleet(engine, args.prefix, args.state)
     if args.command == "up":
