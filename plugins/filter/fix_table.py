@@ -38,9 +38,7 @@ def _host(host: str, result: object) -> list[tuple[str, ...]]:
     try:
         changes = _answers.part(result, "changes", dict)
         if not changes:
-            raise _answers.NoAnswer(
-                _answers.NOT_MANAGED, "hermes-guard manages no gateway on this host"
-            )
+            raise _answers.not_managed()
     except _answers.NoAnswer as exc:
         return [_nothing(host, "-", exc)]
     rows = [

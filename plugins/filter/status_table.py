@@ -97,9 +97,7 @@ def _host(host: str, result: object) -> list[tuple[str, ...]]:
         if more:
             rows.append(_nothing(host, "-", more))
         if not rows:
-            raise _answers.NoAnswer(
-                _answers.NOT_MANAGED, "hermes-guard manages no gateway on this host"
-            )
+            raise _answers.not_managed()
         return rows
     except _answers.NoAnswer as exc:
         return [_nothing(host, "-", exc)]

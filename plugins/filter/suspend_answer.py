@@ -46,9 +46,7 @@ def _said(command: dict[str, Any]) -> dict[str, Any]:
     changed = _answers.entry(answer, "changed", bool)
     said = _answers.entry(answer, "said", list)
     if not _answers.entry(answer, "suspended_until", dict):
-        raise _answers.NoAnswer(
-            _answers.NOT_MANAGED, "hermes-guard manages no gateway on this host"
-        )
+        raise _answers.not_managed()
     return {
         "changed": changed,
         "failed": False,

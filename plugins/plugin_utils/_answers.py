@@ -45,6 +45,11 @@ class NoAnswer(Exception):
         self.why = why
 
 
+def not_managed() -> NoAnswer:
+    """The guard answered, and has no gateway."""
+    return NoAnswer(NOT_MANAGED, "hermes-guard manages no gateway on this host")
+
+
 def number(value: object) -> float | None:
     """``value`` as a finite number, else None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -11,6 +11,7 @@ from typing import Any, Dict, Sequence
 
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import display
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.display import DAY, HOUR, MB
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._trend import analysis
 
 from . import _answers
 from ._answers import ADVICE, mapping, number, pair, sequence, text, texts
@@ -20,8 +21,6 @@ WEEK_HOURS = 168
 MAX_POINTS = 600
 # OOM kills of a host: far more than a host can have in the 30 days of the report.
 MAX_KILLS = 1000
-# As _trend.analysis.STALE_HOURS: samples are taken every few minutes.
-STALE_HOURS = 2
 # Groups that need attention come first. Within a group, the worst gateways come first.
 GROUPS = {
     "now": (
@@ -58,7 +57,8 @@ VERDICTS_PAGE = (
     "#what-to-do-with-a-verdict"
 )
 WATCHED = ("suspected", "sawtooth")
-# The ledger codes of a run that ended with a fault, and how many of a gateway are shown.
+# The ledger codes of a run that ended with a fault (FAULTS of _guard/ended.py), and how many of a
+# gateway are shown.
 CRASHES = ("crashed", "killed", "oom-killed")
 MAX_ENDS = 20
 
@@ -210,7 +210,7 @@ def _gateway(
     if row["slope_mb_per_hour"] is None:
         row["slope_ci"] = None
     age = number(trend.get("sample_age_hours"))
-    if age is not None and age > STALE_HOURS:
+    if age is not None and age > analysis.STALE_HOURS:
         row["stale"] = True
         why = "the gateway is not running"
         if trend.get("running"):

@@ -15,7 +15,7 @@ import json
 import os
 import time
 
-from .._host import display, files
+from .._host import display, files, guard_program
 from .._host.errors import FileError
 from . import file_lock, ledger, limits, notify
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .config import Settings
     from .managed import ManagedGateway
 
-NAME = "alarms.json"
+NAME = guard_program.ALARMS
 LOCK = "alarms.lock"
 # The code of the second alert, whichever code the first one had.
 NEAR = "near-limit"

@@ -47,7 +47,7 @@ def _clean(options: Any, settings: Settings) -> int:
     if options.json:
         cli.say(json.dumps({"removed": removed}))
     elif removed:
-        cli.say("removed the drain marker of an interrupted restart")
+        cli.say(handover.REMOVED)
     return cli.DONE
 
 

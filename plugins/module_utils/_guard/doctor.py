@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # At memory.high, reclaimed memory is used again at once, so usage stays just below the limit.
 SLOWED_SHARE = 0.95
+# Seconds that a check may take beyond its interval before its sample counts as missing.
+CHECK_SECONDS = 60
 
 # The variables that set the limits of the gateway's own unit.
 _RAISE = {"MemoryMax": "hermes_memory_limit_max", "MemoryHigh": "hermes_memory_limit_high"}
@@ -210,7 +212,7 @@ def _page(every: Collection[Settings], watched: bool) -> list[str]:
     ]
     if not watched or not every:
         return found
-    late = 3 * max(settings.interval for settings in every) + 60
+    late = max(_late(settings) for settings in every)
     age = page.age()
     if age is not None and age > late:
         found.append(
@@ -346,10 +348,15 @@ def _no_command(settings: Settings) -> list[str]:
     return [] if problem is None else ["the notify command %s" % problem]
 
 
+def _late(settings: Settings) -> float:
+    """The age in seconds from which a sample or page is too old: three checks are missing."""
+    return 3 * settings.interval + CHECK_SECONDS
+
+
 def _is_recent(moment: object, settings: Settings) -> bool:
     if not isinstance(moment, (int, float)):
         return False
-    return abs(time.time() - moment) <= 3 * settings.interval + 60
+    return abs(time.time() - moment) <= _late(settings)
 
 
 def _eviction(gateway: ManagedGateway, kernel: int | None) -> list[str]:
@@ -399,7 +406,7 @@ def _is_slowed_down(gateway: ManagedGateway) -> bool:
 
 
 def _samples_are_missing(gateway: ManagedGateway) -> bool:
-    late = 3 * gateway.settings.interval + 60
+    late = _late(gateway.settings)
     if gateway.uptime_seconds is None or gateway.uptime_seconds <= late:
         return False
     last = history.tail(gateway.settings.folder, 1)

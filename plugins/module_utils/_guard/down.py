@@ -97,8 +97,9 @@ def added_to(
     return dict(known, down=None, alerts=alerts)
 
 
-def alarm(gateway: ManagedGateway, settings: Settings) -> str | None:
+def alarm(gateway: ManagedGateway) -> str | None:
     """Raise the alert about a gateway that is down, if it is a fault: a line if it is new."""
+    settings = gateway.settings
     if CODE in alarms.open_codes(settings) or not is_fault(gateway, settings.folder):
         return None
     return alarms.alert_of(settings, CODE, sentence(gateway, settings), _last_run(settings.folder))

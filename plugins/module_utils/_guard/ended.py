@@ -39,14 +39,6 @@ DOWN = "; it has not started again"
 # The codes that are a fault: the notify command is called.
 FAULTS = (CRASHED, KILLED, OOM)
 
-# sd-messages.h: SD_MESSAGE_UNIT_PROCESS_EXIT, UNIT_FAILURE_RESULT, UNIT_STOPPING, UNIT_STOPPED,
-# UNIT_SUCCESS, and UNIT_OUT_OF_MEMORY and UNIT_OOMD_KILL.
-_EXIT = "98e322203f7a4ed290d09fe03c09fe15"
-_RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
-_STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
-_STOPPED = "9d1aaa27d60140bd96365438aad20286"
-_SUCCESS = "7ad2d189f7e94e70a38c781354912448"
-_OOM = ("fe6faa94e7774663a0da52717891d8ef", "d989611b15e44c9dbf31e3c81256e4ed")
 _MEMORY = "one of its processes was OOM-killed"
 _GIVEN_UP = "systemd marked the unit as failed: %s"
 _NOT_IN_JOURNAL = "how it ended is unknown: the journal has no entry about it"
@@ -169,16 +161,16 @@ def judge(entries: list[Entry]) -> tuple[str, str, float]:
     result, ended = "", None
     for entry in entries:
         identity = entry.fields.get("MESSAGE_ID")
-        if identity == _STOPPING and ended is None:
+        if identity == unit_journal.STOPPING and ended is None:
             return _asked_for(entry, entries)
-        if identity in _OOM:
+        if identity in unit_journal.OOM_KILLS:
             return OOM, _MEMORY, entry.time
-        if identity == _EXIT and ended is None:
+        if identity == unit_journal.PROCESS_EXIT and ended is None:
             found = _MAIN.search(entry.fields.get("MESSAGE", ""))
             ended = None if found is None else (found.group(1), int(found.group(2)), entry.time)
-        if identity == _RESULT:
+        if identity == unit_journal.FAILURE_RESULT:
             result = entry.fields.get("UNIT_RESULT", "")
-        if identity == _SUCCESS and ended is None and not result:
+        if identity == unit_journal.SUCCESS and ended is None and not result:
             return EXITED, "it exited without an error", entry.time
     if result == "oom-kill":
         return OOM, _MEMORY, entries[-1].time
@@ -193,7 +185,8 @@ def judge(entries: list[Entry]) -> tuple[str, str, float]:
 def _asked_for(entry: Entry, entries: list[Entry]) -> tuple[str, str, float]:
     """Whether a request to stop the unit was part of a restart: its last entry says so."""
     if any(
-        one.fields.get("MESSAGE_ID") == _STOPPED and one.fields.get("JOB_TYPE") == "restart"
+        one.fields.get("MESSAGE_ID") == unit_journal.STOPPED
+        and one.fields.get("JOB_TYPE") == "restart"
         for one in entries
     ):
         return RESTARTED, "it was restarted by someone other than the guard", entry.time

@@ -35,6 +35,8 @@ LOOK_SECONDS = 0.05
 # A restart keeps its marker for less than four minutes. An older one belongs to a restart that was
 # stopped (Ctrl-Z, SIGSTOP), and blocks the gateway.
 ABANDONED_SECONDS = 600
+# What is said of a marker that clean has removed.
+REMOVED = "removed the drain marker of an interrupted restart"
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ import os
 from .._hermes.gateway import Gateway
 from .._host import accounts, files, proc
 from .._host.errors import FileError, RunError
+from . import history
 from .managed import ManagedGateway
 
 TYPE_CHECKING = False
@@ -51,7 +52,7 @@ def run(settings: Settings) -> tuple[str, float] | None:
     if not isinstance(identity, str) or not identity:
         return None
     times = [0.0]
-    for name in (NAME, "memory.csv"):
+    for name in (NAME, history.NAME):
         try:
             times.append(os.stat(os.path.join(settings.folder, name)).st_mtime)
         except OSError:

@@ -15,7 +15,7 @@ Three limits answer three questions:
 from __future__ import annotations
 
 from .._host import cgroup, display, proc
-from . import sampling
+from . import history, sampling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .._hermes.discovery import Gateway
     from .config import Settings
+    from .managed import ManagedGateway
 
 # Above this share of the kernel's limit, the OOM killer may act before the gateway is idle, or even
 # before the next sample.
@@ -38,6 +39,28 @@ _OF_USER = " of user"
 def above_threshold(settings: Settings, row: dict[str, Any]) -> bool:
     """Whether sample ``row`` is above the watchdog's threshold; False if none is set."""
     return settings.threshold is not None and sampling.footprint(row) > settings.threshold
+
+
+def breached(gateway: ManagedGateway, row: dict[str, Any]) -> tuple[int, int]:
+    """How many of the last samples are above the threshold: (count, samples considered).
+
+    Only samples of this run of the gateway count. ``row`` is the newest one.
+    """
+    settings = gateway.settings
+    most = settings.breaches[1]
+    try:
+        past = history.tail(settings.folder, most)
+    except OSError:
+        past = []
+    past = [one for one in past if _same_run(one, gateway) and one["timestamp"] != row["timestamp"]]
+    samples = (past + [row])[-most:]
+    return len([one for one in samples if above_threshold(settings, one)]), len(samples)
+
+
+def _same_run(row: dict[str, Any], gateway: ManagedGateway) -> bool:
+    if gateway.invocation_id:
+        return row["invocation_id"] == gateway.invocation_id
+    return row["pid"] == gateway.pid
 
 
 def near_kernel_limit(gateway: Gateway, row: dict[str, Any], limit: int) -> bool:
@@ -123,7 +146,7 @@ def kernel_limit(gateway: Gateway, host: dict[str, int] | None = None) -> int:
     return least.bytes if least else host["total_bytes"]
 
 
-def forecast_limit(settings: Settings, gateway: Gateway | None, used: float) -> tuple[int, str]:
+def forecast_limit(settings: Settings, gateway: Gateway | None, used: float) -> cgroup.Limit:
     """The limit of a forecast in bytes, and its source.
 
     This is the cgroups' limit, or the watchdog's threshold if that is lower and the watchdog
@@ -134,7 +157,7 @@ def forecast_limit(settings: Settings, gateway: Gateway | None, used: float) -> 
     most = cgroup_limit(gateway) if gateway else None
     ends = settings.threshold if settings.action == "restart" else None
     if most and (ends is None or most.bytes <= ends):
-        return most.bytes, most.source
+        return most
     if settings.threshold is not None:
-        return settings.threshold, "the watchdog's threshold"
-    return int(proc.host_memory()["available_bytes"] + used), "available RAM"
+        return cgroup.Limit(settings.threshold, "the watchdog's threshold")
+    return cgroup.Limit(int(proc.host_memory()["available_bytes"] + used), "available RAM")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .config import Settings
 
+# Seconds for one call of the notify command, which usually sends a message over the network.
 TIMEOUT = 30
 # Keys of the message that are also in the environment: HERMES_GUARD_EVENT and so on.
 IN_ENVIRONMENT = (

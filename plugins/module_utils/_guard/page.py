@@ -22,6 +22,7 @@ from . import (
     metrics,
     page_facts,
     progress,
+    restart_calendar,
     verdict_cache,
 )
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 # Seconds until a timer is queried again: an operator may have stopped or started it.
 TIMER_SECONDS = 3600
-TIMERS = "/etc/systemd/system"
 
 
 def path() -> str:
@@ -173,7 +173,7 @@ def _is_due(settings: Settings, one: Seen, now: float) -> bool:
 def timer_stamp(settings: Settings) -> int | None:
     """The modification time of the gateway's restart timer file; None without a timer."""
     try:
-        return os.stat(os.path.join(TIMERS, settings.restart_timer)).st_mtime_ns
+        return os.stat(restart_calendar.path(settings.name)).st_mtime_ns
     except OSError:
         return None
 

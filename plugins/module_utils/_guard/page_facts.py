@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 
+from .._host import guard_program
 from . import history, metrics, sampling, verdict_cache
 from .counters import Counters
 
@@ -133,7 +134,7 @@ def _of_verdict(one: Seen, footprint: float | None, now: float) -> dict[str, Any
 
 
 def _suspended(folder: str, now: float) -> float | None:
-    if not os.path.exists(os.path.join(folder, "suspended.json")):
+    if not os.path.exists(os.path.join(folder, guard_program.SUSPENDED)):
         return None
     # Rarely needed.
     from . import suspension

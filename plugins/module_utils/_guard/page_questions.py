@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     Wanted = Collection[tuple[Settings, Seen]]
 
-# sd-messages.h: SD_MESSAGE_UNIT_OUT_OF_MEMORY and SD_MESSAGE_UNIT_OOMD_KILL.
-KILLED = ("fe6faa94e7774663a0da52717891d8ef", "d989611b15e44c9dbf31e3c81256e4ed")
 # Most runs between two checks. A user can write such entries about their own gateway.
 MOST_RUNS = 20
 # Seconds after which no further manager's entries are queried: the step has 45 s, a query takes up
@@ -102,7 +100,7 @@ def killed_runs(entries: list[Entry], gateway: ManagedGateway) -> int:
     runs = {
         unit_journal.invocation(entry)
         for entry in entries
-        if entry.fields.get("MESSAGE_ID") in KILLED
+        if entry.fields.get("MESSAGE_ID") in unit_journal.OOM_KILLS
         and unit_journal.gateway_of(entry, [gateway]) is not None
     }
     return min(len(runs - {gateway.invocation_id if gateway.pid else None}), MOST_RUNS)

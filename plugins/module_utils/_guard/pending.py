@@ -30,7 +30,7 @@ def restart(gateway: Gateway) -> str | None:
     """Why the gateway needs a restart; None if it does not."""
     if not gateway.unit:
         return None
-    folder = "%s%s/%s.d" % (unit_files.FOLDER, gateway.scope, gateway.unit)
+    folder = unit_files.drop_ins(gateway.scope, gateway.unit)
     late = [
         os.path.basename(path)
         for path in sorted(glob.glob(os.path.join(glob.escape(folder), _OURS)))

@@ -5,18 +5,27 @@
 
 from __future__ import annotations
 
+import collections
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from typing import Any, Optional
+    from typing import Any, NamedTuple
 
     from .config import Settings
     from .counters import Counters
     from .managed import ManagedGateway
 
-    # A finished run: its settings, the current gateway, the invocation, and when a check last saw
-    # it (epoch seconds).
-    Over = tuple[Settings, Optional[ManagedGateway], str, float]
+    class Over(NamedTuple):
+        """A run that has ended, when a check last saw it (epoch seconds), and the gateway now."""
+
+        settings: Settings
+        gateway: ManagedGateway | None
+        run: str
+        seen: float
+
+else:
+    Over = collections.namedtuple("Over", "settings gateway run seen")
 
 # The steps of a check, in order. A step can only be blocked by the subject that it is named after.
 RUN, SYSTEMD, SAMPLE, HOME, DECIDE, DONE = "run", "systemd", "sample", "home", "decide", "done"

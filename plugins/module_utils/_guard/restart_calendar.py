@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 
+from .._host import guard_program
+
 # The directory in which the role hermes_restart_timer writes its units.
 FOLDER = "/etc/systemd/system"
 # A calendar of the role hermes_restart_timer: a day of the week, the days of the month, the hours.
@@ -26,13 +28,13 @@ UNKNOWN_HOURS = 12.0
 
 def is_installed(name: str) -> bool:
     """Whether gateway ``name`` has a restart timer."""
-    return os.path.exists(_path(name))
+    return os.path.exists(path(name))
 
 
 def installed_hours(name: str) -> float | None:
     """The hours between two restarts of gateway ``name``; None if it has no timer."""
     try:
-        with open(_path(name), encoding="utf-8", errors="replace") as handle:
+        with open(path(name), encoding="utf-8", errors="replace") as handle:
             lines = [line.strip() for line in handle]
     except OSError:
         return None
@@ -43,8 +45,9 @@ def installed_hours(name: str) -> float | None:
     return UNKNOWN_HOURS if hours is None else hours
 
 
-def _path(name: str) -> str:
-    return os.path.join(FOLDER, "%s-restart.timer" % name)
+def path(name: str) -> str:
+    """The unit file of the restart timer of gateway ``name``."""
+    return os.path.join(FOLDER, guard_program.restart_timer(name))
 
 
 def hours_of(calendar: str) -> float | None:

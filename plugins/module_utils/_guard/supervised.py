@@ -18,7 +18,7 @@ import time
 
 from .._host import files, proc, reach
 from .._host.errors import FileError
-from . import history, page, progress, watchdog
+from . import check_alerts, history, page, progress, watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _complete(
     if faults:
         state.lines += faults
         state.good = False
-    watchdog.note_faults(every, faults)
+    check_alerts.note_faults(every, faults)
     while not _run(state):
         pass
     if full:

@@ -15,7 +15,7 @@ import json
 import os
 import time
 
-from .._host import display, files, systemd, timers
+from .._host import display, files, guard_program, systemd, timers
 from .._host.errors import FileError, GuardError
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ else:
     _Suspension = collections.namedtuple("_Suspension", "since until watchdog")
     Wanted = collections.namedtuple("Wanted", "hours begin watchdog", defaults=(None, False))
 
-NAME = "suspended.json"
+NAME = guard_program.SUSPENDED
 # In hours. A week without calendar restarts covers every day of the week.
 SHORTEST, LONGEST, USUAL = 1, 168, 48
 # In seconds: operators forget a suspension that is planned further ahead.

@@ -9,13 +9,23 @@ abandon that step.
 
 from __future__ import annotations
 
-import os
 import time
 
 from .._hermes import heartbeat
-from .._host import display, guard_program, proc
+from .._host import display, proc
 from .._host.errors import RunError, SystemdError
-from . import history, home, identity, last_seen, limits, managed, page, progress, sampling
+from . import (
+    check_alerts,
+    history,
+    home,
+    identity,
+    last_seen,
+    limits,
+    managed,
+    page,
+    progress,
+    sampling,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,8 +77,8 @@ def check(
         try:
             page.prepare(every if notified is None else notified, follow.seen)
         finally:
-            _warn_early(every if notified is None else notified, follow)
-    _deliver(every if notified is None else notified, follow)
+            check_alerts.warn_early(every if notified is None else notified, follow)
+    check_alerts.deliver(every if notified is None else notified, follow)
     follow.step(progress.END)
     return follow.lines, follow.good
 
@@ -84,7 +94,7 @@ def _find(every: Collection[Settings], follow: Progress) -> list[ManagedGateway]
             unknown.setdefault(progress.manager(settings), []).append(settings)
         else:
             found[settings.name] = gateway
-            _over(settings, ("gone", "silent"), "systemd reports its unit again")
+            check_alerts.settle(settings, ("gone", "silent"), "systemd reports its unit again")
     # The system's manager first: no user can block it.
     for user in sorted(unknown):
         found.update(_ask(unknown[user], user, follow))
@@ -107,22 +117,24 @@ def _ask(group: list[Settings], user: str, follow: Progress) -> dict[str, Manage
             _note_end(settings, gateway, follow)
             last_seen.note(gateway)
             found[settings.name] = gateway
-            _over(settings, ("gone", "silent"), "systemd reports its unit again")
+            check_alerts.settle(settings, ("gone", "silent"), "systemd reports its unit again")
         elif settings.name in seen.silent:
             follow.seen.pop(settings.name, None)
             why = seen.silent[settings.name]
-            _alert(settings, "silent", "its systemd manager does not answer: %s" % why, follow)
+            check_alerts.alert(
+                settings, "silent", "its systemd manager does not answer: %s" % why, follow
+            )
             gateway_of_before = last_seen.alive(settings)
             if gateway_of_before is not None:
                 found[settings.name] = gateway_of_before
         elif settings.name in seen.asleep:
             _note_end(settings, None, follow)
-            _is_stopped(settings)
+            check_alerts.is_stopped(settings)
             follow.seen[settings.name] = progress.Seen("inactive")
         else:
             follow.seen[settings.name] = progress.Seen("gone")
             text = "its unit %s was removed or renamed: run the playbook again" % settings.unit
-            _alert(settings, "gone", text, follow)
+            check_alerts.alert(settings, "gone", text, follow)
     return found
 
 
@@ -135,7 +147,7 @@ def _note_end(settings: Settings, gateway: ManagedGateway | None, follow: Progre
         waits = gateway.sub_state.startswith("auto-restart")
         if not waits and gateway.invocation_id in (before[0], None, ""):
             return
-    follow.over.append((settings, gateway, *before))
+    follow.over.append(progress.Over(settings, gateway, *before))
 
 
 def _tell_ends(follow: Progress) -> None:
@@ -143,7 +155,7 @@ def _tell_ends(follow: Progress) -> None:
     while follow.over:
         # Remove it first, so that a step that hangs is not repeated.
         over = follow.over.pop()
-        follow.step(progress.ENDED, over[0])
+        follow.step(progress.ENDED, over.settings)
         # Rarely needed.
         from . import ended
 
@@ -152,27 +164,13 @@ def _tell_ends(follow: Progress) -> None:
         except Exception as exc:  # pylint: disable=broad-exception-caught
             # As in _guarded.
             lines = ["the end of its last run cannot be determined: %s" % exc]
-        if over[1] is None or not over[1].pid:
-            last_seen.forget(over[0])
+        if over.gateway is None or not over.gateway.pid:
+            last_seen.forget(over.settings)
         for line in lines:
-            follow.say(over[0], line)
+            follow.say(over.settings, line)
     for one in list(follow.seen.values()):
         if one.gateway is not None and one.run is None:
-            _tell_down(one.gateway, follow)
-
-
-def _tell_down(gateway: ManagedGateway, follow: Progress) -> None:
-    from . import down
-
-    if not down.is_down(gateway):
-        return
-    follow.step(progress.ENDED, gateway.settings)
-    try:
-        line = down.alarm(gateway, gateway.settings)
-    except OSError as exc:
-        line = str(exc)
-    if line is not None:
-        follow.say(gateway.settings, line)
+            check_alerts.tell_down(one.gateway, follow)
 
 
 def _guarded(
@@ -202,7 +200,7 @@ def _check_one(
     if row is None:
         _clean(gateway, inside, follow)
         if gateway.active_state == "inactive":
-            _is_stopped(settings)
+            check_alerts.is_stopped(settings)
         return []
     stored = identity.stored(settings)
     sampling.complete(row, inside.said, identity.known(gateway, stored))
@@ -228,7 +226,9 @@ def _check_one(
         raise kept
     if settings.threshold is None or not inside.suspect:
         is_up = gateway.uptime_seconds is None or gateway.uptime_seconds >= UP_SECONDS
-        _over(settings, ("frozen", "down") if is_up else ("frozen",), "it is running again")
+        check_alerts.settle(
+            settings, ("frozen", "down") if is_up else ("frozen",), "it is running again"
+        )
         return []
     return [] if acted and settings.action == "restart" else [(gateway, row)]
 
@@ -251,32 +251,9 @@ def _clean(gateway: ManagedGateway, inside: home.Home, follow: Progress) -> None
 
     try:
         if handover.clean(gateway):
-            text = "removed the drain marker of an interrupted restart"
-            follow.say(gateway.settings, text)
+            follow.say(gateway.settings, handover.REMOVED)
     except (RunError, OSError) as exc:
         follow.say(gateway.settings, "cannot be checked: %s" % exc, False)
-
-
-def breached(gateway: ManagedGateway, row: dict[str, Any]) -> tuple[int, int]:
-    """How many of the last samples are above the threshold: (count, samples considered).
-
-    Only samples of this run of the gateway count. ``row`` is the newest one.
-    """
-    settings = gateway.settings
-    most = settings.breaches[1]
-    try:
-        past = history.tail(settings.folder, most)
-    except OSError:
-        past = []
-    past = [one for one in past if _same_run(one, gateway) and one["timestamp"] != row["timestamp"]]
-    samples = (past + [row])[-most:]
-    return len([one for one in samples if limits.above_threshold(settings, one)]), len(samples)
-
-
-def _same_run(row: dict[str, Any], gateway: ManagedGateway) -> bool:
-    if gateway.invocation_id:
-        return row["invocation_id"] == gateway.invocation_id
-    return row["pid"] == gateway.pid
 
 
 def _decide(
@@ -294,14 +271,14 @@ def _decide(
         return _react(gateway, row, why, follow)
     if not suspect:
         # The alerts about a frozen gateway have the same codes.
-        _memory_is_over(gateway, row)
+        check_alerts.memory_is_over(gateway, row)
     return False
 
 
 def _react(
     gateway: ManagedGateway, row: dict[str, Any], why: tuple[str, str], follow: Progress
 ) -> bool:
-    if _only_looks():
+    if check_alerts.only_looks():
         return False
     # Rarely needed, in a program that starts up to 1,440 times a day.
     from . import reaction
@@ -310,11 +287,6 @@ def _react(
     if done is not None:
         follow.say(gateway.settings, done)
     return done is not None
-
-
-def _only_looks() -> bool:
-    until = os.environ.get(guard_program.LOOK_UNTIL, "")
-    return until.isdigit() and time.time() < int(until)
 
 
 def _why(
@@ -331,7 +303,7 @@ def _why(
         return "limit", emergency
     if not limits.above_threshold(settings, row):
         return None
-    count, seen = breached(gateway, row)
+    count, seen = limits.breached(gateway, row)
     if count < settings.breaches[0]:
         return None
     return (
@@ -376,112 +348,3 @@ def _look_again(suspects: list[Suspect], follow: Progress) -> None:
         except Exception as exc:  # pylint: disable=broad-exception-caught
             # As in _guarded.
             follow.say(settings, "cannot be checked: %s" % exc, False)
-
-
-def _alarms_of(settings: Settings) -> bool:
-    """Whether the gateway may have open alerts; most have none and need no import."""
-    return os.path.exists(os.path.join(settings.folder, "alarms.json"))
-
-
-def _alert(settings: Settings, code: str, reason: str, follow: Progress) -> None:
-    from . import alarms
-
-    try:
-        alarms.alert_of(settings, code, reason)
-    except OSError as exc:
-        follow.say(settings, str(exc), False)
-    follow.say(settings, reason, False)
-
-
-def note_faults(every: Collection[Settings], faults: Collection[str]) -> None:
-    """Raise an alert about ignored configuration files, or clear it.
-
-    It is assigned to the first gateway, because it concerns no particular one.
-    """
-    for settings in every:
-        if not faults:
-            _over(settings, ("config",), "all configuration files are valid")
-            continue
-        from . import alarms
-
-        try:
-            alarms.alert_of(settings, "config", "; ".join(faults))
-        except OSError:
-            # A full disk: the check prints the faults.
-            pass
-        return
-
-
-def _over(settings: Settings, codes: tuple[str, ...], reason: str) -> None:
-    if not _alarms_of(settings):
-        return
-    from . import alarms
-
-    alarms.settle(settings, codes, reason)
-
-
-def _memory_is_over(gateway: ManagedGateway, row: dict[str, Any]) -> None:
-    """Clear the memory alerts if none of the last samples is above the threshold."""
-    settings = gateway.settings
-    if not _alarms_of(settings):
-        return
-    if settings.threshold is None:
-        text = "the watchdog no longer watches it"
-    elif breached(gateway, row)[0]:
-        return
-    else:
-        text = "%s is below the threshold of %s" % (
-            display.megabytes(sampling.footprint(row)),
-            display.megabytes(settings.threshold),
-        )
-    from . import alarms
-
-    codes = alarms.open_codes(settings).difference(alarms.OTHERS)
-    alarms.settle(settings, codes, text, row)
-
-
-def _warn_early(every: Collection[Settings], follow: Progress) -> None:
-    """Raise and clear the early alerts, which follow from the histories."""
-    if _only_looks():
-        return
-    for settings in every:
-        one = follow.seen.get(settings.name) or progress.Seen()
-        grows = one.verdict.get("verdict") == "leak" or one.verdict.get("grows")
-        if one.run is None or not (grows or _alarms_of(settings)):
-            continue
-        # Rarely needed.
-        from . import early
-
-        try:
-            for line in early.of_check(settings, one, time.time()):
-                follow.say(settings, line)
-        except Exception as exc:  # pylint: disable=broad-exception-caught
-            # As in _guarded.
-            follow.say(settings, "cannot be checked: %s" % exc, False)
-
-
-def _is_stopped(settings: Settings) -> None:
-    """Clear the alerts about a process that an operator has stopped or that has exited."""
-    if not _alarms_of(settings):
-        return
-    from . import alarms
-
-    codes = alarms.open_codes(settings).difference(("leak", "config", "down"))
-    alarms.settle(settings, codes, "it was stopped")
-
-
-def _deliver(every: Collection[Settings], follow: Progress) -> None:
-    """Send pending alerts to the notify command, including those of earlier checks."""
-    waiting = [settings for settings in every if _alarms_of(settings)]
-    if not waiting:
-        return
-    from . import alarms
-
-    deadline = time.monotonic() + alarms.PATIENCE
-    for settings in waiting:
-        follow.step(progress.NOTIFY, settings)
-        # Early alerts have their own reminders.
-        alarms.remind(settings, alarms.open_codes(settings).difference(alarms.EARLY))
-        line = alarms.deliver(settings, deadline)
-        if line is not None:
-            follow.say(settings, line, False)

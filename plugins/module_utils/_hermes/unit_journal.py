@@ -19,9 +19,18 @@ from .._host import journal
 from .._host.errors import JournalError
 from .discovery import Gateway
 
-# sd-messages.h: SD_MESSAGE_UNIT_STARTED, SD_MESSAGE_UNIT_RESOURCES.
+# MESSAGE_ID of entries about a unit: sd-messages.h of systemd, SD_MESSAGE_UNIT_STARTED and so on.
 STARTED = "39f53479d3a045ac8e11786248231fbf"
+STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
+STOPPED = "9d1aaa27d60140bd96365438aad20286"
+SUCCESS = "7ad2d189f7e94e70a38c781354912448"
+PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15"
+FAILURE_RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
 RESOURCES = "ae8f7b866b0347b9af31fe1c80b127c0"
+OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
+OOMD_KILL = "d989611b15e44c9dbf31e3c81256e4ed"
+# Either kind of OOM kill, by the kernel or by systemd-oomd.
+OOM_KILLS = (OUT_OF_MEMORY, OOMD_KILL)
 # The newest runs of one gateway: four months with a restart every six hours.
 MAX_RUNS = 500
 # Seconds for the entries of one user: journal.MAX_ENTRIES take 2 s on a slow disk.

@@ -3,9 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Changes keys of a YAML text and leaves every other byte unchanged.
 
-PyYAML or ruamel.yaml gives the positions. After each change, the text is parsed again and compared
-with the expected result. This file imports nothing from this collection, because client passes it
-to Hermes's own Python together with helper.
+PyYAML or ruamel.yaml gives the positions. YAML has many notations, so each change is tried and
+verified: ``_set`` and ``_undo`` propose one text after the other, and the first counts that has
+exactly the expected data when it is parsed again. For example, a new key comes at the end of the
+file; if that is inside a block scalar, parsing shows it, and the key comes before the last entry
+instead. This file imports nothing from this collection, because client passes it to Hermes's own
+Python together with helper.
 """
 
 from __future__ import annotations

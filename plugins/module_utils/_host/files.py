@@ -256,13 +256,13 @@ def sync_directory(directory: str) -> None:
         os.close(fd)
 
 
-def append_line(path: str, line: str, mode: int = 0o644, sync: bool = True) -> None:
+def append_line(path: str, line: str, sync: bool = True) -> None:
     """Append ``line``, which must not contain a line break, to ``path`` in one write.
 
     A power loss may have left a truncated last line; it is terminated first. With ``sync`` the line
     is on disk when this returns. Raises OSError.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
         size = os.fstat(fd).st_size
         torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"

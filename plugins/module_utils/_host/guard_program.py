@@ -39,6 +39,9 @@ NEEDS_PYTHON = "hermes-guard needs Python 3.8 or newer as /usr/bin/python3"
 LOOK_UNTIL = "HERMES_GUARD_LOOK_UNTIL"
 # A threshold that follows from the RAM and the number of gateways.
 AUTO = "auto"
+# In the directory of a gateway in STATE: its open alerts, and a suspension of its restarts.
+ALARMS = "alarms.json"
+SUSPENDED = "suspended.json"
 # In STATE: the version of the layout of that directory.
 FORMAT = "format"
 # In STATE: the metrics page of the last check.
@@ -55,6 +58,11 @@ STATUS_TIMEOUT = 120
 def restart_unit(name: str) -> str:
     """The unit that asks the arbiter to restart gateway ``name``."""
     return name + "-restart.service"
+
+
+def restart_timer(name: str) -> str:
+    """The timer of the calendar restarts of gateway ``name``."""
+    return name + "-restart.timer"
 
 
 def excluded(folder: str | None = None) -> frozenset[str]:

@@ -19,7 +19,9 @@ from . import command
 from .errors import JournalError, RunError
 
 KMSG = "/dev/kmsg"
+# journalctl reads so many in 2 s from a slow disk. A user can write any number.
 MAX_ENTRIES = 20000
+# Seconds for one search: it may read a journal of several GB.
 TIMEOUT = 60.0
 # Seconds for a search about one user, if the general search has failed.
 NARROW_TIMEOUT = 20.0

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 FOLDER = "/etc/systemd/"
 
 
+def drop_ins(scope: str, unit: str) -> str:
+    """The directory for drop-ins of ``unit``; those of scope "user" apply to every user."""
+    return "%s%s/%s.d" % (FOLDER, scope, unit)
+
+
 def scope(path: str) -> str | None:
     """The managers that read the file: "system", "user" (of all users), or None."""
     if not path.startswith(FOLDER):

@@ -66,9 +66,9 @@ def drop_in_directory(gateway: discovery.Gateway) -> str | None:
 
     The systemd of every user with a unit of that name reads /etc/systemd/user/UNIT.d.
     """
-    if not discovery.own_unit(gateway):
+    if gateway.unit is None or not discovery.own_unit(gateway):
         return None
-    return "%s%s/%s.d" % (unit_files.FOLDER, gateway.scope, gateway.unit)
+    return unit_files.drop_ins(gateway.scope, gateway.unit)
 
 
 def _with_secrets(text: str, secrets: dict[str, Any]) -> str:

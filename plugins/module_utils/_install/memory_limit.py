@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 from .._hermes import discovery
-from .._host import cgroup, display, proc, quantity
+from .._host import cgroup, display, proc, quantity, waiting
 from .._host.errors import SettingError
 
 MAX, HIGH, SWAP_MAX = (
@@ -127,9 +128,8 @@ def shortfalls(
             notes.append("%s: the limit may not be enforced: %s" % (gateway.name, why))
         elif applied and gateway.pid:
             # See IN_FORCE_SECONDS.
-            while not _in_force(gateway, limits) and time.monotonic() < deadline:
-                time.sleep(0.1)
-            if not _in_force(gateway, limits):
+            left = max(0.0, deadline - time.monotonic())
+            if not waiting.wait_until(functools.partial(_in_force, gateway, limits), left, 0.1):
                 notes.append("%s: the limit takes effect at its next restart" % gateway.name)
     return notes
 

@@ -33,6 +33,7 @@ MODULES = (
     "_guard.arbiter",
     "_guard.as_asked",
     "_guard.cadence",
+    "_guard.check_alerts",
     "_guard.cli",
     "_guard.cli_commands",
     "_guard.cli_log",

@@ -14,8 +14,6 @@ from .._hermes.discovery import Gateway
 from .._host import journal
 from .kill import SAME_RUN
 
-# sd-messages.h: SD_MESSAGE_UNIT_STOPPING.
-STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
 _EXITED = re.compile(r": Main process exited, code=(killed|dumped|exited), status=(\d{1,3})/\w+\Z")
 # Seconds: the kernel and systemd use different clocks in the journal.
 _EARLY = 1
@@ -71,7 +69,7 @@ def exits(entries: list[journal.Entry], gateways: list[Gateway]) -> Exits:
         gateway = unit_journal.gateway_of(entry, gateways)
         if gateway is None:
             continue
-        if entry.fields.get("MESSAGE_ID") == STOPPING:
+        if entry.fields.get("MESSAGE_ID") == unit_journal.STOPPING:
             stopping[gateway.name] = entry.time
             continue
         ended = _EXITED.search(entry.fields.get("MESSAGE", ""))

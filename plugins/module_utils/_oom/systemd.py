@@ -23,10 +23,6 @@ from .unit_cgroup import holds, in_unit, manager_uid
 from .victim import Victim
 
 OOMD_UNIT = "systemd-oomd.service"
-# sd-messages.h: SD_MESSAGE_UNIT_OUT_OF_MEMORY, UNIT_OOMD_KILL, UNIT_FAILURE_RESULT.
-OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
-OOMD_KILL = "d989611b15e44c9dbf31e3c81256e4ed"
-FAILURE_RESULT = "d9b373ed55a64feb8242e02dbe79a49c"
 
 # The kinds of reports: the manager saw a kill by the kernel; systemd-oomd reports its own kill; the
 # manager reports a kill by systemd-oomd; the result of a unit that has ended.
@@ -197,13 +193,15 @@ def _manager(uid: int) -> str:
 def _kind(entry: journal.Entry, text: str) -> str | None:
     """The kind of report by the manager of a unit in ``entry``, None if it is another message."""
     message_id = entry.fields.get("MESSAGE_ID")
-    if message_id == OUT_OF_MEMORY or text.endswith(
+    if message_id == unit_journal.OUT_OF_MEMORY or text.endswith(
         "A process of this unit has been killed by the OOM killer."
     ):
         return BY_KERNEL
-    if message_id == OOMD_KILL or _OOMD_KILLED_UNIT.search(text):
+    if message_id == unit_journal.OOMD_KILL or _OOMD_KILLED_UNIT.search(text):
         return BY_OOMD_UNIT
-    oom_result = message_id == FAILURE_RESULT and entry.fields.get("UNIT_RESULT") == "oom-kill"
+    oom_result = (
+        message_id == unit_journal.FAILURE_RESULT and entry.fields.get("UNIT_RESULT") == "oom-kill"
+    )
     if oom_result or text.endswith("Failed with result 'oom-kill'."):
         return RESULT
     return None

@@ -103,15 +103,9 @@ class Evidence:
         self.series = series
         self.p = p
         self.judged_on, values = judged_column(series)
-        runs, self.width = segments.bin_runs(series, values, most_pairs, warm_up)
-        self.runs = [one for one in runs if len(one.times) > 1]
         self.warm_up = warm_up
-        lengths = self._lengths()
-        self.restarted = max(lengths, default=0.0) < enough.TELLS_AGE_HOURS
-        if not self.restarted:
-            self.runs = [
-                one for one, hours in zip(self.runs, lengths) if hours >= enough.SURE_RUN_HOURS
-            ]
+        binned, self.width = segments.bin_runs(series, values, most_pairs, warm_up)
+        self.runs, self.restarted = self._that_count(binned)
         self.segments = [one.segment for one in self.runs]
         self.hours = sum([one.hours for one in self.runs], 0.0)
         self.bins = sum(len(one.times) for one in self.runs)
@@ -130,6 +124,17 @@ class Evidence:
         longest = max(self.runs, key=lambda one: one.hours, default=None)
         self.days = daytime.days(longest) if longest else []
         self.stairs = stairs.count(longest.baseline) if longest else 0
+
+    def _that_count(
+        self, binned: list[segments.BinnedRun]
+    ) -> tuple[list[segments.BinnedRun], bool]:
+        """The runs that count, and whether all are too short, see ``restarted``."""
+        runs = [one for one in binned if len(one.times) > 1]
+        lengths = [self._observed(one) for one in runs]
+        if max(lengths, default=0.0) < enough.TELLS_AGE_HOURS:
+            return runs, True
+        long = [one for one, hours in zip(runs, lengths) if hours >= enough.SURE_RUN_HOURS]
+        return long, False
 
     def _for_parts(self, values: Sequence[float]) -> list[segments.BinnedRun]:
         """The runs in bins of which a part of the day has enough; ``values`` is the column.
@@ -154,11 +159,11 @@ class Evidence:
     def long_enough(self) -> bool:
         """Whether the runs are long enough for the verdict leak."""
         # From the start of the first bin to the end of the last one.
-        return enough.long_enough(self._lengths())
+        return enough.long_enough([self._observed(one) for one in self.runs])
 
-    def _lengths(self) -> list[float]:
-        """The observed hours of each run."""
-        return [one.hours + self.width + self.warm_up for one in self.runs]
+    def _observed(self, run: segments.BinnedRun) -> float:
+        """The hours for which a run was observed."""
+        return run.hours + self.width + self.warm_up
 
     def slows(self) -> bool:
         """Whether the growth slows down and has not yet lasted long enough to count as a leak."""

@@ -21,6 +21,7 @@ pytest.importorskip("ansible")
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.hermes_ops.gateway.plugins.filter.fleet_report import fleet_report
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import ended
 from ansible_collections.hermes_ops.gateway.plugins.plugin_utils import (
     _fleet,
     _fleet_html,
@@ -535,3 +536,8 @@ def test_a_thousand_gateways():
     page = _fleet_html.html(_fleet.fleet(many.answers(1000), many.NOW))
     assert len(page.encode("utf-8")) < 15e6
     assert page.count('role="img"') == 1000
+
+
+def test_faults_are_those_of_the_guard():
+    """The controller has a list of its own: the guard's file needs programs of a host."""
+    assert _fleet.CRASHES == ended.FAULTS

@@ -12,6 +12,7 @@ import time
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     alarms,
+    check_alerts,
     doctor,
     last_seen,
     ledger,
@@ -131,7 +132,7 @@ def test_over_after_the_last_samples_only(one, notifier, settings):
     for number in range(3):
         row = dict(past, timestamp=past["timestamp"] + number + 1, tree_rss_bytes=1, rss_bytes=1)
         watchdog.history.append(one.folder, dict(row, swap_bytes=0))
-        watchdog._memory_is_over(managed.find(one), dict(row, swap_bytes=0))
+        check_alerts.memory_is_over(managed.find(one), dict(row, swap_bytes=0))
         assert ("recovered", "threshold") not in notifier.told
         assert bool(alarms.open_codes(one)) == (number < 2)
     assert os.path.exists(path)
@@ -241,11 +242,11 @@ def test_command_is_tried(one, settings, notifier, capsys):
 
 def test_file_of_the_configuration_that_is_wrong_is_said_once(one, notifier):
     for _number in range(2):
-        watchdog.note_faults([one], ["zz-local.conf is ignored: line 3"])
-    watchdog._deliver([one], watchdog.progress.Progress())
+        check_alerts.note_faults([one], ["zz-local.conf is ignored: line 3"])
+    check_alerts.deliver([one], watchdog.progress.Progress())
     assert notifier.told == [("alert", "config")]
-    watchdog.note_faults([one], [])
-    watchdog._deliver([one], watchdog.progress.Progress())
+    check_alerts.note_faults([one], [])
+    check_alerts.deliver([one], watchdog.progress.Progress())
     assert notifier.told[1:] == [("recovered", "config")]
 
 
@@ -360,7 +361,7 @@ def test_alert_that_cannot_be_closed_stops_no_check(systemd, one, monkeypatch, c
     one.startup_grace = 0
     alarms.alert_of(one, code, "x")
     monkeypatch.setattr(alarms.files, "write_atomic", full)
-    watchdog.note_faults([one], [])
+    check_alerts.note_faults([one], [])
     watchdog.check([one])
     assert systemd.calls == ["start hermes-gateway-restart.service"]
     assert code in alarms.open_codes(one)

@@ -314,7 +314,7 @@ def test_user_whose_journal_is_slow_hides_no_kill_of_another(two, systemd, monke
     monkeypatch.setattr(page_questions.progress, "manager", lambda one: one.name)
     supervised.check(two)
     entry = {
-        "MESSAGE_ID": page_questions.KILLED[0],
+        "MESSAGE_ID": unit_journal.OOM_KILLS[0],
         "UNIT": "b.service",
         "_PID": "1",
         "INVOCATION_ID": systemd.units["b.service"]["InvocationID"],

@@ -14,6 +14,7 @@ import time
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     alarms,
+    check_alerts,
     cli,
     cli_commands,
     counters,
@@ -23,6 +24,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     metrics,
     page,
     page_questions,
+    restart_calendar,
     sampling,
     supervised,
     verdict_cache,
@@ -359,7 +361,10 @@ def test_codes_of_refusals_and_failures_are_on_the_page():
 def test_codes_of_alarms_are_on_the_page():
     raised = {given[0] for call, given in words("reaction") if call == "alert" and given}
     calls = [
-        given for call, given in words("watchdog") if call in ("", "_alert", "alert_of") and given
+        given
+        for name in ("watchdog", "check_alerts")
+        for call, given in words(name)
+        if call in ("", "alert", "alert_of") and given
     ]
     # A code of the policy that is an alert, the second alert, and the code of another module.
     raised |= {given[0] for given in calls} | {"daily-cap", alarms.NEAR, down.CODE}
@@ -484,7 +489,7 @@ def test_growth_and_when_the_limit_is_reached(systemd, settings, home):
 @pytest.fixture
 def timer(systemd, tmp_path, monkeypatch):
     """A calendar timer of the gateway that is installed and runs; the path of its file."""
-    monkeypatch.setattr(page, "TIMERS", str(tmp_path))
+    monkeypatch.setattr(restart_calendar, "FOLDER", str(tmp_path))
     systemd._enable(["hermes-gateway-restart.timer"])
     path = tmp_path / "hermes-gateway-restart.timer"
     path.write_text("[Timer]\nOnCalendar=04:00\n")
@@ -551,13 +556,13 @@ def test_kill_of_the_main_process_is_asked_of_the_journal_once(systemd, settings
     second = systemd.units[UNIT]["InvocationID"]
     answer += [
         # Before the last sample: the cgroup's own counter has shown that one.
-        entry(UNIT, first, page_questions.KILLED[0], 3600),
-        entry(UNIT, first, page_questions.KILLED[0]),
-        entry(UNIT, first, page_questions.KILLED[1]),
-        entry(UNIT, "c" * 32, page_questions.KILLED[1]),
+        entry(UNIT, first, unit_journal.OOM_KILLS[0], 3600),
+        entry(UNIT, first, unit_journal.OOM_KILLS[0]),
+        entry(UNIT, first, unit_journal.OOM_KILLS[1]),
+        entry(UNIT, "c" * 32, unit_journal.OOM_KILLS[1]),
         # This run's cgroup counts it, and the next is another unit's.
-        entry(UNIT, second, page_questions.KILLED[0]),
-        entry("other.service", first, page_questions.KILLED[0]),
+        entry(UNIT, second, unit_journal.OOM_KILLS[0]),
+        entry("other.service", first, unit_journal.OOM_KILLS[0]),
         entry(UNIT, "d" * 32, "another message"),
     ]
     assert check(one)[short("oom_kills_total")] == 2
@@ -574,7 +579,7 @@ def test_gateway_that_stays_down_is_asked_about_once(systemd, settings, home, as
     check(one)
     first = systemd.units[UNIT]["InvocationID"]
     systemd.stop(UNIT, "failed")
-    answer.append(entry(UNIT, first, page_questions.KILLED[0]))
+    answer.append(entry(UNIT, first, unit_journal.OOM_KILLS[0]))
     assert check(one)[short("oom_kills_total")] == 1
     assert check(one)[short("oom_kills_total")] == 1
     assert len(asked) == 1
@@ -590,7 +595,7 @@ def test_forged_kills_are_bounded(systemd, settings, home, asked):
     one = settings()
     check(one)
     systemd._restart([UNIT])
-    answer += [entry(UNIT, "%032d" % number, page_questions.KILLED[0]) for number in range(1000)]
+    answer += [entry(UNIT, "%032d" % number, unit_journal.OOM_KILLS[0]) for number in range(1000)]
     assert check(one)[short("oom_kills_total")] == page_questions.MOST_RUNS
 
 
@@ -636,9 +641,7 @@ def test_verdict_that_takes_too_long_costs_no_page_and_no_alarm(
     monkeypatch.setattr(page_questions, "ask", lambda wanted, now: time.sleep(60))
     monkeypatch.setitem(supervised.SECONDS, supervised.progress.METRICS, 0.3)
     delivered = []
-    monkeypatch.setattr(
-        supervised.watchdog, "_deliver", lambda every, follow: delivered.append(len(every))
-    )
+    monkeypatch.setattr(check_alerts, "deliver", lambda every, follow: delivered.append(len(every)))
     lines, good = supervised.check([one])
     assert good and delivered == [1]
     assert lines == ["the verdict for the metrics took longer than 0 s"]

@@ -96,9 +96,9 @@ def test_samples_below_count_against(systemd, settings, home, clock):
         row = dict(sampling.take(gateway), tree_rss_bytes=used << 20, swap_bytes=0)
         history.append(low.folder, row)
     gateway.settings = settings(threshold="5M")
-    assert watchdog.breached(gateway, row) == (2, 5)
+    assert limits.breached(gateway, row) == (2, 5)
     gateway.settings = settings(threshold="5M", breaches="1 of 1")
-    assert watchdog.breached(gateway, row) == (1, 1)
+    assert limits.breached(gateway, row) == (1, 1)
     assert check(clock, low) == ([], True)
     check(clock, high)
     assert systemd.calls == [ASKED]

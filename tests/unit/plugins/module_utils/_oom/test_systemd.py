@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._hermes import unit_journal
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import (
     journal as journal_module,
 )
@@ -46,8 +47,8 @@ def test_a_slow_stop_is_not_a_second_kill(gateway):
 @pytest.mark.parametrize(
     ("fields", "kind"),
     [
-        ({"MESSAGE_ID": systemd.OUT_OF_MEMORY}, "oom"),
-        ({"MESSAGE_ID": systemd.OOMD_KILL}, "oomd-unit"),
+        ({"MESSAGE_ID": unit_journal.OUT_OF_MEMORY}, "oom"),
+        ({"MESSAGE_ID": unit_journal.OOMD_KILL}, "oomd-unit"),
         ({"MESSAGE_ID": "fe6faa94e7774663a0da52717891d8ef"}, "oom"),
         ({"MESSAGE_ID": "d989611b15e44c9dbf31e3c81256e4ed"}, "oomd-unit"),
         ({"MESSAGE_ID": "d9b373ed55a64feb8242e02dbe79a49c", "UNIT_RESULT": "oom-kill"}, "result"),
