@@ -268,26 +268,8 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
             "hermes-guard resume" % end.sentence()
         )
     found += _held_up(settings)
-    total = proc.host_memory()["total_bytes"]
-    if settings.threshold is not None and 0 < total < settings.threshold:
-        found.append(
-            "the watchdog's threshold of %s is more than the RAM of this host (%s): lower "
-            "hermes_watchdog_threshold"
-            % (display.megabytes(settings.threshold), display.megabytes(total))
-        )
     most = limits.cgroup_limit(gateway)
-    if settings.threshold is not None and most is not None and most.bytes <= settings.threshold:
-        found.append(
-            "the kernel %s at %s (%s), below the watchdog's threshold of %s: raise %s, or lower "
-            "hermes_watchdog_threshold"
-            % (
-                "throttles it" if most.source.startswith("MemoryHigh") else "kills it",
-                display.megabytes(most.bytes),
-                most.source,
-                display.megabytes(settings.threshold),
-                _RAISE.get(most.source, "that limit"),
-            )
-        )
+    found += _limits_below_threshold(settings, most)
     found += _eviction(gateway, most.bytes if most else None)
     if _is_slowed_down(gateway):
         found.append(
@@ -301,6 +283,33 @@ def _gateway(gateway: ManagedGateway, watched: bool) -> list[str]:
     if watched and _samples_are_missing(gateway):
         found.append(
             "no memory sample for more than three intervals: see journalctl -u hermes-mem-watchdog"
+        )
+    return found
+
+
+def _limits_below_threshold(settings: Settings, most: cgroup.Limit | None) -> list[str]:
+    """The RAM or the cgroups' limit ``most``, if the watchdog would act only above it."""
+    found: list[str] = []
+    if settings.threshold is None:
+        return found
+    total = proc.host_memory()["total_bytes"]
+    if 0 < total < settings.threshold:
+        found.append(
+            "the watchdog's threshold of %s is more than the RAM of this host (%s): lower "
+            "hermes_watchdog_threshold"
+            % (display.megabytes(settings.threshold), display.megabytes(total))
+        )
+    if most is not None and most.bytes <= settings.threshold:
+        found.append(
+            "the kernel %s at %s (%s), below the watchdog's threshold of %s: raise %s, or lower "
+            "hermes_watchdog_threshold"
+            % (
+                "throttles it" if most.source.startswith("MemoryHigh") else "kills it",
+                display.megabytes(most.bytes),
+                most.source,
+                display.megabytes(settings.threshold),
+                _RAISE.get(most.source, "that limit"),
+            )
         )
     return found
 
