@@ -172,11 +172,6 @@ def forget():
         os.unlink(paths.cache("engine.json"))
 
 
-def clients():
-    """The engines of which a client is installed."""
-    return [name for name in ENGINES if shutil.which(name)]
-
-
 def find(may_install=True):
     """The first engine that answers, with the flags remembered for it."""
     for attempt in (0, 1):

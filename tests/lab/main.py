@@ -78,10 +78,14 @@ def main(argv):
     names = check(getattr(args, "hosts", None) or ([args.host] if "host" in args else []))
     if args.command == "up":
         engines.install(["ssh", "ssh-keygen"])
-    if args.command == "down" and not engines.clients():
-        say("down: no container engine is installed, so there is nothing to remove")
+    try:
+        engine = engines.find(may_install=args.command == "up")
+    except LabError:
+        # A new machine may have docker's client, which does not say whether there are containers.
+        if args.command != "down" or engines.remembered():
+            raise
+        say("down: no container engine was used yet, so there is nothing to remove")
         return
-    engine = engines.find(may_install=args.command == "up")
     fleet = Fleet(engine, args.prefix, args.state)
     if args.command == "up":
         with paths.locked("prefix-" + args.prefix):

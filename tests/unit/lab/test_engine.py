@@ -34,18 +34,34 @@ def down(machine):
     return subprocess.Popen(argv, env=machine, stderr=subprocess.PIPE, encoding="utf-8")
 
 
-def test_nothing_to_remove(machine):
-    """A machine without an engine has no containers. The first command of the soak is `down`, on a new machine too."""
+def put_podman(folder):
+    """The path of PODMAN."""
+    path = folder / "bin/podman"
+    path.write_text(PODMAN)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("client", [False, True])
+def test_nothing_to_remove(machine, tmp_path, client):
+    """A new machine has no containers, and may have the client of an engine that does not run.
+
+    The first command of the soak is `down`, on a new machine too.
+    """
+    if client:
+        put_podman(tmp_path)
     with down(machine) as command:
         said = command.stderr.read()
     assert command.returncode == 0, said
-    assert "no container engine is installed" in said
+    assert "no container engine was used yet" in said
 
 
 def test_engine_that_does_not_answer(machine, tmp_path):
-    """It may have containers: an error."""
-    (tmp_path / "bin/podman").write_text(PODMAN)
-    (tmp_path / "bin/podman").chmod(0o755)
+    """The lab has used one, so there may be containers: an error."""
+    put_podman(tmp_path)
+    known = tmp_path / "hermes-ops-lab/engine.json"
+    known.parent.mkdir()
+    known.write_text('{"engine": "podman", "version": "4.3.1", "variant": "plain"}')
     with down(machine) as command:
         said = command.stderr.read()
     assert command.returncode == 1, said
@@ -54,9 +70,7 @@ def test_engine_that_does_not_answer(machine, tmp_path):
 
 def test_engine_that_is_being_installed(machine, tmp_path):
     """Its program is there and does not answer yet: the command waits for the one that installs it."""
-    podman = tmp_path / "bin/podman"
-    podman.write_text(PODMAN)
-    podman.chmod(0o755)
+    podman = put_podman(tmp_path)
     lock = tmp_path / "hermes-ops-lab/packages.lock"
     lock.parent.mkdir()
     with lock.open("w") as handle:
