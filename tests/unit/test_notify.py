@@ -211,6 +211,6 @@ def test_every_event_and_code_is_on_the_page():
     named = {word for row in rows for word in re.findall(r"`([a-z-]+)`", row)}
     sources = "".join(path.read_text() for path in sorted(GUARD.glob("*.py")))
     raised = set(re.findall(r"alarms\.alert\(\s*\w+, row, \"([a-z-]+)\"", sources))
-    raised |= set(re.findall(r"_alert\(settings, \"([a-z-]+)\"", sources))
+    raised |= set(re.findall(r"check_alerts\.alert\(\s*settings, \"([a-z-]+)\"", sources))
     assert {"stuck", "no-unit", "unsafe", "unanswered", "silent", "gone"} <= raised
     assert raised | {alarms.NEAR, *alarms.OTHERS, *alarms.RAISES, "reminder", "recovered"} <= named
