@@ -14,7 +14,6 @@ from . import history, restart_calendar, verdict_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
 # The cadence until a verdict exists, and for a gateway without a watchdog.
@@ -24,18 +23,6 @@ USUAL_CADENCE = "12h"
 LEAST_RUN_HOURS = 24
 LEAST_SPAN_HOURS = 168
 INSUFFICIENT = "insufficient"
-
-
-def is_asked(every: object, at: object, settings: Mapping[str, Any]) -> bool:
-    """Whether the cadence of any gateway depends on its history.
-
-    ``every`` and ``at`` are the host's period and times; ``settings`` are those of single gateways
-    by name. Times override the period; the empty times of a gateway override those of the host.
-    """
-    own = [entry for entry in settings.values() if isinstance(entry, dict)]
-    without_times = any(not entry.get("at", True) and "every" not in entry for entry in own)
-    of_host = None if at and not without_times else every
-    return "auto" in [of_host, *(entry.get("every") for entry in own)]
 
 
 def followed(verdict: dict[str, Any] | None, installed: float | None) -> str | None:

@@ -19,7 +19,7 @@ import sys
 from .._hermes import discovery, source_files
 from .._host import cgroup, command, files, guard_program, proc, reach, systemd, timers, unit_files
 from .._host.errors import FileError, GuardError
-from . import cadence, limits
+from . import cadence, limits, restart_calendar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def facts(asked: dict[str, Any], notes: list[str], hermes: list[dict[str, Any]])
         digests[root] = digests.get(root) or _hermes(root, name)
         found["the Hermes of %s" % name] = digests[root]
     every, at = asked["hermes_restart_timer_every"], asked["hermes_restart_timer_at"]
-    if cadence.is_asked(every, at, asked.get("hermes_gateways") or {}):
+    if restart_calendar.follows_history(every, at, asked.get("hermes_gateways") or {}):
         names = [one.name for one in survey.gateways if one.scope != "manual"]
         found["the recommended cadence"] = _recommended(names)
     # A tuple would differ from the list that is read from the stored state.

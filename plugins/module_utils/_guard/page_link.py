@@ -9,13 +9,18 @@ import os
 
 from .._host import files, guard_program, way
 from .._host.errors import FileError
-from . import config, page
+from . import config
 
 # The files that the role hermes_metrics has installed; see manifest.py of _install.
 MANIFEST = "installed/metrics.json"
 # The directories of the textfile collector: Debian's, and that of the role
 # prometheus.prometheus.node_exporter.
 USUAL = ("/var/lib/prometheus/node-exporter", "/var/lib/node_exporter")
+
+
+def page() -> str:
+    """The path of the metrics page."""
+    return os.path.join(config.STATE, guard_program.PAGE)
 
 
 def path(directory: str) -> str:
@@ -29,7 +34,7 @@ def is_ours(link: str) -> bool:
         # The exporter's account may own the directory and replace it by a link.
         fd = way.open_directory(os.path.dirname(link))
         try:
-            return os.readlink(os.path.basename(link), dir_fd=fd) == page.path()
+            return os.readlink(os.path.basename(link), dir_fd=fd) == page()
         finally:
             os.close(fd)
     except (OSError, FileError):

@@ -14,9 +14,9 @@ import os
 import re
 import time
 
-from .._host import display, files, guard_program
+from .._host import background, display, files, guard_program
 from .._host.errors import FileError, GuardError, SettingError
-from . import config, supervised
+from . import config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def call(good: bool) -> str | None:
         return "is not called: %s" % exc
     # Name resolution has no time limit, so it runs in a thread, which ends with the program.
     problems: list[str | None] = []
-    ended = supervised.start(lambda: problems.append(_request(of_result(url, good))))
+    ended = background.start(lambda: problems.append(_request(of_result(url, good))))
     if not ended.acquire(timeout=SECONDS) or not problems:
         return "failed: no answer within %d s" % SECONDS
     return None if problems[0] is None else "failed: %s" % problems[0]

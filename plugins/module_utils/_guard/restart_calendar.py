@@ -10,6 +10,11 @@ import re
 
 from .._host import guard_program
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
 # The directory in which the role hermes_restart_timer writes its units.
 FOLDER = "/etc/systemd/system"
 # A calendar of the role hermes_restart_timer: a day of the week, the days of the month, the hours.
@@ -58,3 +63,15 @@ def hours_of(calendar: str) -> float | None:
     if found.group("week"):
         return 7 * DAY
     return DAY * int(found.group("days") or 1) / len(found.group("hours").split(","))
+
+
+def follows_history(every: object, at: object, settings: Mapping[str, Any]) -> bool:
+    """Whether the cadence of any gateway depends on its history.
+
+    ``every`` and ``at`` are the host's period and times; ``settings`` are those of single gateways
+    by name. Times override the period; the empty times of a gateway override those of the host.
+    """
+    own = [entry for entry in settings.values() if isinstance(entry, dict)]
+    without_times = any(not entry.get("at", True) and "every" not in entry for entry in own)
+    of_host = None if at and not without_times else every
+    return "auto" in [of_host, *(entry.get("every") for entry in own)]

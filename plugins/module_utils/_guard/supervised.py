@@ -11,18 +11,17 @@ all homes first, and homes that do not answer are skipped.
 
 from __future__ import annotations
 
-import _thread
 import json
 import os
 import time
 
-from .._host import files, proc, reach
+from .._host import background, files, proc, reach
 from .._host.errors import FileError
 from . import check_alerts, history, page, progress, watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
     from typing import Any
 
     from .config import Settings
@@ -173,7 +172,7 @@ def _run(state: _Check) -> bool:
     """Whether the check is complete; if not, another thread must continue from here."""
     state.begin(progress.RUN, "")
     follow = _Reporting(state)
-    ended = start(lambda: watchdog.check(state.left, follow, state.every))
+    ended = background.start(lambda: watchdog.check(state.left, follow, state.every))
     left = state.patience()
     while left > 0:
         # The next step may have less time than this one.
@@ -183,21 +182,6 @@ def _run(state: _Check) -> bool:
         left = state.patience()
     follow.given_up = True
     return _give_up(state)
-
-
-def start(work: Callable[[], object]) -> Any:
-    """Run ``work`` in a thread; returns a lock that is released when it has ended."""
-    ended = _thread.allocate_lock()
-    ended.acquire()
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            ended.release()
-
-    _thread.start_new_thread(run, ())
-    return ended
 
 
 def _give_up(state: _Check, why: str | None = None) -> bool:

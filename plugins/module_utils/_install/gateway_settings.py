@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from .._guard import cadence
+from .._guard import restart_calendar
 from .._host.errors import SettingError
 from . import checks
 
@@ -49,7 +49,9 @@ def excluded(settings: dict[str, dict[str, Any]]) -> set[str]:
 
 def judges(options: dict[str, Any], settings: dict[str, dict[str, Any]]) -> bool:
     """Whether the history of a gateway must be analysed because its restarts depend on it."""
-    return cadence.is_asked(options.get(EVERY), options.get(checks.CALENDARS), settings)
+    return restart_calendar.follows_history(
+        options.get(EVERY), options.get(checks.CALENDARS), settings
+    )
 
 
 def at(name: str, key: str) -> str:

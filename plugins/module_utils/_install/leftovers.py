@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from .._guard import config, page, page_link
+from .._guard import config, page_link
 from .._host import files, guard_program, unit_files
 from .._host.errors import FileError
 
@@ -86,7 +86,7 @@ def read(path: str, max_bytes: int) -> tuple[bytes | None, str | None]:
     The content of the link to the metrics page is its target.
     """
     if page_link.is_ours(path):
-        return page.path().encode(), None
+        return page_link.page().encode(), None
     try:
         content = files.read_bytes(path, owners={0, os.geteuid()}, max_bytes=max_bytes)
     except FileError as exc:

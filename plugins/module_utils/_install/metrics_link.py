@@ -13,9 +13,9 @@ import re
 import stat
 from typing import Any
 
-from .._guard import config, page, page_link, page_now
-from .._host import files, proc, timers, unit_files
-from .._host.errors import GuardError, SettingError
+from .._guard import config, page_link
+from .._host import command, files, guard_program, proc, timers, unit_files
+from .._host.errors import GuardError, RunError, SettingError
 from .desired_state import LINK, DesiredState, File
 
 COMPONENT = "metrics"
@@ -63,7 +63,7 @@ def desired(options: dict[str, Any], check_mode: bool) -> tuple[DesiredState, li
 
 
 def _state(directory: str) -> DesiredState:
-    return DesiredState({page_link.path(directory): File(page.path().encode(), LINK)}, [])
+    return DesiredState({page_link.path(directory): File(page_link.page().encode(), LINK)}, [])
 
 
 def _problem(directory: str) -> str | None:
@@ -136,14 +136,24 @@ def present(link: str) -> bytes | None:
     if not page_link.is_ours(link):
         raise GuardError(
             "%s exists and is not a symbolic link to %s: move it away, or choose another %s"
-            % (link, page.path(), OPTION)
+            % (link, page_link.page(), OPTION)
         )
-    return page.path().encode()
+    return page_link.page().encode()
 
 
 def ensure_page() -> None:
-    """Write the metrics page if no check has: node_exporter reports a dangling link as an error."""
-    if os.path.exists(page.path()):
+    """Write the metrics page if no check has: node_exporter reports a dangling link as an error.
+
+    The installed program prints it. This module does not, because Ansible would then send all code
+    of that program with each component.
+    """
+    if os.path.exists(page_link.page()):
         return
-    every = config.load_tolerantly(config.FOLDER)[0]
-    files.write_atomic(page.path(), page_now.text([every[name] for name in sorted(every)])[0])
+    try:
+        # A gateway without metrics makes it fail, and the page has the others.
+        done = command.run([config.PROGRAM, "metrics"], timeout=guard_program.STATUS_TIMEOUT)
+    except RunError as exc:
+        raise GuardError("the metrics page cannot be written: %s" % exc) from exc
+    if not done.out:
+        raise GuardError("the metrics page cannot be written: %s" % done.err.strip()[:300])
+    files.write_atomic(page_link.page(), done.out)

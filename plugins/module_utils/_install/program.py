@@ -108,6 +108,7 @@ MODULES = (
     "_hermes.wrapper",
     "_hermes.yaml_edit",
     "_host.accounts",
+    "_host.background",
     "_host.cgroup",
     "_host.choice",
     "_host.command",

@@ -113,3 +113,33 @@ def test_import_upwards_is_found(line, package, fault):
 )
 def test_import_downwards_is_not(line, package):
     assert wrong(line + "\n", package) == []
+
+
+def carried(module):
+    """All files that Ansible sends with a module whose backend is ``module``."""
+    found, left = set(), [module]
+    while left:
+        one = left.pop()
+        if one in found:
+            continue
+        found.add(one)
+        source = (UTILS / (one.replace(".", "/") + ".py")).read_text(encoding="utf-8")
+        for name in imported(source, one.partition(".")[0]):
+            # The name of a file, or of something in one.
+            names = name, name.rpartition(".")[0]
+            left += [n for n in names if (UTILS / (n.replace(".", "/") + ".py")).is_file()]
+    return found
+
+
+@pytest.mark.parametrize("backend", ["_install.guard_component", "_hermes_config.configure"])
+def test_component_does_not_carry_the_program(backend):
+    """Four roles send it to every host. Only the module guard, which builds the program, has to carry all of it."""
+    assert "_install.program" in carried("_install.guard")
+    program = (
+        "_install.program",
+        "_guard.watchdog",
+        "_guard.cli",
+        "_guard.page",
+        "_trend.analysis",
+    )
+    assert not carried(backend).intersection(program)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
-    cadence,
     config,
     history,
     memory_trend,
@@ -300,4 +299,4 @@ def test_every_recommendation_has_a_calendar_in_the_role():
     ],
 )
 def test_history_is_analysed_if_a_cadence_depends_on_it(every, at, entry, expected):
-    assert cadence.is_asked(every, at, {"x": entry, "y": None}) is expected
+    assert restart_calendar.follows_history(every, at, {"x": entry, "y": None}) is expected

@@ -9,12 +9,14 @@ import stat
 
 import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
+    config,
     doctor,
     page,
     page_link,
+    page_now,
     supervised,
 )
-from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import proc
+from ansible_collections.hermes_ops.gateway.plugins.module_utils._host import command, proc
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._host.errors import GuardError
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._install import (
     guard as guard_module,
@@ -37,9 +39,22 @@ def folder(host, guard, monkeypatch):
     # The directory of the tests is below one that everyone may write.
     monkeypatch.setattr(metrics_link, "_other_owner", lambda path: None)
     guard_module.apply(guard())
+    monkeypatch.setattr(command, "run", _in_process(command.run))
     path = host / "exporter"
     path.mkdir()
     return path
+
+
+def _in_process(run):
+    """``run`` but for `hermes-guard metrics`, which would read the files of this machine."""
+
+    def one(argv, *more, **named):
+        if list(argv) != [config.PROGRAM, "metrics"]:
+            return run(argv, *more, **named)
+        every = config.load_tolerantly(config.FOLDER)[0]
+        return command.Result(0, page_now.text(list(every.values()))[0], "")
+
+    return one
 
 
 def metrics(folder, **changed):
@@ -77,6 +92,21 @@ def test_link_is_made_once_and_leads_to_a_page(folder):
     assert os.listdir(folder) == ["hermes-guard.prom"]
     again = apply(folder)
     assert (again["changed"], again["diff"]) == (False, [])
+
+
+def test_program_that_prints_no_page(folder, monkeypatch):
+    """The run fails and says why: a dangling link would be node_exporter's error."""
+    run = command.run
+
+    def none(argv, *more, **named):
+        if list(argv) == [config.PROGRAM, "metrics"]:
+            return command.Result(1, "", "hermes-guard: systemctl show failed")
+        return run(argv, *more, **named)
+
+    monkeypatch.setattr(command, "run", none)
+    with pytest.raises(GuardError, match="page cannot be written: hermes-guard: systemctl show"):
+        apply(folder)
+    assert not os.path.exists(page.path())
 
 
 def test_page_of_a_check_is_kept(folder, settings):
