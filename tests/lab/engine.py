@@ -22,10 +22,6 @@ PACKAGES = {
 }
 
 
-# In the order in which they are tried.
-ENGINES = ("podman", "docker")
-
-
 def install(tools):
     """Install the missing tools if permitted, else name the packages to install."""
     # Of a tool that another lab command is installing, the program may be there already, and not work yet.
@@ -175,7 +171,7 @@ def forget():
 def find(may_install=True):
     """The first engine that answers, with the flags remembered for it."""
     for attempt in (0, 1):
-        for name in ENGINES:
+        for name in ("podman", "docker"):
             engine = Engine(name)
             if engine.answers():
                 known = remembered()

@@ -207,7 +207,7 @@ def _page(every: Collection[Settings], watched: bool) -> list[str]:
     """Problems with the metrics page; ``watched``: whether the watchdog's timer is installed."""
     found = [
         "%s points to %s, which does not exist: run hermes-guard check, or remove the symlink"
-        % (link, page.path())
+        % (link, page_link.page())
         for link in page_link.dangling()
     ]
     if not watched or not every:
@@ -217,7 +217,7 @@ def _page(every: Collection[Settings], watched: bool) -> list[str]:
     if age is not None and age > late:
         found.append(
             "the metrics page %s is %s old, more than three intervals: see journalctl -u"
-            " hermes-mem-watchdog" % (page.path(), display.span(age))
+            " hermes-mem-watchdog" % (page_link.page(), display.span(age))
         )
     return found
 

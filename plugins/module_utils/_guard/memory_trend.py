@@ -9,7 +9,7 @@ import os
 import time
 
 from .._hermes import known_leaks, unit_journal
-from .._host import choice
+from .._host import cgroup, choice
 from .._host.display import HOUR, MB
 from .._host.errors import HistoryError, SettingError, host_faults
 from .._trend import analysis, chart, comparison, samples
@@ -172,7 +172,7 @@ def _usable(gateway: ManagedGateway | None) -> ManagedGateway | None:
 
 def _limit(
     settings: config.Settings, seen: ManagedGateway | None, series: samples.Series
-) -> tuple[int, str]:
+) -> cgroup.Limit:
     """The limit of the forecast in bytes, and its source; ``seen`` is the result of _usable."""
     used = series.footprint[-1] if seen is not None and len(series) else 0
     return limits.forecast_limit(settings, seen, used)

@@ -21,6 +21,7 @@ from . import (
     limits,
     metrics,
     page_facts,
+    page_link,
     progress,
     restart_calendar,
     verdict_cache,
@@ -36,11 +37,6 @@ if TYPE_CHECKING:
 
 # Seconds until a timer is queried again: an operator may have stopped or started it.
 TIMER_SECONDS = 3600
-
-
-def path() -> str:
-    """The path of the metrics page."""
-    return os.path.join(config.STATE, guard_program.PAGE)
 
 
 def lock() -> file_lock.Lock | None:
@@ -59,7 +55,7 @@ def lock() -> file_lock.Lock | None:
 def age() -> float | None:
     """The seconds since a check has written the page; None if it does not exist."""
     try:
-        return abs(time.time() - os.stat(path()).st_mtime)
+        return abs(time.time() - os.stat(page_link.page()).st_mtime)
     except OSError:
         return None
 
@@ -89,7 +85,7 @@ def write(
     ``took`` is the duration of the check in seconds; ``failed`` are the names of gateways that it
     could not check. After an error, the page of the last check remains.
     """
-    if not every and not os.path.exists(path()):
+    if not every and not os.path.exists(page_link.page()):
         return []
     guard = {
         "check_timestamp_seconds": int(time.time()),
@@ -101,7 +97,7 @@ def write(
     lines += _save(every, seen)
     try:
         # The next check replaces the page, so it need not be flushed to disk.
-        files.write_atomic(path(), text, sync=False)
+        files.write_atomic(page_link.page(), text, sync=False)
     except OSError as exc:
         lines.append("the metrics page cannot be written: %s" % exc)
     return lines

@@ -15,7 +15,7 @@ import time
 from .._hermes import discovery, heartbeat
 from .._host import files, reach
 from .._host.errors import FileError
-from . import home, identity, managed, metrics, page, sampling
+from . import home, identity, managed, metrics, page, page_link, sampling
 from .progress import Seen
 
 TYPE_CHECKING = False
@@ -73,7 +73,7 @@ def last_check() -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         # These metrics are at the end of the page, which may be long.
-        end, _cut = files.tail_bytes(page.path(), {0, os.geteuid()}, _END_BYTES)
+        end, _cut = files.tail_bytes(page_link.page(), {0, os.geteuid()}, _END_BYTES)
     except FileError:
         return found
     for line in end.decode("utf-8", "replace").splitlines():

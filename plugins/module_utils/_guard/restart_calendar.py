@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, hermes_ops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads a gateway's installed restart timer from its unit file: whether it exists, its interval."""
+"""The calendar of a gateway's restarts: the interval of its timer, and what it follows."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     counters,
     ledger,
     memory_trend,
-    page,
+    page_link,
     page_now,
     page_questions,
     supervised,
@@ -43,7 +43,7 @@ def two(systemd, settings, tmp_path):
 
 
 def text():
-    with open(page.path(), encoding="utf-8") as handle:
+    with open(page_link.page(), encoding="utf-8") as handle:
         return handle.read()
 
 
@@ -71,7 +71,7 @@ def test_damaged_counters_cost_no_other_gateway(two, kept):
         record = json.load(handle)
     record["run"].update(kept)
     put(two[0], counters.NAME, record)
-    os.unlink(page.path())
+    os.unlink(page_link.page())
     supervised.check(two)
     assert 'up{gateway="b"} 1' in text() and 'up{gateway="a"}' in text()
 
@@ -125,7 +125,7 @@ def test_page_of_a_thousand_gateways_is_read(two, systemd, monkeypatch, capsys):
     monkeypatch.setattr(cli_commands, "_chosen", lambda options, every: two)
     supervised.check(two)
     # About 10 kB for each gateway.
-    files.write_atomic(page.path(), "x" * (10 << 20) + "\n" + text())
+    files.write_atomic(page_link.page(), "x" * (10 << 20) + "\n" + text())
     assert cli.main(["metrics"]) == 0
     assert "hermes_guard_check_timestamp_seconds 1" in capsys.readouterr().out
 
@@ -133,7 +133,7 @@ def test_page_of_a_thousand_gateways_is_read(two, systemd, monkeypatch, capsys):
 @pytest.mark.parametrize("damaged", ["one", "", "nan", "1 2", "1" * 5000])
 def test_damaged_page_of_before(two, monkeypatch, capsys, damaged):
     monkeypatch.setattr(cli_commands, "_chosen", lambda options, every: two)
-    files.write_atomic(page.path(), "hermes_guard_check_timestamp_seconds %s\n" % damaged)
+    files.write_atomic(page_link.page(), "hermes_guard_check_timestamp_seconds %s\n" % damaged)
     assert page_now.last_check() == {}
     assert cli.main(["metrics"]) == 0
 

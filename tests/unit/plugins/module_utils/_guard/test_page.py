@@ -23,6 +23,7 @@ from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     ledger,
     metrics,
     page,
+    page_link,
     page_questions,
     restart_calendar,
     sampling,
@@ -63,7 +64,7 @@ def asked(monkeypatch):
 def series(text=None):
     """The values on the page by series, or on ``text``."""
     if text is None:
-        with open(page.path(), encoding="utf-8") as handle:
+        with open(page_link.page(), encoding="utf-8") as handle:
             text = handle.read()
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
@@ -115,7 +116,7 @@ def test_page_of_a_running_gateway(systemd, settings, home):
     assert found["hermes_guard_check_failed_gateways"] == 0
     assert abs(found["hermes_guard_check_timestamp_seconds"] - time.time()) < 60
     assert 0 <= found["hermes_guard_check_duration_seconds"] < 60
-    mode = os.stat(page.path()).st_mode
+    mode = os.stat(page_link.page()).st_mode
     assert stat.S_IMODE(mode) == 0o644
     for unknown in ("next_restart_timestamp_seconds", "memory_growth_bytes_per_second"):
         assert short(unknown) not in found
@@ -136,7 +137,7 @@ def test_a_quiet_check_asks_nothing_and_writes_one_file(systemd, settings, home,
     monkeypatch.setattr(page_questions, "ask", None)
     found = check(one)
     # The check itself queries the unit, which it avoids on a real host.
-    assert (written, systemd.asked) == ([page.path()], ["show"])
+    assert (written, systemd.asked) == ([page_link.page()], ["show"])
     assert found[short("up")] == 1
 
 
@@ -145,11 +146,11 @@ def test_two_checks_at_the_same_time_write_one_page(systemd, settings, home):
     systemd.add_gateway(home)
     one = settings()
     check(one)
-    os.unlink(page.path())
+    os.unlink(page_link.page())
     with page.lock() as ours:
         assert ours
         assert supervised.check([one]) == ([], True)
-        assert not os.path.exists(page.path())
+        assert not os.path.exists(page_link.page())
     assert len(history.tail(one.folder, 9)) == 2, "the other check samples all the same"
     assert check(one)[short("up")] == 1
 
@@ -158,7 +159,7 @@ def test_check_of_one_gateway_writes_no_page(systemd, settings, home):
     systemd.add_gateway(home)
     one = settings()
     supervised.check([one], full=False)
-    assert not os.path.exists(page.path())
+    assert not os.path.exists(page_link.page())
     assert not os.path.exists(os.path.join(one.folder, counters.NAME))
 
 
@@ -249,7 +250,7 @@ def test_removed_gateway_vanishes(systemd, settings, tmp_path):
 
 def test_host_without_gateways_gets_no_page(systemd):
     assert supervised.check([]) == ([], True)
-    assert not os.path.exists(page.path())
+    assert not os.path.exists(page_link.page())
 
 
 def test_gateway_that_cannot_be_sampled_is_on_the_page(systemd, settings, home, monkeypatch):
@@ -295,7 +296,7 @@ def test_full_disk_leaves_the_old_page_and_the_check_goes_on(
     systemd.add_gateway(home)
     one = settings(threshold="100%")
     check(one)
-    with open(page.path(), encoding="utf-8") as handle:
+    with open(page_link.page(), encoding="utf-8") as handle:
         before = handle.read()
 
     def fail(path, *_more, **_named):
@@ -305,7 +306,7 @@ def test_full_disk_leaves_the_old_page_and_the_check_goes_on(
     lines, good = supervised.check([one])
     assert good and len(lines) == 1
     assert lines[0].startswith("the metrics page cannot be written: ")
-    with open(page.path(), encoding="utf-8") as handle:
+    with open(page_link.page(), encoding="utf-8") as handle:
         assert handle.read() == before
     assert len(history.tail(one.folder, 9)) == 2
 
@@ -676,7 +677,7 @@ def test_command_before_the_first_check(systemd, settings, home, monkeypatch, ca
     found = series(capsys.readouterr().out)
     assert found[short("up")] == 1
     assert "hermes_guard_check_timestamp_seconds" not in found
-    assert not os.path.exists(page.path())
+    assert not os.path.exists(page_link.page())
 
 
 def test_command_without_the_right_to_read_says_so_in_one_line(

@@ -11,7 +11,6 @@ import pytest
 from ansible_collections.hermes_ops.gateway.plugins.module_utils._guard import (
     config,
     doctor,
-    page,
     page_link,
     page_now,
     supervised,
@@ -82,11 +81,11 @@ def test_link_is_made_once_and_leads_to_a_page(folder):
                 "before_header": link(folder),
                 "after_header": link(folder) + " (symbolic link)",
                 "before": "",
-                "after": "-> %s\n" % page.path(),
+                "after": "-> %s\n" % page_link.page(),
             }
         ]
     )
-    assert os.readlink(link(folder)) == page.path()
+    assert os.readlink(link(folder)) == page_link.page()
     with open(link(folder), encoding="utf-8") as handle:
         assert 'hermes_gateway_up{gateway="hermes-gateway"} 1\n' in handle.read()
     assert os.listdir(folder) == ["hermes-guard.prom"]
@@ -106,23 +105,23 @@ def test_program_that_prints_no_page(folder, monkeypatch):
     monkeypatch.setattr(command, "run", none)
     with pytest.raises(GuardError, match="page cannot be written: hermes-guard: systemctl show"):
         apply(folder)
-    assert not os.path.exists(page.path())
+    assert not os.path.exists(page_link.page())
 
 
 def test_page_of_a_check_is_kept(folder, settings):
     supervised.check([settings()])
-    before = os.stat(page.path()).st_mtime_ns
+    before = os.stat(page_link.page()).st_mtime_ns
     apply(folder)
-    assert os.stat(page.path()).st_mtime_ns == before
+    assert os.stat(page_link.page()).st_mtime_ns == before
 
 
 def test_absent_removes_the_link_and_leaves_the_page(folder):
     apply(folder)
     preview = apply(folder, check_mode=True, state="absent")
     assert preview["changed"] and os.path.islink(link(folder))
-    assert preview["diff"][0]["before"] == "-> %s\n" % page.path()
+    assert preview["diff"][0]["before"] == "-> %s\n" % page_link.page()
     assert apply(folder, state="absent")["changed"]
-    assert os.listdir(folder) == [] and os.path.exists(page.path())
+    assert os.listdir(folder) == [] and os.path.exists(page_link.page())
     assert not apply(folder, state="absent")["changed"]
 
 
@@ -145,7 +144,7 @@ def turned(folder, host):
 def test_nothing_is_removed_by_the_way_of_a_users_link(folder, turned):
     apply(folder)
     elsewhere = turned()
-    os.symlink(page.path(), elsewhere / "hermes-guard.prom")
+    os.symlink(page_link.page(), elsewhere / "hermes-guard.prom")
     apply(folder, state="absent")
     assert os.path.islink(elsewhere / "hermes-guard.prom")
 
@@ -168,14 +167,14 @@ def test_nothing_is_removed_if_the_way_is_turned_meanwhile(folder, turned, monke
 def test_what_the_account_of_the_exporter_calls_like_a_file_of_ours_stays(folder):
     apply(folder)
     (folder / ".hermes-guard.prom.7.tmp").mkdir()
-    os.symlink(page.path(), folder / ".hermes-guard.prom.8.tmp")
+    os.symlink(page_link.page(), folder / ".hermes-guard.prom.8.tmp")
     assert apply(folder, state="absent")["changed"]
     assert os.listdir(folder) == [".hermes-guard.prom.7.tmp"]
 
 
 def test_doctor_follows_no_link_of_a_user(folder, turned):
     elsewhere = turned()
-    os.symlink(page.path(), elsewhere / "hermes-guard.prom")
+    os.symlink(page_link.page(), elsewhere / "hermes-guard.prom")
     assert not page_link.is_ours(link(folder))
 
 
@@ -190,7 +189,7 @@ def test_another_directory(folder, host):
 def test_removal_of_the_guard_removes_the_link(folder, guard):
     apply(folder)
     guard_module.apply(guard(state="absent", files=[]))
-    assert os.listdir(folder) == [] and not os.path.exists(page.path())
+    assert os.listdir(folder) == [] and not os.path.exists(page_link.page())
 
 
 def test_removal_after_the_manifest_was_lost(folder, guard, monkeypatch):
@@ -231,7 +230,7 @@ def test_what_someone_else_has_there_is_refused_and_stays(folder, what):
 
 
 def test_link_that_an_operator_made_is_taken_over(folder):
-    os.symlink(page.path(), link(folder))
+    os.symlink(page_link.page(), link(folder))
     assert apply(folder)["changed"] and not apply(folder)["changed"]
     apply(folder, state="absent")
     assert os.listdir(folder) == []
@@ -310,7 +309,7 @@ def test_check_mode_on_a_bare_host(host):
     """The exporter and the guard may be installed by the same play."""
     missing = host / "later/exporter"
     result = guard_component.apply(metrics(missing), True)
-    assert result["changed"] and result["diff"][0]["after"] == "-> %s\n" % page.path()
+    assert result["changed"] and result["diff"][0]["after"] == "-> %s\n" % page_link.page()
     assert len(result["notes"]) == 1 and "does not exist" in result["notes"][0]
     assert not missing.exists()
 
@@ -368,11 +367,11 @@ def test_doctor_sees_a_link_to_nothing(folder, settings, systemd):
     apply(folder)
     one = settings()
     assert not [line for line in doctor.problems([one]) if "hermes-guard.prom" in line]
-    os.unlink(page.path())
+    os.unlink(page_link.page())
     found = [line for line in doctor.problems([one]) if "hermes-guard.prom" in line]
     assert found == [
         "%s points to %s, which does not exist: run hermes-guard check, or remove the symlink"
-        % (link(folder), page.path())
+        % (link(folder), page_link.page())
     ]
 
 
@@ -381,8 +380,8 @@ def test_doctor_sees_an_old_page(folder, settings, systemd, seconds, late):
     systemd._enable(["hermes-mem-watchdog.timer"])
     one = settings(threshold="100%")
     apply(folder)
-    old = os.stat(page.path()).st_mtime - seconds
-    os.utime(page.path(), (old, old))
+    old = os.stat(page_link.page()).st_mtime - seconds
+    os.utime(page_link.page(), (old, old))
     found = [line for line in doctor.problems([one]) if "the metrics page" in line]
     assert bool(found) is late
     if late:
@@ -391,4 +390,4 @@ def test_doctor_sees_an_old_page(folder, settings, systemd, seconds, late):
 
 def test_page_is_readable_by_the_exporter(folder):
     apply(folder)
-    assert stat.S_IMODE(os.stat(page.path()).st_mode) == 0o644
+    assert stat.S_IMODE(os.stat(page_link.page()).st_mode) == 0o644
